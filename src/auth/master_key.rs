@@ -1,0 +1,125 @@
+//! The master key, and the server passwords derived from it.
+
+use std::fmt;
+
+use hmac::{Hmac, Mac};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::tenant::TenantId;
+
+/// Fewest bytes a master key may have.
+const MIN_KEY_BYTES: usize = 32;
+
+/// The key all server passwords are derived from. Never printed, wiped when dropped.
+#[derive(Clone)]
+pub struct MasterKey(SecretSlice<u8>);
+
+/// Why a text is no master key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum MasterKeyError {
+    /// Not an even number of hexadecimal digits.
+    #[error("a master key is written in hexadecimal; make one with `openssl rand -hex 32`")]
+    NotHex,
+    /// Too few bytes.
+    #[error("a master key has at least {MIN_KEY_BYTES} bytes ({digits} hexadecimal digits), this one has {0}; make one with `openssl rand -hex 32`", digits = MIN_KEY_BYTES * 2)]
+    TooShort(usize),
+}
+
+impl MasterKey {
+    /// Reads a key from hexadecimal text; white space around it is ignored.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`], which never holds the text.
+    pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
+        let digits: Vec<u8> = text
+            .trim()
+            .chars()
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+            .collect::<Option<_>>()
+            .ok_or(MasterKeyError::NotHex)?;
+        if digits.len() % 2 != 0 {
+            return Err(MasterKeyError::NotHex);
+        }
+        let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        if bytes.len() < MIN_KEY_BYTES {
+            return Err(MasterKeyError::TooShort(bytes.len()));
+        }
+        Ok(Self(bytes.into()))
+    }
+
+    /// The password of a tenant's role on the server.
+    #[must_use]
+    pub fn tenant_password(&self, tenant: TenantId, version: i32) -> SecretString {
+        let mut material = b"tenant".to_vec();
+        material.extend_from_slice(tenant.0.as_bytes());
+        material.extend_from_slice(&version.to_be_bytes());
+        self.derive(&material)
+    }
+
+    /// The password of one of the proxy's own roles on the server.
+    #[must_use]
+    pub fn role_password(&self, role: &str) -> SecretString {
+        self.derive(&[b"role", role.as_bytes()].concat())
+    }
+
+    /// A secret that makes the answers to unknown users the same each time
+    /// (as PostgreSQL's `mock_authentication_nonce`).
+    #[must_use]
+    pub fn mock_salt(&self, user: &str) -> [u8; 16] {
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&self.mac(&[b"mock", user.as_bytes()].concat())[..16]);
+        salt
+    }
+
+    fn derive(&self, material: &[u8]) -> SecretString {
+        let hex: String = self.mac(material).iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.into()
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) under a label that keeps this product's derivations apart.
+    fn mac(&self, material: &[u8]) -> [u8; 32] {
+        // An HMAC key may have any length, so this cannot fail.
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(self.0.expose_secret())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(b"pgtenant/v1/");
+        mac.update(material);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key() -> MasterKey {
+        MasterKey::parse(&"0123456789abcdef".repeat(4)).unwrap()
+    }
+
+    #[test]
+    fn key_that_is_short_or_not_hex_is_refused_without_being_shown() {
+        assert_eq!(MasterKey::parse("hunter2").unwrap_err(), MasterKeyError::NotHex);
+        assert_eq!(MasterKey::parse("abc").unwrap_err(), MasterKeyError::NotHex);
+        assert_eq!(MasterKey::parse("abcd").unwrap_err(), MasterKeyError::TooShort(2));
+        assert!(!format!("{:?}", key()).contains("0123"));
+    }
+
+    #[test]
+    fn passwords_differ_by_tenant_version_and_role_and_repeat() {
+        let (a, b) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
+        let password = |t, v| key().tenant_password(t, v).expose_secret().to_owned();
+        assert_eq!(password(a, 1), password(a, 1));
+        assert_ne!(password(a, 1), password(b, 1));
+        assert_ne!(password(a, 1), password(a, 2));
+        assert_ne!(key().role_password("x").expose_secret(), key().role_password("y").expose_secret());
+    }
+}

@@ -1,0 +1,5 @@
+//! Proving who somebody is, as pure steps.
+
+mod master_key;
+
+pub use master_key::{MasterKey, MasterKeyError};

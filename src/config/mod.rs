@@ -1,0 +1,158 @@
+//! The validated, immutable configuration. [`file`] makes one from TOML and the environment.
+//!
+//! No module reads a global: each gets its own section by argument.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::auth::MasterKey;
+use crate::tenant::Ident;
+
+/// Everything `pgtenant serve` needs, valid and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect, and how many.
+    pub listen: Listen,
+    /// The PostgreSQL server behind the proxy.
+    pub server: Server,
+    /// How server connections are shared.
+    pub pool: Pool,
+    /// Where the tenants are written down.
+    pub registry: Registry,
+    /// What a statement may say.
+    pub guard: Guard,
+    /// Keys.
+    pub secrets: Secrets,
+    /// Names of the schemas all tenants know.
+    pub schemas: Schemas,
+    /// Log output.
+    pub log: Log,
+}
+
+/// `[listen]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// TCP addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// Directory of the Unix socket `.s.PGSQL.<port>`, with the port of the first address.
+    pub unix_socket_dir: Option<PathBuf>,
+    /// Client connections at once; one more is answered `53300`.
+    pub max_clients: usize,
+    /// Time from accept to the end of authentication.
+    pub auth_timeout: Duration,
+    /// TCP keepalive idle time on client connections; `None` leaves the system's.
+    pub tcp_keepalive: Option<Duration>,
+    /// How long SIGTERM waits for transactions to end.
+    pub shutdown_timeout: Duration,
+}
+
+/// How to reach the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// Host name or address, and port.
+    Tcp(String, u16),
+    /// The socket file, `<dir>/.s.PGSQL.<port>`.
+    Unix(PathBuf),
+}
+
+/// `[server]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Host and port, or Unix socket (`host` beginning with `/` is a directory, as in libpq).
+    pub address: ServerAddress,
+    /// The one database that is served, also its name towards clients.
+    pub database: String,
+    /// Time for dialling and logging in to the server.
+    pub connect_timeout: Duration,
+    /// Settings every server connection starts with, for example `statement_timeout`.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// When a server connection is reset on return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetPolicy {
+    /// When the judged statements may have left session state.
+    OnNeed,
+    /// After every transaction.
+    Always,
+}
+
+/// `[pool]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Server connections at once, over all tenants.
+    pub max_server_connections: usize,
+    /// Server connections at once of one tenant.
+    pub max_server_connections_per_tenant: usize,
+    /// Server connections being opened at once.
+    pub max_concurrent_opens: usize,
+    /// How long a client waits for a server connection before `53300`.
+    pub wait_timeout: Duration,
+    /// A server connection unused for this long is closed; `None` keeps it.
+    pub idle_timeout: Option<Duration>,
+    /// A server connection older than this is closed on return; `None` keeps it.
+    pub max_lifetime: Option<Duration>,
+    /// A client that holds a server connection only by session state, and is silent for this long, is
+    /// disconnected with `57P05`; `None` never.
+    pub pinned_idle_timeout: Option<Duration>,
+    /// When to reset on return.
+    pub reset: ResetPolicy,
+}
+
+/// `[registry]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// Role that reads the registry; its password is derived from the master key.
+    pub user: String,
+    /// Connections of the registry pool.
+    pub max_connections: u32,
+}
+
+/// `[guard]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Schemas a tenant may name besides its own, `global` and the system's.
+    pub extra_schemas: Vec<Ident>,
+    /// Longest statement text that is judged, in bytes; a longer one is refused with `54000`.
+    pub max_statement_bytes: usize,
+    /// Memory for remembered verdicts, in bytes.
+    pub cache_bytes: usize,
+}
+
+/// `[secrets]`.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// What server passwords are derived from.
+    pub master_key: MasterKey,
+}
+
+/// `[schemas]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schemas {
+    /// Read by all tenants, second in their `search_path`.
+    pub global: Ident,
+    /// What a new tenant's schema is cloned from.
+    pub template: Ident,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `tracing` filter, for example `info` or `pgtenant=debug`.
+    pub filter: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// Period of the line with the proxy's counters; `None` for none.
+    pub stats_period: Option<Duration>,
+}

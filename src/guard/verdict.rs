@@ -1,0 +1,162 @@
+//! What the guard says: [`Verdict`], with the token and the effects an allowed text carries.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::{Report, Severity, SqlState};
+use crate::tenant::{Ident, TenantId};
+
+/// What one tenant may touch by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Whose statements these are.
+    pub tenant: TenantId,
+    /// The tenant's schema.
+    pub schema: Ident,
+    /// Other schemas it may name: `global`, and what the operator lists.
+    pub shared_schemas: Arc<[Ident]>,
+}
+
+/// Proof that the guard has seen a frame: what carries SQL was judged and allowed, what carries none
+/// is of a kind that cannot. Only the guard makes one, and only with one can bytes go to a server.
+#[derive(Debug)]
+pub struct Cleared {
+    tenant: TenantId,
+}
+
+impl Cleared {
+    pub(in crate::guard) const fn new(tenant: TenantId) -> Self {
+        Self { tenant }
+    }
+
+    /// The tenant whose scope it was judged for.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Clears a frontend message that carries no SQL text, by its tag byte (protocol section
+    /// "Message Formats"). `None` for Query and Parse, which must be judged, for FunctionCall, which
+    /// would call a function past the guard, and for anything unknown.
+    #[must_use]
+    pub const fn without_text(tag: u8, scope: &Scope) -> Option<Self> {
+        match tag {
+            b'B' | b'C' | b'D' | b'E' | b'H' | b'S' | b'd' | b'c' | b'f' => Some(Self::new(scope.tenant)),
+            _ => None,
+        }
+    }
+}
+
+/// The judgement of one text for one scope.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may be sent.
+    Allow(Cleared, Arc<Effects>),
+    /// It may not.
+    Deny(Denial),
+}
+
+/// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Effect {
+    /// Changes a setting beyond the transaction: SET, RESET, `set_config(…, false)` or one whose
+    /// third argument is not the constant `true`.
+    Setting = 1,
+    /// Makes a temporary table, view, sequence, function, type (also SELECT INTO TEMP, `pg_temp.x`).
+    Temporary = 1 << 1,
+    /// Takes or releases a session-level advisory lock.
+    AdvisoryLock = 1 << 2,
+    /// DECLARE … WITH HOLD.
+    HoldCursor = 1 << 3,
+    /// SQL-level PREPARE.
+    Prepare = 1 << 4,
+    /// May leave sequence state (`currval`, `lastval`): INSERT, MERGE, COPY FROM, nextval, setval.
+    Sequence = 1 << 5,
+    /// Runs code whose effect the text does not show: functions not known to be harmless, DO, CALL,
+    /// EXECUTE, LOAD, statement kinds not classified.
+    Opaque = 1 << 6,
+    /// DISCARD ALL: all session state is gone.
+    DiscardAll = 1 << 7,
+    /// LOAD of a library, or a function of an extension with state of its own: the connection cannot
+    /// be made clean by DISCARD ALL.
+    Unclean = 1 << 8,
+    /// May write (anything but plain SELECT, SHOW, EXPLAIN without ANALYZE, transaction control, SET).
+    Write = 1 << 9,
+}
+
+/// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deallocated {
+    /// DEALLOCATE ALL.
+    All,
+    /// DEALLOCATE name, after PostgreSQL's folding.
+    Name(String),
+}
+
+/// What a text does to session state, over all its statements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    bits: u16,
+    /// Statements in the text; 0 for an empty query.
+    pub statements: u32,
+    /// Set when the text is one DEALLOCATE and nothing else.
+    pub deallocates: Option<Deallocated>,
+}
+
+impl Effects {
+    /// Adds one effect.
+    pub const fn add(&mut self, effect: Effect) {
+        self.bits |= effect as u16;
+    }
+
+    /// Whether the text does this.
+    #[must_use]
+    pub const fn has(&self, effect: Effect) -> bool {
+        self.bits & effect as u16 != 0
+    }
+}
+
+/// A rule of the guard. Its id is stable: it is in errors, logs, metrics and docs/errors.md.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Short stable name, for example `cross_schema`.
+    pub id: &'static str,
+    /// SQLSTATE of the refusal.
+    pub sqlstate: SqlState,
+    /// One sentence: what the rule refuses and why.
+    pub doc: &'static str,
+    /// What the user can do instead.
+    pub hint: &'static str,
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The rule that refused.
+    pub rule: &'static Rule,
+    /// What the client reads. Never says whether another tenant's object exists.
+    pub message: String,
+}
+
+impl Report for Denial {
+    fn sqlstate(&self) -> SqlState {
+        self.rule.sqlstate
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Error
+    }
+
+    fn client_message(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.message)
+    }
+
+    fn detail(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Owned(format!("Refused by pgtenant's rule `{}`.", self.rule.id)))
+    }
+
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(self.rule.hint))
+    }
+}

@@ -1,0 +1,3 @@
+//! The `pgtenant` command.
+
+fn main() {}

@@ -1,0 +1,65 @@
+//! Words for tenants: who they are and what their things in the database are called.
+
+mod slug;
+
+pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames};
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// The tenant's key in the registry, `pgtenant.tenants.id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantId(pub Uuid);
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a tenant is in its life, `pgtenant.tenants.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Being created; nobody may log in.
+    Creating,
+    /// In service.
+    Active,
+    /// Taken out of service by an operator.
+    Suspended,
+}
+
+impl Status {
+    /// The word stored in the registry.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// Reads the registry's word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Creating, Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// One tenant as the proxy knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Registry key.
+    pub id: TenantId,
+    /// Short name.
+    pub slug: Slug,
+    /// Display name.
+    pub name: String,
+    /// Schema and role.
+    pub names: TenantNames,
+    /// Whether it may be served.
+    pub status: Status,
+    /// Counts up when the derived server password is rotated.
+    pub password_version: i32,
+}
