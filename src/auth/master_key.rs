@@ -39,7 +39,7 @@ impl MasterKey {
             .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
             .collect::<Option<_>>()
             .ok_or(MasterKeyError::NotHex)?;
-        if digits.len() % 2 != 0 {
+        if !digits.len().is_multiple_of(2) {
             return Err(MasterKeyError::NotHex);
         }
         let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
