@@ -4,4 +4,7 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod guard;
+pub mod schedule;
+pub mod session;
 pub mod tenant;
+pub mod wire;

@@ -17,6 +17,10 @@ pub struct Scope {
     pub shared_schemas: Arc<[Ident]>,
 }
 
+/// A text that no parser takes, whatever state the transaction is in. Sent in the place of a refused
+/// statement it makes the server fail there too, so that client and server stay in step.
+pub const UNPARSABLE: &str = "pgtenant refused this statement";
+
 /// Proof that the guard has seen a frame: what carries SQL was judged and allowed, what carries none
 /// is of a kind that cannot. Only the guard makes one, and only with one can bytes go to a server.
 #[derive(Debug)]
@@ -33,6 +37,12 @@ impl Cleared {
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// Clears [`UNPARSABLE`], which does nothing anywhere.
+    #[must_use]
+    pub const fn for_unparsable(scope: &Scope) -> Self {
+        Self::new(scope.tenant)
     }
 
     /// Clears a frontend message that carries no SQL text, by its tag byte (protocol section

@@ -1,0 +1,111 @@
+//! The backend half of [`Session`]: what becomes of each message from a server.
+
+use crate::session::pipeline::{Entry, Kind, Turn, Undo};
+use crate::session::{Relay, ServerState, Session};
+use crate::wire::view;
+
+impl Session {
+    /// Whether the body of a backend message of this type must be whole before
+    /// [`on_backend`](Self::on_backend). All others pass by their head.
+    #[must_use]
+    pub const fn wants_body(tag: u8) -> bool {
+        matches!(tag, b'E' | b'Z')
+    }
+
+    /// Replies of the proxy's own that are due before the next backend message.
+    pub fn settle(&mut self) {
+        while let Some(reply) = self.pipeline.due() {
+            self.replies.extend_from_slice(reply);
+        }
+    }
+
+    /// Judges one backend message; `body` is whole where [`wants_body`](Self::wants_body) says so. The
+    /// caller settles before and after.
+    pub fn on_backend(&mut self, tag: u8, body: &[u8], server: &mut ServerState) -> Relay {
+        match tag {
+            // Rows first: nothing else comes as often.
+            b'D' | b'd' => {}
+            // Channels are shared by all tenants of a database; none of it may pass.
+            b'A' => return Relay::Swallow,
+            b'E' if is_fatal(body) => return Relay::ServerFailed,
+            b'C' => self.on_command_complete(server),
+            _ => {}
+        }
+        match self.pipeline.on_backend(tag) {
+            Turn::Forward => Relay::Forward,
+            Turn::Swallow => Relay::Swallow,
+            Turn::Done(entry) => self.done(&entry, server),
+            Turn::Failed(failed, skipped) => self.failed(failed, skipped, server),
+            Turn::Ready => match body {
+                [status @ (b'I' | b'T' | b'E')] => {
+                    self.status = *status;
+                    Relay::Forward
+                }
+                _ => Relay::OutOfStep,
+            },
+            Turn::Unexpected => Relay::OutOfStep,
+        }
+    }
+
+    /// A statement of a simple query succeeded; what DISCARD ALL does, alone in its text, is done now.
+    fn on_command_complete(&mut self, server: &mut ServerState) {
+        let Some(front) = self.pipeline.front() else { return };
+        if front.kind == Kind::Query {
+            let (discards, deallocates) = (front.discards, front.deallocates);
+            self.succeeded(discards, deallocates, server);
+        }
+    }
+
+    fn done(&mut self, entry: &Entry, server: &mut ServerState) -> Relay {
+        self.succeeded(entry.discards, entry.deallocates, server);
+        if entry.hidden { Relay::Swallow } else { Relay::Forward }
+    }
+
+    fn succeeded(&mut self, discards: bool, deallocates: bool, server: &mut ServerState) {
+        if discards {
+            self.discarded(server);
+        }
+        if deallocates {
+            self.deallocated(server);
+        }
+    }
+
+    fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, server: &mut ServerState) -> Relay {
+        // Backwards, so that the oldest name is the one that stands.
+        for entry in skipped.into_iter().rev() {
+            self.undo(entry, server);
+        }
+        let refusal = failed.refusal.clone();
+        self.undo(failed, server);
+        match refusal {
+            Some(error) => {
+                self.replies.extend_from_slice(&error);
+                Relay::Replace
+            }
+            None => Relay::Forward,
+        }
+    }
+
+    fn undo(&mut self, entry: Entry, server: &mut ServerState) {
+        if let Some(number) = entry.prepares {
+            server.statements.forget(number);
+        }
+        match entry.undo {
+            Undo::Nothing => {}
+            Undo::Forget(name) => {
+                self.names.remove(&name);
+            }
+            Undo::Restore(name, statement) => self.names.insert(&name, statement),
+            Undo::Unnamed => {
+                self.unnamed.token = 0;
+                server.unnamed = 0;
+            }
+        }
+    }
+}
+
+/// Field V is not translated; servers before 9.6 have only S.
+fn is_fatal(body: &[u8]) -> bool {
+    let severity = view::error_field(body, b'V').or_else(|| view::error_field(body, b'S'));
+    matches!(severity, Some(b"FATAL" | b"PANIC"))
+}

@@ -1,0 +1,450 @@
+//! The frontend half of [`Session`]: what becomes of each frame from the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::SqlState;
+use crate::guard::{Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
+use crate::session::pipeline::{Entry, Kind, Undo};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, server_name};
+use crate::session::{Refusal, ServerState, Session, Step};
+use crate::wire::frame::{FrameHead, HEAD_BYTES};
+use crate::wire::view::{self, BindNames, Target};
+use crate::wire::write;
+
+/// Longest frame of a type that only names something, and longest front of Bind.
+const MAX_NAMING_FRAME: usize = 16 << 10;
+/// Room for a Query or Parse around its text: statement name and parameter types.
+const TEXT_FRAME_EXTRA: usize = 272 << 10;
+/// A name under which a refused Parse can never succeed.
+const FAILING_NAME: &[u8] = b"pgtenant_refused";
+
+/// Makes each client's unnamed statement distinguishable from any other's.
+static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
+
+impl Session {
+    /// Judges the frame at the front of `frame` (which holds as much of it as was read). `server` is the
+    /// connection the client holds, if it holds one.
+    pub fn on_frontend(
+        &mut self,
+        head: FrameHead,
+        frame: &[u8],
+        server: Option<&mut ServerState>,
+        guard: &Guard,
+    ) -> Step {
+        let have = &frame[..frame.len().min(head.total)];
+        let body = have.get(HEAD_BYTES..).unwrap_or_default();
+        if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
+            return Step::Drop;
+        }
+        if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
+            let message = format!("unexpected message type {:#04X} during COPY from stdin", head.tag);
+            return Step::Fail(Refusal::protocol(message));
+        }
+        match head.tag {
+            b'Q' | b'P' => self.on_text(head, body, server, guard),
+            b'B' => self.on_bind(head, body, server),
+            b'D' | b'C' | b'E' => self.on_naming(head, body, server),
+            b'S' | b'H' | b'c' if head.body_len() != 0 => {
+                Step::Fail(Refusal::protocol("invalid message format"))
+            }
+            b'S' => self.on_sync(server),
+            b'H' => self.on_flush(server),
+            b'd' | b'c' | b'f' => self.on_copy(head),
+            b'X' => Step::Terminate,
+            b'F' => self.refuse(
+                Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "FunctionCall messages are not supported")
+                    .with_detail("They would call a function without a statement that can be judged.")
+                    .with_hint("Call the function with SELECT."),
+                head.tag,
+                server,
+            ),
+            tag => Step::Fail(Refusal::protocol(format!("invalid frontend message type {tag}"))),
+        }
+    }
+
+    /// Answers the frame at the front with an error, because no server connection can be had for it.
+    pub fn refuse_without_server(&mut self, refusal: Refusal, tag: u8) {
+        self.judged = None;
+        self.refuse_here(&refusal, tag);
+    }
+
+    /// The longest whole frame with SQL text that is looked at.
+    fn max_text_frame(guard: &Guard) -> usize {
+        guard.max_statement_bytes() + TEXT_FRAME_EXTRA
+    }
+
+    fn on_text(
+        &mut self,
+        head: FrameHead,
+        body: &[u8],
+        server: Option<&mut ServerState>,
+        guard: &Guard,
+    ) -> Step {
+        if head.total > Self::max_text_frame(guard) {
+            return self.refuse(guard.too_long(head.body_len()).into(), head.tag, server);
+        }
+        if body.len() < head.body_len() {
+            return Step::NeedMore(head.total);
+        }
+        let parsed = view::Parse::read(body);
+        let text = if head.tag == b'Q' { view::query(body) } else { parsed.map(|parse| parse.text) };
+        let Some(text) = text else { return Step::Fail(Refusal::protocol("invalid message format")) };
+        let (cleared, effects) = match self.judge(text, guard) {
+            Ok(allowed) => allowed,
+            Err(refusal) => return self.refuse(refusal, head.tag, server),
+        };
+        let Some(server) = server else {
+            self.judged = Some((cleared, effects));
+            return Step::NeedServer;
+        };
+        match parsed {
+            Some(parse) if head.tag == b'P' => self.on_parse(head, parse, (cleared, effects), server),
+            _ => self.on_query((cleared, &effects), server),
+        }
+    }
+
+    fn judge(&mut self, text: &[u8], guard: &Guard) -> Result<(Cleared, Arc<Effects>), Refusal> {
+        if let Some(judged) = self.judged.take() {
+            return Ok(judged);
+        }
+        let text = std::str::from_utf8(text).map_err(|_| {
+            Refusal::error(
+                SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+                "invalid byte sequence for encoding \"UTF8\" in a statement",
+            )
+        })?;
+        match guard.judge(text, &self.scope) {
+            Verdict::Allow(cleared, effects) => Ok((cleared, effects)),
+            Verdict::Deny(denial) => {
+                self.denials.push(denial.rule.id);
+                Err(denial.into())
+            }
+        }
+    }
+
+    fn on_query(&mut self, (cleared, effects): (Cleared, &Arc<Effects>), server: &mut ServerState) -> Step {
+        if let Some(Deallocated::Name(name)) = &effects.deallocates
+            && !self.pipeline.has_outstanding()
+            && self.status != b'E'
+            && self.names.remove(name.as_bytes()).is_some()
+        {
+            // Prepared by protocol message, so the server does not know it by this name.
+            write::command_complete(&mut self.replies, "DEALLOCATE");
+            self.reply_ready();
+            return Step::Drop;
+        }
+        // A simple query destroys the unnamed statement (protocol section "Extended Query").
+        self.unnamed.token = 0;
+        server.unnamed = 0;
+        self.apply(effects, server);
+        let bound = Self::bound_of(effects);
+        self.pipeline.push(Entry {
+            discards: bound.discards,
+            deallocates: bound.deallocates,
+            ..Entry::new(Kind::Query)
+        });
+        Step::Forward(cleared)
+    }
+
+    fn on_parse(
+        &mut self,
+        head: FrameHead,
+        parse: view::Parse<'_>,
+        (cleared, effects): (Cleared, Arc<Effects>),
+        server: &mut ServerState,
+    ) -> Step {
+        let own_statement = match &effects.deallocates {
+            Some(Deallocated::Name(name)) => self.names.get(name.as_bytes()).cloned(),
+            _ => None,
+        };
+        if parse.name.is_empty() {
+            let Some(statement) = own_statement else {
+                self.set_unnamed(parse.definition, effects, server);
+                self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
+                return Step::Forward(cleared);
+            };
+            return self.parse_deallocate(head, &statement, (cleared, effects), server);
+        }
+        if self.names.get(parse.name).is_some() {
+            let name = String::from_utf8_lossy(parse.name).into_owned();
+            let refusal = Refusal::error(
+                SqlState::DUPLICATE_PREPARED_STATEMENT,
+                format!("prepared statement \"{name}\" already exists"),
+            );
+            return self.refuse(refusal, head.tag, Some(server));
+        }
+        if !self.names.has_room_for(parse.definition) {
+            let refusal = Refusal::error(
+                SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+                format!("prepared statements of one connection exceed {MAX_CLIENT_BYTES} bytes"),
+            )
+            .with_hint("Close prepared statements that are no longer needed.");
+            return self.refuse(refusal, head.tag, Some(server));
+        }
+        let statement = self.store.intern(parse.definition, &effects);
+        self.names.insert(parse.name, Arc::clone(&statement));
+        let undo = Undo::Forget(parse.name.into());
+        self.front.clear();
+        match server.statements.need(statement.number()) {
+            Readiness::Prepared => {
+                self.pipeline.push(Entry { undo, ..Entry::own(&write::PARSE_COMPLETE) });
+                Step::Drop
+            }
+            Readiness::Missing(evicted) => {
+                self.close_evicted(evicted);
+                write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
+                let prepares = Some(statement.number());
+                self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
+                Step::Rewrite { cleared, consumed: head.total }
+            }
+        }
+    }
+
+    /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has
+    /// another name, and must be there to be deallocated.
+    fn parse_deallocate(
+        &mut self,
+        head: FrameHead,
+        statement: &Arc<Statement>,
+        (cleared, effects): (Cleared, Arc<Effects>),
+        server: &mut ServerState,
+    ) -> Step {
+        self.front.clear();
+        self.ensure_on_server(statement, server);
+        let definition = [format!("DEALLOCATE {}", statement.server_name()).as_bytes(), &[0, 0, 0]].concat();
+        write::parse(&mut self.front, b"", &definition);
+        if let Some(Deallocated::Name(name)) = &effects.deallocates {
+            self.names.remove(name.as_bytes());
+        }
+        server.statements.forget(statement.number());
+        self.set_unnamed(&definition, effects, server);
+        self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
+        Step::Rewrite { cleared, consumed: head.total }
+    }
+
+    fn set_unnamed(&mut self, definition: &[u8], effects: Arc<Effects>, server: &mut ServerState) {
+        self.unnamed.definition.clear();
+        self.unnamed.definition.extend_from_slice(definition);
+        self.unnamed.effects = effects;
+        self.unnamed.token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
+        server.unnamed = self.unnamed.token;
+    }
+
+    fn on_bind(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
+        let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
+        let Some(server) = server else { return Step::NeedServer };
+        let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
+        self.front.clear();
+        if names.statement.is_empty() {
+            if let Err(refusal) = self.ensure_unnamed(server) {
+                return self.refuse(refusal, head.tag, Some(server));
+            }
+            let effects = Arc::clone(&self.unnamed.effects);
+            self.bind_effects(&effects, server);
+            self.pipeline.push(Entry::new(Kind::Bind));
+            return self.front_before_frame(cleared);
+        }
+        let Some(statement) = self.names.get(names.statement).cloned() else {
+            return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
+        };
+        self.ensure_on_server(&statement, server);
+        self.bind_effects(statement.effects(), server);
+        let rest = head.body_len() - names.len;
+        write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
+        self.pipeline.push(Entry::new(Kind::Bind));
+        Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
+    }
+
+    fn bind_effects(&mut self, effects: &Arc<Effects>, server: &mut ServerState) {
+        self.apply(effects, server);
+        self.bound = Self::bound_of(effects);
+    }
+
+    /// Describe, Close and Execute: short, and whole before they are looked at.
+    fn on_naming(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
+        if body.len() < head.body_len() {
+            return Self::need_names(head, body);
+        }
+        let Some(server) = server else { return Step::NeedServer };
+        let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
+        if head.tag == b'E' {
+            let bound = std::mem::take(&mut self.bound);
+            let (discards, deallocates) = (bound.discards, bound.deallocates);
+            self.pipeline.push(Entry { discards, deallocates, ..Entry::new(Kind::Execute) });
+            return match view::cstr(body) {
+                Some((_, [_, _, _, _])) => Step::Forward(cleared),
+                _ => Step::Fail(Refusal::protocol("invalid message format")),
+            };
+        }
+        match (head.tag, view::target(body)) {
+            (_, None) => Step::Fail(Refusal::protocol("invalid message format")),
+            (b'C', Some(Target::Portal(_))) => {
+                self.pipeline.push(Entry::new(Kind::Close));
+                Step::Forward(cleared)
+            }
+            (b'C', Some(Target::Statement(name))) => self.on_close_statement(name, cleared, server),
+            (_, Some(Target::Portal(_))) => {
+                self.pipeline.push(Entry::new(Kind::Describe));
+                Step::Forward(cleared)
+            }
+            (_, Some(Target::Statement(name))) => self.on_describe_statement(head, name, cleared, server),
+        }
+    }
+
+    fn on_close_statement(&mut self, name: &[u8], cleared: Cleared, server: &mut ServerState) -> Step {
+        if name.is_empty() {
+            self.unnamed.token = 0;
+            server.unnamed = 0;
+            self.pipeline.push(Entry::new(Kind::Close));
+            return Step::Forward(cleared);
+        }
+        // Other clients of the tenant may use it on the server; it leaves there when unused longest.
+        let undo = self.names.remove(name).map_or(Undo::Nothing, |old| Undo::Restore(name.into(), old));
+        self.pipeline.push(Entry { undo, ..Entry::own(&write::CLOSE_COMPLETE) });
+        Step::Drop
+    }
+
+    fn on_describe_statement(
+        &mut self,
+        head: FrameHead,
+        name: &[u8],
+        cleared: Cleared,
+        server: &mut ServerState,
+    ) -> Step {
+        self.front.clear();
+        if name.is_empty() {
+            if let Err(refusal) = self.ensure_unnamed(server) {
+                return self.refuse(refusal, head.tag, Some(server));
+            }
+            self.pipeline.push(Entry::new(Kind::Describe));
+            return self.front_before_frame(cleared);
+        }
+        let Some(statement) = self.names.get(name).cloned() else {
+            return self.refuse(unknown_statement(name), head.tag, Some(server));
+        };
+        self.ensure_on_server(&statement, server);
+        write::describe_statement(&mut self.front, statement.server_name().as_bytes());
+        self.pipeline.push(Entry::new(Kind::Describe));
+        Step::Rewrite { cleared, consumed: head.total }
+    }
+
+    fn on_sync(&mut self, server: Option<&mut ServerState>) -> Step {
+        if server.is_none() {
+            self.pipeline.synced_here();
+            self.reply_ready();
+            return Step::Drop;
+        }
+        self.pipeline.push_sync();
+        Cleared::without_text(b'S', &self.scope).map_or(Step::Drop, Step::Forward)
+    }
+
+    fn on_flush(&mut self, server: Option<&mut ServerState>) -> Step {
+        self.settle();
+        match Cleared::without_text(b'H', &self.scope) {
+            Some(cleared) if server.is_some() && self.pipeline.has_outstanding() => Step::Forward(cleared),
+            _ => Step::Drop,
+        }
+    }
+
+    fn on_copy(&mut self, head: FrameHead) -> Step {
+        if !self.pipeline.has_outstanding() && !self.pipeline.in_copy() {
+            return Step::Drop; // as the server does outside of COPY
+        }
+        if head.tag != b'd' {
+            self.pipeline.copy_ends();
+        }
+        Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
+    }
+
+    /// Refuses the frame at the front so that client and server stay in step.
+    fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
+        if server.is_none() || (!self.pipeline.has_outstanding() && !self.in_transaction()) {
+            self.refuse_here(&refusal, tag);
+            return Step::Drop;
+        }
+        let mut error = Vec::new();
+        write::error(&mut error, &refusal);
+        self.front.clear();
+        let kind = if tag == b'Q' || tag == b'F' {
+            write::query(&mut self.front, UNPARSABLE);
+            Kind::Query
+        } else {
+            let definition = [UNPARSABLE.as_bytes(), &[0, 0, 0]].concat();
+            write::parse(&mut self.front, FAILING_NAME, &definition);
+            Kind::Parse
+        };
+        self.pipeline.push(Entry { refusal: Some(error.into()), ..Entry::new(kind) });
+        Step::Substitute(Cleared::for_unparsable(&self.scope))
+    }
+
+    /// Nothing is outstanding and no transaction is open, so no server needs to know.
+    fn refuse_here(&mut self, refusal: &Refusal, tag: u8) {
+        self.settle();
+        self.reply_error(refusal);
+        if tag == b'Q' || tag == b'F' {
+            self.reply_ready();
+        } else {
+            self.pipeline.skip_until_sync();
+        }
+    }
+
+    pub(super) fn reply_error(&mut self, refusal: &Refusal) {
+        write::error(&mut self.replies, refusal);
+    }
+
+    pub(super) fn reply_ready(&mut self) {
+        write::ready_for_query(&mut self.replies, self.status);
+    }
+
+    /// Puts the Parse of a named statement into `front` if the server lacks it.
+    fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
+        if let Readiness::Missing(evicted) = server.statements.need(statement.number()) {
+            self.close_evicted(evicted);
+            write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
+            let prepares = Some(statement.number());
+            self.pipeline.push(Entry { prepares, ..Entry::hidden(Kind::Parse) });
+        }
+    }
+
+    fn close_evicted(&mut self, evicted: Option<u64>) {
+        if let Some(number) = evicted {
+            write::close_statement(&mut self.front, server_name(number).as_bytes());
+            self.pipeline.push(Entry::hidden(Kind::Close));
+        }
+    }
+
+    /// Puts the Parse of the unnamed statement into `front` if the server has another.
+    fn ensure_unnamed(&mut self, server: &mut ServerState) -> Result<(), Refusal> {
+        if self.unnamed.token == 0 {
+            return Err(Refusal::error(
+                SqlState::INVALID_SQL_STATEMENT_NAME,
+                "unnamed prepared statement does not exist",
+            ));
+        }
+        if server.unnamed != self.unnamed.token {
+            write::parse(&mut self.front, b"", &self.unnamed.definition);
+            server.unnamed = self.unnamed.token;
+            self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::hidden(Kind::Parse) });
+        }
+        Ok(())
+    }
+
+    fn front_before_frame(&self, cleared: Cleared) -> Step {
+        if self.front.is_empty() { Step::Forward(cleared) } else { Step::Rewrite { cleared, consumed: 0 } }
+    }
+
+    fn need_names(head: FrameHead, body: &[u8]) -> Step {
+        if body.len() >= head.body_len() || body.len() >= MAX_NAMING_FRAME {
+            return Step::Fail(Refusal::protocol("invalid message format"));
+        }
+        Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
+    }
+}
+
+fn unknown_statement(name: &[u8]) -> Refusal {
+    Refusal::error(
+        SqlState::INVALID_SQL_STATEMENT_NAME,
+        format!("prepared statement \"{}\" does not exist", String::from_utf8_lossy(name)),
+    )
+}

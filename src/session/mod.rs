@@ -1,0 +1,260 @@
+//! What one client believes its session is: a pure machine that is fed frames and says what becomes
+//! of each. It survives changes of the server connection.
+
+pub mod outbound;
+pub mod params;
+pub mod pin;
+pub mod pipeline;
+pub mod residue;
+pub mod statements;
+
+mod backend;
+mod frontend;
+mod refusal;
+
+use std::sync::Arc;
+
+use crate::guard::{Cleared, Effect, Effects, Scope};
+use crate::session::params::Settings;
+use crate::session::pin::PinReason;
+use crate::session::pipeline::Pipeline;
+use crate::session::residue::Residue;
+use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
+
+pub use refusal::Refusal;
+
+/// What is known about the state of one server connection.
+#[derive(Debug, Default)]
+pub struct ServerState {
+    /// Statements prepared there.
+    pub statements: ServerStatements,
+    /// Which unnamed statement is there, 0 for none that anybody may use.
+    pub unnamed: u64,
+    /// Settings sent to it.
+    pub settings: Arc<Settings>,
+    /// What may be left on it.
+    pub residue: Residue,
+}
+
+impl ServerState {
+    /// DISCARD ALL was executed.
+    pub fn discarded(&mut self) {
+        self.statements.clear();
+        self.unnamed = 0;
+        self.settings = Arc::default();
+        self.residue.discarded();
+    }
+}
+
+/// What becomes of a frontend frame.
+#[derive(Debug)]
+pub enum Step {
+    /// More of it must be read first: this many bytes of the frame.
+    NeedMore(usize),
+    /// It needs a server connection; ask again with one.
+    NeedServer,
+    /// It goes to the server.
+    Forward(Cleared),
+    /// It goes to the server with its first bytes replaced by [`Session::front`].
+    Rewrite {
+        /// The guard's token.
+        cleared: Cleared,
+        /// How many bytes of the frame are replaced.
+        consumed: usize,
+    },
+    /// It goes nowhere; [`Session::front`] goes to the server in its place.
+    Substitute(Cleared),
+    /// It goes nowhere; [`Session::take_replies`] may have the answer.
+    Drop,
+    /// The client said good-bye.
+    Terminate,
+    /// The client broke the protocol: this error, then the end.
+    Fail(Refusal),
+}
+
+/// What becomes of a backend frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Relay {
+    /// It goes to the client.
+    Forward,
+    /// It goes nowhere.
+    Swallow,
+    /// The client gets [`Session::take_replies`] in its place.
+    Replace,
+    /// The server ends the connection with this error.
+    ServerFailed,
+    /// Server and proxy are out of step: nothing more can be trusted.
+    OutOfStep,
+}
+
+/// Where a client stands between two frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boundary {
+    /// Something is outstanding, or a transaction is open.
+    Busy,
+    /// Nothing is outstanding, but the session needs its server connection.
+    Pinned(PinReason),
+    /// The server connection can go.
+    Release,
+}
+
+/// The machine of one client.
+#[derive(Debug)]
+pub struct Session {
+    scope: Scope,
+    settings: Arc<Settings>,
+    store: Arc<StatementStore>,
+    names: ClientStatements,
+    unnamed: Unnamed,
+    pipeline: Pipeline,
+    /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
+    status: u8,
+    pin: Option<PinReason>,
+    /// A verdict reached before there was a server connection to use it on.
+    judged: Option<(Cleared, Arc<Effects>)>,
+    /// The portal bound last executes a DISCARD ALL, or a DEALLOCATE ALL.
+    bound: Bound,
+    front: Vec<u8>,
+    replies: Vec<u8>,
+    denials: Vec<&'static str>,
+}
+
+/// The client's unnamed statement, kept so that any server connection can have it.
+#[derive(Debug, Default)]
+struct Unnamed {
+    definition: Vec<u8>,
+    effects: Arc<Effects>,
+    /// Unique over all clients; 0 for none.
+    token: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bound {
+    discards: bool,
+    deallocates: bool,
+}
+
+impl Session {
+    /// A fresh session. `store` is shared by all clients of the tenant.
+    #[must_use]
+    pub fn new(scope: Scope, settings: Arc<Settings>, store: Arc<StatementStore>) -> Self {
+        Self {
+            scope,
+            settings,
+            store,
+            names: ClientStatements::default(),
+            unnamed: Unnamed::default(),
+            pipeline: Pipeline::default(),
+            status: b'I',
+            pin: None,
+            judged: None,
+            bound: Bound::default(),
+            front: Vec::new(),
+            replies: Vec::new(),
+            denials: Vec::new(),
+        }
+    }
+
+    /// What the client may touch.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Settings a server connection must have for this client.
+    #[must_use]
+    pub const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Whether the client is in a transaction block.
+    #[must_use]
+    pub const fn in_transaction(&self) -> bool {
+        self.status != b'I'
+    }
+
+    /// Whether requests are outstanding: a server works for this client, or it owes itself an answer.
+    #[must_use]
+    pub fn has_outstanding(&self) -> bool {
+        self.pipeline.has_outstanding()
+    }
+
+    /// Where the client stands.
+    #[must_use]
+    pub fn at_boundary(&self) -> Boundary {
+        if self.status != b'I' || self.pipeline.has_outstanding() || self.pipeline.in_copy() {
+            return Boundary::Busy;
+        }
+        self.pin.map_or(Boundary::Release, Boundary::Pinned)
+    }
+
+    /// Bytes that replace the front of a rewritten frame.
+    #[must_use]
+    pub fn front(&self) -> &[u8] {
+        &self.front
+    }
+
+    /// Moves what the client is owed now to the end of `out`.
+    pub fn take_replies(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.replies);
+    }
+
+    /// Whether the client is owed something now.
+    #[must_use]
+    pub const fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
+    }
+
+    /// Rules that refused something since the last call.
+    pub fn take_denials(&mut self) -> impl Iterator<Item = &'static str> {
+        self.denials.drain(..)
+    }
+
+    /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
+    /// waits for. `false` when the session cannot go on: a transaction or pinned state went with it.
+    pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
+        if self.in_transaction() || self.pin.is_some() {
+            return false;
+        }
+        let lost = self.pipeline.server_lost();
+        self.unnamed.token = 0;
+        for _ in 0..lost.ended {
+            self.reply_error(refusal);
+            self.reply_ready();
+        }
+        if lost.open {
+            self.reply_error(refusal);
+        }
+        true
+    }
+
+    fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
+        server.residue.add(effects);
+        if self.pin.is_none() {
+            self.pin = PinReason::of(effects);
+        }
+    }
+
+    /// A DISCARD ALL of the client's succeeded: on a direct connection nothing would be left either.
+    fn discarded(&mut self, server: &mut ServerState) {
+        self.names.clear();
+        self.unnamed.token = 0;
+        self.pin = None;
+        server.discarded();
+    }
+
+    fn deallocated(&mut self, server: &mut ServerState) {
+        self.names.clear();
+        server.statements.clear();
+    }
+
+    fn bound_of(effects: &Effects) -> Bound {
+        Bound {
+            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
+            deallocates: matches!(effects.deallocates, Some(crate::guard::Deallocated::All)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

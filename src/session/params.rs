@@ -1,0 +1,91 @@
+//! [`Settings`]: what a client set in its startup packet, and how a server connection gets them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Settings a session starts with. Names are lower case, as PostgreSQL compares them without case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Sets one; the last value of a name counts.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// SQL that makes a server connection that has `old` have `self`; empty when it has already.
+    ///
+    /// `set_config` takes name and value as strings, so neither can become SQL.
+    #[must_use]
+    pub fn sql_from(&self, old: &Self) -> String {
+        let mut sql = String::new();
+        for name in old.0.keys().filter(|name| !self.0.contains_key(*name)) {
+            let _ = write!(sql, "RESET {};", quoted_name(name));
+        }
+        for (name, value) in
+            self.iter().filter(|(name, value)| old.0.get(*name).map(String::as_str) != Some(value))
+        {
+            let _ =
+                write!(sql, "SELECT pg_catalog.set_config({}, {}, false);", literal(name), literal(value));
+        }
+        sql
+    }
+}
+
+/// A string constant that means the same whatever the server's settings are (PostgreSQL
+/// documentation, section 4.1.2.1 and 4.1.2.2).
+fn literal(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if text.contains('\\') {
+        format!(" E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
+}
+
+/// A setting's name, each part quoted: `my.setting` is two identifiers.
+fn quoted_name(name: &str) -> String {
+    name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (name, value) in pairs {
+            settings.set(name, value);
+        }
+        settings
+    }
+
+    #[test]
+    fn equal_settings_need_no_sql() {
+        assert_eq!(settings(&[("TimeZone", "UTC")]).sql_from(&settings(&[("timezone", "UTC")])), "");
+    }
+
+    #[test]
+    fn only_the_difference_is_sent() {
+        let old = settings(&[("a", "1"), ("b", "2"), ("my.c", "3")]);
+        let new = settings(&[("a", "1"), ("b", "9")]);
+        assert_eq!(new.sql_from(&old), "RESET \"my\".\"c\";SELECT pg_catalog.set_config('b', '9', false);");
+    }
+
+    #[test]
+    fn quotes_and_backslashes_stay_inside_the_literal() {
+        let sql = settings(&[("a'", r"\'; drop")]).sql_from(&Settings::default());
+        assert_eq!(sql, r"SELECT pg_catalog.set_config('a''',  E'\\''; drop', false);");
+    }
+}

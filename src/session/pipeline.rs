@@ -1,0 +1,466 @@
+//! The requests sent to a server and the replies it owes: what each reply answers, who is to see it,
+//! and when everything is answered (protocol sections "Extended Query", "Pipelining", "COPY").
+//!
+//! The rules that make this more than a queue:
+//! * An error in the extended protocol makes the server skip everything up to the next Sync.
+//! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began.
+//! * A reply the proxy gives itself waits for its turn.
+
+use std::collections::VecDeque;
+
+use crate::session::statements::Statement;
+use std::sync::Arc;
+
+/// What a request is, as far as its replies differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Parse, answered by `1`.
+    Parse,
+    /// Bind, answered by `2`.
+    Bind,
+    /// Close, answered by `3`.
+    Close,
+    /// Describe of a statement, answered by `t` and then `T` or `n`; of a portal, by `T` or `n`.
+    Describe,
+    /// Execute, ended by `C`, `I` or `s`.
+    Execute,
+    /// Query, ended by `Z`.
+    Query,
+    /// Sync, answered by `Z`.
+    Sync,
+    /// CopyDone or CopyFail sent before it was known whether a COPY had begun: no answer of its own.
+    CopyEnd,
+    /// A reply the proxy owes.
+    Own,
+}
+
+/// What to undo if the server skips the request.
+#[derive(Debug, Default)]
+pub enum Undo {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A name was given.
+    Forget(Box<[u8]>),
+    /// A name was taken away.
+    Restore(Box<[u8]>, Arc<Statement>),
+    /// The unnamed statement was replaced.
+    Unnamed,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// The proxy's own request: the client sees no reply, but does see an error.
+    pub hidden: bool,
+    /// Stands in for a refused request: what the client gets in place of the server's error.
+    pub refusal: Option<Box<[u8]>>,
+    /// For [`Kind::Own`]: the reply.
+    pub reply: &'static [u8],
+    /// What the client's names were before.
+    pub undo: Undo,
+    /// The statement that the server has if this succeeds.
+    pub prepares: Option<u64>,
+    /// On success all session state is gone.
+    pub discards: bool,
+    /// On success all prepared statements are gone.
+    pub deallocates: bool,
+}
+
+impl Entry {
+    /// A request without anything special.
+    #[must_use]
+    pub const fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            hidden: false,
+            refusal: None,
+            reply: &[],
+            undo: Undo::Nothing,
+            prepares: None,
+            discards: false,
+            deallocates: false,
+        }
+    }
+
+    /// A request of the proxy's own.
+    #[must_use]
+    pub fn hidden(kind: Kind) -> Self {
+        Self { hidden: true, ..Self::new(kind) }
+    }
+
+    /// A reply the proxy owes.
+    #[must_use]
+    pub fn own(reply: &'static [u8]) -> Self {
+        Self { reply, ..Self::new(Kind::Own) }
+    }
+}
+
+/// What a backend message means for the client.
+#[derive(Debug)]
+pub enum Turn {
+    /// It goes on to the client.
+    Forward,
+    /// It does not.
+    Swallow,
+    /// A request is answered; its reply goes on to the client unless the request was hidden.
+    Done(Entry),
+    /// An error ended this request; the ones given with it were skipped.
+    Failed(Entry, Vec<Entry>),
+    /// ReadyForQuery, to the client.
+    Ready,
+    /// Nothing asked for this: client and server are out of step.
+    Unexpected,
+}
+
+/// What a client waits for when its server is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Batches and queries that were sent whole: each is owed an error and a ReadyForQuery.
+    pub ended: usize,
+    /// A batch whose Sync is still to come is owed an error.
+    pub open: bool,
+}
+
+/// The requests in flight.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    queue: VecDeque<Entry>,
+    /// The server skips what the client sends until its Sync.
+    skipping: bool,
+    /// The server reads COPY data.
+    copy_in: bool,
+}
+
+impl Pipeline {
+    /// Whether nothing is owed by anybody.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.skipping && !self.copy_in
+    }
+
+    /// Whether what the client sends is skipped until Sync.
+    #[must_use]
+    pub const fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Whether the server reads COPY data.
+    #[must_use]
+    pub const fn in_copy(&self) -> bool {
+        self.copy_in
+    }
+
+    /// Whether a request is outstanding.
+    #[must_use]
+    pub fn has_outstanding(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// An error was answered by the proxy itself while no server was involved.
+    pub const fn skip_until_sync(&mut self) {
+        self.skipping = true;
+    }
+
+    /// A request is sent, or a reply is owed.
+    pub fn push(&mut self, entry: Entry) {
+        self.queue.push_back(entry);
+    }
+
+    /// The client's Sync is sent.
+    pub fn push_sync(&mut self) {
+        if self.copy_in {
+            return; // the server ignores it
+        }
+        self.skipping = false;
+        self.push(Entry::new(Kind::Sync));
+    }
+
+    /// The client's Sync ended a batch that no server saw.
+    pub const fn synced_here(&mut self) {
+        self.skipping = false;
+    }
+
+    /// The client's CopyDone or CopyFail is sent.
+    pub fn copy_ends(&mut self) {
+        if self.copy_in {
+            self.copy_in = false;
+        } else if !self.queue.is_empty() {
+            self.push(Entry::new(Kind::CopyEnd));
+        }
+    }
+
+    /// Everything outstanding is lost with the server.
+    pub fn server_lost(&mut self) -> Lost {
+        let is_end = |entry: &Entry| matches!(entry.kind, Kind::Sync | Kind::Query);
+        let ended = self.queue.iter().filter(|entry| is_end(entry)).count();
+        let behind = self.queue.iter().rev().take_while(|entry| !is_end(entry));
+        let open = behind.filter(|entry| !matches!(entry.kind, Kind::CopyEnd | Kind::Own)).count() > 0;
+        self.queue.clear();
+        self.copy_in = false;
+        let announced = self.skipping;
+        self.skipping |= open;
+        Lost { ended, open: open && !announced }
+    }
+
+    /// The proxy's replies whose turn it is.
+    pub fn due(&mut self) -> Option<&'static [u8]> {
+        while let Some(entry) = self.queue.front() {
+            match entry.kind {
+                Kind::CopyEnd => {
+                    self.queue.pop_front();
+                }
+                Kind::Own => return self.queue.pop_front().map(|entry| entry.reply),
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// A message came from the server. [`due`](Self::due) was called before.
+    pub fn on_backend(&mut self, tag: u8) -> Turn {
+        let Some(front) = self.queue.front() else {
+            return if matches!(tag, b'N' | b'S') { Turn::Forward } else { Turn::Unexpected };
+        };
+        let kind = front.kind;
+        let visible = if front.hidden { Turn::Swallow } else { Turn::Forward };
+        match (tag, kind) {
+            (b'N' | b'S', _) => visible,
+            (b'D' | b'd' | b'c' | b'H', Kind::Execute | Kind::Query) => visible,
+            (b'T' | b'C' | b'I', Kind::Query) | (b't', Kind::Describe) => visible,
+            (b'G', Kind::Execute | Kind::Query) => {
+                if self.copy_begins() {
+                    visible
+                } else {
+                    Turn::Unexpected
+                }
+            }
+            (b'1', Kind::Parse)
+            | (b'2', Kind::Bind)
+            | (b'3', Kind::Close)
+            | (b'T' | b'n', Kind::Describe)
+            | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
+            (b'Z', Kind::Query | Kind::Sync) => {
+                self.queue.pop_front();
+                self.copy_in = false;
+                Turn::Ready
+            }
+            // The error's own end comes with ReadyForQuery.
+            (b'E', Kind::Query | Kind::Sync) => {
+                self.copy_in = false;
+                self.failed_query()
+            }
+            (b'E', _) => self.failed(),
+            _ => Turn::Unexpected,
+        }
+    }
+
+    /// Whether the request now being answered is one with `discards` or `deallocates`.
+    #[must_use]
+    pub fn front(&self) -> Option<&Entry> {
+        self.queue.front()
+    }
+
+    fn done(&mut self) -> Turn {
+        self.queue.pop_front().map_or(Turn::Unexpected, Turn::Done)
+    }
+
+    /// A simple query failed: its entry stays for the ReadyForQuery, stripped of what success would do.
+    fn failed_query(&mut self) -> Turn {
+        let Some(front) = self.queue.front_mut() else { return Turn::Unexpected };
+        let failed = std::mem::replace(front, Entry::new(front.kind));
+        Turn::Failed(failed, Vec::new())
+    }
+
+    /// An extended request failed: the server skips all up to the next Sync.
+    fn failed(&mut self) -> Turn {
+        let Some(failed) = self.queue.pop_front() else { return Turn::Unexpected };
+        self.copy_in = false;
+        let end = self.queue.iter().position(|entry| entry.kind == Kind::Sync);
+        self.skipping |= end.is_none();
+        let skipped = self.queue.drain(..end.unwrap_or(self.queue.len())).collect();
+        Turn::Failed(failed, skipped)
+    }
+
+    /// COPY data is read: Syncs sent behind the request, before the end of the data, are ignored.
+    /// `false` when other requests were sent there: the server takes them for broken data.
+    fn copy_begins(&mut self) -> bool {
+        let end = self.queue.iter().position(|entry| entry.kind == Kind::CopyEnd);
+        self.copy_in = end.is_none();
+        let end = end.unwrap_or(self.queue.len());
+        let between = self.queue.range(1..end).all(|entry| matches!(entry.kind, Kind::Sync | Kind::Own));
+        let mut index = 0;
+        self.queue.retain(|entry| {
+            let ignored = entry.kind == Kind::Sync && index > 0 && index < end;
+            index += 1;
+            !ignored
+        });
+        between
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pipeline(kinds: &[Kind]) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        for &kind in kinds {
+            match kind {
+                Sync => pipeline.push_sync(),
+                CopyEnd => pipeline.copy_ends(),
+                kind => pipeline.push(Entry::new(kind)),
+            }
+        }
+        pipeline
+    }
+
+    /// Feeds backend tags; the answer is one letter a tag: f forward, s swallow, d done, e failed,
+    /// z ready, u unexpected.
+    fn feed(pipeline: &mut Pipeline, tags: &str) -> String {
+        tags.bytes()
+            .map(|tag| {
+                while pipeline.due().is_some() {}
+                match pipeline.on_backend(tag) {
+                    Turn::Forward => 'f',
+                    Turn::Swallow => 's',
+                    Turn::Done(_) => 'd',
+                    Turn::Failed(..) => 'e',
+                    Turn::Ready => 'z',
+                    Turn::Unexpected => 'u',
+                }
+            })
+            .collect()
+    }
+
+    use Kind::{Bind, CopyEnd, Describe, Execute, Parse, Query, Sync};
+
+    #[test]
+    fn simple_query_is_over_at_ready_for_query() {
+        let mut p = pipeline(&[Query]);
+        assert_eq!(feed(&mut p, "TDDCTDC"), "fffffff");
+        assert!(!p.is_idle());
+        assert_eq!(feed(&mut p, "Z"), "z");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn extended_batch_is_answered_one_by_one() {
+        let mut p = pipeline(&[Parse, Bind, Describe, Execute, Sync]);
+        assert_eq!(feed(&mut p, "12TDDCZ"), "dddffdz");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn describe_of_a_statement_has_two_replies() {
+        let mut p = pipeline(&[Parse, Describe, Describe, Sync]);
+        assert_eq!(feed(&mut p, "1tnTZ"), "dfddz");
+    }
+
+    #[test]
+    fn error_skips_to_sync_and_the_next_batch_goes_on() {
+        let mut p = pipeline(&[Parse, Bind, Execute, Sync, Bind, Execute, Sync]);
+        assert_eq!(feed(&mut p, "1EZ2CZ"), "dezddz");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn error_without_sync_skips_what_comes_until_sync() {
+        let mut p = pipeline(&[Parse, Bind, Execute]);
+        assert_eq!(feed(&mut p, "E"), "e");
+        assert!(p.is_skipping() && !p.is_idle());
+        p.push_sync();
+        assert_eq!(feed(&mut p, "Z"), "z");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn suspended_portal_ends_its_execute() {
+        let mut p = pipeline(&[Execute, Execute, Sync]);
+        assert_eq!(feed(&mut p, "DsDCZ"), "fdfdz");
+    }
+
+    #[test]
+    fn sync_sent_before_copy_data_is_ignored_by_the_server() {
+        // As tokio-postgres does: Bind, Execute, Sync, then data, then CopyDone, Sync.
+        let mut p = pipeline(&[Bind, Execute, Sync]);
+        assert_eq!(feed(&mut p, "2G"), "df");
+        assert!(p.in_copy());
+        p.copy_ends();
+        p.push_sync();
+        assert_eq!(feed(&mut p, "CZ"), "dz");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn copy_sent_blindly_in_one_go_is_followed() {
+        let mut p = pipeline(&[Bind, Execute, Sync, CopyEnd, Sync]);
+        assert_eq!(feed(&mut p, "2GCZ"), "dfdz");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn sync_while_copying_is_not_waited_for() {
+        let mut p = pipeline(&[Query]);
+        assert_eq!(feed(&mut p, "G"), "f");
+        p.push_sync();
+        p.copy_ends();
+        assert_eq!(feed(&mut p, "CZ"), "fz");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn query_sent_into_copy_data_is_out_of_step() {
+        assert_eq!(feed(&mut pipeline(&[Query, Query]), "G"), "u");
+    }
+
+    #[test]
+    fn failed_copy_in_the_extended_protocol_waits_for_the_sync_after_it() {
+        let mut p = pipeline(&[Bind, Execute, Sync]);
+        assert_eq!(feed(&mut p, "2GE"), "dfe");
+        assert!(p.is_skipping());
+        p.copy_ends();
+        p.push_sync();
+        assert_eq!(feed(&mut p, "Z"), "z");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn reply_of_the_proxy_waits_for_its_turn() {
+        let mut p = pipeline(&[Execute]);
+        p.push(Entry::own(b"mine"));
+        assert_eq!(p.due(), None);
+        assert_eq!(feed(&mut p, "C"), "d");
+        assert_eq!(p.due(), Some(&b"mine"[..]));
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn reply_of_the_proxy_is_skipped_behind_an_error() {
+        let mut p = pipeline(&[Bind]);
+        p.push(Entry::own(b"mine"));
+        p.push_sync();
+        assert_eq!(feed(&mut p, "EZ"), "ez");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn message_nobody_asked_for_is_noticed() {
+        assert_eq!(feed(&mut pipeline(&[]), "Z"), "u");
+        assert_eq!(feed(&mut pipeline(&[Parse]), "C"), "u");
+        assert_eq!(feed(&mut pipeline(&[]), "NS"), "ff");
+    }
+
+    #[test]
+    fn lost_server_owes_each_batch_its_end() {
+        let lost = |kinds: &[Kind]| {
+            let lost = pipeline(kinds).server_lost();
+            (lost.ended, lost.open)
+        };
+        assert_eq!(lost(&[Query]), (1, false));
+        assert_eq!(lost(&[Bind, Execute, Sync, Bind, Sync]), (2, false));
+        assert_eq!(lost(&[Sync, Bind, Execute]), (1, true));
+    }
+}

@@ -1,0 +1,82 @@
+//! [`Refusal`]: an error the proxy gives a client in its own name.
+
+use std::borrow::Cow;
+
+use crate::error::{Report, Severity, SqlState};
+use crate::guard::Denial;
+
+/// An error of the proxy's own, ready for the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    sqlstate: SqlState,
+    severity: Severity,
+    message: Cow<'static, str>,
+    detail: Option<Cow<'static, str>>,
+    hint: Option<Cow<'static, str>>,
+}
+
+impl Refusal {
+    /// An error after which the session goes on.
+    #[must_use]
+    pub fn error(sqlstate: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { sqlstate, severity: Severity::Error, message: message.into(), detail: None, hint: None }
+    }
+
+    /// An error that ends the session.
+    #[must_use]
+    pub fn fatal(sqlstate: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { severity: Severity::Fatal, ..Self::error(sqlstate, message) }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds what happened.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// A client that broke the protocol.
+    #[must_use]
+    pub fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::fatal(SqlState::PROTOCOL_VIOLATION, message)
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self {
+            sqlstate: denial.sqlstate(),
+            severity: denial.severity(),
+            detail: denial.detail().map(|detail| Cow::Owned(detail.into_owned())),
+            hint: Some(Cow::Borrowed(denial.rule.hint)),
+            message: Cow::Owned(denial.message),
+        }
+    }
+}
+
+impl Report for Refusal {
+    fn sqlstate(&self) -> SqlState {
+        self.sqlstate
+    }
+
+    fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    fn client_message(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.message)
+    }
+
+    fn detail(&self) -> Option<Cow<'_, str>> {
+        self.detail.as_deref().map(Cow::Borrowed)
+    }
+
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.hint.as_deref().map(Cow::Borrowed)
+    }
+}

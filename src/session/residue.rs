@@ -1,0 +1,135 @@
+//! What a client leaves on a server connection, and what must be sent before another may have it.
+
+use crate::config::ResetPolicy;
+use crate::guard::{Effect, Effects};
+
+/// Session state that outlives a transaction and that somebody may have left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Residue {
+    settings: bool,
+    sequences: bool,
+    other: bool,
+    unclean: bool,
+}
+
+/// How to make a server connection clean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetPlan {
+    /// It is.
+    Clean,
+    /// These statements in one Query; prepared statements survive.
+    Narrow(&'static str),
+    /// `DISCARD ALL`, then a new random seed; prepared statements are gone.
+    Discard,
+    /// Nothing makes it clean.
+    Close,
+}
+
+/// The statements of [`ResetPlan::Discard`]: DISCARD ALL must be alone in its message.
+///
+/// Every name is qualified: a tenant's own operator must not run between two clients.
+pub const DISCARD: [&str; 2] = [
+    "DISCARD ALL",
+    "SELECT pg_catalog.setseed(pg_catalog.hashtext(pg_catalog.text(pg_catalog.gen_random_uuid()))::pg_catalog.float8 \
+     OPERATOR(pg_catalog./) 2147483648::pg_catalog.float8)",
+];
+
+impl Residue {
+    /// A statement with these effects was sent.
+    pub fn add(&mut self, effects: &Effects) {
+        self.settings |= effects.has(Effect::Setting);
+        self.sequences |= effects.has(Effect::Sequence);
+        self.unclean |= effects.has(Effect::Unclean);
+        self.other |= [
+            Effect::Temporary,
+            Effect::AdvisoryLock,
+            Effect::HoldCursor,
+            Effect::Prepare,
+            Effect::Opaque,
+            Effect::DiscardAll,
+        ]
+        .into_iter()
+        .any(|effect| effects.has(effect));
+    }
+
+    /// Something happened that no statement text explains.
+    pub const fn taint(&mut self) {
+        self.unclean = true;
+    }
+
+    /// A DISCARD ALL succeeded. It does not unload a library.
+    pub const fn discarded(&mut self) {
+        (self.settings, self.sequences, self.other) = (false, false, false);
+    }
+
+    /// What to do before another client may have the connection.
+    #[must_use]
+    pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
+        match (self, policy) {
+            (Self { unclean: true, .. }, _) => ResetPlan::Close,
+            (Self { other: true, .. }, _) | (_, ResetPolicy::Always) => ResetPlan::Discard,
+            (Self { settings: true, sequences: true, .. }, _) => {
+                ResetPlan::Narrow("RESET ALL;DISCARD SEQUENCES")
+            }
+            (Self { settings: true, .. }, _) => ResetPlan::Narrow("RESET ALL"),
+            (Self { sequences: true, .. }, _) => ResetPlan::Narrow("DISCARD SEQUENCES"),
+            _ => ResetPlan::Clean,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan_after(effects: &[Effect]) -> ResetPlan {
+        let mut all = Effects::default();
+        effects.iter().for_each(|&effect| all.add(effect));
+        let mut residue = Residue::default();
+        residue.add(&all);
+        residue.plan(ResetPolicy::OnNeed)
+    }
+
+    #[test]
+    fn reading_and_writing_rows_leaves_nothing() {
+        assert_eq!(plan_after(&[Effect::Write]), ResetPlan::Clean);
+    }
+
+    #[test]
+    fn insert_leaves_sequence_state() {
+        assert_eq!(plan_after(&[Effect::Sequence]), ResetPlan::Narrow("DISCARD SEQUENCES"));
+    }
+
+    #[test]
+    fn settings_are_reset_without_losing_prepared_statements() {
+        assert_eq!(plan_after(&[Effect::Setting]), ResetPlan::Narrow("RESET ALL"));
+        assert_eq!(
+            plan_after(&[Effect::Setting, Effect::Sequence]),
+            ResetPlan::Narrow("RESET ALL;DISCARD SEQUENCES")
+        );
+    }
+
+    #[test]
+    fn what_the_text_does_not_show_is_discarded() {
+        for effect in
+            [Effect::Opaque, Effect::Temporary, Effect::AdvisoryLock, Effect::HoldCursor, Effect::Prepare]
+        {
+            assert_eq!(plan_after(&[effect]), ResetPlan::Discard, "{effect:?}");
+        }
+    }
+
+    #[test]
+    fn loaded_library_closes_even_after_discard_all() {
+        let mut effects = Effects::default();
+        effects.add(Effect::Unclean);
+        let mut residue = Residue::default();
+        residue.add(&effects);
+        residue.discarded();
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Close);
+    }
+
+    #[test]
+    fn policy_always_discards_a_clean_connection() {
+        assert_eq!(Residue::default().plan(ResetPolicy::Always), ResetPlan::Discard);
+    }
+}

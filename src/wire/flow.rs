@@ -1,0 +1,224 @@
+//! [`Flow`]: one direction of a relay, in one buffer.
+//!
+//! ```text
+//! |  written  |  ready: may go out  |  unjudged: read, not looked at  |  spare: room to read  |
+//!           start                 ready                              end
+//! ```
+//! Bytes are written from the place they were read to. A frame that passes costs an addition; only a
+//! frame that is changed, dropped or added moves the bytes behind it.
+
+/// One direction's bytes.
+#[derive(Debug, Default)]
+pub struct Flow {
+    buf: Vec<u8>,
+    start: usize,
+    ready: usize,
+    end: usize,
+    /// Bytes still to come of a frame whose head was judged, and what becomes of them.
+    rest: usize,
+    rest_passes: bool,
+}
+
+impl Flow {
+    /// Takes a buffer to read into. Only an empty flow may be given one.
+    pub fn lend(&mut self, buf: Vec<u8>) {
+        debug_assert!(self.buf.is_empty());
+        self.buf = buf;
+    }
+
+    /// Gives the buffer back when nothing is in it.
+    pub fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if self.start != self.end || self.buf.is_empty() {
+            return None;
+        }
+        (self.start, self.ready, self.end) = (0, 0, 0);
+        Some(std::mem::take(&mut self.buf))
+    }
+
+    /// Whether a buffer is there to read into.
+    #[must_use]
+    pub const fn has_buffer(&self) -> bool {
+        !self.buf.is_empty()
+    }
+
+    /// What may go out.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.buf[self.start..self.ready]
+    }
+
+    /// What was read and not looked at yet.
+    #[must_use]
+    pub fn unjudged(&self) -> &[u8] {
+        &self.buf[self.ready..self.end]
+    }
+
+    /// Whether nothing is buffered and no frame is half way through.
+    #[must_use]
+    pub const fn at_frame_boundary(&self) -> bool {
+        self.rest == 0 && self.ready == self.end
+    }
+
+    /// Whether a frame whose head was passed on is still arriving.
+    #[must_use]
+    pub const fn mid_frame(&self) -> bool {
+        self.rest > 0
+    }
+
+    /// `n` bytes of [`pending`](Self::pending) were written.
+    pub fn consume(&mut self, n: usize) {
+        self.start += n.min(self.ready - self.start);
+        if self.start == self.end {
+            (self.start, self.ready, self.end) = (0, 0, 0);
+        }
+    }
+
+    /// Room to read into; moves what is there to the front when the tail is short.
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.buf.len() - self.end < self.buf.len() / 2 && self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            self.ready -= self.start;
+            self.end -= self.start;
+            self.start = 0;
+        }
+        &mut self.buf[self.end..]
+    }
+
+    /// `n` bytes were read into [`spare`](Self::spare). Those that belong to a frame judged before pass
+    /// or go at once.
+    pub fn filled(&mut self, n: usize) {
+        self.end += n;
+        self.settle_rest();
+    }
+
+    /// Makes sure that a frame of `total` bytes at the front of the unjudged bytes fits.
+    pub fn reserve(&mut self, total: usize) {
+        let need = self.ready + total;
+        if need > self.buf.len() {
+            self.buf.resize(need.next_multiple_of(4096), 0);
+        }
+    }
+
+    /// The frame of `total` bytes at the front may go out, also the part of it that is still to come.
+    pub fn pass(&mut self, total: usize) {
+        debug_assert_eq!(self.rest, 0);
+        (self.rest, self.rest_passes) = (total, true);
+        self.settle_rest();
+    }
+
+    /// The frame of `total` bytes at the front is thrown away, also the part that is still to come.
+    pub fn drop_frame(&mut self, total: usize) {
+        debug_assert_eq!(self.rest, 0);
+        (self.rest, self.rest_passes) = (total, false);
+        self.settle_rest();
+    }
+
+    /// Puts `bytes` behind what may go out, before the unjudged bytes.
+    pub fn insert(&mut self, bytes: &[u8]) {
+        self.replace_front(0, bytes);
+    }
+
+    /// Puts `bytes` in the place of the first `n` unjudged bytes; they may go out.
+    pub fn replace_front(&mut self, n: usize, bytes: &[u8]) {
+        let old_tail = self.ready + n..self.end;
+        let new_end = self.ready + bytes.len() + old_tail.len();
+        if new_end > self.buf.len() {
+            self.buf.resize(new_end.next_multiple_of(4096), 0);
+        }
+        self.buf.copy_within(old_tail, self.ready + bytes.len());
+        self.buf[self.ready..self.ready + bytes.len()].copy_from_slice(bytes);
+        self.ready += bytes.len();
+        self.end = new_end;
+    }
+
+    fn settle_rest(&mut self) {
+        let n = self.rest.min(self.end - self.ready);
+        if n == 0 {
+            return;
+        }
+        self.rest -= n;
+        if self.rest_passes {
+            self.ready += n;
+        } else if self.start == self.ready {
+            // Nothing waits in front: step over it instead of moving what is behind.
+            self.start += n;
+            self.ready += n;
+            self.consume(0);
+        } else {
+            self.buf.copy_within(self.ready + n..self.end, self.ready);
+            self.end -= n;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(bytes: &[u8]) -> Flow {
+        let mut flow = Flow::default();
+        flow.lend(vec![0; 32]);
+        flow.spare()[..bytes.len()].copy_from_slice(bytes);
+        flow.filled(bytes.len());
+        flow
+    }
+
+    fn read(flow: &mut Flow, bytes: &[u8]) {
+        flow.spare()[..bytes.len()].copy_from_slice(bytes);
+        flow.filled(bytes.len());
+    }
+
+    #[test]
+    fn passed_frames_go_out_from_where_they_were_read() {
+        let mut f = flow(b"aabbb");
+        f.pass(2);
+        assert_eq!((f.pending(), f.unjudged()), (&b"aa"[..], &b"bbb"[..]));
+        f.pass(3);
+        f.consume(5);
+        assert!(f.reclaim().is_some());
+    }
+
+    #[test]
+    fn rest_of_a_passed_frame_passes_when_it_arrives() {
+        let mut f = flow(b"aa");
+        f.pass(5);
+        assert!(f.mid_frame());
+        read(&mut f, b"aaab");
+        assert_eq!((f.pending(), f.unjudged()), (&b"aaaaa"[..], &b"b"[..]));
+    }
+
+    #[test]
+    fn rest_of_a_dropped_frame_is_dropped_when_it_arrives() {
+        let mut f = flow(b"xaa");
+        f.pass(1);
+        f.drop_frame(5);
+        read(&mut f, b"aaab");
+        assert_eq!((f.pending(), f.unjudged()), (&b"x"[..], &b"b"[..]));
+    }
+
+    #[test]
+    fn dropping_at_the_front_leaves_an_empty_flow() {
+        let mut f = flow(b"aa");
+        f.drop_frame(2);
+        assert!(f.at_frame_boundary() && f.reclaim().is_some());
+    }
+
+    #[test]
+    fn replacement_and_insertion_keep_the_order() {
+        let mut f = flow(b"aab");
+        f.replace_front(2, b"XYZW");
+        f.insert(b"!");
+        assert_eq!((f.pending(), f.unjudged()), (&b"XYZW!"[..], &b"b"[..]));
+        f.replace_front(1, &[b'q'; 5000]);
+        assert_eq!(f.pending().len(), 5005);
+    }
+
+    #[test]
+    fn spare_moves_what_is_left_to_the_front() {
+        let mut f = flow(&[b'a'; 30]);
+        f.pass(30);
+        f.consume(28);
+        assert_eq!(f.spare().len(), 30);
+        assert_eq!(f.pending(), b"aa");
+    }
+}
