@@ -4,4 +4,5 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod guard;
+pub mod telemetry;
 pub mod tenant;
