@@ -175,7 +175,7 @@ keys! {
         "path", kind::key_file, NoValue,
         "File with the master key in hexadecimal, readable by its owner only; a relative path starts at this file's directory.";
     SECRETS_MASTER_KEY: String = secrets.master_key,
-        "at least 64 hexadecimal digits", kind::secret, Required,
+        "at least 64 hexadecimal digits", kind::secret, NoValue,
         "The master key itself; only from the environment, never in the file.";
 
     SCHEMAS_GLOBAL: Ident = schemas.global,

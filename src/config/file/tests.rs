@@ -93,54 +93,51 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     );
 }
 
+/// Every key, none with its default.
+const EVERY_KEY: &str = r#"
+[listen]
+addresses = ["0.0.0.0:1", "[::1]:2"]
+unix_socket_dir = "/run/pgtenant"
+max_clients = 7
+auth_timeout = "1min"
+tcp_keepalive = "off"
+shutdown_timeout = 0
+[server]
+host = "/run/postgresql"
+port = 5433
+database = "shop"
+connect_timeout = "250ms"
+settings = { Statement_Timeout = "30s", jit = false, work_mem = 4096, "app.x" = "y" }
+[pool]
+max_server_connections = 9
+max_server_connections_per_tenant = 3
+max_concurrent_opens = 2
+wait_timeout = "1h 30min"
+idle_timeout = "0"
+max_lifetime = 0
+pinned_idle_timeout = "5min"
+reset = "always"
+[registry]
+user = "reader"
+max_connections = 1
+[guard]
+extra_schemas = ["public", "Reports"]
+max_statement_bytes = "2 MiB"
+cache_bytes = 2_000_000
+[secrets]
+master_key_file = "master.key"
+[schemas]
+global = "common"
+template = "blank"
+[log]
+filter = "warn,pgtenant=debug"
+format = "json"
+stats_period = "off"
+"#;
+
 #[test]
 fn every_key_of_the_file_is_read() {
-    let config = read_with(
-        r#"
-        [listen]
-        addresses = ["0.0.0.0:1", "[::1]:2"]
-        unix_socket_dir = "/run/pgtenant"
-        max_clients = 7
-        auth_timeout = "1min"
-        tcp_keepalive = "off"
-        shutdown_timeout = 0
-        [server]
-        host = "/run/postgresql"
-        port = 5433
-        database = "shop"
-        connect_timeout = "250ms"
-        settings = { Statement_Timeout = "30s", jit = false, work_mem = 4096, "app.x" = "y" }
-        [pool]
-        max_server_connections = 9
-        max_server_connections_per_tenant = 3
-        max_concurrent_opens = 2
-        wait_timeout = "1h 30min"
-        idle_timeout = "0"
-        max_lifetime = 0
-        pinned_idle_timeout = "5min"
-        reset = "always"
-        [registry]
-        user = "reader"
-        max_connections = 1
-        [guard]
-        extra_schemas = ["public", "Reports"]
-        max_statement_bytes = "2 MiB"
-        cache_bytes = 2_000_000
-        [secrets]
-        master_key_file = "master.key"
-        [schemas]
-        global = "common"
-        template = "blank"
-        [log]
-        filter = "warn,pgtenant=debug"
-        format = "json"
-        stats_period = "off"
-        "#,
-        &[],
-        0o100_600,
-        KEY,
-    )
-    .unwrap_or_else(|problems| panic!("{problems}"));
+    let config = read_with(EVERY_KEY, &[], 0o100_600, KEY).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(config.listen.addresses, ["0.0.0.0:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
     assert_eq!(config.listen.unix_socket_dir, Some("/run/pgtenant".into()));
     assert_eq!(config.listen.max_clients, 7);
