@@ -6,5 +6,6 @@ pub mod error;
 pub mod guard;
 pub mod schedule;
 pub mod session;
+pub mod telemetry;
 pub mod tenant;
 pub mod wire;

@@ -2,6 +2,12 @@
 //!
 //! No module reads a global: each gets its own section by argument.
 
+pub mod file;
+pub mod keys;
+mod kind;
+pub mod problem;
+mod source;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

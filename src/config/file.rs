@@ -1,0 +1,300 @@
+//! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::auth::MasterKey;
+use crate::config::keys::{self, MASTER_KEY_VARIABLE};
+use crate::config::kind::Wrong;
+use crate::config::problem::{Place, Problems};
+use crate::config::source::Source;
+use crate::config::{Config, Guard, Listen, Log, Pool, Registry, Schemas, Secrets, Server, ServerAddress};
+
+/// A file that holds a secret, as the caller found it.
+#[derive(Debug)]
+pub struct SecretFile {
+    /// What is in it.
+    pub text: SecretString,
+    /// Permission bits, as `stat` has them in `st_mode`.
+    pub mode: u32,
+}
+
+/// All that a configuration is made from.
+pub struct Input<'a> {
+    /// The file's name, for messages and for paths relative to it.
+    pub name: &'a str,
+    /// The file's text.
+    pub text: &'a str,
+    /// The environment; variables without the prefix `PGTENANT_` are ignored.
+    pub environment: &'a [(OsString, OsString)],
+    /// Reads a file that holds a secret.
+    pub read_file: &'a dyn Fn(&Path) -> io::Result<SecretFile>,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Every problem there is, not just the first.
+pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
+    let mut source = Source::new(input.name, input.text, input.environment);
+    // Each of these notes all its problems before it gives up, so every one is called.
+    let listen = listen(&mut source);
+    let server = server(&mut source);
+    let pool = pool(&mut source);
+    let registry = registry(&mut source);
+    let guard = guard(&mut source);
+    let secrets = secrets(&mut source, input);
+    let schemas = schemas(&mut source);
+    let log = log(&mut source);
+    let config = (|| {
+        Some(Config {
+            listen: listen?,
+            server: server?,
+            pool: pool?,
+            registry: registry?,
+            guard: guard?,
+            secrets: secrets?,
+            schemas: schemas?,
+            log: log?,
+        })
+    })();
+    source.into_problems().unless_any(config)
+}
+
+fn listen(source: &mut Source<'_>) -> Option<Listen> {
+    let addresses = source.take(&keys::LISTEN_ADDRESSES);
+    let unix_socket_dir = source.take(&keys::LISTEN_UNIX_SOCKET_DIR);
+    let max_clients = source.take(&keys::LISTEN_MAX_CLIENTS);
+    let auth_timeout = source.take(&keys::LISTEN_AUTH_TIMEOUT);
+    let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
+    let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
+    if let (Some(addresses), Some(Some(dir))) = (&addresses, &unix_socket_dir) {
+        let port = addresses.first().map_or(0, std::net::SocketAddr::port);
+        let wrong = if port == 0 {
+            Some(Wrong::new(
+                "a Unix socket is named after the port of the first address, which is 0",
+                "give the first of `listen.addresses` a port, or turn the socket off",
+            ))
+        } else {
+            too_long_for_a_socket(&unix_socket(dir, port))
+        };
+        if let Some(wrong) = wrong {
+            source.refuse(&keys::LISTEN_UNIX_SOCKET_DIR.row, wrong);
+        }
+    }
+    Some(Listen {
+        addresses: addresses?,
+        unix_socket_dir: unix_socket_dir?,
+        max_clients: max_clients?,
+        auth_timeout: auth_timeout?,
+        tcp_keepalive: tcp_keepalive?,
+        shutdown_timeout: shutdown_timeout?,
+    })
+}
+
+fn server(source: &mut Source<'_>) -> Option<Server> {
+    let host = source.take(&keys::SERVER_HOST);
+    let port = source.take(&keys::SERVER_PORT);
+    let database = source.take(&keys::SERVER_DATABASE);
+    let connect_timeout = source.take(&keys::SERVER_CONNECT_TIMEOUT);
+    let settings = source.take(&keys::SERVER_SETTINGS);
+    let address = host.zip(port).map(|(host, port)| {
+        if !host.starts_with('/') {
+            return ServerAddress::Tcp(host, port);
+        }
+        let path = unix_socket(Path::new(&host), port);
+        if let Some(wrong) = too_long_for_a_socket(&path) {
+            source.refuse(&keys::SERVER_HOST.row, wrong);
+        }
+        ServerAddress::Unix(path)
+    });
+    Some(Server {
+        address: address?,
+        database: database?,
+        connect_timeout: connect_timeout?,
+        settings: settings?,
+    })
+}
+
+/// The name PostgreSQL gives its sockets, which libpq looks for.
+fn unix_socket(dir: &Path, port: u16) -> PathBuf {
+    dir.join(format!(".s.PGSQL.{port}"))
+}
+
+/// Room for a path in `sockaddr_un` (unix(7)), without the NUL at its end.
+const MAX_SOCKET_PATH: usize = 107;
+
+fn too_long_for_a_socket(path: &Path) -> Option<Wrong> {
+    let length = path.as_os_str().len();
+    (length > MAX_SOCKET_PATH).then(|| {
+        Wrong::new(
+            format!("the path of the socket would have {length} bytes, the system allows {MAX_SOCKET_PATH}"),
+            "use a directory with a shorter path",
+        )
+    })
+}
+
+fn pool(source: &mut Source<'_>) -> Option<Pool> {
+    let total = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS);
+    let per_tenant = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT);
+    let max_concurrent_opens = source.take(&keys::POOL_MAX_CONCURRENT_OPENS);
+    let wait_timeout = source.take(&keys::POOL_WAIT_TIMEOUT);
+    let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
+    let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
+    let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
+    let reset = source.take(&keys::POOL_RESET);
+    if let (Some(total), Some(Some(share))) = (total, per_tenant)
+        && share > total
+    {
+        let wrong = Wrong::new(
+            format!("{share} is more than pool.max_server_connections, which is {total}"),
+            format!("give at most {total}, or \"all\""),
+        );
+        source.refuse(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT.row, wrong);
+    }
+    Some(Pool {
+        max_server_connections: total?,
+        max_server_connections_per_tenant: per_tenant?.unwrap_or(total?),
+        max_concurrent_opens: max_concurrent_opens?,
+        wait_timeout: wait_timeout?,
+        idle_timeout: idle_timeout?,
+        max_lifetime: max_lifetime?,
+        pinned_idle_timeout: pinned_idle_timeout?,
+        reset: reset?,
+    })
+}
+
+fn registry(source: &mut Source<'_>) -> Option<Registry> {
+    let user = source.take(&keys::REGISTRY_USER);
+    let max_connections = source.take(&keys::REGISTRY_MAX_CONNECTIONS);
+    Some(Registry { user: user?, max_connections: max_connections? })
+}
+
+fn guard(source: &mut Source<'_>) -> Option<Guard> {
+    let extra_schemas = source.take(&keys::GUARD_EXTRA_SCHEMAS);
+    let max_statement_bytes = source.take(&keys::GUARD_MAX_STATEMENT_BYTES);
+    let cache_bytes = source.take(&keys::GUARD_CACHE_BYTES);
+    Some(Guard {
+        extra_schemas: extra_schemas?,
+        max_statement_bytes: max_statement_bytes?,
+        cache_bytes: cache_bytes?,
+    })
+}
+
+fn schemas(source: &mut Source<'_>) -> Option<Schemas> {
+    let global = source.take(&keys::SCHEMAS_GLOBAL);
+    let template = source.take(&keys::SCHEMAS_TEMPLATE);
+    if let (Some(global), Some(template)) = (&global, &template)
+        && global == template
+    {
+        // Blame the one that was set, so that the message points at a line.
+        let blamed = if source.is_set(&keys::SCHEMAS_TEMPLATE.row) {
+            &keys::SCHEMAS_TEMPLATE.row
+        } else {
+            &keys::SCHEMAS_GLOBAL.row
+        };
+        let wrong = Wrong::new(
+            format!("schemas.global and schemas.template are both {:?}", global.as_str()),
+            "name two different schemas",
+        );
+        source.refuse(blamed, wrong);
+    }
+    Some(Schemas { global: global?, template: template? })
+}
+
+fn log(source: &mut Source<'_>) -> Option<Log> {
+    let filter = source.take(&keys::LOG_FILTER);
+    let format = source.take(&keys::LOG_FORMAT);
+    let stats_period = source.take(&keys::LOG_STATS_PERIOD);
+    Some(Log { filter: filter?, format: format?, stats_period: stats_period? })
+}
+
+fn secrets(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
+    let long_name = keys::SECRETS_MASTER_KEY.row.variable();
+    let set: Vec<String> = [MASTER_KEY_VARIABLE, long_name.as_str()]
+        .into_iter()
+        .filter(|name| source.variable(name).is_some())
+        .map(str::to_owned)
+        .collect();
+    let row = &keys::SECRETS_MASTER_KEY.row;
+    match set.as_slice() {
+        [name] => {
+            let key = MasterKey::parse(source.variable(name).unwrap_or_default());
+            key.map_err(|error| {
+                let wrong = Wrong::new(error.to_string(), "keep the old key if tenants were created with it");
+                source.note(Place::Variable(name.clone()), Some(row), wrong);
+            })
+            .ok()
+            .map(|master_key| Secrets { master_key })
+        }
+        [name, other, ..] => {
+            let wrong = Wrong::new(format!("{other} is set too"), format!("unset {name} or {other}"));
+            source.note(Place::Variable(name.clone()), Some(row), wrong);
+            None
+        }
+        [] if source.is_set(&keys::SECRETS_MASTER_KEY_FILE.row) => master_key_file(source, input),
+        [] => {
+            if source.readable() {
+                let remedy = format!(
+                    "make a key with `openssl rand -hex 32`, keep it in a file with mode 600, and name that file in `secrets.master_key_file`; or set {MASTER_KEY_VARIABLE}"
+                );
+                source.note(
+                    source.nowhere(),
+                    Some(&keys::SECRETS_MASTER_KEY_FILE.row),
+                    Wrong::new("there is no master key", remedy),
+                );
+            }
+            None
+        }
+    }
+}
+
+fn master_key_file(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
+    let row = &keys::SECRETS_MASTER_KEY_FILE.row;
+    let mut path = source.find(&keys::SECRETS_MASTER_KEY_FILE)?;
+    // A variable was set by somebody who sees the working directory, the file by somebody who sees the file.
+    if let (Place::File { .. }, Some(dir)) = (source.place(row), Path::new(input.name).parent()) {
+        path = dir.join(path);
+    }
+    match open_key(&path, input.read_file) {
+        Ok(master_key) => Some(Secrets { master_key }),
+        Err(wrong) => {
+            source.refuse(row, wrong);
+            None
+        }
+    }
+}
+
+/// Bits of a mode that let anybody but the owner read or write.
+const OTHERS_MAY: u32 = 0o066;
+
+fn open_key(path: &Path, read_file: &dyn Fn(&Path) -> io::Result<SecretFile>) -> Result<MasterKey, Wrong> {
+    let shown = path.display();
+    let file = read_file(path).map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::NotFound => format!(
+                "make a key: (umask 077; openssl rand -hex 32 > {shown}); or correct the path, if there is a key already"
+            ),
+            io::ErrorKind::PermissionDenied => {
+                format!("run as the owner of {shown}, or change its owner to the user that runs pgtenant")
+            }
+            _ => format!("make {shown} a plain file with the master key"),
+        };
+        Wrong::new(format!("{shown} cannot be read: {error}"), remedy)
+    })?;
+    if file.mode & OTHERS_MAY != 0 {
+        return Err(Wrong::new(
+            format!("others can read or write {shown} (mode {:03o})", file.mode & 0o777),
+            format!("run: chmod 600 {shown}"),
+        ));
+    }
+    MasterKey::parse(file.text.expose_secret()).map_err(|error| {
+        Wrong::new(format!("{shown}: {error}"), "keep the old key if tenants were created with it")
+    })
+}

@@ -1,0 +1,197 @@
+//! The one table of keys. Parsing, the check for unknown keys, the names of environment variables,
+//! `config/pgtenant.toml` and docs/config.md all follow it (the last two by a test).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::kind::{self, Given, Wrong};
+use crate::config::{LogFormat, ResetPolicy};
+use crate::tenant::Ident;
+
+/// What every variable of ours begins with.
+pub const VARIABLE_PREFIX: &str = "PGTENANT_";
+
+/// The short name of the variable with the master key.
+pub(in crate::config) const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
+
+/// Variables other parts of the program read for themselves.
+pub const OTHER_VARIABLES: &[&str] =
+    &["PGTENANT_CONFIG", "PGTENANT_ADMIN_URL", "PGTENANT_ADMIN_PASSWORD", "PGTENANT_PG_BIN"];
+
+/// What holds when a key is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value, as written in TOML.
+    Value(&'static str),
+    /// It must be set.
+    Required,
+    /// There is no value, and that is fine.
+    None,
+}
+
+/// One key, as people read about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The table in the file.
+    pub section: &'static str,
+    /// The name in that table.
+    pub name: &'static str,
+    /// What a value looks like, in words.
+    pub kind: &'static str,
+    /// What holds without one.
+    pub fallback: Fallback,
+    /// One sentence on what it does; the comment in `config/pgtenant.toml`.
+    pub doc: &'static str,
+}
+
+impl Row {
+    /// `section.name`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The environment variable that overrides the file.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+
+    /// Whether it may stand in the file. A secret may not: files are copied, shown and committed.
+    #[must_use]
+    pub fn in_file(&self) -> bool {
+        self.path() != SECRETS_MASTER_KEY.row.path()
+    }
+}
+
+/// One key, with the way to read it.
+pub(in crate::config) struct Key<T> {
+    pub(in crate::config) row: Row,
+    pub(in crate::config) read: fn(Given<'_>) -> Result<T, Wrong>,
+}
+
+macro_rules! keys {
+    ($($id:ident: $type:ty = $section:ident.$name:ident, $kind:literal, $read:expr, $fallback:expr, $doc:literal;)+) => {
+        $(
+            pub(in crate::config) const $id: Key<$type> = Key {
+                row: Row {
+                    section: stringify!($section),
+                    name: stringify!($name),
+                    kind: $kind,
+                    fallback: $fallback,
+                    doc: $doc,
+                },
+                read: $read,
+            };
+        )+
+        /// Every key, in the order of `config/pgtenant.toml`.
+        pub const ROWS: &[Row] = &[$($id.row),+];
+    };
+}
+
+use Fallback::{None as NoValue, Required, Value};
+
+keys! {
+    LISTEN_ADDRESSES: Vec<SocketAddr> = listen.addresses,
+        "list of address:port", kind::addresses, Value(r#"["127.0.0.1:6432"]"#),
+        "Addresses and ports where clients connect over TCP.";
+    LISTEN_UNIX_SOCKET_DIR: Option<PathBuf> = listen.unix_socket_dir,
+        "absolute path, or \"off\"", kind::directory_or_off, Value("\"off\""),
+        "Directory for a Unix socket named `.s.PGSQL.<port>`, with the port of the first address.";
+    LISTEN_MAX_CLIENTS: usize = listen.max_clients,
+        "number from 1 to 1000000", kind::count::<1, 1_000_000>, Value("10000"),
+        "Client connections at once; one more is answered `53300`.";
+    LISTEN_AUTH_TIMEOUT: Duration = listen.auth_timeout,
+        "duration", kind::duration, Value("\"15s\""),
+        "Time a client has from connecting to the end of authentication.";
+    LISTEN_TCP_KEEPALIVE: Option<Duration> = listen.tcp_keepalive,
+        "duration from 1s to 9h, or \"off\"", kind::keepalive_or_off, Value("\"60s\""),
+        "Silence after which TCP probes whether a client is still there; off leaves the system's setting.";
+    LISTEN_SHUTDOWN_TIMEOUT: Duration = listen.shutdown_timeout,
+        "duration, or 0", kind::duration_or_zero, Value("\"30s\""),
+        "How long SIGTERM waits for transactions to end before it cuts them off.";
+
+    SERVER_HOST: String = server.host,
+        "host name, IP address, or directory of a Unix socket", kind::host, Value("\"127.0.0.1\""),
+        "Where PostgreSQL is; a value beginning with / is the directory of its Unix socket.";
+    SERVER_PORT: u16 = server.port,
+        "number from 1 to 65535", kind::port, Value("5432"),
+        "PostgreSQL's port, also part of the name of its Unix socket.";
+    SERVER_DATABASE: String = server.database,
+        "database name", kind::database, Required,
+        "The one database that is served; clients ask for it by this name too.";
+    SERVER_CONNECT_TIMEOUT: Duration = server.connect_timeout,
+        "duration", kind::duration, Value("\"5s\""),
+        "Time for dialling and logging in to PostgreSQL.";
+    SERVER_SETTINGS: BTreeMap<String, String> = server.settings,
+        "table of PostgreSQL settings", kind::settings, Value("{}"),
+        "PostgreSQL settings that every server connection starts with, for example a statement_timeout.";
+
+    POOL_MAX_SERVER_CONNECTIONS: usize = pool.max_server_connections,
+        "number from 1 to 262143", kind::count::<1, 262_143>, Value("50"),
+        "Server connections at once, over all tenants.";
+    POOL_MAX_SERVER_CONNECTIONS_PER_TENANT: Option<usize> = pool.max_server_connections_per_tenant,
+        "number from 1 to 262143, or \"all\"", kind::count_or_all::<1, 262_143>, Value("\"all\""),
+        "Server connections at once of one tenant; all lets a single tenant use every one.";
+    POOL_MAX_CONCURRENT_OPENS: usize = pool.max_concurrent_opens,
+        "number from 1 to 1000", kind::count::<1, 1000>, Value("8"),
+        "Server connections being opened at once, so that a storm of clients does not become one for PostgreSQL.";
+    POOL_WAIT_TIMEOUT: Duration = pool.wait_timeout,
+        "duration", kind::duration, Value("\"30s\""),
+        "How long a client waits for a server connection before it is answered `53300`.";
+    POOL_IDLE_TIMEOUT: Option<Duration> = pool.idle_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"10min\""),
+        "A server connection unused for this long is closed.";
+    POOL_MAX_LIFETIME: Option<Duration> = pool.max_lifetime,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"1h\""),
+        "A server connection older than this is closed when it is returned.";
+    POOL_PINNED_IDLE_TIMEOUT: Option<Duration> = pool.pinned_idle_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "A client that keeps a server connection only by session state is disconnected with `57P05` after this much silence.";
+    POOL_RESET: ResetPolicy = pool.reset,
+        "\"on_need\" or \"always\"", kind::reset_policy, Value("\"on_need\""),
+        "Whether a server connection is reset when a client may have left session state behind, or after every transaction.";
+
+    REGISTRY_USER: String = registry.user,
+        "role name", kind::role, Value("\"pgtenant_proxy\""),
+        "Role that reads the registry; its password is derived from the master key.";
+    REGISTRY_MAX_CONNECTIONS: u32 = registry.max_connections,
+        "number from 1 to 1000", kind::small_count::<1, 1000>, Value("4"),
+        "Connections to PostgreSQL for reading the registry, on top of the pool's.";
+
+    GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
+        "list of schema names", kind::schemas, Value("[]"),
+        "Schemas that tenants may name besides their own, the global one and the system's.";
+    GUARD_MAX_STATEMENT_BYTES: usize = guard.max_statement_bytes,
+        "size from 1KiB to 64MiB", kind::size::<1024, 67_108_864>, Value("\"1MiB\""),
+        "Longest statement text that is judged; a longer one is refused with `54000`.";
+    GUARD_CACHE_BYTES: usize = guard.cache_bytes,
+        "size from 1MiB to 64GiB", kind::size::<1_048_576, 68_719_476_736>, Value("\"64MiB\""),
+        "Memory for remembered verdicts.";
+
+    SECRETS_MASTER_KEY_FILE: PathBuf = secrets.master_key_file,
+        "path", kind::key_file, NoValue,
+        "File with the master key in hexadecimal, readable by its owner only; a relative path starts at this file's directory.";
+    SECRETS_MASTER_KEY: String = secrets.master_key,
+        "at least 64 hexadecimal digits", kind::secret, NoValue,
+        "The master key itself; only from the environment, never in the file.";
+
+    SCHEMAS_GLOBAL: Ident = schemas.global,
+        "schema name", kind::schema, Value("\"global\""),
+        "Schema that every tenant can read, second in the search_path.";
+    SCHEMAS_TEMPLATE: Ident = schemas.template,
+        "schema name", kind::schema, Value("\"base_template\""),
+        "Schema that a new tenant's schema is cloned from.";
+
+    LOG_FILTER: String = log.filter,
+        "filter of the tracing crate", kind::filter, Value("\"info\""),
+        "What is logged: a level, or levels by module such as `info,pgtenant::pool=debug`.";
+    LOG_FORMAT: LogFormat = log.format,
+        "\"text\" or \"json\"", kind::log_format, Value("\"text\""),
+        "How log lines look on standard error.";
+    LOG_STATS_PERIOD: Option<Duration> = log.stats_period,
+        "duration from 1s, or \"off\"", kind::period_or_off, Value("\"60s\""),
+        "How often a line with the proxy's counters is logged.";
+}

@@ -1,0 +1,123 @@
+//! Where things are: addresses, hosts, paths.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use crate::config::kind::{Given, Wrong, count, shown};
+
+/// At least one address, none twice.
+pub(in crate::config) fn addresses(given: Given<'_>) -> Result<Vec<SocketAddr>, Wrong> {
+    let addresses = given.list()?.iter().map(|text| address(text)).collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() {
+        return Err(Wrong::new(
+            "no address to listen on",
+            "give at least one, for example \"127.0.0.1:6432\"",
+        ));
+    }
+    for (nth, later) in addresses.iter().enumerate() {
+        if let Some(earlier) = addresses[..nth].iter().find(|earlier| collide(**earlier, *later)) {
+            let wrong = if earlier == later {
+                format!("{later} is listed twice")
+            } else {
+                format!("{earlier} and {later} overlap, only one of them can be opened")
+            };
+            return Err(Wrong::new(wrong, "remove one of the two"));
+        }
+    }
+    Ok(addresses)
+}
+
+fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let remedy = match (text.parse::<IpAddr>(), text.rsplit_once(':')) {
+            (Ok(IpAddr::V6(ip)), _) => format!("add a port, for example \"[{ip}]:6432\""),
+            (Ok(ip), _) => format!("add a port, for example \"{ip}:6432\""),
+            (_, Some(("*" | "", port))) => format!("for all addresses write \"0.0.0.0:{port}\" and \"[::]:{port}\""),
+            _ => "write an IP address and a port, for example \"127.0.0.1:6432\", or \"0.0.0.0:6432\" for all addresses".into(),
+        };
+        Wrong::new(format!("{} is not an address with a port", shown(text)), remedy)
+    })
+}
+
+/// Whether two listeners cannot both be opened. Port 0 is a free port each time.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || wildcard && a.is_ipv4() == b.is_ipv4())
+}
+
+/// An absolute directory, or `None` for `"off"`.
+pub(in crate::config) fn directory_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = given.text()?;
+    if text == "off" {
+        return Ok(None);
+    }
+    if !text.starts_with('/') || text.contains('\0') {
+        return Err(Wrong::new(
+            format!("{} is not an absolute path", shown(text)),
+            "write a directory beginning with /, for example \"/run/pgtenant\", or \"off\"",
+        ));
+    }
+    Ok(Some(PathBuf::from(text)))
+}
+
+/// One host, as libpq's `host` has it. Not repeated in errors: a URL put here may hold a password.
+pub(in crate::config) fn host(given: Given<'_>) -> Result<String, Wrong> {
+    let text = given.text()?;
+    let bad = |wrong: &str, remedy: &str| Err(Wrong::new(wrong, remedy));
+    if text.starts_with('/') && !text.contains('\0') || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    if text.is_empty() {
+        return bad(
+            "the host is empty",
+            "write a host name, an IP address or the directory of a Unix socket",
+        );
+    }
+    if text.contains("://") {
+        return bad(
+            "a URL is not a host",
+            "write the host alone; the port goes to server.port, the database to server.database, and there is no password",
+        );
+    }
+    if text.contains(',') {
+        return bad("several hosts are given", "give one; pgtenant serves one server");
+    }
+    if text.starts_with('[') {
+        return bad(
+            "brackets do not belong to a host",
+            "write the IPv6 address without brackets, the port in server.port",
+        );
+    }
+    if text.contains(':') {
+        return bad("a colon does not belong to a host", "write the host alone and the port in server.port");
+    }
+    let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if !text.chars().all(letters) {
+        return bad(
+            "a host name has only letters, digits, dots and hyphens",
+            "write a host name, an IP address, or the directory of a Unix socket beginning with /",
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// A TCP port.
+pub(in crate::config) fn port(given: Given<'_>) -> Result<u16, Wrong> {
+    let number = count::<1, 65_535>(given)?;
+    u16::try_from(number).map_err(|_| Wrong::new(format!("{number} is too large"), "give at most 65535"))
+}
+
+/// The path of the file with the master key. Not repeated in errors: it may be the key itself.
+pub(in crate::config) fn key_file(given: Given<'_>) -> Result<PathBuf, Wrong> {
+    let text = given.text()?;
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err(Wrong::new("this is not a path", "write the path of the file with the master key"));
+    }
+    if text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Wrong::new(
+            "this looks like a key, not like the path of a file",
+            "put the key into a file with mode 600 and its path here; if this was the key, make a new one",
+        ));
+    }
+    Ok(Path::new(text).to_owned())
+}

@@ -1,0 +1,60 @@
+//! Log lines, and the counters behind the periodic line about what the proxy does.
+
+mod counters;
+mod period;
+
+pub use counters::{Batch, Counters, Snapshot};
+pub use period::Period;
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::TryInitError;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The filter cannot be read.
+    #[error("the log filter cannot be read: {0}")]
+    Filter(String),
+    /// Something else in this process logs already.
+    #[error("logging was started before: {0}")]
+    Started(#[from] TryInitError),
+}
+
+/// Whether a text is a filter for log lines.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(text: &str) -> Result<(), String> {
+    parse_filter(text).map(drop)
+}
+
+/// Sends log lines to standard error from now on, for the whole process.
+///
+/// # Errors
+/// [`StartError`] when the filter is bad, or logging was started before.
+pub fn start(filter: &str, lines: Lines) -> Result<(), StartError> {
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let filter = parse_filter(filter).map_err(StartError::Filter)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match lines {
+        Lines::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init()?,
+        Lines::Json => builder.json().flatten_event(true).with_current_span(true).finish().try_init()?,
+    }
+    Ok(())
+}
+
+fn parse_filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::builder().parse(text).map_err(|error| error.to_string())
+}

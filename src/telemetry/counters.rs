@@ -1,0 +1,368 @@
+//! What the proxy has done since it started, as counters that only grow.
+//!
+//! Increments are relaxed: each counter is right, two of them need not be of the same instant. What
+//! is there now (clients, servers, pins) is the difference of two counters.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What one client did since it last told [`Counters::add`]. Clients count for themselves and tell at
+/// the end of a transaction, so that the busiest counters are not written for every message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Statement texts judged.
+    pub queries: u64,
+    /// Transactions that ended.
+    pub transactions: u64,
+    /// Bytes read from the client.
+    pub bytes_from_clients: u64,
+    /// Bytes written to the client.
+    pub bytes_to_clients: u64,
+}
+
+/// The counters of a process; made once and handed out in an `Arc`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    traffic: Apart<Traffic>,
+    waits: Apart<Waits>,
+    clients: Apart<Clients>,
+    servers: Apart<Servers>,
+    denials: Tally,
+    pins_started: Tally,
+    pins_ended: Tally,
+}
+
+/// Keeps its content on cache lines of its own: 128 bytes, since processors fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+#[derive(Debug, Default)]
+struct Traffic {
+    queries: Count,
+    transactions: Count,
+    bytes_from_clients: Count,
+    bytes_to_clients: Count,
+}
+
+#[derive(Debug, Default)]
+struct Waits {
+    ended: Count,
+    nanoseconds: Count,
+    refused: Count,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
+    accepted: Count,
+    closed: Count,
+    refused: Count,
+    auth_failures: Count,
+    cancels: Count,
+}
+
+#[derive(Debug, Default)]
+struct Servers {
+    opened: Count,
+    failed: Count,
+    resets: Count,
+    closed: Tally,
+}
+
+impl Counters {
+    /// All zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client connection was accepted.
+    pub fn client_accepted(&self) {
+        self.clients.0.accepted.add(1);
+    }
+
+    /// An accepted client connection ended, for whatever reason.
+    pub fn client_closed(&self) {
+        self.clients.0.closed.add(1);
+    }
+
+    /// A client was turned away because there were too many. It does not count as accepted.
+    pub fn client_refused(&self) {
+        self.clients.0.refused.add(1);
+    }
+
+    /// A client did not prove who it is.
+    pub fn auth_failed(&self) {
+        self.clients.0.auth_failures.add(1);
+    }
+
+    /// A cancel request was passed on to the server.
+    pub fn cancel_forwarded(&self) {
+        self.clients.0.cancels.add(1);
+    }
+
+    /// Adds what a client counted, and sets that to zero.
+    pub fn add(&self, batch: &mut Batch) {
+        let Batch { queries, transactions, bytes_from_clients, bytes_to_clients } = std::mem::take(batch);
+        let traffic = &self.traffic.0;
+        traffic.queries.add(queries);
+        traffic.transactions.add(transactions);
+        traffic.bytes_from_clients.add(bytes_from_clients);
+        traffic.bytes_to_clients.add(bytes_to_clients);
+    }
+
+    /// The guard refused a text, by the rule with this id.
+    pub fn denied(&self, rule: &'static str) {
+        self.denials.add(rule);
+    }
+
+    /// A client got its server connection after waiting this long.
+    pub fn waited(&self, time: Duration) {
+        self.waits.0.ended.add(1);
+        self.waits.0.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A client waited too long for a server connection and was answered `53300`.
+    pub fn wait_refused(&self) {
+        self.waits.0.refused.add(1);
+    }
+
+    /// A server connection was opened and logged in.
+    pub fn server_opened(&self) {
+        self.servers.0.opened.add(1);
+    }
+
+    /// A server connection could not be opened.
+    pub fn server_failed(&self) {
+        self.servers.0.failed.add(1);
+    }
+
+    /// A server connection that had been opened was closed.
+    pub fn server_closed(&self, reason: &'static str) {
+        self.servers.0.closed.add(reason);
+    }
+
+    /// A server connection was reset.
+    pub fn server_reset(&self) {
+        self.servers.0.resets.add(1);
+    }
+
+    /// A client began to keep its server connection beyond a transaction.
+    pub fn pinned(&self, reason: &'static str) {
+        self.pins_started.add(reason);
+    }
+
+    /// The client gave it back; `reason` as it was at [`Counters::pinned`].
+    pub fn unpinned(&self, reason: &'static str) {
+        self.pins_ended.add(reason);
+    }
+
+    /// All counters as they are.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        // What ends is read before what begins, so that a difference is never below zero.
+        let clients_closed = self.clients.0.closed.get();
+        let server_closes = self.servers.0.closed.get();
+        let pins_ended = self.pins_ended.get();
+        let clients_accepted = self.clients.0.accepted.get();
+        let servers_opened = self.servers.0.opened.get();
+        let pins = self.pins_started.get();
+        let servers_closed: u64 = server_closes.values().sum();
+        Snapshot {
+            clients_accepted,
+            clients_current: clients_accepted.saturating_sub(clients_closed),
+            clients_refused: self.clients.0.refused.get(),
+            auth_failures: self.clients.0.auth_failures.get(),
+            cancels_forwarded: self.clients.0.cancels.get(),
+            queries: self.traffic.0.queries.get(),
+            transactions: self.traffic.0.transactions.get(),
+            bytes_from_clients: self.traffic.0.bytes_from_clients.get(),
+            bytes_to_clients: self.traffic.0.bytes_to_clients.get(),
+            denials: self.denials.get(),
+            waits: self.waits.0.ended.get(),
+            wait_time: Duration::from_nanos(self.waits.0.nanoseconds.get()),
+            waits_refused: self.waits.0.refused.get(),
+            servers_opened,
+            servers_failed: self.servers.0.failed.get(),
+            servers_current: servers_opened.saturating_sub(servers_closed),
+            server_closes,
+            server_resets: self.servers.0.resets.get(),
+            pins_current: pins
+                .iter()
+                .map(|(reason, count)| {
+                    (*reason, count.saturating_sub(pins_ended.get(reason).copied().unwrap_or(0)))
+                })
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            pins,
+        }
+    }
+}
+
+/// The counters at one time. All count since the start of the process, except `…_current`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Client connections accepted.
+    pub clients_accepted: u64,
+    /// Client connections now.
+    pub clients_current: u64,
+    /// Clients turned away because there were too many.
+    pub clients_refused: u64,
+    /// Clients that did not prove who they are.
+    pub auth_failures: u64,
+    /// Cancel requests passed on to the server.
+    pub cancels_forwarded: u64,
+    /// Statement texts judged.
+    pub queries: u64,
+    /// Transactions.
+    pub transactions: u64,
+    /// Bytes read from clients.
+    pub bytes_from_clients: u64,
+    /// Bytes written to clients.
+    pub bytes_to_clients: u64,
+    /// Refusals of the guard, by rule.
+    pub denials: BTreeMap<&'static str, u64>,
+    /// Clients that got a server connection.
+    pub waits: u64,
+    /// How long they waited, summed.
+    pub wait_time: Duration,
+    /// Clients that got none in time (`53300`).
+    pub waits_refused: u64,
+    /// Server connections opened.
+    pub servers_opened: u64,
+    /// Server connections that could not be opened.
+    pub servers_failed: u64,
+    /// Server connections now.
+    pub servers_current: u64,
+    /// Server connections closed, by reason.
+    pub server_closes: BTreeMap<&'static str, u64>,
+    /// Resets of server connections.
+    pub server_resets: u64,
+    /// Pins, by reason.
+    pub pins: BTreeMap<&'static str, u64>,
+    /// Pins now, by reason; only reasons that hold for some client.
+    pub pins_current: BTreeMap<&'static str, u64>,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Names a [`Tally`] can tell apart. Rules and reasons are constants of the program, fewer than this.
+const NAMES: usize = 48;
+
+/// What names beyond [`NAMES`] are counted under, so that no event is lost.
+const OTHER: &str = "other";
+
+/// A counter per name. Names come as they are first used, and stay.
+#[derive(Debug)]
+struct Tally {
+    named: [(OnceLock<&'static str>, Count); NAMES],
+    other: Count,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { named: std::array::from_fn(|_| (OnceLock::new(), Count::default())), other: Count::default() }
+    }
+}
+
+impl Tally {
+    fn add(&self, name: &'static str) {
+        let slot = self.named.iter().find(|(slot, _)| *slot.get_or_init(|| name) == name);
+        slot.map_or(&self.other, |(_, count)| count).add(1);
+    }
+
+    fn get(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts: BTreeMap<_, _> =
+            self.named.iter().filter_map(|(name, count)| Some((*name.get()?, count.get()))).collect();
+        if self.other.get() > 0 {
+            *counts.entry(OTHER).or_default() += self.other.get();
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_is_added_once_and_then_empty() {
+        let counters = Counters::new();
+        let mut batch = Batch { queries: 3, transactions: 1, bytes_from_clients: 10, bytes_to_clients: 20 };
+        counters.add(&mut batch);
+        counters.add(&mut batch);
+        assert_eq!(batch, Batch::default());
+        let snapshot = counters.snapshot();
+        assert_eq!((snapshot.queries, snapshot.transactions), (3, 1));
+        assert_eq!((snapshot.bytes_from_clients, snapshot.bytes_to_clients), (10, 20));
+    }
+
+    #[test]
+    fn what_is_there_now_is_what_began_less_what_ended() {
+        let counters = Counters::new();
+        for _ in 0..3 {
+            counters.client_accepted();
+            counters.server_opened();
+            counters.pinned("temporary");
+        }
+        counters.pinned("listen");
+        counters.client_closed();
+        counters.server_closed("idle");
+        counters.server_closed("age");
+        counters.unpinned("temporary");
+        counters.unpinned("listen");
+        let snapshot = counters.snapshot();
+        assert_eq!((snapshot.clients_accepted, snapshot.clients_current), (3, 2));
+        assert_eq!((snapshot.servers_opened, snapshot.servers_current), (3, 1));
+        assert_eq!(snapshot.server_closes, BTreeMap::from([("age", 1), ("idle", 1)]));
+        assert_eq!(snapshot.pins, BTreeMap::from([("listen", 1), ("temporary", 3)]));
+        assert_eq!(snapshot.pins_current, BTreeMap::from([("temporary", 2)]));
+    }
+
+    #[test]
+    fn names_of_equal_text_are_one_and_those_beyond_the_room_are_others() {
+        let tally = Tally::default();
+        let names: Vec<&'static str> = (0..NAMES + 2).map(|n| &*format!("reason {n}").leak()).collect();
+        for name in &names {
+            tally.add(name);
+        }
+        tally.add(String::from("reason 0").leak());
+        let counts = tally.get();
+        assert_eq!(counts["reason 0"], 2);
+        assert_eq!(counts[OTHER], 2);
+        assert_eq!(counts.values().sum::<u64>(), names.len() as u64 + 1);
+    }
+
+    #[test]
+    fn counts_from_many_threads_are_all_there() {
+        let counters = Counters::new();
+        std::thread::scope(|scope| {
+            for reason in ["a", "b", "a", "b"] {
+                let counters = &counters;
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        counters.denied(reason);
+                        counters.waited(Duration::from_nanos(5));
+                    }
+                });
+            }
+        });
+        let snapshot = counters.snapshot();
+        assert_eq!(snapshot.denials, BTreeMap::from([("a", 2000), ("b", 2000)]));
+        assert_eq!((snapshot.waits, snapshot.wait_time), (4000, Duration::from_nanos(20_000)));
+    }
+}
