@@ -38,14 +38,46 @@ impl SqlState {
     pub const CONFIGURATION_LIMIT_EXCEEDED: Self = Self("53400");
     /// `54000` program_limit_exceeded.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self("54000");
+    /// `57014` query_canceled.
+    pub const QUERY_CANCELED: Self = Self("57014");
     /// `57P01` admin_shutdown.
     pub const ADMIN_SHUTDOWN: Self = Self("57P01");
+    /// `57P02` crash_shutdown.
+    pub const CRASH_SHUTDOWN: Self = Self("57P02");
+    /// `25P03` idle_in_transaction_session_timeout.
+    pub const IDLE_IN_TRANSACTION_TIMEOUT: Self = Self("25P03");
+    /// `25P04` transaction_timeout.
+    pub const TRANSACTION_TIMEOUT: Self = Self("25P04");
     /// `57P03` cannot_connect_now.
     pub const CANNOT_CONNECT_NOW: Self = Self("57P03");
     /// `57P05` idle_session_timeout.
     pub const IDLE_SESSION_TIMEOUT: Self = Self("57P05");
+    /// `22023` invalid_parameter_value.
+    pub const INVALID_PARAMETER_VALUE: Self = Self("22023");
+    /// `42704` undefined_object, for example a setting that does not exist.
+    pub const UNDEFINED_OBJECT: Self = Self("42704");
+    /// `55P02` cant_change_runtime_param.
+    pub const CANT_CHANGE_RUNTIME_PARAM: Self = Self("55P02");
     /// `XX000` internal_error.
     pub const INTERNAL_ERROR: Self = Self("XX000");
+
+    /// What a server says of a setting it does not take, passed on to the client.
+    #[must_use]
+    pub fn of_setting(code: &str) -> Self {
+        [Self::UNDEFINED_OBJECT, Self::CANT_CHANGE_RUNTIME_PARAM, Self::INSUFFICIENT_PRIVILEGE]
+            .into_iter()
+            .find(|known| known.0 == code)
+            .unwrap_or(Self::INVALID_PARAMETER_VALUE)
+    }
+
+    /// What a server says when it ends a connection, passed on to the client.
+    #[must_use]
+    pub fn of_lost_server(code: &str) -> Self {
+        [Self::ADMIN_SHUTDOWN, Self::CRASH_SHUTDOWN, Self::IDLE_IN_TRANSACTION_TIMEOUT, Self::TRANSACTION_TIMEOUT]
+            .into_iter()
+            .find(|known| known.0 == code)
+            .unwrap_or(Self::CONNECTION_FAILURE)
+    }
 }
 
 /// How bad an error is for the session (protocol section "Error and Notice Message Fields", field V).

@@ -1,6 +1,7 @@
 //! Proving who somebody is, as pure steps.
 
 mod master_key;
+pub mod scram;
 mod verifier;
 
 pub use master_key::{MasterKey, MasterKeyError};

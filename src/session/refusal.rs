@@ -40,6 +40,12 @@ impl Refusal {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// The same error, ending the session.
+    #[must_use]
+    pub fn into_fatal(self) -> Self {
+        Self { severity: Severity::Fatal, ..self }
+    }
+
     /// A client that broke the protocol.
     #[must_use]
     pub fn protocol(message: impl Into<Cow<'static, str>>) -> Self {

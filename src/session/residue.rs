@@ -25,6 +25,18 @@ pub enum ResetPlan {
     Close,
 }
 
+const RESET_SETTINGS: &str = "RESET ALL";
+const RESET_BOTH: &str = "RESET ALL;DISCARD SEQUENCES";
+const RESET_SEQUENCES: &str = "DISCARD SEQUENCES";
+
+impl ResetPlan {
+    /// Whether settings are back to what the connection began with.
+    #[must_use]
+    pub fn resets_settings(self) -> bool {
+        matches!(self, Self::Discard | Self::Narrow(RESET_SETTINGS | RESET_BOTH))
+    }
+}
+
 /// The statements of [`ResetPlan::Discard`]: DISCARD ALL must be alone in its message.
 ///
 /// Every name is qualified: a tenant's own operator must not run between two clients.
@@ -68,11 +80,9 @@ impl Residue {
         match (self, policy) {
             (Self { unclean: true, .. }, _) => ResetPlan::Close,
             (Self { other: true, .. }, _) | (_, ResetPolicy::Always) => ResetPlan::Discard,
-            (Self { settings: true, sequences: true, .. }, _) => {
-                ResetPlan::Narrow("RESET ALL;DISCARD SEQUENCES")
-            }
-            (Self { settings: true, .. }, _) => ResetPlan::Narrow("RESET ALL"),
-            (Self { sequences: true, .. }, _) => ResetPlan::Narrow("DISCARD SEQUENCES"),
+            (Self { settings: true, sequences: true, .. }, _) => ResetPlan::Narrow(RESET_BOTH),
+            (Self { settings: true, .. }, _) => ResetPlan::Narrow(RESET_SETTINGS),
+            (Self { sequences: true, .. }, _) => ResetPlan::Narrow(RESET_SEQUENCES),
             _ => ResetPlan::Clean,
         }
     }

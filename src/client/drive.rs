@@ -1,0 +1,270 @@
+//! The life of a client that is logged in: idle until it says something, attached to a server
+//! connection until everything is answered, and so on to the end.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::client::Shared;
+use crate::client::handshake::{self, Login};
+use crate::client::relay::{Front, Gone, Outcome, Relay};
+use crate::error::{Report, SqlState};
+use crate::net::stream::Stream;
+use crate::pool::{AttachError, Attached, CheckoutError, Ended};
+use crate::registry::UserEntry;
+use crate::session::{Boundary, Refusal};
+use crate::client::roster::Place;
+
+/// How long a last message may take to be written to a client that does not read.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Why a client's connection ends.
+enum End {
+    /// It left.
+    Gone,
+    /// It is told why.
+    Told(Refusal),
+}
+
+struct Client {
+    shared: Arc<Shared>,
+    entry: Arc<UserEntry>,
+    place: Place,
+    relay: Relay,
+}
+
+/// Serves a logged-in client to its end.
+pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
+    let Login { entry, place, session } = login;
+    let stop = Box::pin(place.stop.clone().cancelled_owned());
+    let relay = Relay::new(stream, session, Arc::clone(&shared.guard));
+    let mut client = Client { shared, entry, place, relay };
+    tracing::debug!("client logged in");
+    let end = client.live(stop).await;
+    client.flush_counts();
+    if let End::Told(refusal) = end {
+        tracing::info!(error = %refusal.client_message(), code = refusal.sqlstate().0, "client is disconnected");
+        let _ = tokio::time::timeout(LAST_WORDS, client.relay.last_words(&refusal)).await;
+    } else {
+        tracing::debug!("client left");
+    }
+}
+
+type Stop = Pin<Box<WaitForCancellationFutureOwned>>;
+
+impl Client {
+    async fn live(&mut self, mut stop: Stop) -> End {
+        loop {
+            let front = std::future::poll_fn(|cx| self.poll_idle(cx, stop.as_mut())).await;
+            let tag = match front {
+                Ok(Front::NeedServer(tag)) => tag,
+                Ok(Front::Judge) => {
+                    self.judge_long().await;
+                    continue;
+                }
+                Ok(_) => continue,
+                Err(end) => return end,
+            };
+            match self.attach().await {
+                Ok(Some(attached)) => {
+                    if let Some(end) = self.serve(attached, &mut stop).await {
+                        return end;
+                    }
+                }
+                Ok(None) => return End::Gone,
+                Err(refusal) => self.relay.refuse(refusal, tag),
+            }
+            self.flush_counts();
+        }
+    }
+
+    /// Waits, without a server connection, for something to do.
+    fn poll_idle(&mut self, cx: &mut Context<'_>, stop: Pin<&mut impl Future<Output = ()>>) -> Poll<Result<Front, End>> {
+        let front = ready!(self.relay.poll_idle(cx)).map_err(|gone| end_of(gone));
+        if matches!(front, Ok(Front::Blocked)) {
+            // Nothing to do: the time to notice that the process or the tenant goes out of service.
+            return match stop.poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Err(End::Told(self.farewell()))),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        Poll::Ready(front)
+    }
+
+    /// A server connection with the client's settings. `None` when the client left while it waited.
+    async fn attach(&mut self) -> Result<Option<Attached>, Refusal> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let checkout = {
+                let mut waiting = pin!(self.shared.pool.checkout(&self.entry.tenant, &self.place.slot));
+                let relay = &mut self.relay;
+                let ready = std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending => relay.poll_departure(cx).map(|()| None),
+                });
+                match ready.await {
+                    Some(Ok(checkout)) => checkout,
+                    Some(Err(error)) => {
+                        self.log_no_server(&error);
+                        return Err(handshake::no_server(&error));
+                    }
+                    None => return Ok(None),
+                }
+            };
+            match checkout.attach(self.relay.session().settings()).await {
+                Ok(attached) => return Ok(Some(attached)),
+                // It broke before anything of the client's was sent: another will do.
+                Err(AttachError::Io(_)) if attempts < 3 => {}
+                Err(AttachError::Io(_)) => return Err(handshake::lost_server()),
+                Err(AttachError::Setting(error)) => {
+                    tracing::warn!(%error.message, error.code, "the server no longer takes the client's settings");
+                    return Err(Refusal::error(SqlState::of_setting(&error.code), error.message));
+                }
+            }
+        }
+    }
+
+    /// Relays until the server connection is not needed any more. `Some` when the client ends.
+    async fn serve(&mut self, mut attached: Attached, stop: &mut Stop) -> Option<End> {
+        let outcome = loop {
+            match self.relay_until(&mut attached, stop).await {
+                Outcome::Judge => self.judge_long().await,
+                outcome => break outcome,
+            }
+        };
+        self.count_pin(false);
+        match outcome {
+            Outcome::Released => {
+                attached.detach(Ended::Idle);
+                None
+            }
+            Outcome::Judge => None,
+            Outcome::ClientEnds(gone) => {
+                attached.detach(self.how_it_ends("client_left"));
+                Some(end_of(gone))
+            }
+            Outcome::Stopped => {
+                attached.detach(self.how_it_ends("client_stopped"));
+                Some(End::Told(self.farewell()))
+            }
+            Outcome::PinnedTooLong => {
+                attached.detach(self.how_it_ends("client_stopped"));
+                Some(End::Told(pinned_too_long()))
+            }
+            Outcome::ServerLost(refusal) => {
+                tracing::warn!(pid = attached.pid(), error = %refusal.client_message(), "server connection lost");
+                attached.detach(Ended::Broken("server_lost"));
+                (!self.relay.server_lost(&refusal)).then(|| End::Told(refusal.into_fatal()))
+            }
+            Outcome::OutOfStep => {
+                tracing::error!(pid = attached.pid(), "server and client are out of step; closing both");
+                attached.detach(Ended::Broken("out_of_step"));
+                Some(End::Told(Refusal::protocol("the conversation with the server is out of step")))
+            }
+        }
+    }
+
+    async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
+        let pinned_limit = self.shared.config.pool.pinned_idle_timeout;
+        let mut idle_since = Instant::now();
+        loop {
+            let mut moved = false;
+            let polled = {
+                let relaying = std::future::poll_fn(|cx| {
+                    let polled = self.relay.poll_attached(cx, attached, &mut moved);
+                    if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
+                        return Poll::Ready(Outcome::Stopped);
+                    }
+                    // A pin begins or ends between two polls; who only sleeps would miss it.
+                    polled
+                });
+                match pinned_limit {
+                    None => Some(relaying.await),
+                    Some(limit) => tokio::time::timeout_at(idle_since + limit, relaying).await.ok(),
+                }
+            };
+            if let Some(outcome) = polled {
+                return outcome;
+            }
+            if !moved && matches!(self.relay.session().at_boundary(), Boundary::Pinned(_)) {
+                return Outcome::PinnedTooLong;
+            }
+            idle_since = Instant::now();
+        }
+    }
+
+    /// At the end of the process transactions may finish; a tenant out of service is stopped at once.
+    fn may_stop(&self) -> bool {
+        !self.shared.shutdown.is_cancelled() || self.relay.session().at_boundary() != Boundary::Busy
+    }
+
+    fn how_it_ends(&self, reason: &'static str) -> Ended {
+        let session = self.relay.session();
+        if session.has_outstanding() || self.relay.mid_request() {
+            Ended::Running(reason)
+        } else if session.in_transaction() {
+            Ended::InTransaction
+        } else {
+            Ended::Idle
+        }
+    }
+
+    /// Judges a long text on a thread where that holds up nobody else, a few at a time.
+    async fn judge_long(&mut self) {
+        let Some(text) = self.relay.long_text() else { return };
+        let Ok(permit) = Arc::clone(&self.shared.long_texts).acquire_owned().await else { return };
+        let guard = Arc::clone(&self.shared.guard);
+        let _ = tokio::task::spawn_blocking(move || {
+            guard.warm(&text);
+            drop(permit);
+        })
+        .await;
+    }
+
+    fn farewell(&self) -> Refusal {
+        if self.shared.shutdown.is_cancelled() {
+            Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+                .with_detail("The proxy is shutting down.")
+        } else {
+            Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was taken out of service")
+        }
+    }
+
+    fn log_no_server(&self, error: &CheckoutError) {
+        match error {
+            CheckoutError::Cancelled => {}
+            CheckoutError::TimedOut(_) => tracing::warn!(%error, "client refused"),
+            CheckoutError::Connect(_) => tracing::debug!(%error, "client refused"),
+        }
+    }
+
+    fn count_pin(&mut self, _: bool) {
+        // Pins are counted where they begin and end: in the relay.
+        self.relay.end_pin(&self.shared.counters);
+    }
+
+    fn flush_counts(&mut self) {
+        self.relay.flush_counts(&self.shared.counters);
+    }
+}
+
+fn end_of(gone: Gone) -> End {
+    match gone {
+        Gone::Left => End::Gone,
+        Gone::Failed(refusal) => End::Told(refusal),
+    }
+}
+
+fn pinned_too_long() -> Refusal {
+    Refusal::fatal(
+        SqlState::IDLE_SESSION_TIMEOUT,
+        "terminating connection: session state kept a server connection idle for too long",
+    )
+    .with_hint("End with DISCARD ALL what keeps state (SET, temporary tables, advisory locks), or raise `pool.pinned_idle_timeout`.")
+}

@@ -1,0 +1,351 @@
+//! From the first byte to the welcome. Nothing reaches PostgreSQL for a client that has not proved who
+//! it is.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::auth::Verifier;
+use crate::auth::scram::{self, ScramError};
+use crate::client::Shared;
+use crate::client::roster::Place;
+use crate::error::SqlState;
+use crate::guard::Scope;
+use crate::net::stream::Stream;
+use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
+use crate::registry::UserEntry;
+use crate::session::params::Settings;
+use crate::session::{Refusal, Session};
+use crate::tenant::{Status, Tenant};
+use crate::wire::frame::{FrameHead, HEAD_BYTES};
+use crate::wire::startup::{self, FirstPacket, MAX_STARTUP_BYTES, Startup};
+use crate::wire::write;
+
+/// Bytes of a cancel key since protocol 3.2; before, 4.
+const LONG_KEY: usize = 32;
+const SHORT_KEY: usize = 4;
+
+/// A client that is who it says.
+pub(super) struct Login {
+    pub(super) entry: Arc<UserEntry>,
+    pub(super) place: Place,
+    pub(super) session: Session,
+}
+
+impl Login {
+    pub(super) const fn pid(&self) -> i32 {
+        self.place.pid
+    }
+
+    pub(super) fn tenant(&self) -> &Tenant {
+        &self.entry.tenant
+    }
+
+    pub(super) fn user(&self) -> &str {
+        &self.entry.user_name
+    }
+}
+
+/// Why a handshake ends without a session.
+enum Halt {
+    /// The client is gone, or was only here to cancel.
+    Over,
+    /// It is told why.
+    Refused(Refusal),
+}
+
+impl From<io::Error> for Halt {
+    fn from(_: io::Error) -> Self {
+        Self::Over
+    }
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Plays the whole handshake. `None` when there is nobody to talk to any more.
+pub(super) async fn run(shared: &Arc<Shared>, stream: &mut Stream) -> Result<Option<Login>, Refusal> {
+    let mut hello = Hello { stream, buf: Vec::new() };
+    match hello.log_in(shared).await {
+        Ok(login) => Ok(Some(login)),
+        Err(Halt::Over) => Ok(None),
+        Err(Halt::Refused(refusal)) => Err(refusal),
+    }
+}
+
+struct Hello<'a> {
+    stream: &'a mut Stream,
+    buf: Vec<u8>,
+}
+
+impl Hello<'_> {
+    async fn log_in(&mut self, shared: &Arc<Shared>) -> Result<Login, Halt> {
+        let startup = self.startup(shared).await?;
+        self.negotiate(&startup).await?;
+        let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
+            Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet")
+        })?;
+        let known = shared.directory.lookup_or_load(user).await;
+        self.authenticate(shared, user, known.as_deref()).await?;
+        // A user that is not known cannot come this far, but no unwrapping on the way in.
+        let entry = known.ok_or_else(|| wrong_password(user))?;
+        admit(shared, &startup, &entry)?;
+        let scope = scope(shared, &entry.tenant);
+        let settings = settings(shared, &startup, &scope)?;
+
+        let stop = shared.shutdown.child_token();
+        let key_len = if startup.spoken_minor() >= 2 { LONG_KEY } else { SHORT_KEY };
+        let place = shared.roster.enter(entry.tenant.id, key_len, stop).map_err(|_| {
+            Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key")
+        })?;
+        // From here on the client may be disconnected by name; it was admitted before that was possible.
+        let welcome = self.welcome(shared, &entry, settings, &place).await?;
+        let mut out = welcome.messages.clone();
+        write::backend_key_data(&mut out, place.pid, &place.key);
+        write::ready_for_query(&mut out, b'I');
+        self.stream.write_all(&out).await?;
+        if !self.buf.is_empty() {
+            return Err(Refusal::protocol("bytes were sent before the server was ready for them").into());
+        }
+        let store = shared.pool.statements(entry.tenant.id);
+        let session = Session::new(scope, Arc::clone(&welcome.settings), store);
+        Ok(Login { entry, place, session })
+    }
+
+    /// First packets until one is a StartupMessage. Encryption is asked for at most once each.
+    async fn startup(&mut self, shared: &Arc<Shared>) -> Result<Startup, Halt> {
+        let (mut ssl_asked, mut gss_asked) = (false, false);
+        loop {
+            let packet = self.first_packet().await?;
+            let packet = startup::read(&packet).map_err(|e| match e {
+                startup::StartupError::Version(..) => {
+                    Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, e.to_string())
+                }
+                _ => Refusal::protocol(e.to_string()),
+            })?;
+            match packet {
+                FirstPacket::Startup(startup) => return Ok(startup),
+                FirstPacket::Cancel(request) => {
+                    if shared.roster.cancel(&request).await {
+                        shared.counters.cancel_forwarded();
+                    }
+                    return Err(Halt::Over);
+                }
+                FirstPacket::Ssl if !ssl_asked => ssl_asked = true,
+                FirstPacket::GssEnc if !gss_asked => gss_asked = true,
+                FirstPacket::Ssl | FirstPacket::GssEnc => {
+                    return Err(Refusal::protocol("encryption was asked for twice").into());
+                }
+            }
+            // Whatever was sent behind the question was sent without waiting for the answer: it could be
+            // an attacker's, put in front of an encrypted session (CVE-2021-23214).
+            if !self.buf.is_empty() {
+                return Err(Refusal::protocol("received unencrypted data after encryption request").into());
+            }
+            self.stream.write_all(b"N").await?;
+        }
+    }
+
+    async fn first_packet(&mut self) -> Result<Vec<u8>, Halt> {
+        loop {
+            let len = startup::packet_len(&self.buf).map_err(|e| Refusal::protocol(e.to_string()))?;
+            if let Some(len) = len.filter(|len| self.buf.len() >= *len) {
+                return Ok(self.buf.drain(..len).collect());
+            }
+            self.fill().await?;
+        }
+    }
+
+    async fn negotiate(&mut self, startup: &Startup) -> Result<(), Halt> {
+        let unknown = startup.extensions();
+        if startup.minor > startup::NEWEST_MINOR || !unknown.is_empty() {
+            let mut out = Vec::new();
+            write::negotiate_protocol_version(&mut out, startup.spoken_minor(), &unknown);
+            self.stream.write_all(&out).await?;
+        }
+        Ok(())
+    }
+
+    /// SCRAM-SHA-256. Unknown users and those of tenants out of service take the same steps.
+    async fn authenticate(
+        &mut self,
+        shared: &Shared,
+        user: &str,
+        known: Option<&UserEntry>,
+    ) -> Result<(), Halt> {
+        let mock;
+        let verifier = match known {
+            Some(entry) => &entry.verifier,
+            None => {
+                mock = Verifier::mock(&shared.config.secrets.master_key, user);
+                &mock
+            }
+        };
+        let refuse = |error: ScramError| {
+            shared.counters.auth_failed();
+            match error {
+                ScramError::WrongPassword => wrong_password(user),
+                ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
+            }
+        };
+        let mut out = Vec::new();
+        write::authentication_sasl(&mut out, &[scram::MECHANISM]);
+        self.stream.write_all(&out).await?;
+        let (first, challenge) = scram::begin(&self.password_message().await?, verifier).map_err(refuse)?;
+        out.clear();
+        write::authentication_sasl_continue(&mut out, first.as_bytes());
+        self.stream.write_all(&out).await?;
+        let last = challenge.finish(&self.password_message().await?).map_err(refuse)?;
+        out.clear();
+        write::authentication_sasl_final(&mut out, last.as_bytes());
+        write::authentication_ok(&mut out);
+        self.stream.write_all(&out).await?;
+        Ok(())
+    }
+
+    /// The body of the next message, which must be of type `p` and short.
+    async fn password_message(&mut self) -> Result<Vec<u8>, Halt> {
+        loop {
+            let head = FrameHead::parse(&self.buf).map_err(|e| Refusal::protocol(e.to_string()))?;
+            if let Some(head) = head {
+                if head.tag != b'p' {
+                    let message = format!("expected password response, got message type {}", head.tag);
+                    return Err(Refusal::protocol(message).into());
+                }
+                if head.total > MAX_STARTUP_BYTES {
+                    return Err(Refusal::protocol("password response is too long").into());
+                }
+                if self.buf.len() >= head.total {
+                    let frame: Vec<u8> = self.buf.drain(..head.total).collect();
+                    return Ok(frame[HEAD_BYTES..].to_vec());
+                }
+            }
+            self.fill().await?;
+        }
+    }
+
+    async fn welcome(
+        &mut self,
+        shared: &Arc<Shared>,
+        entry: &UserEntry,
+        settings: Settings,
+        place: &Place,
+    ) -> Result<Arc<Welcome>, Halt> {
+        shared.pool.welcome(&entry.tenant, settings, &place.slot).await.map_err(|error| {
+            tracing::warn!(user = %entry.user_name, %error, "cannot welcome a client");
+            Halt::Refused(no_welcome(&error))
+        })
+    }
+
+    async fn fill(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 1024];
+        let n = self.stream.read(&mut chunk).await?;
+        self.buf.extend_from_slice(&chunk[..n]);
+        if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+}
+
+fn wrong_password(user: &str) -> Refusal {
+    Refusal::fatal(SqlState::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
+}
+
+/// What may only be said to somebody who proved who they are.
+fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Refusal> {
+    if entry.tenant.status != Status::Active {
+        return Err(Refusal::fatal(
+            SqlState::INVALID_AUTHORIZATION,
+            format!("tenant \"{}\" is {}", entry.tenant.slug, entry.tenant.status.as_str()),
+        )
+        .with_hint("Ask the operator to bring it into service."));
+    }
+    if startup.get("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0")) {
+        return Err(Refusal::fatal(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "replication connections are not available through the proxy",
+        )
+        .with_hint("Connect to the server directly."));
+    }
+    let served = &shared.config.server.database;
+    match startup.get("database") {
+        Some(database) if !database.is_empty() && database != served => Err(Refusal::fatal(
+            SqlState::INVALID_CATALOG_NAME,
+            format!("database \"{database}\" does not exist"),
+        )
+        .with_hint(format!("The proxy serves the database \"{served}\"."))),
+        _ => Ok(()),
+    }
+}
+
+fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
+    let config = &shared.config;
+    let shared_schemas =
+        std::iter::once(&config.schemas.global).chain(&config.guard.extra_schemas).cloned().collect();
+    Scope { tenant: tenant.id, schema: tenant.names.schema.clone(), shared_schemas }
+}
+
+/// The settings of the startup packet, `options` first as the server takes them, each one judged.
+fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<Settings, Refusal> {
+    let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(|word| {
+        Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, format!("startup option \"{word}\" is not supported"))
+            .with_hint("Options of the form `-c name=value` are.")
+    })?;
+    let mut settings = Settings::default();
+    let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in options.chain(startup.settings()) {
+        if name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value) {
+            continue;
+        }
+        shared.guard.judge_setting(name, value, scope).map_err(|denial| {
+            shared.counters.denied(denial.rule.id);
+            Refusal::from(denial).into_fatal()
+        })?;
+        settings.set(name, value);
+    }
+    Ok(settings)
+}
+
+/// Names of UTF-8 as `pg_char_to_encoding` takes them, and SQL_ASCII, with which a client says that it
+/// takes bytes as they come.
+fn is_utf8_compatible(encoding: &str) -> bool {
+    let name: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
+    ["utf8", "unicode", "sqlascii"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn no_welcome(error: &WelcomeError) -> Refusal {
+    match error {
+        WelcomeError::Attach(AttachError::Setting(error)) => {
+            Refusal::fatal(SqlState::of_setting(&error.code), error.message.clone())
+                .with_hint("Check the settings in the connection string.")
+        }
+        WelcomeError::Attach(AttachError::Io(_)) => lost_server().into_fatal(),
+        WelcomeError::Checkout(error) => no_server(error).into_fatal(),
+    }
+}
+
+/// What a client is told when its server connection breaks without a word.
+pub(super) fn lost_server() -> Refusal {
+    Refusal::error(SqlState::CONNECTION_FAILURE, "the server closed the connection unexpectedly")
+}
+
+/// What a client is told when there is no server connection for it. Addresses and roles are for the log.
+pub(super) fn no_server(error: &CheckoutError) -> Refusal {
+    match error {
+        CheckoutError::TimedOut(limit) => Refusal::error(
+            SqlState::TOO_MANY_CONNECTIONS,
+            format!("no server connection became free within {} ms", limit.as_millis()),
+        )
+        .with_detail("All server connections this tenant may have were busy.")
+        .with_hint(
+            "Shorten transactions, or raise `pool.max_server_connections` or `pool.wait_timeout` in the proxy's configuration.",
+        ),
+        CheckoutError::Connect(_) => {
+            Refusal::error(SqlState::CONNECTION_FAILURE, "could not open a server connection")
+                .with_hint("The proxy's log says why; try again later.")
+        }
+        CheckoutError::Cancelled => {
+            Refusal::error(SqlState::QUERY_CANCELED, "canceling statement due to user request")
+        }
+    }
+}

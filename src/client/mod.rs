@@ -1,0 +1,145 @@
+//! Client connections: from accept to the last byte.
+
+mod drive;
+mod handshake;
+mod relay;
+mod roster;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::config::Config;
+use crate::error::{Report, SqlState};
+use crate::guard::Guard;
+use crate::net::stream::Stream;
+use crate::pool::Pool;
+use crate::registry::Directory;
+use crate::session::Refusal;
+use crate::telemetry::Counters;
+use crate::wire::write;
+
+pub use roster::Roster;
+
+/// Texts too long for a worker thread that are judged at once.
+const LONG_TEXTS_AT_ONCE: usize = 2;
+
+/// What all client connections share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration they run under.
+    pub config: Arc<Config>,
+    /// Judges their statements.
+    pub guard: Arc<Guard>,
+    /// Server connections.
+    pub pool: Arc<Pool>,
+    /// Users and tenants.
+    pub directory: Arc<Directory>,
+    /// Who is here.
+    pub roster: Arc<Roster>,
+    /// Counters.
+    pub counters: Arc<Counters>,
+    /// Cancelled when the process is to end: no new work is begun.
+    pub shutdown: CancellationToken,
+    long_texts: Arc<Semaphore>,
+    connected: AtomicUsize,
+}
+
+/// The parts of [`Shared`] that are made elsewhere.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The guard.
+    pub guard: Arc<Guard>,
+    /// The pool.
+    pub pool: Arc<Pool>,
+    /// The directory.
+    pub directory: Arc<Directory>,
+    /// Counters.
+    pub counters: Arc<Counters>,
+}
+
+impl Shared {
+    /// For a process that serves.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            config: parts.config,
+            guard: parts.guard,
+            pool: parts.pool,
+            directory: parts.directory,
+            roster: Arc::new(Roster::default()),
+            counters: parts.counters,
+            shutdown: CancellationToken::new(),
+            long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
+            connected: AtomicUsize::new(0),
+        })
+    }
+}
+
+/// Counts a connected client for as long as it lives.
+struct Presence(Arc<Shared>);
+
+impl Presence {
+    fn enter(shared: &Arc<Shared>) -> Option<Self> {
+        let limit = shared.config.listen.max_clients;
+        shared
+            .connected
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < limit).then_some(n + 1))
+            .ok()?;
+        shared.counters.client_accepted();
+        Some(Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+        self.0.counters.client_closed();
+    }
+}
+
+/// Serves one accepted connection to its end.
+pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
+    let peer = stream.peer();
+    let Some(_presence) = Presence::enter(&shared) else {
+        shared.counters.client_refused();
+        let refusal = Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
+            .with_hint("The proxy's limit is `listen.max_clients`.");
+        return say(&mut stream, &refusal).await;
+    };
+    if let Some(idle) = shared.config.listen.tcp_keepalive
+        && let Err(error) = stream.keep_alive(idle)
+    {
+        tracing::debug!(%peer, %error, "no keepalive on a client connection");
+    }
+    let limit = shared.config.listen.auth_timeout;
+    // Boxed, so that what logging in needs is gone afterwards.
+    let logged_in = Box::pin(tokio::time::timeout(limit, handshake::run(&shared, &mut stream))).await;
+    let login = match logged_in {
+        Ok(Ok(Some(login))) => login,
+        Ok(Ok(None)) => return,
+        Ok(Err(refusal)) => {
+            tracing::info!(%peer, error = %refusal.client_message(), code = refusal.sqlstate().0, "login refused");
+            return say(&mut stream, &refusal).await;
+        }
+        Err(_) => {
+            tracing::info!(%peer, "login took too long");
+            let refusal = Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "canceling authentication due to timeout");
+            return say(&mut stream, &refusal).await;
+        }
+    };
+    let span = tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = %login.user());
+    drive::run(shared, stream, login).instrument(span).await;
+}
+
+/// Last words to a client; nobody waits long for it to listen.
+async fn say(stream: &mut Stream, refusal: &Refusal) {
+    let mut out = Vec::new();
+    write::error(&mut out, refusal);
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), stream.write_all(&out)).await;
+}

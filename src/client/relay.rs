@@ -1,0 +1,454 @@
+//! Moving one client's bytes: between its socket, the session machine, and the server connection it
+//! holds. Both directions are polled from one task; nothing is handed to another.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::client::handshake::lost_server;
+use crate::error::SqlState;
+use crate::guard::Guard;
+use crate::net::stock;
+use crate::net::stream::Stream;
+use crate::pool::Attached;
+use crate::server::ServerError;
+use crate::session::outbound::Outbound;
+use crate::session::pin::PinReason;
+use crate::session::{Boundary, Refusal, Relay as Fate, ServerState, Session, Step};
+use crate::telemetry::{Batch, Counters};
+use crate::wire::flow::Flow;
+use crate::wire::frame::{FrameHead, HEAD_BYTES};
+use crate::wire::{view, write};
+
+/// A text longer than this is not judged on a worker thread the first time.
+const LONG_TEXT: usize = 64 << 10;
+/// Longest error message a server may send.
+const MAX_ERROR: usize = 1 << 20;
+
+/// One client's socket, session and buffers.
+pub(super) struct Relay {
+    stream: Stream,
+    session: Session,
+    guard: Arc<Guard>,
+    /// From the client to the server.
+    outbound: Outbound,
+    /// From the server to the client.
+    inbound: Flow,
+    replies: Vec<u8>,
+    batch: Batch,
+    pinned: Option<PinReason>,
+}
+
+/// What the frames of the client come to.
+pub(super) enum Front {
+    /// More bytes are needed.
+    Blocked,
+    /// A frame of this type needs a server connection.
+    NeedServer(u8),
+    /// A long text must be judged first.
+    Judge,
+}
+
+/// Why the client is done.
+pub(super) enum Gone {
+    /// It closed its connection, or said good-bye.
+    Left,
+    /// It broke the protocol.
+    Failed(Refusal),
+}
+
+/// What ends a stretch of relaying.
+pub(super) enum Outcome {
+    /// The server connection is not needed any more.
+    Released,
+    /// A long text must be judged first.
+    Judge,
+    /// The client is done.
+    ClientEnds(Gone),
+    /// The process, or the tenant, goes out of service.
+    Stopped,
+    /// Pinned and silent for too long.
+    PinnedTooLong,
+    /// The server connection broke.
+    ServerLost(Refusal),
+    /// Nobody knows any more which answer belongs to what.
+    OutOfStep,
+}
+
+impl Relay {
+    pub(super) fn new(stream: Stream, session: Session, guard: Arc<Guard>) -> Self {
+        let outbound = Outbound::new(session.scope().tenant);
+        Self {
+            stream,
+            session,
+            guard,
+            outbound,
+            inbound: Flow::default(),
+            replies: Vec::new(),
+            batch: Batch::default(),
+            pinned: None,
+        }
+    }
+
+    pub(super) const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether a request is half way from the client to the server.
+    pub(super) fn mid_request(&self) -> bool {
+        self.outbound.mid_frame() || !self.outbound.pending().is_empty() || self.inbound.mid_frame()
+    }
+
+    /// Without a server connection: writes what is owed, reads, and judges until something needs one.
+    /// `Blocked` is only returned when nothing can be done before the socket says so.
+    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<Front, Gone>> {
+        loop {
+            match self.pump_frontend(None) {
+                Ok(Front::Blocked) => {}
+                other => return Poll::Ready(other),
+            }
+            self.place_replies();
+            if self.poll_flush(cx).is_err() {
+                return Poll::Ready(Err(Gone::Left));
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Gone::Left)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => {
+                    self.rest();
+                    return Poll::Ready(Ok(Front::Blocked));
+                }
+            }
+        }
+    }
+
+    /// While the client waits for a server connection: resolves when it leaves.
+    pub(super) fn poll_departure(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_flush(cx).is_err() {
+            return Poll::Ready(());
+        }
+        loop {
+            // With the buffer full nothing can be read; it will be noticed later.
+            if self.outbound.reading().spare().is_empty() {
+                return Poll::Pending;
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// With a server connection: moves bytes both ways until it can go. `moved` is set when any did.
+    pub(super) fn poll_attached(
+        &mut self,
+        cx: &mut Context<'_>,
+        attached: &mut Attached,
+        moved: &mut bool,
+    ) -> Poll<Outcome> {
+        loop {
+            let mut progress = false;
+            match self.pump_attached_frontend(attached) {
+                Ok(Front::Blocked | Front::NeedServer(_)) => {}
+                Ok(Front::Judge) => return Poll::Ready(Outcome::Judge),
+                Err(gone) => return Poll::Ready(Outcome::ClientEnds(gone)),
+            }
+            self.place_replies();
+            match self.poll_to_server(cx, attached) {
+                Ok(wrote) => progress |= wrote,
+                // The server may have said why before it closed; read that first.
+                Err(_) => self.outbound.consume(usize::MAX),
+            }
+            match self.poll_from_server(cx, attached) {
+                Ok(read) => progress |= read,
+                Err(outcome) => return Poll::Ready(outcome),
+            }
+            match self.poll_flush(cx) {
+                Ok(wrote) => progress |= wrote,
+                Err(_) => return Poll::Ready(Outcome::ClientEnds(Gone::Left)),
+            }
+            if self.is_released() {
+                return Poll::Ready(Outcome::Released);
+            }
+            match self.poll_fill_if_room(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Outcome::ClientEnds(Gone::Left)),
+                Poll::Ready(Ok(_)) => progress = true,
+                Poll::Pending => {}
+            }
+            if !progress {
+                self.rest();
+                return Poll::Pending;
+            }
+            *moved = true;
+        }
+    }
+
+    /// Answers the frame at the front with an error, for want of a server connection.
+    pub(super) fn refuse(&mut self, refusal: Refusal, tag: u8) {
+        self.session.refuse_without_server(refusal, tag);
+        // The frame stays for the session to skip or drop: a Query is answered whole.
+        if let Ok(Some(head)) = FrameHead::parse(self.outbound.unjudged()) {
+            self.outbound.drop_frame(head.total);
+        }
+        self.place_replies();
+    }
+
+    /// The server connection is gone. `false` when the session cannot go on without it.
+    pub(super) fn server_lost(&mut self, refusal: &Refusal) -> bool {
+        // Half a message was passed on: there is no way to say anything after it.
+        if self.inbound.mid_frame() || self.outbound.mid_frame() {
+            return false;
+        }
+        self.outbound.consume(usize::MAX);
+        let goes_on = self.session.server_lost(refusal);
+        self.place_replies();
+        goes_on
+    }
+
+    /// Ends with an error, behind everything that was answered before.
+    pub(super) async fn last_words(&mut self, refusal: &Refusal) -> io::Result<()> {
+        if self.inbound.mid_frame() {
+            return Ok(());
+        }
+        let mut out = self.inbound.pending().to_vec();
+        write::error(&mut out, refusal);
+        self.stream.write_all(&out).await
+    }
+
+    /// The text of the frame at the front, if it is long.
+    pub(super) fn long_text(&self) -> Option<String> {
+        let bytes = self.outbound.unjudged();
+        let head = FrameHead::parse(bytes).ok()??;
+        let body = bytes.get(HEAD_BYTES..head.total)?;
+        let text = if head.tag == b'Q' { view::query(body)? } else { view::Parse::read(body)?.text };
+        std::str::from_utf8(text).ok().map(str::to_owned)
+    }
+
+    pub(super) fn flush_counts(&mut self, counters: &Counters) {
+        counters.add(&mut self.batch);
+        for rule in self.session.take_denials() {
+            counters.denied(rule);
+            tracing::info!(rule, "statement refused");
+        }
+    }
+
+    /// Notes in the counters that a pin began or ended.
+    pub(super) fn note_pin(&mut self, now: Option<PinReason>, counters: &Counters) {
+        if self.pinned == now {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut self.pinned, now) {
+            counters.unpinned(old.as_str());
+        }
+        if let Some(new) = now {
+            tracing::debug!(reason = new.as_str(), "client is pinned to its server connection");
+            counters.pinned(new.as_str());
+        }
+    }
+
+    fn is_released(&self) -> bool {
+        self.session.at_boundary() == Boundary::Release
+            && !self.mid_request()
+            && self.inbound.at_frame_boundary()
+    }
+
+    fn pump_attached_frontend(&mut self, attached: &mut Attached) -> Result<Front, Gone> {
+        self.pump_frontend(attached.state())
+    }
+
+    /// Judges frames of the client until one is not whole, or needs what is not there.
+    fn pump_frontend(&mut self, mut server: Option<&mut ServerState>) -> Result<Front, Gone> {
+        loop {
+            if self.outbound.mid_frame() {
+                return Ok(Front::Blocked);
+            }
+            let bytes = self.outbound.unjudged();
+            let head = match FrameHead::parse(bytes) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(Front::Blocked),
+                Err(error) => return Err(Gone::Failed(Refusal::protocol(error.to_string()))),
+            };
+            if self.must_judge_elsewhere(head) {
+                return Ok(Front::Judge);
+            }
+            let step =
+                self.session.on_frontend(head, self.outbound.unjudged(), server.as_deref_mut(), &self.guard);
+            let front = self.session.front();
+            let done = match &step {
+                Step::NeedMore(bytes) => {
+                    self.outbound.reading().reserve(*bytes);
+                    return Ok(Front::Blocked);
+                }
+                Step::NeedServer => return Ok(Front::NeedServer(head.tag)),
+                Step::Forward(cleared) => self.outbound.forward(cleared, head.total),
+                Step::Rewrite { cleared, consumed } => {
+                    self.outbound.rewrite(cleared, head.total, *consumed, front)
+                }
+                Step::Substitute(cleared) => self.outbound.substitute(cleared, head.total, front),
+                Step::Drop => {
+                    self.outbound.drop_frame(head.total);
+                    Ok(())
+                }
+                Step::Terminate => return Err(Gone::Left),
+                Step::Fail(refusal) => return Err(Gone::Failed(refusal.clone())),
+            };
+            if done.is_err() {
+                tracing::error!("a statement judged for one tenant was about to be sent for another");
+                return Err(Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
+            }
+            if matches!(head.tag, b'Q' | b'P') {
+                self.batch.queries += 1;
+            }
+        }
+    }
+
+    fn must_judge_elsewhere(&self, head: FrameHead) -> bool {
+        matches!(head.tag, b'Q' | b'P')
+            && head.total > LONG_TEXT
+            && head.body_len() <= self.guard.max_statement_bytes()
+            && self.long_text().is_some_and(|text| !self.guard.is_cached(&text))
+    }
+
+    /// Judges messages of the server until one is not whole.
+    fn pump_backend(&mut self, server: &mut ServerState) -> Result<(), Outcome> {
+        loop {
+            self.session.settle();
+            self.place_replies();
+            if self.inbound.mid_frame() {
+                return Ok(());
+            }
+            let bytes = self.inbound.unjudged();
+            let head = match FrameHead::parse(bytes) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(Outcome::OutOfStep),
+            };
+            let mut body: &[u8] = &[];
+            if Session::wants_body(head.tag) {
+                if head.total > MAX_ERROR {
+                    return Err(Outcome::OutOfStep);
+                }
+                match bytes.get(HEAD_BYTES..head.total) {
+                    Some(whole) => body = whole,
+                    None => {
+                        self.inbound.reserve(head.total);
+                        return Ok(());
+                    }
+                }
+            }
+            match self.session.on_backend(head.tag, body, server) {
+                Fate::Forward => {
+                    self.batch.transactions += u64::from(head.tag == b'Z' && body == b"I");
+                    self.inbound.pass(head.total);
+                }
+                Fate::Swallow => self.inbound.drop_frame(head.total),
+                Fate::Replace => {
+                    self.inbound.drop_frame(head.total);
+                    self.place_replies();
+                }
+                Fate::ServerFailed => return Err(Outcome::ServerLost(last_words_of_server(body))),
+                Fate::OutOfStep => return Err(Outcome::OutOfStep),
+            }
+        }
+    }
+
+    /// Puts what the session owes the client behind what is already on its way.
+    fn place_replies(&mut self) {
+        if !self.session.has_replies() || self.inbound.mid_frame() {
+            return;
+        }
+        self.session.take_replies(&mut self.replies);
+        if !self.inbound.has_buffer() {
+            self.inbound.lend(stock::take());
+        }
+        self.inbound.insert(&self.replies);
+        self.replies.clear();
+    }
+
+    fn poll_to_server(&mut self, cx: &mut Context<'_>, attached: &mut Attached) -> io::Result<bool> {
+        let mut wrote = false;
+        while !self.outbound.pending().is_empty() {
+            match attached.poll_write(cx, &self.outbound) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => self.outbound.consume(n),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+            wrote = true;
+        }
+        Ok(wrote)
+    }
+
+    fn poll_from_server(&mut self, cx: &mut Context<'_>, attached: &mut Attached) -> Result<bool, Outcome> {
+        if !self.inbound.has_buffer() {
+            self.inbound.lend(stock::take());
+        }
+        // The client does not read: neither do we.
+        if self.inbound.spare().is_empty() {
+            return Ok(false);
+        }
+        match attached.poll_read(cx, self.inbound.spare()) {
+            Poll::Ready(Ok(0) | Err(_)) => Err(Outcome::ServerLost(lost_server())),
+            Poll::Ready(Ok(n)) => {
+                self.inbound.filled(n);
+                let Some(state) = attached.state() else { return Err(Outcome::OutOfStep) };
+                self.pump_backend(state).map(|()| true)
+            }
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut wrote = false;
+        while !self.inbound.pending().is_empty() {
+            match self.stream.poll_write(cx, self.inbound.pending()) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    self.inbound.consume(n);
+                    self.batch.bytes_to_clients += n as u64;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+            wrote = true;
+        }
+        Ok(wrote)
+    }
+
+    fn poll_fill_if_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.outbound.reading().has_buffer() && self.outbound.reading().spare().is_empty() {
+            return Poll::Pending;
+        }
+        self.poll_fill(cx)
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let flow = self.outbound.reading();
+        if !flow.has_buffer() {
+            flow.lend(stock::take());
+        }
+        let polled = self.stream.poll_read(cx, flow.spare());
+        if let Poll::Ready(Ok(n)) = &polled {
+            flow.filled(*n);
+            self.batch.bytes_from_clients += *n as u64;
+        }
+        polled
+    }
+
+    /// Nothing to do: empty buffers go back, so that waiting costs no memory.
+    fn rest(&mut self) {
+        for flow in [self.outbound.reading(), &mut self.inbound] {
+            if let Some(buffer) = flow.reclaim() {
+                stock::put(buffer);
+            }
+        }
+    }
+}
+
+/// The server's own reason, if it is one a client can act on.
+fn last_words_of_server(body: &[u8]) -> Refusal {
+    let error = ServerError::read(body);
+    Refusal::error(SqlState::of_lost_server(&error.code), error.message)
+        .with_hint("The proxy opens a new server connection for the next statement.")
+}

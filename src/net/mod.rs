@@ -1,0 +1,5 @@
+//! Sockets: accepting, dialling, reading and writing.
+
+pub mod listener;
+pub mod stock;
+pub mod stream;

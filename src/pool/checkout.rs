@@ -1,0 +1,202 @@
+//! [`Checkout`] → [`Attached`]: a server connection in one client's hands.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::pool::Pool;
+use crate::server::cancel::{self, CancelSlot};
+use crate::server::reset::{self, Left};
+use crate::server::{ServerConn, ServerError};
+use crate::session::ServerState;
+use crate::session::outbound::Outbound;
+use crate::session::params::Settings;
+use crate::tenant::TenantId;
+
+/// Settings that take longer than this are not applied but given up, with the connection.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server connection that is ours but serves nobody: there is no way to relay through it.
+#[derive(Debug)]
+pub struct Checkout {
+    conn: Option<Box<ServerConn>>,
+    pool: Arc<Pool>,
+    cancel: Arc<CancelSlot>,
+}
+
+/// Why a connection could not be given a client's settings.
+#[derive(Debug, Error)]
+pub enum AttachError {
+    /// The server refused a setting.
+    #[error("the server refused a setting: {} (SQLSTATE {})", .0.message, .0.code)]
+    Setting(ServerError),
+    /// The connection broke; another may do.
+    #[error("the server connection broke: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A server connection that serves one client. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Attached {
+    checkout: Checkout,
+    /// Bytes for the client are only taken from a connection of its tenant.
+    tenant: TenantId,
+}
+
+/// How a client leaves its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything is answered.
+    Idle,
+    /// Everything is answered, a transaction is open.
+    InTransaction,
+    /// Statements may still be running: stop them.
+    Running(&'static str),
+    /// Nobody knows.
+    Broken(&'static str),
+}
+
+impl Checkout {
+    pub(super) const fn new(conn: Box<ServerConn>, pool: Arc<Pool>, cancel: Arc<CancelSlot>) -> Self {
+        Self { conn: Some(conn), pool, cancel }
+    }
+
+    /// Gives the connection the client's settings, if it has others, and waits for the server's word:
+    /// a statement must not run without them. Then it serves the client.
+    ///
+    /// # Errors
+    /// [`AttachError`]; the connection goes back or is closed.
+    pub async fn attach(mut self, settings: &Arc<Settings>) -> Result<Attached, AttachError> {
+        if let Some(conn) = self.conn.as_mut() {
+            if !Arc::ptr_eq(&conn.state.settings, settings) && conn.state.settings != *settings {
+                self.apply(settings).await?;
+            }
+        }
+        let Some(conn) = self.conn.as_ref() else {
+            return Err(io::Error::from(io::ErrorKind::NotConnected).into());
+        };
+        self.cancel.aim_at(conn.address(), &conn.key);
+        let tenant = conn.tenant;
+        Ok(Attached { checkout: self, tenant })
+    }
+
+    async fn apply(&mut self, settings: &Arc<Settings>) -> Result<(), AttachError> {
+        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        let sql = settings.sql_from(&conn.state.settings);
+        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&sql]))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        match answer.error {
+            // One message is one transaction: the server undid all of it.
+            Some(error) => {
+                if let Some(conn) = self.conn.take() {
+                    self.pool.give_back(conn);
+                }
+                Err(AttachError::Setting(error))
+            }
+            None => {
+                conn.state.settings = Arc::clone(settings);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.cancel.clear();
+            self.pool.close(conn, "dropped");
+        }
+    }
+}
+
+impl Attached {
+    /// What the session machine knows of the server.
+    pub fn state(&mut self) -> Option<&mut ServerState> {
+        self.checkout.conn.as_mut().map(|conn| &mut conn.state)
+    }
+
+    /// Process id of the server.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.checkout.conn.as_ref().map_or(0, |conn| conn.key.pid)
+    }
+
+    /// ParameterStatus values the server has told.
+    #[must_use]
+    pub fn parameters(&self) -> &[(String, String)] {
+        self.checkout.conn.as_ref().map_or(&[], |conn| &conn.parameters)
+    }
+
+    /// Writes what the guard cleared. The only way for a client's bytes to a server.
+    ///
+    /// # Errors
+    /// The system's, and a client of another tenant.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, out: &Outbound) -> Poll<io::Result<usize>> {
+        match self.checkout.conn.as_mut() {
+            Some(conn) if out.tenant() == self.tenant => conn.poll_write(cx, out.pending()),
+            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Reads what the server sends; 0 is the end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self.checkout.conn.as_mut() {
+            Some(conn) => conn.poll_read(cx, buf),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not
+    /// is made clean, or closed, off the client's path.
+    pub fn detach(mut self, ended: Ended) {
+        let Some(conn) = self.checkout.conn.take() else { return };
+        let pool = Arc::clone(&self.checkout.pool);
+        let settled = self.checkout.cancel.clear();
+        let left = match ended {
+            Ended::Idle => Left::Idle,
+            Ended::InTransaction => Left::InTransaction,
+            Ended::Running(_) | Ended::Broken(_) => Left::Unknown,
+        };
+        if settled && reset::is_clean(&conn, left, pool.config.reset) {
+            return pool.give_back(conn);
+        }
+        let cancel = Arc::clone(&self.checkout.cancel);
+        tokio::spawn(async move { put_in_order(conn, pool, &cancel, ended, left).await });
+    }
+}
+
+async fn put_in_order(
+    mut conn: Box<ServerConn>,
+    pool: Arc<Pool>,
+    cancel: &CancelSlot,
+    ended: Ended,
+    left: Left,
+) {
+    match ended {
+        Ended::Broken(reason) => return pool.close(conn, reason),
+        Ended::Running(reason) => {
+            // The server notices a closed connection only when it next writes: do not leave it working.
+            let _ =
+                tokio::time::timeout(Duration::from_secs(5), cancel::send(conn.address(), &conn.key)).await;
+            return pool.close(conn, reason);
+        }
+        Ended::Idle | Ended::InTransaction => {}
+    }
+    if !cancel.settled().await {
+        return pool.close(conn, "cancel_in_doubt");
+    }
+    if reset::run(&mut conn, left, pool.config.reset).await {
+        pool.counters.server_reset();
+        pool.give_back(conn);
+    } else {
+        pool.close(conn, "not_clean");
+    }
+}

@@ -1,0 +1,62 @@
+//! The keeper: closes idle connections that are old, unused, dead, or of a tenant out of service.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::pool::Pool;
+use crate::schedule::ServerId;
+use crate::tenant::TenantId;
+
+/// How often the keeper looks.
+const PERIOD: Duration = Duration::from_secs(5);
+
+impl Pool {
+    /// Looks after idle connections for ever.
+    pub async fn keep(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.sweep(Instant::now());
+        }
+    }
+
+    /// Closes the idle connections of a tenant, and lets go of what was kept for it.
+    pub fn retire(self: &Arc<Self>, tenant: TenantId) {
+        self.welcomes.forget(tenant);
+        self.stores.remove(&tenant);
+        self.close_idle("retired", |_, of| of == tenant);
+        self.lock().tenants.remove(&tenant);
+    }
+
+    /// Closes all idle connections, for the end of the process.
+    pub fn close_all_idle(self: &Arc<Self>) {
+        self.close_idle("shutdown", |_, _| true);
+    }
+
+    fn sweep(self: &Arc<Self>, now: Instant) {
+        let (idle_limit, age_limit) = (self.config.idle_timeout, self.config.max_lifetime);
+        let mut unwanted: Vec<ServerId> = Vec::new();
+        for (id, conn) in &mut self.lock().idle {
+            let idle = idle_limit.is_some_and(|limit| now.duration_since(conn.returned) > limit);
+            let old = age_limit.is_some_and(|limit| now.duration_since(conn.opened) > limit);
+            if idle || old || !conn.is_quiet() {
+                unwanted.push(*id);
+            }
+        }
+        if !unwanted.is_empty() {
+            self.close_idle("idle", |id, _| unwanted.contains(&id));
+        }
+    }
+
+    fn close_idle(self: &Arc<Self>, reason: &'static str, unwanted: impl Fn(ServerId, TenantId) -> bool) {
+        let closing: Vec<_> = {
+            let mut inner = self.lock();
+            let taken = inner.scheduler.take_idle(|tenant, id| unwanted(id, tenant));
+            taken.iter().filter_map(|(_, id)| inner.idle.remove(id)).collect()
+        };
+        for conn in closing {
+            self.finish_closing(conn, reason);
+        }
+    }
+}

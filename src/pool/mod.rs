@@ -1,0 +1,331 @@
+//! The pool: carries out what the scheduler decides.
+//!
+//! There is no pool task. A client that needs or returns a connection calls the scheduler itself under
+//! a short lock (docs/adr/0001); only opening, resetting and closing are tasks of their own.
+
+mod checkout;
+mod keeper;
+mod welcome;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::config::{Config, Pool as PoolConfig};
+use crate::schedule::{ClientId, Decision, Event, Limits, Load, Scheduler, ServerId};
+use crate::server::ServerConn;
+use crate::server::cancel::CancelSlot;
+use crate::server::connect::{ConnectError, Dialer};
+use crate::session::statements::StatementStore;
+use crate::telemetry::Counters;
+use crate::tenant::{Tenant, TenantId};
+
+pub use checkout::{AttachError, Attached, Checkout, Ended};
+pub use welcome::{Welcome, WelcomeError};
+
+/// How long a tenant keeps its last connection busy while another tenant has none.
+const QUANTUM: Duration = Duration::from_millis(100);
+
+/// All server connections of one database.
+#[derive(Debug)]
+pub struct Pool {
+    inner: Mutex<Inner>,
+    config: PoolConfig,
+    dialer: Dialer,
+    counters: Arc<Counters>,
+    stores: DashMap<TenantId, Arc<StatementStore>>,
+    welcomes: welcome::Welcomes,
+}
+
+#[derive(Debug)]
+struct Inner {
+    scheduler: Scheduler,
+    idle: HashMap<ServerId, Box<ServerConn>>,
+    waiting: HashMap<ClientId, oneshot::Sender<Grant>>,
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    decisions: Vec<Decision>,
+    next_client: u64,
+}
+
+type Grant = Result<Box<ServerConn>, Arc<ConnectError>>;
+
+/// Why a client gets no server connection.
+#[derive(Debug, Error)]
+pub enum CheckoutError {
+    /// None became free in time.
+    #[error("no server connection became free within {0:?}")]
+    TimedOut(Duration),
+    /// None could be opened.
+    #[error(transparent)]
+    Connect(Arc<ConnectError>),
+    /// The client was cancelled while it waited.
+    #[error("canceling statement due to user request")]
+    Cancelled,
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(config: &Config, counters: Arc<Counters>) -> Arc<Self> {
+        let limits = Limits {
+            total: config.pool.max_server_connections,
+            per_tenant: config.pool.max_server_connections_per_tenant,
+            opening: config.pool.max_concurrent_opens,
+            quantum: QUANTUM,
+        };
+        let inner = Inner {
+            scheduler: Scheduler::new(limits),
+            idle: HashMap::new(),
+            waiting: HashMap::new(),
+            tenants: HashMap::new(),
+            decisions: Vec::new(),
+            next_client: 0,
+        };
+        Arc::new(Self {
+            inner: Mutex::new(inner),
+            config: config.pool.clone(),
+            dialer: Dialer::new(config),
+            counters,
+            stores: DashMap::new(),
+            welcomes: welcome::Welcomes::default(),
+        })
+    }
+
+    /// The prepared statements the clients of a tenant share.
+    #[must_use]
+    pub fn statements(&self, tenant: TenantId) -> Arc<StatementStore> {
+        Arc::clone(&self.stores.entry(tenant).or_default())
+    }
+
+    /// Counts.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.lock().scheduler.load()
+    }
+
+    /// A server connection of the tenant, at once or after waiting for its turn. It is ours but serves
+    /// nobody until it is attached.
+    ///
+    /// # Errors
+    /// [`CheckoutError`].
+    pub async fn checkout(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        cancel: &Arc<CancelSlot>,
+    ) -> Result<Checkout, CheckoutError> {
+        loop {
+            let mut conn = match self.try_checkout(tenant) {
+                Ok(conn) => conn,
+                Err(waiter) => self.wait(tenant.id, waiter, cancel).await?,
+            };
+            // It may have died while nobody looked.
+            if conn.is_quiet() {
+                return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel)));
+            }
+            self.close(conn, "died_idle");
+        }
+    }
+
+    fn try_checkout(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Box<ServerConn>, Waiter> {
+        let mut inner = self.lock();
+        inner.next_client += 1;
+        let client = ClientId(inner.next_client);
+        if inner.tenants.get(&tenant.id).is_none_or(|known| !Arc::ptr_eq(known, tenant)) {
+            inner.tenants.insert(tenant.id, Arc::clone(tenant));
+        }
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        inner.scheduler.on(Instant::now(), Event::Wanted(tenant.id, client), &mut decisions);
+        let mut granted = None;
+        decisions.retain(|decision| match *decision {
+            Decision::Assign(to, server) if to == client => {
+                granted = inner.idle.remove(&server);
+                false
+            }
+            _ => true,
+        });
+        let result = granted.ok_or_else(|| {
+            let (sender, receiver) = oneshot::channel();
+            inner.waiting.insert(client, sender);
+            Waiter { pool: Arc::clone(self), tenant: tenant.id, client, receiver: Some(receiver) }
+        });
+        self.carry_out(&mut inner, decisions);
+        result
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        mut waiter: Waiter,
+        cancel: &Arc<CancelSlot>,
+    ) -> Result<Box<ServerConn>, CheckoutError> {
+        let began = Instant::now();
+        cancel.waiting();
+        let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
+        let granted = tokio::select! {
+            granted = tokio::time::timeout(self.config.wait_timeout, receiver) => granted,
+            () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
+        };
+        match granted {
+            Ok(Ok(Ok(conn))) => {
+                waiter.receiver = None;
+                self.counters.waited(began.elapsed());
+                Ok(conn)
+            }
+            Ok(Ok(Err(error))) => Err(CheckoutError::Connect(error)),
+            Ok(Err(_)) | Err(_) => {
+                self.counters.wait_refused();
+                tracing::debug!(tenant = %tenant, "no server connection within the wait limit");
+                Err(CheckoutError::TimedOut(self.config.wait_timeout))
+            }
+        }
+    }
+
+    /// Takes back a clean connection.
+    fn give_back(self: &Arc<Self>, mut conn: Box<ServerConn>) {
+        let now = Instant::now();
+        if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
+            return self.close(conn, "lifetime");
+        }
+        conn.returned = now;
+        let (tenant, id) = (conn.tenant, conn.id);
+        let mut inner = self.lock();
+        inner.idle.insert(id, conn);
+        self.event(&mut inner, now, Event::Returned(tenant, id));
+    }
+
+    /// Closes a connection that was in use; its place is free when the server has let go.
+    fn close(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
+        self.report(Event::Closing(conn.tenant, conn.id));
+        self.finish_closing(conn, reason);
+    }
+
+    fn finish_closing(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
+        let pool = Arc::clone(self);
+        tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.tenant, reason, "server connection closes");
+        tokio::spawn(async move {
+            let closed = Event::Closed(conn.tenant, conn.id);
+            let _ = tokio::time::timeout(Duration::from_secs(5), conn.close()).await;
+            pool.counters.server_closed(reason);
+            pool.report(closed);
+        });
+    }
+
+    fn open(self: &Arc<Self>, tenant: Arc<Tenant>, id: ServerId) {
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            match pool.dialer.open(&tenant, id).await {
+                Ok(conn) => {
+                    pool.counters.server_opened();
+                    tracing::debug!(server = id.0, pid = conn.key.pid, tenant = %tenant.slug, "server connection opened");
+                    let mut inner = pool.lock();
+                    inner.idle.insert(id, Box::new(conn));
+                    pool.event(&mut inner, Instant::now(), Event::Opened(tenant.id, id));
+                }
+                Err(error) => {
+                    pool.counters.server_failed();
+                    tracing::warn!(tenant = %tenant.slug, %error, "cannot open a server connection");
+                    pool.open_failed(&tenant, id, error);
+                }
+            }
+        });
+    }
+
+    fn open_failed(self: &Arc<Self>, tenant: &Tenant, id: ServerId, error: ConnectError) {
+        let mut inner = self.lock();
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant.id, id), &mut decisions);
+        let error = Arc::new(error);
+        decisions.retain(|decision| match decision {
+            Decision::Fail(client) => {
+                if let Some(sender) = inner.waiting.remove(client) {
+                    let _ = sender.send(Err(Arc::clone(&error)));
+                }
+                false
+            }
+            _ => true,
+        });
+        self.carry_out(&mut inner, decisions);
+    }
+
+    fn report(self: &Arc<Self>, event: Event) {
+        let mut inner = self.lock();
+        self.event(&mut inner, Instant::now(), event);
+    }
+
+    fn event(self: &Arc<Self>, inner: &mut Inner, now: Instant, event: Event) {
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        inner.scheduler.on(now, event, &mut decisions);
+        self.carry_out(inner, decisions);
+    }
+
+    fn carry_out(self: &Arc<Self>, inner: &mut Inner, mut decisions: Vec<Decision>) {
+        // Carrying out one decision may bring about more, so this is a loop and not an iteration.
+        let mut next = 0;
+        while let Some(&decision) = decisions.get(next) {
+            next += 1;
+            match decision {
+                Decision::Assign(client, server) => {
+                    let Some(conn) = inner.idle.remove(&server) else { continue };
+                    let sender = inner.waiting.remove(&client);
+                    let refused = match sender {
+                        Some(sender) => sender.send(Ok(conn)).err().and_then(Result::ok),
+                        None => Some(conn),
+                    };
+                    if let Some(conn) = refused {
+                        // The client went away meanwhile.
+                        let event = Event::Returned(conn.tenant, server);
+                        inner.idle.insert(server, conn);
+                        inner.scheduler.on(Instant::now(), event, &mut decisions);
+                    }
+                }
+                Decision::Open(tenant, server) => match inner.tenants.get(&tenant) {
+                    Some(tenant) => self.open(Arc::clone(tenant), server),
+                    None => {
+                        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant, server), &mut decisions);
+                    }
+                },
+                Decision::Close(_, server) => {
+                    if let Some(conn) = inner.idle.remove(&server) {
+                        self.finish_closing(conn, "evicted");
+                    }
+                }
+                Decision::Fail(client) => {
+                    inner.waiting.remove(&client);
+                }
+            }
+        }
+        decisions.clear();
+        inner.decisions = decisions;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the queue. Dropping it gives the place up, and whatever arrived for it goes back.
+struct Waiter {
+    pool: Arc<Pool>,
+    tenant: TenantId,
+    client: ClientId,
+    /// Taken when the grant was received.
+    receiver: Option<oneshot::Receiver<Grant>>,
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let Some(mut receiver) = self.receiver.take() else { return };
+        let mut inner = self.pool.lock();
+        inner.waiting.remove(&self.client);
+        self.pool.event(&mut inner, Instant::now(), Event::Forgotten(self.tenant, self.client));
+        drop(inner);
+        receiver.close();
+        if let Ok(Ok(conn)) = receiver.try_recv() {
+            self.pool.give_back(conn);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Dialling PostgreSQL and logging in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::frontend;
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+use crate::auth::MasterKey;
+use crate::config::{Config, ServerAddress};
+use crate::net::stream::Stream;
+use crate::schedule::ServerId;
+use crate::server::{BackendKey, MessageReader, ServerConn, ServerError};
+use crate::session::ServerState;
+use crate::tenant::{Ident, Tenant};
+use crate::wire::view;
+
+/// Everything needed to open a connection for any tenant.
+#[derive(Debug)]
+pub struct Dialer {
+    address: ServerAddress,
+    database: String,
+    timeout: Duration,
+    keepalive: Option<Duration>,
+    settings: Vec<(String, String)>,
+    global: Ident,
+    master_key: MasterKey,
+}
+
+/// Why no connection could be opened.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// The network, or a server that went away.
+    #[error("cannot reach the server: {0}")]
+    Io(#[from] io::Error),
+    /// No answer in time.
+    #[error("no answer from the server within {0:?}")]
+    Timeout(Duration),
+    /// The server said no.
+    #[error("the server refused the login: {} (SQLSTATE {})", .0.message, .0.code)]
+    Refused(ServerError),
+    /// The server asks for a method that would show it, or a listener, the password.
+    #[error("the server asks for authentication method {0}; let pg_hba.conf ask for scram-sha-256")]
+    Method(i32),
+    /// SCRAM failed on our side: the server does not know the password either.
+    #[error("SCRAM with the server failed: {0}")]
+    Scram(io::Error),
+}
+
+impl Dialer {
+    /// For the configured server.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            address: config.server.address.clone(),
+            database: config.server.database.clone(),
+            timeout: config.server.connect_timeout,
+            keepalive: config.listen.tcp_keepalive,
+            settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
+            global: config.schemas.global.clone(),
+            master_key: config.secrets.master_key.clone(),
+        }
+    }
+
+    /// Opens a connection as the tenant's role.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn open(&self, tenant: &Arc<Tenant>, id: ServerId) -> Result<ServerConn, ConnectError> {
+        tokio::time::timeout(self.timeout, self.log_in(tenant, id))
+            .await
+            .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+    }
+
+    async fn log_in(&self, tenant: &Arc<Tenant>, id: ServerId) -> Result<ServerConn, ConnectError> {
+        let mut stream = dial(&self.address).await?;
+        if let Some(idle) = self.keepalive {
+            stream.keep_alive(idle)?;
+        }
+        stream.write_all(&self.startup(tenant)?).await?;
+        let mut reader = MessageReader::default();
+        let password = self.master_key.tenant_password(tenant.id, tenant.password_version);
+        authenticate(&mut stream, &mut reader, &password).await?;
+        let (key, parameters) = until_ready(&mut stream, &mut reader).await?;
+        let now = Instant::now();
+        Ok(ServerConn {
+            stream,
+            address: self.address.clone(),
+            id,
+            tenant: tenant.id,
+            key,
+            parameters,
+            state: ServerState::default(),
+            opened: now,
+            returned: now,
+        })
+    }
+
+    /// What is set here is what RESET and DISCARD go back to, and outranks a role's own settings
+    /// (`PGC_S_CLIENT` over `PGC_S_USER`), so a tenant cannot move its own `search_path` by ALTER ROLE.
+    fn startup(&self, tenant: &Tenant) -> io::Result<BytesMut> {
+        let search_path = format!("{}, {}", tenant.names.schema, self.global);
+        let fixed = [
+            ("user", tenant.names.role.as_str()),
+            ("database", &self.database),
+            ("client_encoding", "UTF8"),
+            ("standard_conforming_strings", "on"),
+            ("search_path", &search_path),
+        ];
+        let extra = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut out = BytesMut::new();
+        frontend::startup_message(extra.chain(fixed), &mut out)?;
+        Ok(out)
+    }
+}
+
+/// Opens a bare connection.
+///
+/// # Errors
+/// The system's.
+pub async fn dial(address: &ServerAddress) -> io::Result<Stream> {
+    match address {
+        ServerAddress::Tcp(host, port) => Stream::connect_tcp(host, *port).await,
+        ServerAddress::Unix(path) => Stream::connect_unix(path).await,
+    }
+}
+
+async fn authenticate(
+    stream: &mut Stream,
+    reader: &mut MessageReader,
+    password: &SecretString,
+) -> Result<(), ConnectError> {
+    let mut scram: Option<ScramSha256> = None;
+    let mut proved = true;
+    loop {
+        let (tag, body) = reader.next(stream).await?;
+        let (code, data) = match (tag, body.split_first_chunk::<4>()) {
+            (b'R', Some((code, data))) => (i32::from_be_bytes(*code), data),
+            (b'E', _) => return Err(ConnectError::Refused(ServerError::read(&body))),
+            (b'N' | b'v', _) => continue,
+            _ => return Err(broken()),
+        };
+        let mut out = BytesMut::new();
+        match (code, scram.as_mut()) {
+            // A server that breaks off SCRAM half way has not proved that it knows the password.
+            (0, _) if proved => return Ok(()),
+            (10, None) => {
+                let offered = data.split(|b| *b == 0).any(|name| name == SCRAM_SHA_256.as_bytes());
+                if !offered {
+                    return Err(ConnectError::Method(code));
+                }
+                let exchange =
+                    ScramSha256::new(password.expose_secret().as_bytes(), ChannelBinding::unsupported());
+                frontend::sasl_initial_response(SCRAM_SHA_256, exchange.message(), &mut out)?;
+                (scram, proved) = (Some(exchange), false);
+            }
+            (11, Some(exchange)) => {
+                exchange.update(data).map_err(ConnectError::Scram)?;
+                frontend::sasl_response(exchange.message(), &mut out)?;
+            }
+            (12, Some(exchange)) => {
+                exchange.finish(data).map_err(ConnectError::Scram)?;
+                proved = true;
+            }
+            _ => return Err(ConnectError::Method(code)),
+        }
+        stream.write_all(&out).await?;
+    }
+}
+
+async fn until_ready(
+    stream: &mut Stream,
+    reader: &mut MessageReader,
+) -> Result<(BackendKey, Vec<(String, String)>), ConnectError> {
+    let mut key = None;
+    let mut parameters = Vec::new();
+    loop {
+        let (tag, body) = reader.next(stream).await?;
+        match (tag, body.as_slice()) {
+            (b'S', body) => {
+                let (name, value) = view::parameter_status(body).ok_or_else(broken)?;
+                parameters.push((name.to_owned(), value.to_owned()));
+            }
+            (b'K', [a, b, c, d, secret @ ..]) if secret.len() >= 4 => {
+                key = Some(BackendKey { pid: i32::from_be_bytes([*a, *b, *c, *d]), key: secret.to_vec() });
+            }
+            (b'E', body) => return Err(ConnectError::Refused(ServerError::read(body))),
+            (b'N', _) => {}
+            (b'Z', b"I") => {
+                reader.finish()?;
+                return Ok((key.ok_or_else(broken)?, parameters));
+            }
+            _ => return Err(broken()),
+        }
+    }
+}
+
+fn broken() -> ConnectError {
+    ConnectError::Io(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the server does not speak the PostgreSQL protocol",
+    ))
+}

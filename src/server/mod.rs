@@ -1,0 +1,196 @@
+//! One connection to PostgreSQL, logged in as one tenant's role.
+
+pub mod cancel;
+pub mod connect;
+pub mod reset;
+
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::config::ServerAddress;
+use crate::net::stream::Stream;
+use crate::schedule::ServerId;
+use crate::session::ServerState;
+use crate::tenant::TenantId;
+use crate::wire::frame::{FrameHead, HEAD_BYTES};
+use crate::wire::{view, write};
+
+/// Longest message read outside of a relay: log-in, reset, settings.
+const MAX_OWN_MESSAGE: usize = 1 << 20;
+
+/// What reaches a server process: its process id and secret key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendKey {
+    /// Process id.
+    pub pid: i32,
+    /// Secret key, 4 bytes in protocol 3.0.
+    pub key: Vec<u8>,
+}
+
+/// A connection to PostgreSQL.
+#[derive(Debug)]
+pub struct ServerConn {
+    stream: Stream,
+    address: ServerAddress,
+    /// Its name in the scheduler.
+    pub id: ServerId,
+    /// Whose role it logged in as; it never serves another.
+    pub tenant: TenantId,
+    /// Process id and cancel key.
+    pub key: BackendKey,
+    /// ParameterStatus values, in the order the server first told them.
+    pub parameters: Vec<(String, String)>,
+    /// What the session machine knows of it.
+    pub state: ServerState,
+    /// When it was opened.
+    pub opened: Instant,
+    /// When it was last given back.
+    pub returned: Instant,
+}
+
+/// An error message of the server, as far as it matters to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerError {
+    /// SQLSTATE.
+    pub code: String,
+    /// Primary message.
+    pub message: String,
+}
+
+impl ServerError {
+    /// Reads an ErrorResponse body.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        let field = |code| {
+            view::error_field(body, code)
+                .map_or_else(String::new, |v| String::from_utf8_lossy(v).into_owned())
+        };
+        Self { code: field(b'C'), message: field(b'M') }
+    }
+}
+
+/// What came of the proxy's own statements.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// The first error.
+    pub error: Option<ServerError>,
+    /// Transaction status at the end.
+    pub status: u8,
+}
+
+impl ServerConn {
+    /// Reads what the server sends; 0 is the end.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.stream.poll_read(cx, buf)
+    }
+
+    /// Writes to the server.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.poll_write(cx, buf)
+    }
+
+    /// Where it is connected to.
+    #[must_use]
+    pub const fn address(&self) -> &ServerAddress {
+        &self.address
+    }
+
+    /// Whether the server has said nothing since the connection was given back. A server says something
+    /// then only when it ends the connection or its configuration changed: both make it useless.
+    #[must_use]
+    pub fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut cx = Context::from_waker(Waker::noop());
+        self.stream.poll_read(&mut cx, &mut byte).is_pending()
+    }
+
+    /// Runs each text as a Query of its own, all in one write, and reads every answer.
+    ///
+    /// # Errors
+    /// Of the connection, or of a server that does not speak the protocol.
+    pub async fn run(&mut self, texts: &[&str]) -> io::Result<Answer> {
+        let mut out = Vec::new();
+        for text in texts {
+            write::query(&mut out, text);
+        }
+        self.stream.write_all(&out).await?;
+        let mut answer = Answer::default();
+        let mut ready = 0;
+        let mut reader = MessageReader::default();
+        while ready < texts.len() {
+            let (tag, body) = reader.next(&mut self.stream).await?;
+            match (tag, &*body) {
+                (b'Z', [status]) => {
+                    ready += 1;
+                    answer.status = *status;
+                }
+                (b'E', body) if answer.error.is_none() => answer.error = Some(ServerError::read(body)),
+                (b'S', body) => self.note_parameter(body),
+                (b'G' | b'H' | b'W', _) => return Err(io::ErrorKind::InvalidData.into()),
+                _ => {}
+            }
+        }
+        reader.finish()?;
+        Ok(answer)
+    }
+
+    fn note_parameter(&mut self, body: &[u8]) {
+        let Some((name, value)) = view::parameter_status(body) else { return };
+        match self.parameters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.parameters.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// Says good-bye and waits until the server has closed, so that its place is really free.
+    pub async fn close(mut self) {
+        if self.stream.write_all(&write::TERMINATE).await.is_ok() {
+            let mut rest = [0; 512];
+            while matches!(self.stream.read(&mut rest).await, Ok(n) if n > 0) {}
+        }
+    }
+}
+
+/// Reads whole messages one by one, outside of a relay.
+#[derive(Debug, Default)]
+pub(crate) struct MessageReader {
+    buf: Vec<u8>,
+    start: usize,
+}
+
+impl MessageReader {
+    /// The next message: its tag and body.
+    pub(crate) async fn next(&mut self, stream: &mut Stream) -> io::Result<(u8, Vec<u8>)> {
+        loop {
+            let head = FrameHead::parse(&self.buf[self.start..])
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            if let Some(head) = head {
+                if head.total > MAX_OWN_MESSAGE {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                if let Some(frame) = self.buf.get(self.start..self.start + head.total) {
+                    let body = frame[HEAD_BYTES..].to_vec();
+                    self.start += head.total;
+                    return Ok((head.tag, body));
+                }
+            }
+            self.fill(stream).await?;
+        }
+    }
+
+    /// Everything read was used: nothing of the next conversation was taken.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        if self.start == self.buf.len() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    async fn fill(&mut self, stream: &mut Stream) -> io::Result<()> {
+        self.buf.drain(..self.start);
+        self.start = 0;
+        let old = self.buf.len();
+        self.buf.resize(old + 4096, 0);
+        let n = stream.read(&mut self.buf[old..]).await?;
+        self.buf.truncate(old + n);
+        if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+}
