@@ -5,4 +5,5 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod guard;
+pub mod registry;
 pub mod tenant;

@@ -35,7 +35,9 @@ pub struct Verifier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum VerifierError {
     /// Another kind of password, for example `md5…`.
-    #[error("not a SCRAM-SHA-256 verifier; set the password again with password_encryption = 'scram-sha-256'")]
+    #[error(
+        "not a SCRAM-SHA-256 verifier; set the password again with password_encryption = 'scram-sha-256'"
+    )]
     Mechanism,
     /// Parts missing, left over, or not base64.
     #[error("not in PostgreSQL's form SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>")]

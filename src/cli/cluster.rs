@@ -229,7 +229,10 @@ impl PrivateCluster {
     /// First line of `postmaster.pid`.
     fn postmaster_pid(&self) -> Result<u32> {
         let text = fs::read_to_string(self.data_dir().join("postmaster.pid"))?;
-        text.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid holds no process id")
+        text.lines()
+            .next()
+            .and_then(|line| line.trim().parse().ok())
+            .context("postmaster.pid holds no process id")
     }
 
     fn failure(&self, what: &str) -> String {

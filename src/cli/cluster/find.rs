@@ -22,7 +22,8 @@ const REMEDY: &str = "install them with `sudo apt-get install postgresql`, `sudo
 /// # Errors
 /// When there is none, or the one asked for is not complete; the message says how to install them.
 pub fn find_binaries(explicit: Option<&Path>) -> Result<PathBuf> {
-    let asked_for = explicit.map(Path::to_owned).or_else(|| env::var_os("PGTENANT_PG_BIN").map(PathBuf::from));
+    let asked_for =
+        explicit.map(Path::to_owned).or_else(|| env::var_os("PGTENANT_PG_BIN").map(PathBuf::from));
     if let Some(dir) = asked_for {
         if let Some(missing) = missing_program(&dir) {
             bail!("{} holds no PostgreSQL server program `{missing}`; {REMEDY}", dir.display());
@@ -30,7 +31,8 @@ pub fn find_binaries(explicit: Option<&Path>) -> Result<PathBuf> {
         return Ok(dir);
     }
     let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    search(on_path, usual_places()).with_context(|| format!("PostgreSQL's server programs are missing; {REMEDY}"))
+    search(on_path, usual_places())
+        .with_context(|| format!("PostgreSQL's server programs are missing; {REMEDY}"))
 }
 
 /// PATH in its own order, then the usual places by version.
@@ -58,7 +60,8 @@ fn resolve_wrapper(dir: &Path) -> PathBuf {
 
 fn usual_places() -> Vec<(u32, PathBuf)> {
     let debian = children("/usr/lib/postgresql").map(|dir| (version_of(&dir), dir.join("bin")));
-    let red_hat = children("/usr").filter(|dir| is_named(dir, "pgsql-")).map(|dir| (version_of(&dir), dir.join("bin")));
+    let red_hat =
+        children("/usr").filter(|dir| is_named(dir, "pgsql-")).map(|dir| (version_of(&dir), dir.join("bin")));
     let homebrew = HOMEBREW
         .iter()
         .flat_map(|prefix| children(prefix).filter(|dir| is_named(dir, "postgresql")))
