@@ -1,11 +1,14 @@
 //! pgtenant: a PostgreSQL wire-protocol proxy for schema-per-tenant databases.
 
 pub mod auth;
+pub mod cli;
+pub mod client;
 pub mod config;
 pub mod error;
 pub mod guard;
 pub mod net;
 pub mod pool;
+pub mod registry;
 pub mod schedule;
 pub mod server;
 pub mod session;

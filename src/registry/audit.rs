@@ -1,0 +1,162 @@
+//! Looks in the catalogs for rights that break the wall between tenants.
+
+use std::fmt;
+
+use tokio_postgres::GenericClient;
+
+use crate::config::Schemas;
+use crate::registry::RegistryError;
+use crate::tenant::Ident;
+
+/// What a login of the proxy, the registry's or a tenant's, must not be or have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindingKind {
+    /// A superuser.
+    Superuser,
+    /// BYPASSRLS.
+    BypassRls,
+    /// REPLICATION: can read every table's changes.
+    Replication,
+    /// CREATEROLE: can make itself a member of other roles.
+    CreateRole,
+    /// CREATEDB.
+    CreateDb,
+    /// Owner of the served database.
+    OwnsDatabase,
+    /// Owner of a tenant's or a common schema: could drop it or open it to others.
+    OwnsSchema,
+    /// Member of another tenant's role, or of a role with rights beyond one tenant.
+    Member,
+    /// Rights on another tenant's schema.
+    ForeignSchema,
+    /// May create objects in a schema others use.
+    CreateIn,
+    /// May look into the registry or the template.
+    UseOf,
+    /// May create schemas in the database.
+    CreateSchema,
+}
+
+impl FindingKind {
+    /// The word in the audit query.
+    const WORDS: [(&str, Self); 12] = [
+        ("superuser", Self::Superuser),
+        ("bypass_rls", Self::BypassRls),
+        ("replication", Self::Replication),
+        ("create_role", Self::CreateRole),
+        ("create_db", Self::CreateDb),
+        ("owns_database", Self::OwnsDatabase),
+        ("owns_schema", Self::OwnsSchema),
+        ("member", Self::Member),
+        ("foreign_schema", Self::ForeignSchema),
+        ("create_in", Self::CreateIn),
+        ("use_of", Self::UseOf),
+        ("create_schema", Self::CreateSchema),
+    ];
+}
+
+/// One right too many. `Display` is a sentence with the remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong.
+    pub kind: FindingKind,
+    /// Who has it: a role, or `PUBLIC`.
+    pub role: String,
+    /// On what: a schema, a role, a database; empty for an attribute of the role.
+    pub object: String,
+}
+
+impl Finding {
+    /// SQL that an administrator can run against it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let (role, object) = (quoted(&self.role), quoted(&self.object));
+        match self.kind {
+            FindingKind::Superuser => format!("ALTER ROLE {role} NOSUPERUSER"),
+            FindingKind::BypassRls => format!("ALTER ROLE {role} NOBYPASSRLS"),
+            FindingKind::Replication => format!("ALTER ROLE {role} NOREPLICATION"),
+            FindingKind::CreateRole => format!("ALTER ROLE {role} NOCREATEROLE"),
+            FindingKind::CreateDb => format!("ALTER ROLE {role} NOCREATEDB"),
+            FindingKind::OwnsDatabase => format!("ALTER DATABASE {object} OWNER TO CURRENT_USER"),
+            FindingKind::OwnsSchema => format!("ALTER SCHEMA {object} OWNER TO CURRENT_USER"),
+            FindingKind::Member => format!("REVOKE {object} FROM {role}"),
+            FindingKind::ForeignSchema => format!("REVOKE ALL ON SCHEMA {object} FROM {role}"),
+            // The right may have come by way of PUBLIC.
+            FindingKind::CreateIn => format!("REVOKE CREATE ON SCHEMA {object} FROM PUBLIC, {role}"),
+            FindingKind::UseOf => format!("REVOKE ALL ON SCHEMA {object} FROM PUBLIC, {role}"),
+            FindingKind::CreateSchema => format!("REVOKE CREATE ON DATABASE {object} FROM PUBLIC, {role}"),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { role, object, .. } = self;
+        match self.kind {
+            FindingKind::Superuser => write!(f, "role {role} is a superuser"),
+            FindingKind::BypassRls => write!(f, "role {role} has BYPASSRLS"),
+            FindingKind::Replication => write!(f, "role {role} has REPLICATION"),
+            FindingKind::CreateRole => write!(f, "role {role} has CREATEROLE"),
+            FindingKind::CreateDb => write!(f, "role {role} has CREATEDB"),
+            FindingKind::OwnsDatabase => write!(f, "role {role} owns the database {object}"),
+            FindingKind::OwnsSchema => write!(f, "role {role} owns the schema {object}"),
+            FindingKind::Member => {
+                write!(f, "role {role} is a member of {object}, which has rights beyond one tenant")
+            }
+            FindingKind::ForeignSchema => write!(f, "{role} has rights on the tenant schema {object}"),
+            FindingKind::CreateIn => write!(f, "role {role} may create objects in the schema {object}"),
+            FindingKind::UseOf => write!(f, "role {role} may look into the schema {object}"),
+            FindingKind::CreateSchema => write!(f, "role {role} may create schemas in the database {object}"),
+        }?;
+        write!(f, "; as an administrator run: {}", self.remedy())
+    }
+}
+
+/// `PUBLIC` is a keyword here, every other name an identifier.
+fn quoted(name: &str) -> String {
+    match Ident::parse(name) {
+        Ok(ident) if name != "PUBLIC" => ident.to_string(),
+        _ => name.to_owned(),
+    }
+}
+
+/// Runs the audit query.
+pub(super) async fn findings(
+    client: &impl GenericClient,
+    registry_role: &str,
+    schemas: &Schemas,
+) -> Result<Vec<Finding>, RegistryError> {
+    let (global, template) = (schemas.global.as_str(), schemas.template.as_str());
+    let rows = client.query(include_str!("audit.sql"), &[&registry_role, &global, &template]).await?;
+    rows.iter()
+        .map(|row| {
+            let word: &str = row.try_get(0)?;
+            let kind = FindingKind::WORDS
+                .iter()
+                .find_map(|(known, kind)| (*known == word).then_some(*kind))
+                .ok_or_else(|| RegistryError::UnknownFinding(word.to_owned()))?;
+            Ok(Finding { kind, role: row.try_get(1)?, object: row.try_get(2)? })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finding_says_who_has_what_and_how_to_take_it_away() {
+        let finding =
+            Finding { kind: FindingKind::Member, role: "tenant_a".into(), object: "odd\"role".into() };
+        let text = finding.to_string();
+        assert!(text.starts_with("role tenant_a is a member of odd\"role"), "{text}");
+        assert!(text.ends_with("REVOKE \"odd\"\"role\" FROM \"tenant_a\""), "{text}");
+    }
+
+    #[test]
+    fn public_is_not_quoted() {
+        let finding =
+            Finding { kind: FindingKind::ForeignSchema, role: "PUBLIC".into(), object: "tenant_a".into() };
+        assert_eq!(finding.remedy(), "REVOKE ALL ON SCHEMA \"tenant_a\" FROM PUBLIC");
+    }
+}

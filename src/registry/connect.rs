@@ -1,0 +1,71 @@
+//! How the proxy's own connections log in.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::ServerAddress;
+use crate::registry::RegistryError;
+
+/// Idle time after which a TCP connection is probed, and how long unanswered data may wait: a server
+/// that vanished without a word is noticed within about half a minute.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// Where to connect; the caller adds the login.
+///
+/// # Errors
+/// [`RegistryError::SocketPath`] for a socket path PostgreSQL would not have made.
+pub fn server_config(
+    address: &ServerAddress,
+    database: &str,
+) -> Result<tokio_postgres::Config, RegistryError> {
+    let mut config = tokio_postgres::Config::new();
+    config.dbname(database).keepalives_idle(KEEPALIVE).keepalives_interval(Duration::from_secs(5));
+    config.keepalives_retries(3).tcp_user_timeout(KEEPALIVE);
+    match address {
+        ServerAddress::Tcp(host, port) => config.host(host).port(*port),
+        ServerAddress::Unix(path) => {
+            let (dir, port) =
+                split_socket(path).ok_or_else(|| RegistryError::SocketPath(path.display().to_string()))?;
+            config.host_path(dir).port(port)
+        }
+    };
+    Ok(config)
+}
+
+fn split_socket(path: &Path) -> Option<(&Path, u16)> {
+    let port = path.file_name()?.to_str()?.strip_prefix(".s.PGSQL.")?.parse().ok()?;
+    Some((path.parent()?, port))
+}
+
+/// Startup `options` of every connection of the proxy's own: they win over settings of the role and
+/// the database, so nobody can lead our names elsewhere.
+#[must_use]
+pub fn session_options(statement_timeout: Duration) -> String {
+    format!(
+        "-c search_path=pg_catalog -c client_encoding=UTF8 -c lock_timeout=10s -c statement_timeout={}ms \
+         -c idle_in_transaction_session_timeout=60s",
+        statement_timeout.as_millis()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::Host;
+
+    use super::*;
+
+    #[test]
+    fn socket_file_becomes_directory_and_port() {
+        let config = server_config(&ServerAddress::Unix("/run/pg/.s.PGSQL.5433".into()), "app").unwrap();
+        assert_eq!(config.get_hosts(), [Host::Unix("/run/pg".into())]);
+        assert_eq!(config.get_ports(), [5433]);
+    }
+
+    #[test]
+    fn path_that_is_no_postgresql_socket_is_refused_with_the_key() {
+        for path in ["/run/pg", "/run/pg/.s.PGSQL.x", "/"] {
+            let error = server_config(&ServerAddress::Unix(path.into()), "app").unwrap_err();
+            assert!(error.to_string().contains("`server.host`"), "{error}");
+        }
+    }
+}

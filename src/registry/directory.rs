@@ -1,0 +1,198 @@
+//! The registry in memory, for the login path: a user's tenant and verifier without a query.
+//!
+//! A background task keeps it fresh (`refresh`); a registry outage leaves what is known in service.
+
+mod refresh;
+mod unknown;
+mod view;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
+
+use crate::auth::Verifier;
+use crate::registry::directory::unknown::Unknown;
+use crate::registry::directory::view::View;
+use crate::registry::store::LoadedTenant;
+use crate::registry::{Registry, RegistryError};
+use crate::tenant::{Tenant, TenantId};
+
+/// Changes a slow listener may miss before it is told that it missed some.
+const CHANGES_KEPT: usize = 1024;
+
+/// Longest wait of a login for the answer about an unknown user.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest user name PostgreSQL knows, in bytes.
+const MAX_USER_BYTES: usize = 63;
+
+/// A user who may log in: its tenant is in service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEntry {
+    /// Name in the startup packet.
+    pub user_name: String,
+    /// The tenant it belongs to.
+    pub tenant: Arc<Tenant>,
+    /// What its password is checked against.
+    pub verifier: Verifier,
+}
+
+/// All users of all tenants in service. Suspended tenants are not in it.
+#[derive(Debug)]
+pub struct Directory {
+    inner: Arc<Inner>,
+    _refresh: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    view: View,
+    /// Counts the background loads that were begun. Held while the view is written, so that a load
+    /// that saw an older state cannot overwrite a newer one.
+    generation: Mutex<u64>,
+    unknown: Unknown,
+    changes: broadcast::Sender<TenantId>,
+    in_touch: watch::Sender<bool>,
+}
+
+impl Directory {
+    /// Loads everything and starts the background task, which ends when the directory is dropped.
+    ///
+    /// # Errors
+    /// When the registry cannot be read: a proxy does not start blind.
+    pub async fn start(registry: Registry) -> Result<Self, RegistryError> {
+        let inner = Arc::new(Inner {
+            registry,
+            view: View::default(),
+            generation: Mutex::new(0),
+            unknown: Unknown::default(),
+            changes: broadcast::Sender::new(CHANGES_KEPT),
+            in_touch: watch::Sender::new(true),
+        });
+        let listener = refresh::Listener::connect(&inner.registry).await?;
+        inner.reload_all().await?;
+        let task = tokio::spawn(refresh::run(Arc::clone(&inner), listener));
+        Ok(Self { inner, _refresh: AbortOnDropHandle::new(task) })
+    }
+
+    /// A user of a tenant in service, from memory.
+    #[must_use]
+    pub fn lookup(&self, user_name: &str) -> Option<Arc<UserEntry>> {
+        self.inner.view.user(user_name)
+    }
+
+    /// [`lookup`](Self::lookup), then one query for a user who may have been created a moment ago.
+    /// Names that nobody has cannot hammer PostgreSQL: queries are few at once and few a second,
+    /// and a name just looked for is not looked for again. `None` also when the registry is out of reach.
+    pub async fn lookup_or_load(&self, user_name: &str) -> Option<Arc<UserEntry>> {
+        if let Some(entry) = self.lookup(user_name) {
+            return Some(entry);
+        }
+        if user_name.is_empty() || user_name.len() > MAX_USER_BYTES || user_name.contains('\0') {
+            return None;
+        }
+        let _permit = self.inner.unknown.admit(user_name).await?;
+        match timeout(LOAD_TIMEOUT, self.inner.load_user(user_name)).await {
+            Ok(Ok(())) => {
+                let entry = self.lookup(user_name);
+                if entry.is_none() {
+                    self.inner.unknown.remember(user_name);
+                }
+                entry
+            }
+            Ok(Err(error)) => {
+                warn!(%error, "an unknown user could not be looked up in the registry");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// A tenant in service.
+    #[must_use]
+    pub fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.inner.view.tenant(id)
+    }
+
+    /// The tenant in service whose server role this is.
+    #[must_use]
+    pub fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
+        self.inner.view.tenant_by_role(role)
+    }
+
+    /// How many tenants are in service.
+    #[must_use]
+    pub fn tenant_count(&self) -> usize {
+        self.inner.view.tenant_count()
+    }
+
+    /// Names each tenant that was added, changed, suspended or dropped, after the directory has the
+    /// new state: look the tenant up again, it is gone when that gives `None`. A receiver that is told
+    /// it lagged must look up all it holds.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<TenantId> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Whether news from the registry arrives. While it does not, what is known stays in service.
+    #[must_use]
+    pub fn in_touch(&self) -> watch::Receiver<bool> {
+        self.inner.in_touch.subscribe()
+    }
+}
+
+impl Inner {
+    fn generation(&self) -> MutexGuard<'_, u64> {
+        // The number is whole at every moment, so a panic elsewhere has not broken it.
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reload_all(&self) -> Result<(), RegistryError> {
+        *self.generation() += 1;
+        let loaded = self.registry.load_all().await?;
+        let _writing = self.generation();
+        let gone = self.view.tenants_not_in(&loaded);
+        self.apply(gone, loaded);
+        Ok(())
+    }
+
+    async fn reload(&self, ids: &[TenantId]) -> Result<(), RegistryError> {
+        *self.generation() += 1;
+        let loaded = self.registry.load_tenants(ids).await?;
+        let _writing = self.generation();
+        let gone = ids.iter().filter(|id| loaded.iter().all(|l| l.tenant.id != **id)).copied().collect();
+        self.apply(gone, loaded);
+        Ok(())
+    }
+
+    /// Adds the tenant of one user, unless a background load was begun meanwhile: that one may have
+    /// seen a later state (a suspension), which must stand.
+    async fn load_user(&self, user_name: &str) -> Result<(), RegistryError> {
+        let before = *self.generation();
+        let loaded = self.registry.load_tenant_of(user_name).await?;
+        let writing = self.generation();
+        if *writing == before {
+            self.apply(Vec::new(), loaded.into_iter().collect());
+        }
+        Ok(())
+    }
+
+    fn apply(&self, gone: Vec<TenantId>, loaded: Vec<LoadedTenant>) {
+        for id in gone {
+            if self.view.remove(id) {
+                let _ = self.changes.send(id);
+            }
+        }
+        for tenant in loaded {
+            let id = tenant.tenant.id;
+            if self.view.put(tenant) {
+                let _ = self.changes.send(id);
+            }
+        }
+    }
+}

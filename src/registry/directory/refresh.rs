@@ -1,0 +1,216 @@
+//! Keeps the directory fresh: LISTEN for what changes, a full load now and then for what was missed.
+//!
+//! Any role may NOTIFY on any channel, so a notification is a hint to look, never news by itself, and
+//! a flood of them costs a bounded number of loads.
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::registry::directory::Inner;
+use crate::registry::{CHANNEL, QUERY_TIMEOUT, Registry, RegistryError, bounded};
+use crate::tenant::TenantId;
+
+/// Everything is loaded again this often, whatever was heard.
+const FULL_LOAD: Duration = Duration::from_secs(60);
+
+/// The listening connection is tried this often: a dead one hears nothing and says nothing.
+const PING: Duration = Duration::from_secs(5);
+
+/// Rest between two loads of single tenants, and between two full ones. Both leave a suspension well
+/// under a second.
+const REST: Duration = Duration::from_millis(25);
+const REST_FULL: Duration = Duration::from_millis(400);
+
+/// More tenants than this at once are one full load.
+const MANY: usize = 256;
+
+/// First and longest wait before the next attempt to reach the registry.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The background task.
+pub(super) async fn run(inner: Arc<Inner>, first: Listener) {
+    let mut outage = serve(&inner, first).await;
+    let mut wait = BACKOFF.0;
+    loop {
+        inner.in_touch.send_replace(false);
+        warn!(error = %outage, retry_in = ?wait, "lost touch with the registry; known tenants stay in service");
+        sleep(wait).await;
+        outage = match begin(&inner).await {
+            Ok(listener) => {
+                info!("in touch with the registry again");
+                wait = BACKOFF.0;
+                inner.in_touch.send_replace(true);
+                serve(&inner, listener).await
+            }
+            Err(error) => {
+                wait = (wait * 2).min(BACKOFF.1);
+                error
+            }
+        };
+    }
+}
+
+/// Listens first and loads then, so that no change falls between the two.
+async fn begin(inner: &Inner) -> Result<Listener, RegistryError> {
+    let listener = Listener::connect(&inner.registry).await?;
+    inner.reload_all().await?;
+    Ok(listener)
+}
+
+/// Loads what is announced until something fails.
+async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
+    let now = Instant::now();
+    let (mut full, mut ping) = (interval_at(now + FULL_LOAD, FULL_LOAD), interval_at(now + PING, PING));
+    full.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let heard = Arc::clone(&listener.heard);
+    let (mut rested, mut rested_full) = (now, now);
+    loop {
+        let done = tokio::select! {
+            error = &mut listener.driver => return error.unwrap_or(RegistryError::Timeout),
+            _ = ping.tick() => bounded(QUERY_TIMEOUT, listener.client.batch_execute("")).await,
+            _ = full.tick() => inner.reload_all().await,
+            () = heard.wake.notified() => {
+                sleep_until(rested).await;
+                if heard.is_all() {
+                    sleep_until(rested_full).await;
+                }
+                let done = match heard.take() {
+                    News::All => {
+                        let done = inner.reload_all().await;
+                        rested_full = Instant::now() + REST_FULL;
+                        done
+                    }
+                    News::Some(ids) => inner.reload(&ids).await,
+                };
+                rested = Instant::now() + REST;
+                done
+            }
+        };
+        if let Err(error) = done {
+            return error;
+        }
+    }
+}
+
+/// A connection that only listens.
+#[derive(Debug)]
+pub(super) struct Listener {
+    client: Client,
+    heard: Arc<Heard>,
+    driver: AbortOnDropHandle<RegistryError>,
+}
+
+impl Listener {
+    pub(super) async fn connect(registry: &Registry) -> Result<Self, RegistryError> {
+        let (client, connection) = bounded(registry.connect_timeout, registry.login.connect(NoTls)).await?;
+        let heard = Arc::new(Heard::default());
+        let driver = AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard))));
+        let listen = format!("LISTEN {CHANNEL}");
+        bounded(QUERY_TIMEOUT, client.batch_execute(&listen)).await?;
+        Ok(Self { client, heard, driver })
+    }
+}
+
+/// Moves the connection's bytes until it ends.
+async fn drive(connection: Connection<Socket, NoTlsStream>, heard: Arc<Heard>) -> RegistryError {
+    let mut connection = pin!(connection);
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(notification))) => heard.add(notification.payload()),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return error.into(),
+            None => return RegistryError::Closed,
+        }
+    }
+}
+
+/// What was announced and not loaded yet; bounded.
+#[derive(Debug, Default)]
+struct Heard {
+    news: Mutex<Option<News<HashSet<TenantId>>>>,
+    wake: Notify,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum News<T> {
+    All,
+    Some(T),
+}
+
+impl Heard {
+    /// Anything but a tenant's id means: everything may have changed.
+    fn add(&self, payload: &str) {
+        let mut news = self.news();
+        match (payload.parse::<Uuid>(), news.get_or_insert_with(|| News::Some(HashSet::new()))) {
+            (_, News::All) => {}
+            (Ok(id), News::Some(ids)) if ids.len() < MANY => {
+                ids.insert(TenantId(id));
+            }
+            _ => *news = Some(News::All),
+        }
+        drop(news);
+        self.wake.notify_one();
+    }
+
+    fn is_all(&self) -> bool {
+        matches!(*self.news(), Some(News::All))
+    }
+
+    fn take(&self) -> News<Vec<TenantId>> {
+        match self.news().take() {
+            Some(News::All) => News::All,
+            Some(News::Some(ids)) => News::Some(ids.into_iter().collect()),
+            None => News::Some(Vec::new()),
+        }
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, Option<News<HashSet<TenantId>>>> {
+        // The value is whole at every moment, so a panic elsewhere has not broken it.
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_gathered_once_each_until_taken() {
+        let heard = Heard::default();
+        let id = Uuid::from_u128(7);
+        heard.add(&id.to_string());
+        heard.add(&id.to_string());
+        assert_eq!(heard.take(), News::Some(vec![TenantId(id)]));
+        assert_eq!(heard.take(), News::Some(vec![]));
+    }
+
+    #[test]
+    fn payload_that_is_no_id_means_everything() {
+        let heard = Heard::default();
+        heard.add(&Uuid::from_u128(7).to_string());
+        heard.add("gibberish");
+        heard.add(&Uuid::from_u128(8).to_string());
+        assert_eq!(heard.take(), News::All);
+    }
+
+    #[test]
+    fn flood_of_ids_becomes_one_full_load() {
+        let heard = Heard::default();
+        for number in 0..=MANY {
+            heard.add(&Uuid::from_u128(number as u128).to_string());
+        }
+        assert_eq!(heard.take(), News::All);
+    }
+}

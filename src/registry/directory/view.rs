@@ -1,0 +1,159 @@
+//! The maps behind the directory. Read by everyone at any time, written by one at a time.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::registry::directory::UserEntry;
+use crate::registry::store::LoadedTenant;
+use crate::tenant::{Tenant, TenantId};
+
+#[derive(Debug, Default)]
+pub(super) struct View {
+    users: DashMap<String, Arc<UserEntry>>,
+    tenants: DashMap<TenantId, LoadedTenant>,
+    roles: DashMap<String, TenantId>,
+}
+
+impl View {
+    pub(super) fn user(&self, name: &str) -> Option<Arc<UserEntry>> {
+        self.users.get(name).map(|entry| Arc::clone(&entry))
+    }
+
+    pub(super) fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.get(&id).map(|loaded| Arc::clone(&loaded.tenant))
+    }
+
+    pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
+        let id = *self.roles.get(role)?;
+        self.tenant(id)
+    }
+
+    pub(super) fn tenant_count(&self) -> usize {
+        self.tenants.len()
+    }
+
+    pub(super) fn tenants_not_in(&self, loaded: &[LoadedTenant]) -> Vec<TenantId> {
+        let kept: std::collections::HashSet<TenantId> = loaded.iter().map(|l| l.tenant.id).collect();
+        self.tenants.iter().map(|entry| *entry.key()).filter(|id| !kept.contains(id)).collect()
+    }
+
+    /// Whether it was there.
+    pub(super) fn remove(&self, id: TenantId) -> bool {
+        let Some((_, old)) = self.tenants.remove(&id) else { return false };
+        self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+        for (user, _) in &old.users {
+            self.users.remove_if(user, |_, entry| entry.tenant.id == id);
+        }
+        true
+    }
+
+    /// Whether anything is new.
+    pub(super) fn put(&self, new: LoadedTenant) -> bool {
+        let id = new.tenant.id;
+        let old = self.tenants.get(&id).map(|old| LoadedTenant::clone(&old));
+        if old.as_ref() == Some(&new) {
+            return false;
+        }
+        self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
+        for (user, verifier) in &new.users {
+            let entry = UserEntry {
+                user_name: user.clone(),
+                tenant: Arc::clone(&new.tenant),
+                verifier: verifier.clone(),
+            };
+            self.users.insert(user.clone(), Arc::new(entry));
+        }
+        if let Some(old) = old {
+            // A user that went to another tenant meanwhile is that tenant's, not ours to remove.
+            for (user, _) in
+                old.users.iter().filter(|(user, _)| new.users.iter().all(|(name, _)| name != user))
+            {
+                self.users.remove_if(user, |_, entry| entry.tenant.id == id);
+            }
+            if old.tenant.names.role != new.tenant.names.role {
+                self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+            }
+        }
+        self.tenants.insert(id, new);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::auth::{MasterKey, Verifier};
+    use crate::tenant::{Slug, Status, TenantNames};
+
+    fn tenant(number: u128, slug: &str, users: &[&str]) -> LoadedTenant {
+        let slug = Slug::parse(slug).unwrap();
+        let key = MasterKey::parse(&"ab".repeat(32)).unwrap();
+        LoadedTenant {
+            tenant: Arc::new(Tenant {
+                id: TenantId(Uuid::from_u128(number)),
+                name: slug.to_string(),
+                names: TenantNames::for_slug(&slug),
+                slug,
+                status: Status::Active,
+                password_version: 1,
+            }),
+            users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
+        }
+    }
+
+    fn owner(view: &View, user: &str) -> Option<String> {
+        view.user(user).map(|entry| entry.tenant.slug.to_string())
+    }
+
+    #[test]
+    fn users_and_role_lead_to_the_tenant_until_it_is_removed() {
+        let view = View::default();
+        let acme = tenant(1, "acme", &["app", "cron"]);
+        assert!(view.put(acme.clone()));
+        assert_eq!(owner(&view, "cron").as_deref(), Some("acme"));
+        assert_eq!(view.tenant_by_role("tenant_acme"), Some(Arc::clone(&acme.tenant)));
+        assert!(view.remove(acme.tenant.id));
+        assert!(!view.remove(acme.tenant.id));
+        assert_eq!((owner(&view, "app"), view.tenant_by_role("tenant_acme")), (None, None));
+    }
+
+    #[test]
+    fn same_state_again_is_no_change() {
+        let view = View::default();
+        assert!(view.put(tenant(1, "acme", &["app"])));
+        assert!(!view.put(tenant(1, "acme", &["app"])));
+        assert!(view.put(tenant(1, "acme", &["app", "new"])));
+    }
+
+    #[test]
+    fn user_that_is_no_longer_listed_is_gone() {
+        let view = View::default();
+        view.put(tenant(1, "acme", &["app", "old"]));
+        view.put(tenant(1, "acme", &["app"]));
+        assert_eq!(owner(&view, "old"), None);
+    }
+
+    #[test]
+    fn user_that_moves_is_the_new_tenants_in_whichever_order_the_news_come() {
+        for new_first in [true, false] {
+            let view = View::default();
+            view.put(tenant(1, "acme", &["app"]));
+            let (from, to) = (tenant(1, "acme", &[]), tenant(2, "beta", &["app"]));
+            for news in if new_first { [to, from] } else { [from, to] } {
+                view.put(news);
+            }
+            assert_eq!(owner(&view, "app").as_deref(), Some("beta"));
+        }
+    }
+
+    #[test]
+    fn tenants_that_a_full_load_no_longer_has_are_named() {
+        let view = View::default();
+        view.put(tenant(1, "acme", &[]));
+        view.put(tenant(2, "beta", &[]));
+        assert_eq!(view.tenants_not_in(&[tenant(2, "beta", &[])]), [TenantId(Uuid::from_u128(1))]);
+    }
+}

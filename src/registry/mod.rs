@@ -1,0 +1,155 @@
+//! The registry: schema `pgtenant` in the served database, where the tenants are written down.
+//!
+//! The proxy reads it as a role of its own that may do nothing else. All SQL is schema-qualified and
+//! runs on connections with a fixed `search_path` that no client's parameter ever touches.
+
+mod audit;
+mod connect;
+mod directory;
+mod error;
+pub mod store;
+
+pub use audit::{Finding, FindingKind};
+pub use connect::{server_config, session_options};
+pub use directory::{Directory, UserEntry};
+pub use error::{RegistryError, describe};
+
+use std::time::Duration;
+
+use bb8::{ManageConnection, Pool, PooledConnection};
+use bb8_postgres::PostgresConnectionManager;
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls};
+
+use crate::auth::MasterKey;
+use crate::config;
+use crate::registry::store::LoadedTenant;
+use crate::tenant::TenantId;
+
+/// Channel on which the registry's triggers name the tenant that changed.
+const CHANNEL: &str = "pgtenant_registry";
+
+/// A query on the registry that takes longer is given up. All of them are small.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections to the registry, as the role that may only read it.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    pool: Pool<Manager>,
+    login: tokio_postgres::Config,
+    connect_timeout: Duration,
+}
+
+impl Registry {
+    /// Logs in and checks that the registry is there, in the version this program knows.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when the server cannot be reached, refuses the login, or `pgtenant init` has
+    /// to be run first.
+    pub async fn connect(
+        server: &config::Server,
+        registry: &config::Registry,
+        master_key: &MasterKey,
+    ) -> Result<Self, RegistryError> {
+        let mut login = server_config(&server.address, &server.database)?;
+        login
+            .user(&registry.user)
+            .password(master_key.role_password(&registry.user).expose_secret())
+            .application_name("pgtenant registry")
+            .options(session_options(QUERY_TIMEOUT));
+        let manager = Manager {
+            inner: PostgresConnectionManager::new(login.clone(), NoTls),
+            timeout: server.connect_timeout,
+        };
+        let pool = Pool::builder()
+            .max_size(registry.max_connections)
+            .connection_timeout(server.connect_timeout + QUERY_TIMEOUT)
+            .test_on_check_out(false)
+            // An error is worth more than its repetition until a time-out hides it.
+            .retry_connection(false)
+            .build_unchecked(manager);
+        let this = Self { pool, login, connect_timeout: server.connect_timeout };
+        let client = this.client().await?;
+        bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
+        drop(client);
+        Ok(this)
+    }
+
+    /// Every tenant in service, with its users.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn load_all(&self) -> Result<Vec<LoadedTenant>, RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, store::load(&*client, None)).await
+    }
+
+    /// Those of these tenants that are in service.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn load_tenants(&self, ids: &[TenantId]) -> Result<Vec<LoadedTenant>, RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, store::load(&*client, Some(ids))).await
+    }
+
+    /// The tenant of a user, if it is in service.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn load_tenant_of(&self, user_name: &str) -> Result<Option<LoadedTenant>, RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, store::load_tenant_of(&*client, user_name)).await
+    }
+
+    /// Looks for rights that would let one tenant reach another. `serve` refuses to start on any.
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn audit_logins(&self, schemas: &config::Schemas) -> Result<Vec<Finding>, RegistryError> {
+        let client = self.client().await?;
+        let login = self.login.get_user().unwrap_or_default();
+        bounded(QUERY_TIMEOUT, audit::findings(&*client, login, schemas)).await
+    }
+
+    async fn client(&self) -> Result<PooledConnection<'_, Manager>, RegistryError> {
+        self.pool.get().await.map_err(|error| match error {
+            bb8::RunError::User(error) => error,
+            bb8::RunError::TimedOut => RegistryError::Timeout,
+        })
+    }
+}
+
+/// Gives up on what takes too long.
+async fn bounded<T, E: Into<RegistryError>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, RegistryError> {
+    timeout(limit, work).await.map_err(|_| RegistryError::Timeout)?.map_err(Into::into)
+}
+
+/// bb8-postgres with a limit on the whole login: tokio-postgres limits the dialling only, and a server
+/// that accepts and says nothing would hold the pool's places for ever.
+#[derive(Debug)]
+struct Manager {
+    inner: PostgresConnectionManager<NoTls>,
+    timeout: Duration,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Client;
+    type Error = RegistryError;
+
+    async fn connect(&self) -> Result<Client, RegistryError> {
+        bounded(self.timeout, self.inner.connect()).await
+    }
+
+    async fn is_valid(&self, client: &mut Client) -> Result<(), RegistryError> {
+        bounded(QUERY_TIMEOUT, self.inner.is_valid(client)).await
+    }
+
+    fn has_broken(&self, client: &mut Client) -> bool {
+        self.inner.has_broken(client)
+    }
+}

@@ -1,0 +1,354 @@
+//! The registry's SQL, for readers and for the control plane: schema-qualified, identifiers constant,
+//! values as parameters.
+
+use std::sync::Arc;
+
+use tokio_postgres::{Error, GenericClient, Row};
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::auth::Verifier;
+use crate::registry::RegistryError;
+use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
+
+/// The schema's versions in order; each runs once.
+const VERSIONS: &[(i32, &str)] = &[(1, include_str!("schema.sql"))];
+
+/// Version this program works with.
+const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
+
+/// Columns [`tenant_from`] reads.
+const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version";
+
+/// A tenant in service, with what its users log in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedTenant {
+    /// The tenant.
+    pub tenant: Arc<Tenant>,
+    /// User names with their verifiers.
+    pub users: Vec<(String, Verifier)>,
+}
+
+/// Roles of this database that pgtenant made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Reads the registry.
+    pub registry_role: Ident,
+    /// Every tenant's role is a member; it may read `global`.
+    pub tenants_role: Ident,
+}
+
+/// What an operator wants to see of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantSummary {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Customer at the payment provider.
+    pub stripe_customer_id: Option<String>,
+    /// User names in order.
+    pub users: Vec<String>,
+    /// Creation time, UTC, ISO 8601.
+    pub created_at: String,
+}
+
+/// Version of the registry in this database; `None` when there is none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn version(client: &impl GenericClient) -> Result<Option<i32>, Error> {
+    // Not to_regclass: it is an error where the schema exists and may not be used.
+    let there = client
+        .query_opt(
+            "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = 'pgtenant' AND c.relname = 'schema_versions'",
+            &[],
+        )
+        .await?;
+    if there.is_none() {
+        return Ok(None);
+    }
+    let row = client.query_one("SELECT pg_catalog.max(version) FROM pgtenant.schema_versions", &[]).await?;
+    row.try_get(0)
+}
+
+/// Refuses a database without registry, or with one of another version.
+///
+/// # Errors
+/// [`RegistryError`] that names the remedy.
+pub async fn require_current(client: &impl GenericClient) -> Result<(), RegistryError> {
+    match version(client).await? {
+        None => {
+            let row = client.query_one("SELECT pg_catalog.current_database()::text", &[]).await?;
+            Err(RegistryError::Missing(row.try_get(0)?))
+        }
+        Some(found) if found < CURRENT => Err(RegistryError::Old { found, needed: CURRENT }),
+        Some(found) if found > CURRENT => Err(RegistryError::New { found, known: CURRENT }),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Runs the versions that are missing, inside the caller's transaction. Returns their numbers.
+///
+/// # Errors
+/// [`RegistryError::New`], or the database's error.
+pub async fn install(client: &impl GenericClient) -> Result<Vec<i32>, RegistryError> {
+    let found = version(client).await?;
+    if let Some(found) = found.filter(|found| *found > CURRENT) {
+        return Err(RegistryError::New { found, known: CURRENT });
+    }
+    if found.is_none() {
+        client
+            .batch_execute(
+                "CREATE SCHEMA IF NOT EXISTS pgtenant;
+                 CREATE TABLE pgtenant.schema_versions (
+                     version    integer PRIMARY KEY,
+                     applied_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+                 )",
+            )
+            .await?;
+    }
+    let mut applied = Vec::new();
+    for (number, sql) in VERSIONS.iter().filter(|(number, _)| *number > found.unwrap_or(0)) {
+        client.batch_execute(sql).await?;
+        client.execute("INSERT INTO pgtenant.schema_versions (version) VALUES ($1)", &[number]).await?;
+        applied.push(*number);
+    }
+    Ok(applied)
+}
+
+/// The roles recorded by `pgtenant init`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn installation(client: &impl GenericClient) -> Result<Option<Installation>, Error> {
+    let row = client.query_opt("SELECT registry_role, tenants_role FROM pgtenant.installation", &[]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let ident = |text: &str| Ident::parse(text).ok();
+    Ok(ident(row.try_get(0)?)
+        .zip(ident(row.try_get(1)?))
+        .map(|(registry_role, tenants_role)| Installation { registry_role, tenants_role }))
+}
+
+/// Records the roles.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_installation(client: &impl GenericClient, to: &Installation) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO pgtenant.installation (registry_role, tenants_role) VALUES ($1, $2)
+             ON CONFLICT (singleton) DO UPDATE
+             SET registry_role = excluded.registry_role, tenants_role = excluded.tenants_role",
+            &[&to.registry_role.as_str(), &to.tenants_role.as_str()],
+        )
+        .await
+        .map(drop)
+}
+
+/// Tenants in service with their users: all, or those of `ids`. A row this program cannot read is
+/// logged and left out, so that it serves nobody and stops nobody.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load(client: &impl GenericClient, ids: Option<&[TenantId]>) -> Result<Vec<LoadedTenant>, Error> {
+    let ids: Option<Vec<Uuid>> = ids.map(|ids| ids.iter().map(|id| id.0).collect());
+    let sql = format!(
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+         FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
+         WHERE t.status = 'active' AND ($1::pg_catalog.uuid[] IS NULL OR t.id = ANY ($1))
+         ORDER BY t.id"
+    );
+    group(&client.query(&sql, &[&ids]).await?)
+}
+
+/// The tenant in service that a user belongs to, with all its users.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_tenant_of(
+    client: &impl GenericClient,
+    user_name: &str,
+) -> Result<Option<LoadedTenant>, Error> {
+    let sql = format!(
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+         FROM pgtenant.tenants t JOIN pgtenant.users u ON u.tenant_id = t.id
+         WHERE t.status = 'active'
+           AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
+    );
+    Ok(group(&client.query(&sql, &[&user_name]).await?)?.pop())
+}
+
+/// Joins rows that are ordered by tenant.
+fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
+    let mut loaded: Vec<LoadedTenant> = Vec::new();
+    for row in rows {
+        let Some(tenant) = tenant_from(row)? else { continue };
+        if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
+            loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
+        }
+        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(7)?, row.try_get(8)?);
+        if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {
+            match Verifier::parse(verifier) {
+                Ok(verifier) => last.users.push((user, verifier)),
+                Err(error) => warn!(%user, %error, "a user in the registry cannot log in"),
+            }
+        }
+    }
+    Ok(loaded)
+}
+
+/// Reads [`TENANT_COLUMNS`]; `None`, with a line in the log, for a row this program cannot understand.
+fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
+    let id = TenantId(row.try_get(0)?);
+    let (slug, status): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
+    let (schema, role): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
+    let parts = (
+        Slug::parse(slug).ok(),
+        Status::from_word(status),
+        Ident::parse(schema).ok(),
+        Ident::parse(role).ok(),
+    );
+    let (Some(slug), Some(status), Some(schema), Some(role)) = parts else {
+        warn!(tenant = %id, slug, status, schema, role, "a tenant in the registry cannot be understood");
+        return Ok(None);
+    };
+    Ok(Some(Tenant {
+        id,
+        slug,
+        name: row.try_get(2)?,
+        names: TenantNames { schema, role },
+        status,
+        password_version: row.try_get(6)?,
+    }))
+}
+
+/// Adds a tenant with status `creating`, unless its slug is taken: then the other transaction that is
+/// adding it is waited for, and the result is false. The unique index is the lock; no tenant can hold it,
+/// as it could an advisory lock.
+///
+/// # Errors
+/// When the database refuses, for example a `stripe_customer_id` that another tenant has.
+pub async fn insert_tenant(
+    client: &impl GenericClient,
+    tenant: &Tenant,
+    stripe_customer_id: Option<&str>,
+) -> Result<bool, Error> {
+    let rows = client
+        .execute(
+            "INSERT INTO pgtenant.tenants
+                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version)
+             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7)
+             ON CONFLICT (slug) DO NOTHING",
+            &[
+                &tenant.id.0,
+                &tenant.slug.as_str(),
+                &tenant.name,
+                &stripe_customer_id,
+                &tenant.names.schema.as_str(),
+                &tenant.names.role.as_str(),
+                &tenant.password_version,
+            ],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Holds a tenant's row until the end of the transaction, against others that would change it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock_tenant(client: &impl GenericClient, slug: &Slug) -> Result<(), Error> {
+    client
+        .execute("SELECT FROM pgtenant.tenants WHERE slug = $1 FOR UPDATE", &[&slug.as_str()])
+        .await
+        .map(drop)
+}
+
+/// Moves a tenant from `creating` to `active`; leaves any other status alone.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn activate(client: &impl GenericClient, id: TenantId) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE pgtenant.tenants SET status = 'active' WHERE id = $1 AND status = 'creating'",
+            &[&id.0],
+        )
+        .await
+        .map(drop)
+}
+
+/// The tenant a user name belongs to, whatever its status.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn owner_of_user(client: &impl GenericClient, user_name: &str) -> Result<Option<TenantId>, Error> {
+    let row =
+        client.query_opt("SELECT tenant_id FROM pgtenant.users WHERE user_name = $1", &[&user_name]).await?;
+    row.map(|row| row.try_get(0).map(TenantId)).transpose()
+}
+
+/// Adds a user, unless the name is taken (then false). `verifier` is PostgreSQL's text form.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert_user(
+    client: &impl GenericClient,
+    user_name: &Ident,
+    tenant: TenantId,
+    verifier: &str,
+) -> Result<bool, Error> {
+    let rows = client
+        .execute(
+            "INSERT INTO pgtenant.users (user_name, tenant_id, verifier) VALUES ($1, $2, $3)
+             ON CONFLICT (user_name) DO NOTHING",
+            &[&user_name.as_str(), &tenant.0, &verifier],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Tenants in any status, by slug: all, or the one asked for.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn summaries(
+    client: &impl GenericClient,
+    slug: Option<&Slug>,
+) -> Result<Vec<TenantSummary>, Error> {
+    let sql = format!(
+        "SELECT {TENANT_COLUMNS}, t.stripe_customer_id,
+             ARRAY(SELECT u.user_name FROM pgtenant.users u WHERE u.tenant_id = t.id ORDER BY 1),
+             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+         FROM pgtenant.tenants t WHERE $1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug"
+    );
+    let mut summaries = Vec::new();
+    for row in client.query(&sql, &[&slug.map(Slug::as_str)]).await? {
+        let Some(tenant) = tenant_from(&row)? else { continue };
+        summaries.push(TenantSummary {
+            tenant,
+            stripe_customer_id: row.try_get(7)?,
+            users: row.try_get(8)?,
+            created_at: row.try_get(9)?,
+        });
+    }
+    Ok(summaries)
+}
+
+/// Tables in a schema, and bytes on disk of everything in it with indexes and TOAST.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn schema_size(client: &impl GenericClient, schema: &Ident) -> Result<(i64, i64), Error> {
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.count(*) FILTER (WHERE c.relkind IN ('r', 'p')),
+                 COALESCE(pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))
+                     FILTER (WHERE c.relkind IN ('r', 'm', 'S')), 0)::pg_catalog.int8
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1",
+            &[&schema.as_str()],
+        )
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
