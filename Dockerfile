@@ -1,0 +1,53 @@
+# syntax=docker/dockerfile:1
+
+# ---- build
+FROM rust:1-bookworm AS builder
+
+# pg_query's build runs bindgen, which needs libclang together with its headers.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libclang-dev \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /build
+
+# The dependencies are a layer of their own: it is built again only when they change.
+COPY Cargo.toml Cargo.lock ./
+COPY benches benches
+RUN mkdir src \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --release --locked \
+    && rm -r src
+
+COPY . .
+# Newer than what stood in for them, or cargo would take that for built.
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --release --locked
+
+# ---- run
+FROM debian:bookworm-slim
+
+RUN groupadd --system --gid 10001 pgtenant \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin pgtenant
+
+COPY --from=builder /build/target/release/pgtenant /usr/local/bin/pgtenant
+# Every key with its default; mount another file over it, or set PGTENANT_… variables.
+COPY config/pgtenant.toml /etc/pgtenant/pgtenant.toml
+
+# In a container the loopback address would reach nobody.
+ENV PGTENANT_LISTEN_ADDRESSES=0.0.0.0:6432
+
+# By number, so that an orchestrator can see that it is not root. Nothing is written to the file system:
+# the container runs with a read-only root.
+USER 10001:10001
+EXPOSE 6432
+STOPSIGNAL SIGTERM
+
+# A check in the manner of a start-up: the configuration is valid and the PostgreSQL server answers. It does
+# not log in through the proxy that is running.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 \
+    CMD ["pgtenant", "check", "--config", "/etc/pgtenant/pgtenant.toml"]
+
+ENTRYPOINT ["pgtenant"]
+CMD ["serve", "--config", "/etc/pgtenant/pgtenant.toml"]
