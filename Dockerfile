@@ -32,11 +32,9 @@ RUN groupadd --system --gid 10001 pgtenant \
         --shell /usr/sbin/nologin pgtenant
 
 COPY --from=builder /build/target/release/pgtenant /usr/local/bin/pgtenant
-# Every key with its default; mount another file over it, or set PGTENANT_… variables.
-COPY config/pgtenant.toml /etc/pgtenant/pgtenant.toml
-
-# In a container the loopback address would reach nobody.
-ENV PGTENANT_LISTEN_ADDRESSES=0.0.0.0:6432
+# Listens on all addresses of the container. Mount another file over it, or set PGTENANT_… variables; the
+# master key is never part of an image.
+COPY config/docker.toml /etc/pgtenant/pgtenant.toml
 
 # By number, so that an orchestrator can see that it is not root. Nothing is written to the file system:
 # the container runs with a read-only root.
