@@ -31,7 +31,7 @@ clippy:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 bench: ## speed and memory next to a direct connection, and to PgBouncer where it is installed
-	@sh scripts/setup.sh demo
+	@sh scripts/setup.sh test
 	$(CARGO) build --release
 	$(CARGO) bench --workspace
 	python3 benches/pgbench.py $(ARGS)

@@ -2,7 +2,7 @@
 # Installs what `make demo` and `make test` need and this machine lacks; does nothing when all is there.
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
-#   scripts/setup.sh test   the same, and target/test-venv: Python with the drivers that the tests run
+#   scripts/setup.sh test   the same, pgbench, and target/test-venv: Python with the drivers that the tests run
 #
 # As root, or with CI=true, it installs without asking. Otherwise it shows the commands and asks; without
 # a terminal to ask on, it shows them and exits with 1. Rust itself is never installed: how to is printed.
@@ -118,7 +118,7 @@ missing() {
     has_libclang || echo libclang
     if ! has_program initdb || ! has_program postgres || ! has_program psql; then
         echo postgresql
-    elif ! has_program pgbench; then
+    elif [ "$mode" = test ] && ! has_program pgbench; then
         echo pgbench
     fi
     if [ "$mode" = test ] && ! has_drivers && ! has_python; then
