@@ -8,8 +8,10 @@ RUN apt-get update \
 
 WORKDIR /build
 
-# The dependencies are a layer of their own: it is built again only when they change.
+# The dependencies, and libpg_query with what reads its tree, are a layer of their own: it is built again only
+# when they change.
 COPY Cargo.toml Cargo.lock ./
+COPY crates crates
 COPY benches benches
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
@@ -40,10 +42,11 @@ USER 10001:10001
 EXPOSE 6432
 STOPSIGNAL SIGTERM
 
-# A check in the manner of a start-up: the configuration is valid and the PostgreSQL server answers. It does
-# not log in through the proxy that is running.
+# A check in the manner of a start-up: the configuration is valid, and PostgreSQL lets the proxy log in. It
+# does not go through the proxy that is running, and so must not try that one's address: any free port will do.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 \
-    CMD ["pgtenant", "check", "--config", "/etc/pgtenant/pgtenant.toml"]
+    CMD ["env", "PGTENANT_LISTEN_ADDRESSES=127.0.0.1:0", "PGTENANT_LISTEN_UNIX_SOCKET_DIR=off", \
+         "pgtenant", "check", "--config", "/etc/pgtenant/pgtenant.toml"]
 
 ENTRYPOINT ["pgtenant"]
 CMD ["serve", "--config", "/etc/pgtenant/pgtenant.toml"]

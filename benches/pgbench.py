@@ -347,6 +347,7 @@ max_server_connections_per_tenant = {options.pool}
 """)
         self.variables = {
             **os.environ,
+            "PGTENANT_CONFIG": str(self.config),
             "PGTENANT_MASTER_KEY": secrets.token_hex(32),
             "PGTENANT_ADMIN_URL": f"postgres://postgres@{HOST}:{cluster.port}/{DATABASE}",
             "PGTENANT_SERVER_HOST": HOST,
@@ -359,7 +360,7 @@ max_server_connections_per_tenant = {options.pool}
         self.process = None
 
     def _command(self, *arguments, **options):
-        run([self.program, *arguments, "--config", self.config], env=self.variables, cwd=self.directory, **options)
+        run([self.program, *arguments], env=self.variables, cwd=self.directory, **options)
 
     def start(self):
         self.process = Process("pgtenant", [self.program, "serve", "--config", self.config], self.directory,
