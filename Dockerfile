@@ -1,0 +1,52 @@
+# ---- build
+FROM rust:1-bookworm AS builder
+
+# pg_query's build runs bindgen, which needs libclang together with its headers.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libclang-dev \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /build
+
+# The dependencies, and libpg_query with what reads its tree, are a layer of their own: it is built again only
+# when they change.
+COPY Cargo.toml Cargo.lock ./
+COPY crates crates
+COPY benches benches
+RUN mkdir src \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --release --locked \
+    && rm -r src
+
+COPY . .
+# Newer than what stood in for them, or cargo would take that for built.
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --release --locked
+
+# ---- run
+FROM debian:bookworm-slim
+
+RUN groupadd --system --gid 10001 pgtenant \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin pgtenant
+
+COPY --from=builder /build/target/release/pgtenant /usr/local/bin/pgtenant
+# Listens on all addresses of the container. Mount another file over it, or set PGTENANT_… variables; the
+# master key is never part of an image.
+COPY config/docker.toml /etc/pgtenant/pgtenant.toml
+
+# By number, so that an orchestrator can see that it is not root. Nothing is written to the file system:
+# the container runs with a read-only root.
+USER 10001:10001
+EXPOSE 6432
+STOPSIGNAL SIGTERM
+
+# A check in the manner of a start-up: the configuration is valid, and PostgreSQL lets the proxy log in. It
+# does not go through the proxy that is running, and so must not try that one's address: any free port will do.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 \
+    CMD ["env", "PGTENANT_LISTEN_ADDRESSES=127.0.0.1:0", "PGTENANT_LISTEN_UNIX_SOCKET_DIR=off", \
+         "pgtenant", "check", "--config", "/etc/pgtenant/pgtenant.toml"]
+
+ENTRYPOINT ["pgtenant"]
+CMD ["serve", "--config", "/etc/pgtenant/pgtenant.toml"]

@@ -1,0 +1,250 @@
+#!/bin/sh
+# Installs what `make demo` and `make test` need and this machine lacks; does nothing when all is there.
+#
+#   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
+#   scripts/setup.sh test   the same, pgbench, and target/test-venv: Python with the drivers that the tests run
+#
+# As root, or with CI=true, it installs without asking. Otherwise it shows the commands and asks; without
+# a terminal to ask on, it shows them and exits with 1. Rust itself is never installed: how to is printed.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+venv=target/test-venv
+requirements=tests/drivers/requirements.txt
+
+say() { printf '%s\n' "setup: $*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# True when one of the paths exists; a pattern that matched nothing is a path that does not.
+any_exists() {
+    for path in "$@"; do
+        [ -e "$path" ] && return 0
+    done
+    return 1
+}
+
+# ---- what is there
+
+# Rust: present, and not older than rust-version in Cargo.toml.
+check_cargo() {
+    cargo=$(command -v cargo || printf '%s' "${CARGO_HOME:-$HOME/.cargo}/bin/cargo")
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    [ -x "$cargo" ] || fail "cargo is missing. Install Rust $wanted or newer with rustup (https://rustup.rs), then try again."
+    found=$("$cargo" --version) || fail "\`cargo --version\` failed; repair the Rust installation (https://rustup.rs)."
+    found=${found#cargo }
+    found=${found%%[ -]*}
+    at_least "$found" "$wanted" ||
+        fail "cargo $found is too old, pgtenant needs $wanted or newer: run \`rustup update stable\` (https://rustup.rs)."
+}
+
+# at_least 1.95.0 1.88: compares the first two numbers of a version.
+at_least() {
+    have_minor=${1#*.}
+    want_minor=${2#*.}
+    [ "${1%%.*}" -gt "${2%%.*}" ] ||
+        { [ "${1%%.*}" -eq "${2%%.*}" ] && [ "${have_minor%%.*}" -ge "${want_minor%%.*}" ]; }
+}
+
+# A compiler that also finds the C library's headers.
+has_compiler() {
+    command -v cc >/dev/null 2>&1 && printf '#include <stdlib.h>\n' | cc -E -x c - >/dev/null 2>&1
+}
+
+# bindgen (in pg_query's build) loads libclang and needs the headers that come with the compiler, such as
+# stddef.h. The places are those that the clang-sys crate looks in.
+has_libclang() {
+    has_libclang_library || return 1
+    [ -n "${BINDGEN_EXTRA_CLANG_ARGS:-}" ] || any_exists \
+        /usr/lib/llvm*/lib/clang/*/include/stddef.h \
+        /usr/lib/clang/*/include/stddef.h \
+        /usr/lib64/clang/*/include/stddef.h \
+        /usr/lib64/llvm*/lib/clang/*/include/stddef.h \
+        /opt/homebrew/opt/llvm*/lib/clang/*/include/stddef.h \
+        /usr/local/opt/llvm*/lib/clang/*/include/stddef.h \
+        /usr/local/lib/clang/*/include/stddef.h \
+        /Library/Developer/CommandLineTools/usr/lib/clang/*/include/stddef.h \
+        /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib/clang/*/include/stddef.h
+}
+
+has_libclang_library() {
+    # Not libclang-cpp, which is another library.
+    if [ -n "${LIBCLANG_PATH:-}" ]; then
+        any_exists "$LIBCLANG_PATH" && return 0
+    fi
+    any_exists \
+        /usr/lib*/libclang.so* /usr/lib*/libclang-[0-9]*.so* \
+        /usr/lib/*-linux-*/libclang.so* /usr/lib/*-linux-*/libclang-[0-9]*.so* \
+        /usr/lib*/llvm*/lib*/libclang.so* /usr/lib*/llvm*/lib*/libclang-[0-9]*.so* \
+        /usr/local/lib*/libclang.so* \
+        /opt/homebrew/opt/llvm*/lib/libclang.dylib /usr/local/opt/llvm*/lib/libclang.dylib \
+        /Library/Developer/CommandLineTools/usr/lib/libclang.dylib \
+        /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib/libclang.dylib
+}
+
+# has_program initdb: on PATH or where packages put PostgreSQL's programs. Debian's wrappers in /usr/bin
+# are there without the program they wrap, so they do not count.
+has_program() {
+    for path in "${PGTENANT_PG_BIN:-/nonexistent}/$1" "$(command -v "$1" || :)" \
+        /usr/lib/postgresql/*/bin/"$1" /usr/pgsql-*/bin/"$1" \
+        /opt/homebrew/opt/postgresql*/bin/"$1" /usr/local/opt/postgresql*/bin/"$1" \
+        /usr/local/pgsql/bin/"$1" /home/linuxbrew/.linuxbrew/opt/postgresql*/bin/"$1"; do
+        [ -x "$path" ] || continue
+        case "$(readlink "$path" || :)" in
+            *pg_wrapper) ;;
+            *) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+# The drivers of requirements.txt, as it is now.
+has_drivers() {
+    [ -x "$venv/bin/python" ] && [ -f "$venv/requirements.cksum" ] &&
+        [ "$(cat "$venv/requirements.cksum")" = "$(cksum <"$requirements")" ]
+}
+
+has_python() {
+    command -v python3 >/dev/null 2>&1 && python3 -c 'import venv, ensurepip' >/dev/null 2>&1
+}
+
+# Prints the names of what is missing, for packages_for.
+missing() {
+    has_compiler || echo compiler
+    has_libclang || echo libclang
+    if ! has_program initdb || ! has_program postgres || ! has_program psql; then
+        echo postgresql
+    elif [ "$mode" = test ] && ! has_program pgbench; then
+        echo pgbench
+    fi
+    if [ "$mode" = test ] && ! has_drivers && ! has_python; then
+        echo python
+    fi
+}
+
+# ---- installing
+
+find_manager() {
+    for manager in apt-get dnf brew; do
+        command -v "$manager" >/dev/null 2>&1 && return 0
+    done
+    return 1
+}
+
+packages_for() {
+    case "$manager:$1" in
+        apt-get:compiler) echo gcc libc6-dev ;;
+        apt-get:libclang) echo libclang-dev ;;
+        apt-get:postgresql) echo postgresql postgresql-client ;;
+        apt-get:pgbench) echo postgresql-contrib ;;
+        apt-get:python) echo python3 python3-venv ;;
+        dnf:compiler) echo gcc glibc-devel ;;
+        dnf:libclang) echo clang-devel ;;
+        dnf:postgresql) echo postgresql-server postgresql postgresql-contrib ;;
+        dnf:pgbench) echo postgresql-contrib ;;
+        dnf:python) echo python3 ;;
+        brew:compiler) echo gcc ;;
+        brew:libclang) echo llvm ;;
+        brew:postgresql | brew:pgbench) echo postgresql@17 ;;
+        brew:python) echo python3 ;;
+    esac
+}
+
+# Prints the commands, one a line. Debian's package would start a PostgreSQL server of its own; a
+# setting that is taken away again afterwards keeps it from that.
+no_server=/etc/postgresql-common/createcluster.d/pgtenant-setup.conf
+install_commands() {
+    case "$manager" in
+        apt-get)
+            case "$packages" in
+                *postgresql*)
+                    echo "${sudo}mkdir -p ${no_server%/*}"
+                    echo "echo 'create_main_cluster = false' | ${sudo}tee $no_server >/dev/null"
+                    ;;
+            esac
+            # The second try is for package lists that are missing or out of date.
+            apt="${sudo}env DEBIAN_FRONTEND=noninteractive apt-get"
+            apt_install="$apt install -y --no-install-recommends $packages"
+            echo "$apt_install || { $apt update && $apt_install; }"
+            case "$packages" in
+                *postgresql*) echo "${sudo}rm -f $no_server" ;;
+            esac
+            ;;
+        dnf) echo "${sudo}dnf install -y $packages" ;;
+        brew) echo "brew install $packages" ;;
+    esac
+}
+
+may_install() {
+    if [ "$(id -u)" = 0 ] || [ "${CI:-}" = true ]; then
+        return 0
+    fi
+    if ! [ -t 0 ] || ! [ -t 2 ]; then
+        say "not root and no terminal to ask on: run these commands, then try again."
+        return 1
+    fi
+    printf 'setup: run them now? [y/N] ' >&2
+    read -r answer
+    case "$answer" in
+        y | Y | yes) return 0 ;;
+    esac
+    say "nothing was installed."
+    return 1
+}
+
+install() {
+    lacking=$1
+    find_manager || fail "missing: $lacking. No apt-get, dnf or brew here: install a C compiler, libclang with its headers, PostgreSQL (server, psql, pgbench) and Python 3 with venv by hand."
+    packages=
+    for what in $lacking; do
+        packages="$packages${packages:+ }$(packages_for "$what")"
+    done
+    sudo=
+    if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
+        sudo='sudo '
+    fi
+    commands=$(install_commands)
+    say "missing: $lacking. To install:"
+    printf '%s\n' "$commands" | sed 's/^/    /' >&2
+    may_install || exit 1
+    # The shell's standard input stays the terminal, for sudo's question.
+    if ! sh -c "set -e
+$commands"; then
+        # The last command takes the temporary setting away; it did not run.
+        [ ! -e "$no_server" ] || sh -c "${sudo}rm -f $no_server"
+        fail "the installation failed, see above."
+    fi
+}
+
+make_venv() {
+    has_drivers && return 0
+    say "making $venv with the drivers of $requirements"
+    rm -rf "$venv"
+    mkdir -p "${venv%/*}"
+    python3 -m venv "$venv" || fail "\`python3 -m venv\` failed: install Python's venv and ensurepip modules."
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --prefer-binary \
+        -r "$requirements" || fail "pip could not install $requirements: check the network and Python's version (3.9 or newer)."
+    cksum <"$requirements" >"$venv/requirements.cksum"
+}
+
+mode=${1:-}
+case "$mode" in
+    demo | test) ;;
+    *) fail "usage: scripts/setup.sh demo|test" ;;
+esac
+
+check_cargo
+lacking=$(missing | tr '\n' ' ')
+lacking=${lacking% }
+if [ -n "$lacking" ]; then
+    install "$lacking"
+    still=$(missing | tr '\n' ' ')
+    [ -z "$still" ] || fail "installed, but still not found: ${still% }. PGTENANT_PG_BIN can name the directory of PostgreSQL's programs, LIBCLANG_PATH that of libclang."
+fi
+if [ "$mode" = test ]; then
+    make_venv
+fi
