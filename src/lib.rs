@@ -1,6 +1,7 @@
 //! pgtenant: a PostgreSQL wire-protocol proxy for schema-per-tenant databases.
 
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod guard;
