@@ -73,8 +73,14 @@ fn complain(error: &anyhow::Error) -> ExitCode {
 /// # Errors
 /// The future's own, or why no runtime could be made.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot start the asynchronous runtime")?.block_on(future)
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let result = runtime.block_on(future);
+    // A name that is still being looked up would hold up the end by many seconds.
+    runtime.shutdown_background();
+    result
 }
 
 /// Starts logging as `[log]` says.

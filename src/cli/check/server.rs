@@ -1,5 +1,8 @@
 //! Whether the server can be used as the configuration says.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use secrecy::ExposeSecret;
@@ -11,6 +14,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::config::problem::{Place, Problem, Problems};
 use crate::config::{Config, ServerAddress};
+use crate::tenant::Ident;
 
 /// Asks the server; its version when it was reached and could be logged in to.
 pub(super) async fn check(config: &Config, problems: &mut Problems) -> Option<String> {
@@ -204,11 +208,13 @@ impl Check<'_> {
         }
         if !has.is_empty() {
             let user = &self.config.registry.user;
+            // The configuration was read, so this is an identifier; quoted, it can be pasted.
+            let role = Ident::parse(user).map_or_else(|_| user.clone(), |role| role.to_string());
             self.found(
                 "registry.user",
                 format!("the role {user:?} may do more than read the registry: it has {}", has.join(", ")),
                 format!(
-                    "take that away with ALTER ROLE … {}, or name another role and run `pgtenant init`",
+                    "take that away with: ALTER ROLE {role} {}; or name another role and run `pgtenant init`",
                     without.join(" ")
                 ),
             );
