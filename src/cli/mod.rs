@@ -1,3 +1,121 @@
-//! The command line.
+//! The command line: what the commands are, and how they end.
 
+mod check;
 pub mod cluster;
+pub mod load;
+pub mod out;
+pub mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::config::problem::Problems;
+use crate::config::{Log, LogFormat};
+use crate::telemetry::{self, Lines};
+
+/// A PostgreSQL proxy that keeps schema-per-tenant databases apart.
+#[derive(Debug, Parser)]
+#[command(name = "pgtenant", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+    Serve(serve::ServeArgs),
+}
+
+impl Command {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Check(args) => check::run(args),
+            Self::Serve(args) => serve::run(args),
+        }
+    }
+}
+
+/// The exit code for a wrong command line or configuration, as clap and many shells have it.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Runs the command that the arguments name; the first of them is the program.
+///
+/// The exit code is 0 when it succeeded, 2 when the command line or the configuration is wrong, and 1
+/// when anything else failed.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            // Nothing is left to tell when not even this can be written.
+            let _ = help_or_error.print();
+            return ExitCode::from(u8::try_from(help_or_error.exit_code()).unwrap_or(EXIT_USAGE));
+        }
+    };
+    cli.command.run().unwrap_or_else(|error| complain(&error))
+}
+
+/// Tells an error to a person, and gives the exit code it stands for.
+fn complain(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => {
+            out::error(format_args!("pgtenant: {}\n\n{problems}", problems.summary()));
+            ExitCode::from(EXIT_USAGE)
+        }
+        None => {
+            out::error(format_args!("pgtenant: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command's future to its end on this thread.
+///
+/// # Errors
+/// The future's own, or why no runtime could be made.
+pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let result = runtime.block_on(future);
+    // A name that is still being looked up would hold up the end by many seconds.
+    runtime.shutdown_background();
+    result
+}
+
+/// Starts logging as `[log]` says.
+///
+/// # Errors
+/// When logging was started before.
+pub fn start_log(log: &Log) -> anyhow::Result<()> {
+    let lines = match log.format {
+        LogFormat::Text => Lines::Text,
+        LogFormat::Json => Lines::Json,
+    };
+    telemetry::start(&log.filter, lines).context("cannot start logging")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn problems_of_the_configuration_exit_with_2_and_other_errors_with_1() {
+        let code = |error: anyhow::Error| format!("{:?}", complain(&error));
+        assert_eq!(code(Problems::default().into()), format!("{:?}", ExitCode::from(2)));
+        let wrapped = anyhow::Error::from(Problems::default()).context("while starting");
+        assert_eq!(code(wrapped), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(code(anyhow::anyhow!("no")), format!("{:?}", ExitCode::FAILURE));
+    }
+}

@@ -228,14 +228,14 @@ fn secrets(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
             let key = MasterKey::parse(source.variable(name).unwrap_or_default());
             key.map_err(|error| {
                 let wrong = Wrong::new(error.to_string(), "keep the old key if tenants were created with it");
-                source.note(Place::Variable(name.clone()), Some(row), wrong);
+                source.note(Place::Variable { name: name.clone() }, Some(row), wrong);
             })
             .ok()
             .map(|master_key| Secrets { master_key })
         }
         [name, other, ..] => {
             let wrong = Wrong::new(format!("{other} is set too"), format!("unset {name} or {other}"));
-            source.note(Place::Variable(name.clone()), Some(row), wrong);
+            source.note(Place::Variable { name: name.clone() }, Some(row), wrong);
             None
         }
         [] if source.is_set(&keys::SECRETS_MASTER_KEY_FILE.row) => master_key_file(source, input),

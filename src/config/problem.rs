@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Place {
     /// The configuration file, and the line where that is known (the first is 1).
     File {
@@ -16,7 +16,17 @@ pub enum Place {
         line: Option<usize>,
     },
     /// An environment variable.
-    Variable(String),
+    Variable {
+        /// Its name.
+        name: String,
+    },
+    /// The PostgreSQL server, as it was found.
+    Server {
+        /// Where it was asked.
+        address: String,
+    },
+    /// This machine, as it was found.
+    Machine,
 }
 
 impl fmt::Display for Place {
@@ -24,7 +34,9 @@ impl fmt::Display for Place {
         match self {
             Self::File { name, line: Some(line) } => write!(f, "{name}:{line}"),
             Self::File { name, line: None } => f.write_str(name),
-            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::Variable { name } => write!(f, "environment variable {name}"),
+            Self::Server { address } => write!(f, "server {address}"),
+            Self::Machine => f.write_str("this machine"),
         }
     }
 }
@@ -52,7 +64,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the file, then of the environment.
+/// Everything that is wrong: in the file's order, then the environment, this machine, the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems(Vec<Problem>);
@@ -72,6 +84,15 @@ impl Problems {
     /// One by one.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
+    }
+
+    /// How many there are, in words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.0.len() {
+            1 => "1 problem with the configuration".to_owned(),
+            count => format!("{count} problems with the configuration"),
+        }
     }
 
     /// The value, if there is one and nothing is wrong.
@@ -107,6 +128,8 @@ fn order(place: &Place) -> (u8, usize, &str) {
     match place {
         Place::File { line: Some(line), .. } => (0, *line, ""),
         Place::File { line: None, .. } => (1, 0, ""),
-        Place::Variable(name) => (2, 0, name),
+        Place::Variable { name } => (2, 0, name),
+        Place::Machine => (3, 0, ""),
+        Place::Server { address } => (4, 0, address),
     }
 }

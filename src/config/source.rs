@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
     pub(in crate::config) fn place(&self, row: &Row) -> Place {
         let variable = row.variable();
         if self.variables.contains_key(&variable) {
-            return Place::Variable(variable);
+            return Place::Variable { name: variable };
         }
         self.entry(row).map_or_else(|| self.nowhere(), |(span, _)| self.line(Some(span)))
     }
@@ -190,13 +190,13 @@ impl<'a> Source<'a> {
             let ours = name == MASTER_KEY_VARIABLE || ROWS.iter().any(|row| row.variable() == name);
             if !ours {
                 if !OTHER_VARIABLES.contains(&name) && !is_service_link(name) {
-                    self.note(Place::Variable(name.to_owned()), None, unknown_variable(name));
+                    self.note(Place::Variable { name: name.to_owned() }, None, unknown_variable(name));
                 }
             } else if let Some(value) = value.to_str() {
                 self.variables.insert(name.to_owned(), value.to_owned());
             } else {
                 let wrong = Wrong::new("the value is not UTF-8", "set it to text in UTF-8, or unset it");
-                self.note(Place::Variable(name.to_owned()), None, wrong);
+                self.note(Place::Variable { name: name.to_owned() }, None, wrong);
             }
         }
     }

@@ -1,0 +1,72 @@
+//! The configuration from where it really is: the file and this process's environment.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::config::file::{self, Input, SecretFile};
+use crate::config::problem::{Place, Problem, Problems};
+
+/// Where the configuration is; part of every command that needs one.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// Configuration file in TOML; docs/config.md has every key
+    #[arg(long, value_name = "FILE", env = "PGTENANT_CONFIG")]
+    pub config: PathBuf,
+}
+
+impl ConfigArgs {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong; [`crate::cli::run`] prints it and exits with 2.
+    pub fn load(&self) -> Result<Config, Problems> {
+        let name = self.name();
+        let text = fs::read(&self.config)
+            .and_then(|bytes| {
+                String::from_utf8(bytes)
+                    .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+            })
+            .map_err(|error| unreadable(&name, &error))?;
+        let environment: Vec<_> = std::env::vars_os().collect();
+        file::read(&Input { name: &name, text: &text, environment: &environment, read_file: &read_secret })
+    }
+
+    /// The file's name, as it stands in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.config.display().to_string()
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problems {
+    let mut problems = Problems::default();
+    problems.push(Problem {
+        place: Place::File { name: name.to_owned(), line: None },
+        key: None,
+        wrong: format!("the configuration file cannot be read: {error}"),
+        remedy: "name a readable TOML file with --config or PGTENANT_CONFIG; config/minimal.toml is one to begin with"
+            .to_owned(),
+    });
+    problems
+}
+
+/// Most bytes that are read of a file with a secret, far more than a key has.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+fn read_secret(path: &Path) -> io::Result<SecretFile> {
+    // Before it is opened: opening a named pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
+    }
+    let file = File::open(path)?;
+    // Of the open file, so that it is the mode of what is read.
+    let mode = file.metadata()?.permissions().mode();
+    let mut text = String::new();
+    file.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    Ok(SecretFile { text: text.into(), mode })
+}
