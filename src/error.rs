@@ -73,10 +73,15 @@ impl SqlState {
     /// What a server says when it ends a connection, passed on to the client.
     #[must_use]
     pub fn of_lost_server(code: &str) -> Self {
-        [Self::ADMIN_SHUTDOWN, Self::CRASH_SHUTDOWN, Self::IDLE_IN_TRANSACTION_TIMEOUT, Self::TRANSACTION_TIMEOUT]
-            .into_iter()
-            .find(|known| known.0 == code)
-            .unwrap_or(Self::CONNECTION_FAILURE)
+        [
+            Self::ADMIN_SHUTDOWN,
+            Self::CRASH_SHUTDOWN,
+            Self::IDLE_IN_TRANSACTION_TIMEOUT,
+            Self::TRANSACTION_TIMEOUT,
+        ]
+        .into_iter()
+        .find(|known| known.0 == code)
+        .unwrap_or(Self::CONNECTION_FAILURE)
     }
 }
 

@@ -13,12 +13,12 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::client::Shared;
 use crate::client::handshake::{self, Login};
 use crate::client::relay::{Front, Gone, Outcome, Relay};
+use crate::client::roster::Place;
 use crate::error::{Report, SqlState};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
 use crate::registry::UserEntry;
 use crate::session::{Boundary, Refusal};
-use crate::client::roster::Place;
 
 /// How long a last message may take to be written to a client that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -84,8 +84,12 @@ impl Client {
     }
 
     /// Waits, without a server connection, for something to do.
-    fn poll_idle(&mut self, cx: &mut Context<'_>, stop: Pin<&mut impl Future<Output = ()>>) -> Poll<Result<Front, End>> {
-        let front = ready!(self.relay.poll_idle(cx)).map_err(|gone| end_of(gone));
+    fn poll_idle(
+        &mut self,
+        cx: &mut Context<'_>,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Poll<Result<Front, End>> {
+        let front = ready!(self.relay.poll_idle(cx)).map_err(end_of);
         if matches!(front, Ok(Front::Blocked)) {
             // Nothing to do: the time to notice that the process or the tenant goes out of service.
             return match stop.poll(cx) {
@@ -138,7 +142,7 @@ impl Client {
                 outcome => break outcome,
             }
         };
-        self.count_pin(false);
+        self.relay.note_pin(None, &self.shared.counters);
         match outcome {
             Outcome::Released => {
                 attached.detach(Ended::Idle);
@@ -178,10 +182,10 @@ impl Client {
             let polled = {
                 let relaying = std::future::poll_fn(|cx| {
                     let polled = self.relay.poll_attached(cx, attached, &mut moved);
+                    self.relay.note_pin(self.relay.session().pinned(), &self.shared.counters);
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
                         return Poll::Ready(Outcome::Stopped);
                     }
-                    // A pin begins or ends between two polls; who only sleeps would miss it.
                     polled
                 });
                 match pinned_limit {
@@ -232,7 +236,10 @@ impl Client {
             Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
                 .with_detail("The proxy is shutting down.")
         } else {
-            Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was taken out of service")
+            Refusal::fatal(
+                SqlState::ADMIN_SHUTDOWN,
+                "terminating connection: the tenant was taken out of service",
+            )
         }
     }
 
@@ -242,11 +249,6 @@ impl Client {
             CheckoutError::TimedOut(_) => tracing::warn!(%error, "client refused"),
             CheckoutError::Connect(_) => tracing::debug!(%error, "client refused"),
         }
-    }
-
-    fn count_pin(&mut self, _: bool) {
-        // Pins are counted where they begin and end: in the relay.
-        self.relay.end_pin(&self.shared.counters);
     }
 
     fn flush_counts(&mut self) {

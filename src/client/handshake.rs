@@ -85,7 +85,10 @@ impl Hello<'_> {
         let startup = self.startup(shared).await?;
         self.negotiate(&startup).await?;
         let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
-            Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "no PostgreSQL user name specified in startup packet")
+            Refusal::fatal(
+                SqlState::INVALID_AUTHORIZATION,
+                "no PostgreSQL user name specified in startup packet",
+            )
         })?;
         let known = shared.directory.lookup_or_load(user).await;
         self.authenticate(shared, user, known.as_deref()).await?;
@@ -97,9 +100,10 @@ impl Hello<'_> {
 
         let stop = shared.shutdown.child_token();
         let key_len = if startup.spoken_minor() >= 2 { LONG_KEY } else { SHORT_KEY };
-        let place = shared.roster.enter(entry.tenant.id, key_len, stop).map_err(|_| {
-            Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key")
-        })?;
+        let place = shared
+            .roster
+            .enter(entry.tenant.id, key_len, stop)
+            .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
         // From here on the client may be disconnected by name; it was admitted before that was possible.
         let welcome = self.welcome(shared, &entry, settings, &place).await?;
         let mut out = welcome.messages.clone();

@@ -129,11 +129,13 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
         }
         Err(_) => {
             tracing::info!(%peer, "login took too long");
-            let refusal = Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "canceling authentication due to timeout");
+            let refusal =
+                Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "canceling authentication due to timeout");
             return say(&mut stream, &refusal).await;
         }
     };
-    let span = tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = %login.user());
+    let span =
+        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = %login.user());
     drive::run(shared, stream, login).instrument(span).await;
 }
 

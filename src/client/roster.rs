@@ -1,5 +1,6 @@
 //! The clients that are here, by the key their cancel requests carry.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -68,7 +69,12 @@ impl Roster {
             let pid = i32::from_be_bytes(number) & i32::MAX;
             if let Entry::Vacant(vacant) = self.clients.entry(pid) {
                 let slot = Arc::new(CancelSlot::default());
-                vacant.insert(Member { key: key.clone(), tenant, slot: Arc::clone(&slot), stop: stop.clone() });
+                vacant.insert(Member {
+                    key: key.clone(),
+                    tenant,
+                    slot: Arc::clone(&slot),
+                    stop: stop.clone(),
+                });
                 return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop });
             }
         }
@@ -88,6 +94,12 @@ impl Roster {
     /// Disconnects all clients of a tenant.
     pub fn disconnect(&self, tenant: TenantId) {
         self.clients.iter().filter(|member| member.tenant == tenant).for_each(|member| member.stop.cancel());
+    }
+
+    /// The tenants that have clients here.
+    #[must_use]
+    pub fn tenants(&self) -> HashSet<TenantId> {
+        self.clients.iter().map(|member| member.tenant).collect()
     }
 
     /// How many are here.

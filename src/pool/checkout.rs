@@ -70,10 +70,11 @@ impl Checkout {
     /// # Errors
     /// [`AttachError`]; the connection goes back or is closed.
     pub async fn attach(mut self, settings: &Arc<Settings>) -> Result<Attached, AttachError> {
-        if let Some(conn) = self.conn.as_mut() {
-            if !Arc::ptr_eq(&conn.state.settings, settings) && conn.state.settings != *settings {
-                self.apply(settings).await?;
-            }
+        if let Some(conn) = self.conn.as_mut()
+            && !Arc::ptr_eq(&conn.state.settings, settings)
+            && conn.state.settings != *settings
+        {
+            self.apply(settings).await?;
         }
         let Some(conn) = self.conn.as_ref() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::pool::Pool;
 use crate::schedule::ServerId;
-use crate::tenant::TenantId;
+use crate::tenant::{Tenant, TenantId};
 
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -19,6 +19,12 @@ impl Pool {
             ticks.tick().await;
             self.sweep(Instant::now());
         }
+    }
+
+    /// A tenant changed: what is opened from now on is opened for the tenant as it is now.
+    pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
+        self.welcomes.forget(tenant.id);
+        self.lock().tenants.insert(tenant.id, Arc::clone(tenant));
     }
 
     /// Closes the idle connections of a tenant, and lets go of what was kept for it.

@@ -134,9 +134,8 @@ impl Pool {
         let mut inner = self.lock();
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
-        if inner.tenants.get(&tenant.id).is_none_or(|known| !Arc::ptr_eq(known, tenant)) {
-            inner.tenants.insert(tenant.id, Arc::clone(tenant));
-        }
+        // What `renew` put there is newer than what a client logged in with.
+        inner.tenants.entry(tenant.id).or_insert_with(|| Arc::clone(tenant));
         let mut decisions = std::mem::take(&mut inner.decisions);
         inner.scheduler.on(Instant::now(), Event::Wanted(tenant.id, client), &mut decisions);
         let mut granted = None;

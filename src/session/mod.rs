@@ -188,6 +188,12 @@ impl Session {
         self.pin.map_or(Boundary::Release, Boundary::Pinned)
     }
 
+    /// Why the client keeps its server connection, if it does.
+    #[must_use]
+    pub const fn pinned(&self) -> Option<PinReason> {
+        self.pin
+    }
+
     /// Bytes that replace the front of a rewritten frame.
     #[must_use]
     pub fn front(&self) -> &[u8] {

@@ -1,0 +1,236 @@
+//! `pgtenant serve`: everything wired together, until a signal ends it.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::load::ConfigArgs;
+use crate::cli::start_log;
+use crate::client::{self, Parts, Shared};
+use crate::config::Config;
+use crate::guard::Guard;
+use crate::net::listener::Listener;
+use crate::pool::Pool;
+use crate::registry::{Directory, Registry};
+use crate::telemetry::Counters;
+
+/// How long to wait before accepting again when descriptors or memory ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serve clients until SIGTERM or SIGINT
+#[derive(Args, Debug)]
+pub(in crate::cli) struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    start_log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    let result = runtime.block_on(async {
+        let server = Server::start(config).await?;
+        let mut term = signal(SignalKind::terminate())?;
+        let mut int = signal(SignalKind::interrupt())?;
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        tracing::info!("shutting down; transactions may finish; a second signal ends them");
+        tokio::select! {
+            () = server.stop() => {}
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    });
+    runtime.shutdown_background();
+    result
+}
+
+/// A running proxy. Dropping it stops it without waiting for anybody.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    listening: Vec<String>,
+    clients: TaskTracker,
+    /// Ends accepting and housekeeping.
+    background: CancellationToken,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.background.cancel();
+        self.shared.shutdown.cancel();
+    }
+}
+
+impl Server {
+    /// Connects to the registry, checks that no login has more rights than it should, binds every
+    /// address, and serves.
+    ///
+    /// # Errors
+    /// What keeps the proxy from serving safely, with the remedy.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let config = Arc::new(config);
+        let registry =
+            Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
+        audit(&registry, &config).await?;
+        let directory = Arc::new(Directory::start(registry).await?);
+        let listeners = bind(&config)?;
+        let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
+
+        let counters = Arc::new(Counters::new());
+        let shared = Shared::new(Parts {
+            guard: Arc::new(Guard::new(&config.guard)),
+            pool: Pool::new(&config, Arc::clone(&counters)),
+            directory,
+            counters,
+            config,
+        });
+        let server =
+            Self { shared, listening, clients: TaskTracker::new(), background: CancellationToken::new() };
+        for listener in listeners {
+            server.spawn(accept(Arc::clone(&server.shared), listener, server.clients.clone()));
+        }
+        server.spawn(Arc::clone(&server.shared.pool).keep());
+        server.spawn(follow_changes(Arc::clone(&server.shared)));
+        server.spawn(tell_statistics(Arc::clone(&server.shared)));
+        tracing::info!(
+            addresses = server.listening.join(", "),
+            tenants = server.shared.directory.tenant_count(),
+            database = server.shared.config.server.database,
+            "serving, every tenant at level dedicated"
+        );
+        Ok(server)
+    }
+
+    /// Where it listens: `host:port` or the path of a Unix socket.
+    #[must_use]
+    pub fn listening(&self) -> &[String] {
+        &self.listening
+    }
+
+    /// What the clients share.
+    #[must_use]
+    pub const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Stops accepting, lets transactions finish within `listen.shutdown_timeout`, disconnects all.
+    pub async fn stop(&self) {
+        self.background.cancel();
+        self.shared.shutdown.cancel();
+        self.clients.close();
+        let limit = self.shared.config.listen.shutdown_timeout;
+        if tokio::time::timeout(limit, self.clients.wait()).await.is_err() {
+            tracing::warn!(clients = self.clients.len(), "clients still in a transaction are cut off");
+        }
+        self.shared.pool.close_all_idle();
+        // The server sees a good-bye instead of a broken connection.
+        let _ = tokio::time::timeout(Duration::from_secs(2), async {
+            while self.shared.pool.load().total > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        tracing::info!("stopped");
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.background.clone();
+        tokio::spawn(async move {
+            tokio::select! { () = work => {}, () = ended.cancelled() => {} }
+        });
+    }
+}
+
+/// DESIGN: no login may have more rights than the wall can stand.
+async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
+    let findings = registry.audit_logins(&config.schemas).await?;
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
+    bail!("the database does not keep tenants apart; not serving until this is mended:\n{}", list.join("\n"))
+}
+
+fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for address in &config.listen.addresses {
+        let listener = Listener::bind_tcp(*address)
+            .with_context(|| format!("cannot listen on {address}; change `listen.addresses`"))?;
+        listeners.push(listener);
+    }
+    if let (Some(dir), Some(first)) = (&config.listen.unix_socket_dir, config.listen.addresses.first()) {
+        let path = Path::new(dir).join(format!(".s.PGSQL.{}", first.port()));
+        let listener = Listener::bind_unix(&path).with_context(|| {
+            format!("cannot listen on {}; change `listen.unix_socket_dir`", path.display())
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+async fn accept(shared: Arc<Shared>, listener: Listener, clients: TaskTracker) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => {
+                clients.spawn(client::serve(Arc::clone(&shared), stream));
+            }
+            Err(error) => {
+                // A client that left before it was accepted is no reason to pause; anything else may be
+                // a shortage that a busy loop would make worse.
+                if error.kind() != std::io::ErrorKind::ConnectionAborted {
+                    tracing::error!(%error, "cannot accept a client");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Keeps clients and server connections in step with the registry.
+async fn follow_changes(shared: Arc<Shared>) {
+    let mut changes = shared.directory.changes();
+    loop {
+        match changes.recv().await {
+            Ok(id) => match shared.directory.tenant(id) {
+                Some(tenant) => shared.pool.renew(&tenant),
+                None => {
+                    tracing::info!(tenant = %id, "tenant is out of service; its clients are disconnected");
+                    shared.roster.disconnect(id);
+                    shared.pool.retire(id);
+                }
+            },
+            Err(RecvError::Lagged(_)) => {
+                for id in shared.roster.tenants() {
+                    if shared.directory.tenant(id).is_none() {
+                        shared.roster.disconnect(id);
+                        shared.pool.retire(id);
+                    }
+                }
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn tell_statistics(shared: Arc<Shared>) {
+    let Some(period) = shared.config.log.stats_period else { return };
+    let mut earlier = shared.counters.snapshot();
+    loop {
+        tokio::time::sleep(period).await;
+        let now = shared.counters.snapshot();
+        tracing::info!("{}", now.since(&earlier, period));
+        earlier = now;
+    }
+}
