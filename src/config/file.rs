@@ -242,7 +242,8 @@ fn secrets(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
         [] => {
             if source.readable() {
                 let remedy = format!(
-                    "make a key with `openssl rand -hex 32`, keep it in a file with mode 600, and name that file in `secrets.master_key_file`; or set {MASTER_KEY_VARIABLE}"
+                    "make a key with `openssl rand -hex 32`, keep it in a file with mode 600, \
+                     and name that file in `secrets.master_key_file`; or set {MASTER_KEY_VARIABLE}"
                 );
                 source.note(
                     source.nowhere(),

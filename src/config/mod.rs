@@ -1,4 +1,4 @@
-//! The validated, immutable configuration. [`file`] makes one from TOML and the environment.
+//! The validated, immutable configuration. [`mod@file`] makes one from TOML and the environment.
 //!
 //! No module reads a global: each gets its own section by argument.
 

@@ -241,7 +241,8 @@ fn unknown_key(section: &str, name: &str) -> Option<Wrong> {
         Some(_) => Some(Wrong::new(
             "the master key must not stand in this file",
             format!(
-                "put it into a file of its own with mode 600 and name that file in `secrets.master_key_file`, or set {MASTER_KEY_VARIABLE}; a key that was shared with this file should be replaced"
+                "put it into a file of its own with mode 600 and name that file in `secrets.master_key_file`, \
+                 or set {MASTER_KEY_VARIABLE}; a key that was shared with this file should be replaced"
             ),
         )),
         None => {

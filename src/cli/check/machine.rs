@@ -29,7 +29,8 @@ fn found(key: &str, wrong: String, remedy: String) -> Problem {
 fn address_remedy(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "stop what listens there (`ss -ltnp 'sport = :{}'` shows it), or choose another port; if it is pgtenant itself, check with --offline",
+            "stop what listens there (`ss -ltnp 'sport = :{}'` shows it), or choose another port; \
+             if it is pgtenant itself, check with --offline",
             address.port()
         ),
         io::ErrorKind::AddrNotAvailable => format!(

@@ -80,7 +80,8 @@ impl Check<'_> {
             ),
             io::ErrorKind::ConnectionRefused => (
                 "server.port",
-                "start PostgreSQL there, or set server.host and server.port to where it is; its listen_addresses must allow this",
+                "start PostgreSQL there, or set server.host and server.port to where it is; \
+                 its listen_addresses must allow this",
             ),
             io::ErrorKind::PermissionDenied => (
                 "server.host",
@@ -134,46 +135,8 @@ impl Check<'_> {
     /// Notes why the login failed.
     fn refused(&mut self, error: &tokio_postgres::Error) {
         let user = &self.config.registry.user;
-        let database = &self.config.server.database;
-        let code = error.code();
-        let (key, remedy) = if code == Some(&SqlState::INVALID_CATALOG_NAME) {
-            (
-                "server.database",
-                format!(
-                    "create the database {database:?} and run `pgtenant init`, or correct server.database"
-                ),
-            )
-        } else if code == Some(&SqlState::INVALID_PASSWORD) {
-            (
-                "registry.user",
-                format!(
-                    "run `pgtenant init` with this master key: it makes the role {user:?} and its password"
-                ),
-            )
-        } else if code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
-            (
-                "registry.user",
-                format!(
-                    "run `pgtenant init`, and let the role {user:?} log in by scram-sha-256 in pg_hba.conf"
-                ),
-            )
-        } else if code == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-            (
-                "registry.user",
-                format!("run `pgtenant init`: it lets the role {user:?} connect to {database:?}"),
-            )
-        } else if code == Some(&SqlState::TOO_MANY_CONNECTIONS) {
-            (
-                "pool.max_server_connections",
-                "close other connections, or raise the server's max_connections".to_owned(),
-            )
-        } else if code == Some(&SqlState::CANNOT_CONNECT_NOW) {
-            ("server.host", "wait until the server has started or stopped, and check again".to_owned())
-        } else if code.is_none() {
-            ("server.port", "make sure that PostgreSQL is what listens there, and that it takes scram-sha-256 logins without TLS".to_owned())
-        } else {
-            ("registry.user", "read the server's log".to_owned())
-        };
+        let (key, remedy) =
+            login_remedy(error.code().map(SqlState::code), user, &self.config.server.database);
         self.found(key, format!("the login as {user:?} failed: {}", words(error)), remedy);
     }
 
@@ -253,7 +216,8 @@ impl Check<'_> {
             .query_one(
                 "SELECT pg_catalog.current_setting('max_connections')::pg_catalog.int8 \
                  OPERATOR(pg_catalog.-) pg_catalog.current_setting('superuser_reserved_connections')::pg_catalog.int8 \
-                 OPERATOR(pg_catalog.-) COALESCE(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8",
+                 OPERATOR(pg_catalog.-) \
+                 COALESCE(pg_catalog.current_setting('reserved_connections', true), '0')::pg_catalog.int8",
                 &[],
             )
             .await?;
@@ -271,6 +235,48 @@ impl Check<'_> {
             );
         }
         Ok(())
+    }
+}
+
+/// The key to look at and what to do, by the SQLSTATE of a refused login.
+fn login_remedy(code: Option<&str>, user: &str, database: &str) -> (&'static str, String) {
+    match code {
+        // invalid_catalog_name
+        Some("3D000") => (
+            "server.database",
+            format!("create the database {database:?} and run `pgtenant init`, or correct server.database"),
+        ),
+        // invalid_password; also what PostgreSQL says of a role that does not exist
+        Some("28P01") => (
+            "registry.user",
+            format!("run `pgtenant init` with this master key: it makes the role {user:?} and its password"),
+        ),
+        // invalid_authorization_specification
+        Some("28000") => (
+            "registry.user",
+            format!("run `pgtenant init`, and let the role {user:?} log in by scram-sha-256 in pg_hba.conf"),
+        ),
+        // insufficient_privilege
+        Some("42501") => (
+            "registry.user",
+            format!("run `pgtenant init`: it lets the role {user:?} connect to {database:?}"),
+        ),
+        // too_many_connections
+        Some("53300") => (
+            "pool.max_server_connections",
+            "close other connections, or raise the server's max_connections".to_owned(),
+        ),
+        // cannot_connect_now
+        Some("57P03") => {
+            ("server.host", "wait until the server has started or stopped, and check again".to_owned())
+        }
+        Some(_) => ("registry.user", "read the server's log".to_owned()),
+        None => (
+            "server.port",
+            "make sure that PostgreSQL is what listens there, and that it takes scram-sha-256 logins \
+             without TLS"
+                .to_owned(),
+        ),
     }
 }
 

@@ -32,8 +32,12 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
         let remedy = match (text.parse::<IpAddr>(), text.rsplit_once(':')) {
             (Ok(IpAddr::V6(ip)), _) => format!("add a port, for example \"[{ip}]:6432\""),
             (Ok(ip), _) => format!("add a port, for example \"{ip}:6432\""),
-            (_, Some(("*" | "", port))) => format!("for all addresses write \"0.0.0.0:{port}\" and \"[::]:{port}\""),
-            _ => "write an IP address and a port, for example \"127.0.0.1:6432\", or \"0.0.0.0:6432\" for all addresses".into(),
+            (_, Some(("*" | "", port))) => {
+                format!("for all addresses write \"0.0.0.0:{port}\" and \"[::]:{port}\"")
+            }
+            _ => "write an IP address and a port, for example \"127.0.0.1:6432\", \
+                  or \"0.0.0.0:6432\" for all addresses"
+                .into(),
         };
         Wrong::new(format!("{} is not an address with a port", shown(text)), remedy)
     })
