@@ -1,3 +1,6 @@
 //! The command line.
 
 pub mod cluster;
+pub mod connect;
+pub mod init;
+pub mod tenant;
