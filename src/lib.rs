@@ -4,6 +4,7 @@ pub mod auth;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod control;
 pub mod error;
 pub mod guard;
 pub mod net;

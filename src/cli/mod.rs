@@ -2,9 +2,12 @@
 
 mod check;
 pub mod cluster;
+pub mod connect;
+pub mod init;
 pub mod load;
 pub mod out;
 pub mod serve;
+pub mod tenant;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,14 +30,39 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    /// Make the database ready for tenants: registry, roles, common schemas. Can be run again
+    Init {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(flatten)]
+        args: init::InitArgs,
+    },
     Serve(serve::ServeArgs),
+    /// Create, list and show tenants
+    Tenant {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(subcommand)]
+        command: tenant::TenantCommand,
+    },
 }
 
 impl Command {
     fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(args) => check::run(args),
+            Self::Init { config, args } => {
+                let config = config.load()?;
+                block_on(init::run(args.clone(), &config, &mut std::io::stdout()))?;
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Serve(args) => serve::run(args),
+            Self::Tenant { config, command } => {
+                let config = config.load()?;
+                let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
+                block_on(tenant::run(command.clone(), &config, &mut input, &mut output))?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::ServerAddress;
-use crate::registry::RegistryError;
+use secrecy::ExposeSecret;
+
+use crate::auth::MasterKey;
+use crate::config::{self, ServerAddress};
+use crate::registry::{QUERY_TIMEOUT, RegistryError};
 
 /// Idle time after which a TCP connection is probed, and how long unanswered data may wait: a server
 /// that vanished without a word is noticed within about half a minute.
@@ -29,6 +32,24 @@ pub fn server_config(
             config.host_path(dir).port(port)
         }
     };
+    Ok(config)
+}
+
+/// The login that may read the registry and nothing else, with the password derived for it.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn reader_config(
+    server: &config::Server,
+    registry: &config::Registry,
+    master_key: &MasterKey,
+) -> Result<tokio_postgres::Config, RegistryError> {
+    let mut config = server_config(&server.address, &server.database)?;
+    config
+        .user(&registry.user)
+        .password(master_key.role_password(&registry.user).expose_secret())
+        .application_name("pgtenant registry")
+        .options(session_options(QUERY_TIMEOUT));
     Ok(config)
 }
 

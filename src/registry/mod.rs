@@ -10,7 +10,7 @@ mod error;
 pub mod store;
 
 pub use audit::{Finding, FindingKind};
-pub use connect::{server_config, session_options};
+pub use connect::{reader_config, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
 
@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use bb8::{ManageConnection, Pool, PooledConnection};
 use bb8_postgres::PostgresConnectionManager;
-use secrecy::ExposeSecret;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
@@ -52,12 +51,7 @@ impl Registry {
         registry: &config::Registry,
         master_key: &MasterKey,
     ) -> Result<Self, RegistryError> {
-        let mut login = server_config(&server.address, &server.database)?;
-        login
-            .user(&registry.user)
-            .password(master_key.role_password(&registry.user).expose_secret())
-            .application_name("pgtenant registry")
-            .options(session_options(QUERY_TIMEOUT));
+        let login = reader_config(server, registry, master_key)?;
         let manager = Manager {
             inner: PostgresConnectionManager::new(login.clone(), NoTls),
             timeout: server.connect_timeout,

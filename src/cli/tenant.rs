@@ -1,0 +1,203 @@
+//! `pgtenant tenant create`, `list` and `show`.
+
+mod output;
+
+use std::io::{BufRead, Read, Write};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+
+use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::config::Config;
+use crate::control::{ControlError, NewTenant, create_tenant};
+use crate::registry::store;
+use crate::tenant::{Ident, Slug};
+
+/// Longest password read from standard input, in bytes.
+const MAX_PASSWORD_BYTES: u64 = 1024;
+
+/// Longest display name, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// What to do with tenants.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Create a tenant: role, schema with the template's tables, user. Run again, it completes what is
+    /// missing and changes nothing else.
+    Create(CreateArgs),
+    /// List all tenants.
+    List(ListArgs),
+    /// Show one tenant.
+    Show(ShowArgs),
+}
+
+/// Arguments of `tenant create`.
+#[derive(Args, Clone, Debug)]
+pub struct CreateArgs {
+    /// Short name: lower-case letters, digits and underscores, at most 56.
+    pub slug: String,
+    /// Display name [default: the slug].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// User name for logging in through the proxy [default: the slug].
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Read the user's password, one line, from standard input. Without this one is generated and shown once.
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Customer id at Stripe.
+    #[arg(long, value_name = "ID")]
+    pub stripe_customer: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// Arguments of `tenant list`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ListArgs {
+    /// Print a JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `tenant show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The tenant's short name.
+    pub slug: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command; `input` is where `--password-stdin` reads.
+///
+/// # Errors
+/// With the remedy; nothing was changed then.
+pub async fn run(
+    command: TenantCommand,
+    config: &Config,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<()> {
+    match command {
+        TenantCommand::Create(args) => create(args, config, input, out).await,
+        TenantCommand::List(args) => list(&args, config, out).await,
+        TenantCommand::Show(args) => show(&args, config, out).await,
+    }
+}
+
+async fn create(
+    args: CreateArgs,
+    config: &Config,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let new = NewTenant {
+        slug: Slug::parse(&args.slug)?,
+        name: args.name.as_deref().map(display_name).transpose()?,
+        stripe_customer_id: args.stripe_customer.as_deref().map(stripe_customer).transpose()?,
+        user: args.user.as_deref().map(user_name).transpose()?,
+        password: if args.password_stdin { Some(read_password(input)?) } else { None },
+    };
+    let mut client = args.admin.connect(config).await?;
+    let done = create_tenant(&mut client, &new, &config.secrets.master_key, &config.schemas).await?;
+    if args.json { output::created_json(&done, config, out) } else { output::created(&done, config, out) }
+}
+
+async fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let client = connect_reader(config).await?;
+    store::require_current(&client).await?;
+    let tenants = store::summaries(&client, None).await.map_err(ControlError::from)?;
+    if args.json { output::list_json(&tenants, out) } else { output::list(&tenants, out) }
+}
+
+async fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let client = connect_reader(config).await?;
+    store::require_current(&client).await?;
+    let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();
+    let tenant = found.ok_or(ControlError::UnknownTenant(slug))?;
+    let size = store::schema_size(&client, &tenant.tenant.names.schema).await.map_err(ControlError::from)?;
+    if args.json { output::show_json(&tenant, size, out) } else { output::show(&tenant, size, out) }
+}
+
+fn display_name(text: &str) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_NAME_CHARS || text.contains(char::is_control) {
+        bail!("`--name` has 1 to {MAX_NAME_CHARS} characters and no control characters");
+    }
+    Ok(text.to_owned())
+}
+
+fn user_name(text: &str) -> Result<Ident> {
+    if text.contains(char::is_control) {
+        bail!("`--user` cannot hold control characters");
+    }
+    Ident::parse(text).context("`--user` is no user name")
+}
+
+fn stripe_customer(text: &str) -> Result<String> {
+    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if text.is_empty() || text.len() > 255 || !text.chars().all(is_id) {
+        bail!("`--stripe-customer` is an id such as cus_NffrFeUfNV2Hib");
+    }
+    Ok(text.to_owned())
+}
+
+/// One line; PostgreSQL's own preparation of passwords (SASLprep) is applied when it is hashed.
+fn read_password(input: &mut dyn BufRead) -> Result<SecretString> {
+    let mut line = String::new();
+    input
+        .take(MAX_PASSWORD_BYTES + 2)
+        .read_line(&mut line)
+        .context("cannot read the password from standard input; it must be one line of UTF-8")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!(
+            "there is no password on standard input; write it as one line, or leave out `--password-stdin`"
+        );
+    }
+    if password.len() as u64 > MAX_PASSWORD_BYTES || password.contains('\0') {
+        bail!("a password has at most {MAX_PASSWORD_BYTES} bytes, and no NUL");
+    }
+    Ok(password.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn password(input: &[u8]) -> Result<String> {
+        read_password(&mut &input[..]).map(|password| password.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn password_is_the_first_line_without_its_end() {
+        assert_eq!(password(b"s3cret pass\n").unwrap(), "s3cret pass");
+        assert_eq!(password(b"s3cret\r\nmore\n").unwrap(), "s3cret");
+        assert_eq!(password(b"s3cret").unwrap(), "s3cret");
+    }
+
+    #[test]
+    fn password_that_is_empty_too_long_or_not_utf8_is_refused() {
+        for input in [&b""[..], b"\n", &[b'x'; 1025], b"a\0b\n", b"\xff\xfe\n"] {
+            assert!(password(input).is_err(), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn names_with_control_characters_are_refused() {
+        assert!(display_name("Acme \u{1b}[31m").is_err());
+        assert!(user_name("a\nb").is_err());
+        assert!(stripe_customer("cus_1; drop").is_err());
+        assert_eq!(display_name(" Acme Ltd. ").unwrap(), "Acme Ltd.");
+    }
+}

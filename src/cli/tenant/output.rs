@@ -1,0 +1,211 @@
+//! What the tenant commands print, for people and as JSON.
+
+use std::io::Write;
+
+use anyhow::Result;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::control::Provisioned;
+use crate::registry::store::TenantSummary;
+
+pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
+    for step in &done.steps {
+        writeln!(out, "{:<8} {}", step.outcome, printable(&step.what))?;
+    }
+    for note in &done.notes {
+        writeln!(out, "note: {}", printable(note))?;
+    }
+    let tenant = &done.summary.tenant;
+    let verb = if done.created { "created" } else { "exists" };
+    writeln!(out, "tenant {} {verb}, {}", tenant.slug, tenant.status.as_str())?;
+    let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
+    if let Some(password) = password {
+        writeln!(out, "password of user {}, shown only now: {password}", printable(user_of(done)))?;
+    }
+    writeln!(out, "connect through the proxy: {}", proxy_url(config, user_of(done), password))?;
+    Ok(())
+}
+
+pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
+    let mut object = summary_json(&done.summary);
+    object["created"] = json!(done.created);
+    object["steps"] = done
+        .steps
+        .iter()
+        .map(|step| json!({ "outcome": step.outcome.to_string(), "what": step.what }))
+        .collect();
+    object["notes"] = json!(done.notes);
+    object["user"] = json!(user_of(done));
+    object["password"] = json!(password);
+    object["url"] = json!(proxy_url(config, user_of(done), password));
+    write_json(&object, out)
+}
+
+pub(super) fn list(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()> {
+    let mut rows = vec![["SLUG", "NAME", "STATUS", "USERS", "STRIPE CUSTOMER", "CREATED"].map(str::to_owned)];
+    for summary in tenants {
+        rows.push([
+            summary.tenant.slug.to_string(),
+            printable(&summary.tenant.name),
+            summary.tenant.status.as_str().to_owned(),
+            printable(&summary.users.join(", ")),
+            printable(summary.stripe_customer_id.as_deref().unwrap_or("-")),
+            summary.created_at.clone(),
+        ]);
+    }
+    write_columns(&rows, out)
+}
+
+pub(super) fn list_json(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()> {
+    write_json(&tenants.iter().map(summary_json).collect(), out)
+}
+
+/// `size` is the number of tables and the bytes of the schema.
+pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Write) -> Result<()> {
+    let tenant = &summary.tenant;
+    let rows = [
+        ("slug", tenant.slug.to_string()),
+        ("name", printable(&tenant.name)),
+        ("id", tenant.id.to_string()),
+        ("status", tenant.status.as_str().to_owned()),
+        ("schema", printable(tenant.names.schema.as_str())),
+        ("role", printable(tenant.names.role.as_str())),
+        ("users", printable(&summary.users.join(", "))),
+        ("stripe customer", printable(summary.stripe_customer_id.as_deref().unwrap_or("-"))),
+        ("created", summary.created_at.clone()),
+        ("tables", size.0.to_string()),
+        ("size", human_bytes(size.1)),
+    ]
+    .map(|(name, value)| [name.to_owned(), value]);
+    write_columns(&rows, out)
+}
+
+pub(super) fn show_json(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Write) -> Result<()> {
+    let mut object = summary_json(summary);
+    object["tables"] = json!(size.0);
+    object["bytes"] = json!(size.1);
+    write_json(&object, out)
+}
+
+fn summary_json(summary: &TenantSummary) -> Value {
+    let tenant = &summary.tenant;
+    json!({
+        "id": tenant.id.to_string(),
+        "slug": tenant.slug.as_str(),
+        "name": tenant.name,
+        "status": tenant.status.as_str(),
+        "schema": tenant.names.schema.as_str(),
+        "role": tenant.names.role.as_str(),
+        "users": summary.users,
+        "stripe_customer_id": summary.stripe_customer_id,
+        "created_at": summary.created_at,
+    })
+}
+
+fn write_json(value: &Value, out: &mut dyn Write) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Left-aligned columns two blanks apart.
+fn write_columns<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> Result<()> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let line: String = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Names come from the database; a terminal must not obey what they hold.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The user the command was about, else the tenant's first.
+fn user_of(done: &Provisioned) -> &str {
+    let first = || done.summary.users.first().map_or("", String::as_str);
+    done.user.as_ref().map_or_else(first, |user| user.as_str())
+}
+
+/// Binary units with one decimal.
+fn human_bytes(bytes: i64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "bytes";
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
+}
+
+/// A connection string for the proxy's first address, ready to paste.
+fn proxy_url(config: &Config, user: &str, password: Option<&str>) -> String {
+    let login = match password {
+        Some(password) => format!("{}:{}", percent_encoded(user), percent_encoded(password)),
+        None => percent_encoded(user),
+    };
+    let database = percent_encoded(&config.server.database);
+    match (config.listen.addresses.first(), &config.listen.unix_socket_dir) {
+        (Some(address), _) => {
+            let host = match address.ip() {
+                ip if ip.is_unspecified() => "localhost".to_owned(),
+                std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+                std::net::IpAddr::V4(ip) => ip.to_string(),
+            };
+            format!("postgresql://{login}@{host}:{}/{database}", address.port())
+        }
+        (None, Some(dir)) => {
+            format!("postgresql://{login}@{}/{database}", percent_encoded(&dir.to_string_lossy()))
+        }
+        (None, None) => format!("postgresql://{login}@/{database}"),
+    }
+}
+
+/// RFC 3986, section 2.3: everything but the unreserved characters.
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_have_no_blanks_at_their_end() {
+        let mut out = Vec::new();
+        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
+        write_columns(&rows, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a    bb\nccc  d\n");
+    }
+
+    #[test]
+    fn url_parts_are_encoded() {
+        assert_eq!(percent_encoded("a@b:c/d é"), "a%40b%3Ac%2Fd%20%C3%A9");
+    }
+
+    #[test]
+    fn sizes_read_like_sizes() {
+        assert_eq!([0, 1023, 1024, 5 << 20].map(human_bytes), ["0 bytes", "1023 bytes", "1.0 kB", "5.0 MB"]);
+    }
+
+    #[test]
+    fn terminal_control_in_a_name_is_not_printed() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

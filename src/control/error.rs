@@ -1,0 +1,96 @@
+//! What can go wrong in the control plane. Every message names the remedy.
+
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::registry::{RegistryError, describe};
+use crate::tenant::Slug;
+
+/// Why an administrator's command failed. Nothing of it has happened then.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The registry is missing, of another version, or out of reach.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// `pgtenant init` was never run to its end.
+    #[error("the tenant registry does not know its roles; run `pgtenant init`")]
+    NoInstallation,
+    /// The administrator's login cannot do this.
+    #[error("role {role} cannot {what}; log in as a superuser, or run as one: {remedy}")]
+    NotAllowed {
+        /// Who tried.
+        role: String,
+        /// What it may not.
+        what: String,
+        /// SQL for somebody who may.
+        remedy: String,
+    },
+    /// The configured registry login is the administrator itself.
+    #[error(
+        "`registry.user` is {0}, the role this command runs as; the proxy needs a role of its own without rights"
+    )]
+    RegistryRoleIsAdministrator(String),
+    /// A role of that name exists and was made by somebody else.
+    #[error(
+        "role {0} exists already, and this database's registry did not make it; choose another name, \
+         or drop it (`DROP OWNED BY` in every database, then `DROP ROLE`) if nothing needs it"
+    )]
+    ForeignRole(String),
+    /// A schema of that name exists and was made by somebody else.
+    #[error(
+        "schema {0} exists already and belongs to no registered tenant; choose another slug, \
+         or rename or drop the schema"
+    )]
+    ForeignSchema(String),
+    /// The registry's row cannot be understood by this program.
+    #[error(
+        "the registry's row of tenant {0} cannot be understood by this program; use a newer pgtenant, or repair the row"
+    )]
+    UnreadableTenant(Slug),
+    /// The user name is another tenant's.
+    #[error("user {0} belongs to another tenant; choose another name with `--user`")]
+    UserTaken(String),
+    /// Another tenant is this customer.
+    #[error("Stripe customer {0} belongs to another tenant; correct `--stripe-customer`")]
+    StripeCustomerTaken(String),
+    /// No tenant of this slug.
+    #[error("there is no tenant {0}; `pgtenant tenant list` shows all")]
+    UnknownTenant(Slug),
+    /// The template schema does not exist.
+    #[error("the template schema {0} does not exist; run `pgtenant init`")]
+    NoTemplate(String),
+    /// The template holds what a clone cannot carry. Nothing is left out silently.
+    #[error(
+        "the template schema holds what cannot be cloned yet; move it out of the template and run this again:\n  {}",
+        .0.join("\n  ")
+    )]
+    Template(Vec<String>),
+    /// Another administrator holds what this needs.
+    #[error("another administrator's command is in progress; run this again in a moment ({0})")]
+    Busy(String),
+    /// No randomness.
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// PostgreSQL or the connection said so.
+    #[error("{}{}", describe(.0), remedy_for(.0))]
+    Db(tokio_postgres::Error),
+}
+
+// By hand, not `#[from]`: that would make it the source too, and chains would print it twice.
+impl From<tokio_postgres::Error> for ControlError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
+            return Self::Busy(describe(&error));
+        }
+        Self::Db(error)
+    }
+}
+
+fn remedy_for(error: &tokio_postgres::Error) -> &'static str {
+    match error.code() {
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => {
+            "; log in as a superuser, or as the role with CREATEROLE that ran `pgtenant init`"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,51 @@
+//! The control plane: what an administrator does to the registry, roles and schemas.
+//!
+//! Runs on an administrator's connection. Every verb is one transaction and can be run again.
+
+mod clone;
+mod error;
+mod init;
+mod provision;
+mod role;
+
+pub use error::ControlError;
+pub use init::{InitPlan, init};
+pub use provision::{NewTenant, Provisioned, create_tenant};
+
+use std::fmt;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was not there.
+    Created,
+    /// It was there and something about it had to be put right.
+    Changed,
+    /// It was there and right.
+    Unchanged,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "exists",
+        })
+    }
+}
+
+/// One line of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What was done.
+    pub outcome: Outcome,
+    /// To what: `schema pgtenant`.
+    pub what: String,
+}
+
+impl Step {
+    fn new(outcome: Outcome, what: impl Into<String>) -> Self {
+        Self { outcome, what: what.into() }
+    }
+}

@@ -1,0 +1,257 @@
+//! Creating a tenant.
+
+use postgres_protocol::password::scram_sha_256;
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, GenericClient};
+use uuid::Uuid;
+
+use crate::auth::MasterKey;
+use crate::config::Schemas;
+use crate::control::role::{self, RoleKind};
+use crate::control::{ControlError, Outcome, Step, clone, init};
+use crate::registry::store::{self, Installation, TenantSummary};
+use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
+
+/// Random bytes in a generated password: 160 bits.
+const PASSWORD_BYTES: usize = 20;
+
+/// What to create.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// Short name.
+    pub slug: Slug,
+    /// Display name; a new tenant gets its slug without one.
+    pub name: Option<String>,
+    /// Customer at the payment provider.
+    pub stripe_customer_id: Option<String>,
+    /// User name; a tenant without users gets its slug as one.
+    pub user: Option<Ident>,
+    /// The user's password; generated without one.
+    pub password: Option<SecretString>,
+}
+
+/// What there is now.
+#[derive(Debug)]
+pub struct Provisioned {
+    /// The tenant with its users.
+    pub summary: TenantSummary,
+    /// Whether it is new.
+    pub created: bool,
+    /// What was done.
+    pub steps: Vec<Step>,
+    /// What was asked for and is otherwise in the registry, or could not be done.
+    pub notes: Vec<String>,
+    /// The user asked for or created; `None` when the tenant had users and none was named.
+    pub user: Option<Ident>,
+    /// The password, if it was generated now. This is the only time it can be read.
+    pub generated_password: Option<SecretString>,
+}
+
+/// Creates a tenant, or completes one that is there: role, schema with the template's tables, rights,
+/// user. One transaction; two administrators at once wait for each other.
+///
+/// # Errors
+/// [`ControlError`]; nothing was changed then.
+pub async fn create_tenant(
+    client: &mut Client,
+    new: &NewTenant,
+    master_key: &MasterKey,
+    schemas: &Schemas,
+) -> Result<Provisioned, ControlError> {
+    let tx = client.transaction().await?;
+    store::require_current(&tx).await?;
+    let roles = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
+    let created = register(&tx, new).await?;
+    let found = read(&tx, &new.slug).await?;
+    let tenant = &found.tenant;
+    let mut notes = differences(new, &found);
+    let mut steps = Vec::new();
+    if created {
+        refuse_foreign(&tx, &tenant.names).await?;
+    }
+    ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
+    ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
+    steps.extend(init::grant_global(&tx, &schemas.global, &roles.tenants_role).await?);
+    let user = new.user.clone().or_else(|| {
+        // A slug is an identifier.
+        found.users.is_empty().then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()
+    });
+    let mut generated_password = None;
+    if let Some(user) = &user {
+        let (step, generated) = ensure_user(&tx, tenant.id, user, new.password.as_ref()).await?;
+        if step.outcome == Outcome::Unchanged && new.password.is_some() {
+            notes.push(format!("user {} exists; its password was not changed", user.as_str()));
+        }
+        steps.push(step);
+        generated_password = generated;
+    } else if new.password.is_some() {
+        notes.push(
+            "the tenant has users already; no password was changed, and none was added without `--user`"
+                .into(),
+        );
+    }
+    store::activate(&tx, tenant.id).await?;
+    let summary = read(&tx, &new.slug).await?;
+    tx.commit().await?;
+    Ok(Provisioned { summary, created, steps, notes, user, generated_password })
+}
+
+/// Adds the registry's row, or locks the one that is there. Returns whether it was added.
+async fn register(client: &impl GenericClient, new: &NewTenant) -> Result<bool, ControlError> {
+    let tenant = Tenant {
+        id: TenantId(Uuid::now_v7()),
+        name: new.name.clone().unwrap_or_else(|| new.slug.to_string()),
+        names: TenantNames::for_slug(&new.slug),
+        slug: new.slug.clone(),
+        status: Status::Creating,
+        password_version: 1,
+    };
+    let stripe = new.stripe_customer_id.as_deref();
+    let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
+        let stripe_taken = error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+            && error
+                .as_db_error()
+                .and_then(tokio_postgres::error::DbError::constraint)
+                .is_some_and(|name| name.contains("stripe"));
+        if stripe_taken {
+            return ControlError::StripeCustomerTaken(stripe.unwrap_or_default().to_owned());
+        }
+        error.into()
+    })?;
+    if !added {
+        store::lock_tenant(client, &new.slug).await?;
+    }
+    Ok(added)
+}
+
+async fn read(client: &impl GenericClient, slug: &Slug) -> Result<TenantSummary, ControlError> {
+    let found = store::summaries(client, Some(slug)).await?.pop();
+    found.ok_or_else(|| ControlError::UnreadableTenant(slug.clone()))
+}
+
+/// What a repeated command asks for and does not change.
+fn differences(new: &NewTenant, found: &TenantSummary) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(name) = new.name.as_ref().filter(|name| **name != found.tenant.name) {
+        notes.push(format!("the tenant's name is {:?} and was not changed to {name:?}", found.tenant.name));
+    }
+    if let Some(stripe) = &new.stripe_customer_id
+        && found.stripe_customer_id.as_ref() != Some(stripe)
+    {
+        let is = found.stripe_customer_id.as_deref().unwrap_or("not set");
+        notes.push(format!("the tenant's Stripe customer is {is} and was not changed to {stripe}"));
+    }
+    if found.tenant.status == Status::Suspended {
+        notes.push("the tenant is suspended and stays so".into());
+    }
+    notes
+}
+
+/// A new tenant's role and schema must be new too: what is there under their names is somebody else's.
+async fn refuse_foreign(client: &impl GenericClient, names: &TenantNames) -> Result<(), ControlError> {
+    if role::exists(client, &names.role).await? {
+        return Err(ControlError::ForeignRole(names.role.as_str().to_owned()));
+    }
+    if schema_owner(client, &names.schema).await?.is_some() {
+        return Err(ControlError::ForeignSchema(names.schema.as_str().to_owned()));
+    }
+    Ok(())
+}
+
+async fn schema_owner(client: &impl GenericClient, schema: &Ident) -> Result<Option<String>, ControlError> {
+    let sql = "SELECT r.rolname::text FROM pg_catalog.pg_namespace n
+               JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = $1";
+    let row = client.query_opt(sql, &[&schema.as_str()]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+async fn ensure_role(
+    client: &impl GenericClient,
+    tenant: &Tenant,
+    roles: &Installation,
+    master_key: &MasterKey,
+    steps: &mut Vec<Step>,
+) -> Result<(), ControlError> {
+    let password = master_key.tenant_password(tenant.id, tenant.password_version);
+    let role = &tenant.names.role;
+    let made = role::ensure(client, role, RoleKind::Tenant(&password)).await?;
+    let joined = role::ensure_member(client, role, &roles.tenants_role).await?;
+    let outcome =
+        if made == Outcome::Unchanged && joined == Outcome::Created { Outcome::Changed } else { made };
+    steps.push(Step::new(outcome, format!("role {}", role.as_str())));
+    Ok(())
+}
+
+/// The schema belongs to the administrator: its owner could drop it, or open it to others. The tenant
+/// owns the tables in it, so that its migrations can alter them.
+async fn ensure_schema(
+    client: &impl GenericClient,
+    names: &TenantNames,
+    template: &Ident,
+    steps: &mut Vec<Step>,
+) -> Result<(), ControlError> {
+    let TenantNames { schema, role } = names;
+    let owner = schema_owner(client, schema).await?;
+    let entered = role::enter(client, role).await?;
+    let step = match owner {
+        None => {
+            client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
+            // Before the clone: PostgreSQL lets a role own only where it may create.
+            client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
+            let tables = clone::clone_template(client, template, names).await?;
+            let plural = if tables == 1 { "" } else { "s" };
+            Step::new(
+                Outcome::Created,
+                format!("schema {} with {tables} table{plural} of the template", schema.as_str()),
+            )
+        }
+        Some(owner) => {
+            let wrong_owner = owner == role.as_str();
+            if wrong_owner {
+                client.batch_execute(&format!("ALTER SCHEMA {schema} OWNER TO CURRENT_USER")).await?;
+            }
+            client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
+            let outcome = if wrong_owner { Outcome::Changed } else { Outcome::Unchanged };
+            Step::new(outcome, format!("schema {}, its tables left as they are", schema.as_str()))
+        }
+    };
+    if entered {
+        role::leave(client, role).await?;
+    }
+    steps.push(step);
+    Ok(())
+}
+
+/// Adds a user if the name is free. Never changes a password.
+async fn ensure_user(
+    client: &impl GenericClient,
+    tenant: TenantId,
+    user: &Ident,
+    password: Option<&SecretString>,
+) -> Result<(Step, Option<SecretString>), ControlError> {
+    let what = format!("user {}", user.as_str());
+    match store::owner_of_user(client, user.as_str()).await? {
+        Some(owner) if owner == tenant => return Ok((Step::new(Outcome::Unchanged, what), None)),
+        Some(_) => return Err(ControlError::UserTaken(user.as_str().to_owned())),
+        None => {}
+    }
+    let (secret, generated) = match password {
+        Some(given) => (given.clone(), None),
+        None => {
+            let generated = generate_password()?;
+            (generated.clone(), Some(generated))
+        }
+    };
+    let verifier = scram_sha_256(secret.expose_secret().as_bytes());
+    if !store::insert_user(client, user, tenant, &verifier).await? {
+        return Err(ControlError::UserTaken(user.as_str().to_owned()));
+    }
+    Ok((Step::new(Outcome::Created, what), generated))
+}
+
+fn generate_password() -> Result<SecretString, ControlError> {
+    let mut bytes = [0; PASSWORD_BYTES];
+    getrandom::fill(&mut bytes).map_err(ControlError::Random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}
