@@ -37,6 +37,9 @@ pub(super) struct Relay {
     replies: Vec<u8>,
     batch: Batch,
     pinned: Option<PinReason>,
+    /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
+    /// is not enough to know.
+    long_text_taken: bool,
 }
 
 /// What the frames of the client come to.
@@ -87,6 +90,7 @@ impl Relay {
             replies: Vec::new(),
             batch: Batch::default(),
             pinned: None,
+            long_text_taken: false,
         }
     }
 
@@ -216,8 +220,13 @@ impl Relay {
         self.stream.write_all(&out).await
     }
 
-    /// The text of the frame at the front, if it is long.
-    pub(super) fn long_text(&self) -> Option<String> {
+    /// The long text at the front, to be judged elsewhere, once.
+    pub(super) fn take_long_text(&mut self) -> Option<String> {
+        self.long_text_taken = true;
+        self.long_text()
+    }
+
+    fn long_text(&self) -> Option<String> {
         let bytes = self.outbound.unjudged();
         let head = FrameHead::parse(bytes).ok()??;
         let body = bytes.get(HEAD_BYTES..head.total)?;
@@ -297,6 +306,7 @@ impl Relay {
                 tracing::error!("a statement judged for one tenant was about to be sent for another");
                 return Err(Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
             }
+            self.long_text_taken = false;
             if matches!(head.tag, b'Q' | b'P') {
                 self.batch.queries += 1;
             }
@@ -306,6 +316,7 @@ impl Relay {
     fn must_judge_elsewhere(&self, head: FrameHead) -> bool {
         matches!(head.tag, b'Q' | b'P')
             && head.total > LONG_TEXT
+            && !self.long_text_taken
             && head.body_len() <= self.guard.max_statement_bytes()
             && self.long_text().is_some_and(|text| !self.guard.is_cached(&text))
     }

@@ -114,6 +114,8 @@ impl ServerConn {
         for text in texts {
             write::query(&mut out, text);
         }
+        // A simple query destroys the unnamed statement.
+        self.state.unnamed = 0;
         self.stream.write_all(&out).await?;
         let mut answer = Answer::default();
         let mut ready = 0;

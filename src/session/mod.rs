@@ -173,16 +173,16 @@ impl Session {
         self.status != b'I'
     }
 
-    /// Whether requests are outstanding: a server works for this client, or it owes itself an answer.
+    /// Whether a batch or a COPY is under way, or something is not answered.
     #[must_use]
-    pub fn has_outstanding(&self) -> bool {
-        self.pipeline.has_outstanding()
+    pub fn is_under_way(&self) -> bool {
+        !self.pipeline.is_idle()
     }
 
     /// Where the client stands.
     #[must_use]
     pub fn at_boundary(&self) -> Boundary {
-        if self.status != b'I' || self.pipeline.has_outstanding() || self.pipeline.in_copy() {
+        if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
         }
         self.pin.map_or(Boundary::Release, Boundary::Pinned)
