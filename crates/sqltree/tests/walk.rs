@@ -31,7 +31,7 @@ fn walk_says_where_a_node_hangs() {
 
 #[test]
 fn chain_of_hundreds_of_operators_is_walked_on_a_small_stack() {
-    let text = format!("SELECT 1{} FROM b.t", " || 1".repeat(600));
+    let text = format!("SELECT 1{} FROM b.t", " || 1".repeat(500));
     let walk = move || {
         let tree = parse(&text).unwrap();
         Walk::new(tree.root()).map(Result::unwrap).filter(|v| v.message.kind() == Kind::RangeVar).count()
