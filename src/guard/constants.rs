@@ -74,7 +74,5 @@ pub(super) fn parts<'t>(list: impl Iterator<Item = Message<'t>>) -> Vec<&'t str>
 
 /// The last part of a name.
 pub(super) fn last_part<'t>(list: impl Iterator<Item = Message<'t>>) -> &'t str {
-    list.filter(|part| part.kind() == Kind::String)
-        .last()
-        .map_or("", |part| part.text(field::string::SVAL))
+    list.filter(|part| part.kind() == Kind::String).last().map_or("", |part| part.text(field::string::SVAL))
 }

@@ -168,7 +168,10 @@ impl Findings {
     /// A database part of a name.
     pub(super) fn database(&mut self, name: &str) {
         let name = names::truncate(name);
-        self.refuse(&rules::CROSS_DATABASE, format!("name with a database part (\"{name}\") is not supported"));
+        self.refuse(
+            &rules::CROSS_DATABASE,
+            format!("name with a database part (\"{name}\") is not supported"),
+        );
     }
 
     /// Takes over what a text inside this one says. Its effects count only if it `runs` now.
@@ -192,11 +195,7 @@ impl Findings {
                 effects.add(effect);
             }
         }
-        Facts {
-            refusal: self.refusal,
-            needs: self.needs.into_iter().collect(),
-            effects: Arc::new(effects),
-        }
+        Facts { refusal: self.refusal, needs: self.needs.into_iter().collect(), effects: Arc::new(effects) }
     }
 
     /// Judges what was found so far, for one scope.

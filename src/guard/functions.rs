@@ -111,20 +111,55 @@ fn address(arguments: &[Message<'_>], findings: &mut Findings) {
 fn named_argument(name: &str) -> Option<(Position, Reference)> {
     use Position::{First, Last};
     Some(match name {
-        "nextval" | "currval" | "setval" | "to_regclass" | "pg_relation_size" | "pg_table_size"
-        | "pg_indexes_size" | "pg_total_relation_size" | "pg_relation_filenode" | "pg_relation_filepath"
-        | "pg_get_serial_sequence" | "pg_get_viewdef" | "pg_sequence_last_value" | "pg_partition_root"
-        | "pg_partition_tree" | "pg_partition_ancestors" | "pg_column_is_updatable"
-        | "pg_relation_is_updatable" | "pg_index_column_has_property" | "pg_index_has_property"
-        | "row_security_active" | "currtid2" | "brin_summarize_new_values" | "brin_summarize_range"
-        | "brin_desummarize_range" | "gin_clean_pending_list" | "pg_extension_config_dump" | "table_to_xml"
-        | "table_to_xmlschema" | "table_to_xml_and_xmlschema" | "pg_prewarm" | "pg_freespace"
-        | "pgstattuple" | "pgstattuple_approx" | "pgstatindex" | "pgstatginindex" | "pgstathashindex"
-        | "pg_relpages" | "pg_visibility" | "pg_visibility_map" | "pg_visibility_map_summary"
-        | "pg_check_frozen" | "pg_check_visible" | "bt_index_check" | "bt_index_parent_check"
-        | "verify_heapam" | "get_raw_page" | "connectby" | "pg_clear_relation_stats" => {
-            (First(0), Reference::Object)
-        }
+        "nextval"
+        | "currval"
+        | "setval"
+        | "to_regclass"
+        | "pg_relation_size"
+        | "pg_table_size"
+        | "pg_indexes_size"
+        | "pg_total_relation_size"
+        | "pg_relation_filenode"
+        | "pg_relation_filepath"
+        | "pg_get_serial_sequence"
+        | "pg_get_viewdef"
+        | "pg_sequence_last_value"
+        | "pg_partition_root"
+        | "pg_partition_tree"
+        | "pg_partition_ancestors"
+        | "pg_column_is_updatable"
+        | "pg_relation_is_updatable"
+        | "pg_index_column_has_property"
+        | "pg_index_has_property"
+        | "row_security_active"
+        | "currtid2"
+        | "brin_summarize_new_values"
+        | "brin_summarize_range"
+        | "brin_desummarize_range"
+        | "gin_clean_pending_list"
+        | "pg_extension_config_dump"
+        | "table_to_xml"
+        | "table_to_xmlschema"
+        | "table_to_xml_and_xmlschema"
+        | "pg_prewarm"
+        | "pg_freespace"
+        | "pgstattuple"
+        | "pgstattuple_approx"
+        | "pgstatindex"
+        | "pgstatginindex"
+        | "pgstathashindex"
+        | "pg_relpages"
+        | "pg_visibility"
+        | "pg_visibility_map"
+        | "pg_visibility_map_summary"
+        | "pg_check_frozen"
+        | "pg_check_visible"
+        | "bt_index_check"
+        | "bt_index_parent_check"
+        | "verify_heapam"
+        | "get_raw_page"
+        | "connectby"
+        | "pg_clear_relation_stats" => (First(0), Reference::Object),
         "has_table_privilege" | "has_any_column_privilege" | "has_sequence_privilege" => {
             (Last(2), Reference::Object)
         }
@@ -139,10 +174,21 @@ fn named_argument(name: &str) -> Option<(Position, Reference)> {
         "to_regproc" | "to_regoper" | "to_regcollation" => (First(0), Reference::Object),
         "to_regprocedure" | "to_regoperator" => (First(0), Reference::Signature),
         "to_regtype" | "to_regtypemod" => (First(0), Reference::Type),
-        "to_tsvector" | "to_tsquery" | "plainto_tsquery" | "phraseto_tsquery" | "websearch_to_tsquery"
+        "to_tsvector"
+        | "to_tsquery"
+        | "plainto_tsquery"
+        | "phraseto_tsquery"
+        | "websearch_to_tsquery"
         | "ts_lexize" => (Last(2), Reference::Object),
-        "query_to_xml" | "query_to_xmlschema" | "query_to_xml_and_xmlschema" | "ts_stat" | "crosstab"
-        | "crosstab2" | "crosstab3" | "crosstab4" | "crosstabn" => (First(0), Reference::Statement),
+        "query_to_xml"
+        | "query_to_xmlschema"
+        | "query_to_xml_and_xmlschema"
+        | "ts_stat"
+        | "crosstab"
+        | "crosstab2"
+        | "crosstab3"
+        | "crosstab4"
+        | "crosstabn" => (First(0), Reference::Statement),
         "ts_rewrite" => (First(1), Reference::Statement),
         "pg_get_object_address" => (First(usize::MAX), Reference::Object),
         _ => (First(0), references::of_type_function(name)?),

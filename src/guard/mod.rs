@@ -99,8 +99,8 @@ impl Guard {
     /// Parses the text, so that judging it is fast afterwards. May block: texts of more than 128 KiB wait
     /// for each other.
     pub fn warm(&self, text: &str) {
-        let _turn = (text.len() >= BIG_TEXT_BYTES)
-            .then(|| self.big.lock().unwrap_or_else(PoisonError::into_inner));
+        let _turn =
+            (text.len() >= BIG_TEXT_BYTES).then(|| self.big.lock().unwrap_or_else(PoisonError::into_inner));
         if !self.is_cached(text) {
             self.learn(text);
         }

@@ -197,9 +197,7 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         Kind::UpdateStmt => update(message, findings),
         Kind::CopyStmt => copy(message, findings),
         Kind::PrepareStmt => findings.effect(Effect::Prepare),
-        Kind::DeclareCursorStmt
-            if message.number(f::declare_cursor_stmt::OPTIONS) & CURSOR_OPT_HOLD != 0 =>
-        {
+        Kind::DeclareCursorStmt if message.number(f::declare_cursor_stmt::OPTIONS) & CURSOR_OPT_HOLD != 0 => {
             findings.effect(Effect::HoldCursor);
         }
         Kind::VariableSetStmt => settings::statement(message, parent, findings),

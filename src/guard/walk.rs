@@ -138,9 +138,7 @@ const fn is_read_elsewhere(kind: Kind, number: u32) -> bool {
         Kind::CommonTableExpr => number == f::common_table_expr::ALIASCOLNAMES,
         Kind::CTESearchClause => number == f::ctesearch_clause::SEARCH_COL_LIST,
         Kind::CTECycleClause => number == f::ctecycle_clause::CYCLE_COL_LIST,
-        Kind::CreateTrigStmt => {
-            number == f::create_trig_stmt::ARGS || number == f::create_trig_stmt::COLUMNS
-        }
+        Kind::CreateTrigStmt => number == f::create_trig_stmt::ARGS || number == f::create_trig_stmt::COLUMNS,
         Kind::Constraint => number != f::constraint::EXCLUSIONS,
         Kind::CreateEnumStmt => number == f::create_enum_stmt::VALS,
         Kind::AlterTSConfigurationStmt => number == f::alter_tsconfiguration_stmt::TOKENTYPE,
@@ -199,7 +197,9 @@ fn type_name(name: Message<'_>, findings: &mut Findings) {
 
 /// `name = value` in a statement's options.
 fn option(option: Message<'_>, findings: &mut Findings) {
-    let Some(list) = option.child(field::def_elem::ARG).filter(|arg| arg.kind() == Kind::List) else { return };
+    let Some(list) = option.child(field::def_elem::ARG).filter(|arg| arg.kind() == Kind::List) else {
+        return;
+    };
     let mut parts = constants::parts(list.children(field::list::ITEMS));
     match option.text(field::def_elem::DEFNAME) {
         // Columns of COPY; the text or the files of a function.
