@@ -91,6 +91,8 @@ pub(super) struct Findings {
     effects: u16,
     /// How many texts inside texts this one is in.
     pub(super) depth: u8,
+    /// The function whose body the text is.
+    pub(super) function: Option<Box<str>>,
 }
 
 impl Findings {
@@ -101,9 +103,9 @@ impl Findings {
         }
     }
 
-    /// Findings of a text inside the one of these.
-    pub(super) fn nested(&self) -> Self {
-        Self { depth: self.depth + 1, ..Self::default() }
+    /// Findings of a text inside the one of these; of a function's body, with its name.
+    pub(super) fn nested(&self, function: Option<&str>) -> Self {
+        Self { depth: self.depth + 1, function: function.map(Into::into), ..Self::default() }
     }
 
     pub(super) fn deny(&mut self, denial: Denial) {

@@ -14,6 +14,59 @@ static HARMLESS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     include_str!("harmless_functions.txt").lines().filter(|line| !line.starts_with('#')).collect()
 });
 
+/// Functions whose first argument is a relation, as regclass or as text.
+const OF_A_RELATION: &[&str] = &[
+    "nextval",
+    "currval",
+    "setval",
+    "to_regclass",
+    "pg_relation_size",
+    "pg_table_size",
+    "pg_indexes_size",
+    "pg_total_relation_size",
+    "pg_relation_filenode",
+    "pg_relation_filepath",
+    "pg_get_serial_sequence",
+    "pg_get_viewdef",
+    "pg_sequence_last_value",
+    "pg_partition_root",
+    "pg_partition_tree",
+    "pg_partition_ancestors",
+    "pg_column_is_updatable",
+    "pg_relation_is_updatable",
+    "pg_index_column_has_property",
+    "pg_index_has_property",
+    "row_security_active",
+    "currtid2",
+    "brin_summarize_new_values",
+    "brin_summarize_range",
+    "brin_desummarize_range",
+    "gin_clean_pending_list",
+    "pg_extension_config_dump",
+    "table_to_xml",
+    "table_to_xmlschema",
+    "table_to_xml_and_xmlschema",
+    "pg_prewarm",
+    "pg_freespace",
+    "pgstattuple",
+    "pgstattuple_approx",
+    "pgstatindex",
+    "pgstatginindex",
+    "pgstathashindex",
+    "pg_relpages",
+    "pg_visibility",
+    "pg_visibility_map",
+    "pg_visibility_map_summary",
+    "pg_check_frozen",
+    "pg_check_visible",
+    "bt_index_check",
+    "bt_index_parent_check",
+    "verify_heapam",
+    "get_raw_page",
+    "connectby",
+    "pg_clear_relation_stats",
+];
+
 /// Where a call has the string.
 #[derive(Clone, Copy, Debug)]
 enum Position {
@@ -21,6 +74,10 @@ enum Position {
     First(usize),
     /// Counted from the last one, which is 1.
     Last(usize),
+    /// The first of exactly two.
+    FirstOfTwo,
+    /// The second of exactly two.
+    SecondOfTwo,
 }
 
 /// A call of a function.
@@ -80,6 +137,8 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     let at = match position {
         Position::First(at) => Some(at),
         Position::Last(from_end) => arguments.len().checked_sub(from_end),
+        Position::FirstOfTwo => (arguments.len() == 2).then_some(0),
+        Position::SecondOfTwo => (arguments.len() == 2).then_some(1),
     };
     for (index, &argument) in arguments.iter().enumerate() {
         if named || Some(index) == at {
@@ -109,57 +168,9 @@ fn address(arguments: &[Message<'_>], findings: &mut Findings) {
 
 /// Which argument of a function names something.
 fn named_argument(name: &str) -> Option<(Position, Reference)> {
-    use Position::{First, Last};
+    use Position::{First, FirstOfTwo, Last, SecondOfTwo};
     Some(match name {
-        "nextval"
-        | "currval"
-        | "setval"
-        | "to_regclass"
-        | "pg_relation_size"
-        | "pg_table_size"
-        | "pg_indexes_size"
-        | "pg_total_relation_size"
-        | "pg_relation_filenode"
-        | "pg_relation_filepath"
-        | "pg_get_serial_sequence"
-        | "pg_get_viewdef"
-        | "pg_sequence_last_value"
-        | "pg_partition_root"
-        | "pg_partition_tree"
-        | "pg_partition_ancestors"
-        | "pg_column_is_updatable"
-        | "pg_relation_is_updatable"
-        | "pg_index_column_has_property"
-        | "pg_index_has_property"
-        | "row_security_active"
-        | "currtid2"
-        | "brin_summarize_new_values"
-        | "brin_summarize_range"
-        | "brin_desummarize_range"
-        | "gin_clean_pending_list"
-        | "pg_extension_config_dump"
-        | "table_to_xml"
-        | "table_to_xmlschema"
-        | "table_to_xml_and_xmlschema"
-        | "pg_prewarm"
-        | "pg_freespace"
-        | "pgstattuple"
-        | "pgstattuple_approx"
-        | "pgstatindex"
-        | "pgstatginindex"
-        | "pgstathashindex"
-        | "pg_relpages"
-        | "pg_visibility"
-        | "pg_visibility_map"
-        | "pg_visibility_map_summary"
-        | "pg_check_frozen"
-        | "pg_check_visible"
-        | "bt_index_check"
-        | "bt_index_parent_check"
-        | "verify_heapam"
-        | "get_raw_page"
-        | "connectby"
-        | "pg_clear_relation_stats" => (First(0), Reference::Object),
+        _ if OF_A_RELATION.contains(&name) => (First(0), Reference::Object),
         "has_table_privilege" | "has_any_column_privilege" | "has_sequence_privilege" => {
             (Last(2), Reference::Object)
         }
@@ -179,7 +190,7 @@ fn named_argument(name: &str) -> Option<(Position, Reference)> {
         | "plainto_tsquery"
         | "phraseto_tsquery"
         | "websearch_to_tsquery"
-        | "ts_lexize" => (Last(2), Reference::Object),
+        | "ts_lexize" => (FirstOfTwo, Reference::Object),
         "query_to_xml"
         | "query_to_xmlschema"
         | "query_to_xml_and_xmlschema"
@@ -189,7 +200,7 @@ fn named_argument(name: &str) -> Option<(Position, Reference)> {
         | "crosstab3"
         | "crosstab4"
         | "crosstabn" => (First(0), Reference::Statement),
-        "ts_rewrite" => (First(1), Reference::Statement),
+        "ts_rewrite" => (SecondOfTwo, Reference::Statement),
         "pg_get_object_address" => (First(usize::MAX), Reference::Object),
         _ => (First(0), references::of_type_function(name)?),
     })

@@ -1,6 +1,6 @@
 //! The guard: judges every statement text before a server may see it.
 //!
-//! A text is parsed with PostgreSQL's grammar and its tree walked once ([`walk`]), which gives facts that
+//! A text is parsed with PostgreSQL's grammar and its tree walked once, which gives facts that
 //! hold for every tenant: names, effects, reasons to refuse. The verdict for one tenant compares the
 //! names with its [`Scope`]. Facts are remembered by the exact text.
 //!

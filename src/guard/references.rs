@@ -95,8 +95,8 @@ fn statement(text: &str, findings: &mut Findings) {
 }
 
 /// The body of a function in SQL, which does not run now.
-pub(super) fn body(text: &str, findings: &mut Findings) {
-    match walk::inner(text, MAX_TEXT_DEPTH, findings) {
+pub(super) fn body(text: &str, function: &str, findings: &mut Findings) {
+    match walk::inner_of_function(text, MAX_TEXT_DEPTH, function, findings) {
         Some(Ok(inner)) => findings.merge(inner, false),
         Some(Err(mut denial)) => {
             denial.message = format!("in the function's body: {}", denial.message);

@@ -297,8 +297,9 @@ fn create_function(statement: Message<'_>, findings: &mut Findings) {
     let is_sql = option("language")
         .is_some_and(|language| language.text(field::string::SVAL).eq_ignore_ascii_case("sql"));
     if let (true, Some(texts)) = (is_sql, option("as")) {
+        let name = constants::last_part(statement.children(field::create_function_stmt::FUNCNAME));
         for text in constants::parts(texts.children(field::list::ITEMS)) {
-            references::body(text, findings);
+            references::body(text, name, findings);
         }
     }
 }
@@ -324,7 +325,7 @@ fn grant(statement: Message<'_>, findings: &mut Findings) {
             findings.schema(schema);
         }
     } else if let Some(rule) = not_in_a_schema(objtype) {
-        findings.refuse(rule, "privileges on it are granted by the operator");
+        findings.refuse(rule, "privileges on objects of this type are granted by the operator");
     } else {
         statement.children(f::OBJECTS).for_each(|object| name_of(objtype, object, findings));
     }
@@ -338,7 +339,7 @@ fn objects(statement: Message<'_>, type_field: u32, object_field: u32, findings:
     let comment = statement.kind() == Kind::CommentStmt
         && matches!(objtype, ObjectType::ObjectSchema | ObjectType::ObjectExtension);
     match not_in_a_schema(objtype) {
-        Some(rule) if !comment => findings.refuse(rule, "it is common to all tenants, or not the tenant's"),
+        Some(rule) if !comment => findings.refuse(rule, "objects of this type are managed by the operator"),
         _ => statement.children(object_field).for_each(|object| name_of(objtype, object, findings)),
     }
 }

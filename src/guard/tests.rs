@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::Effect::{
+    AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, Sequence, Setting, Temporary, Unclean, Write,
+};
 use super::*;
 use crate::tenant::{Ident, TenantId};
 
@@ -117,89 +120,85 @@ fn name_is_compared_after_the_cut_at_63_bytes() {
     }
 }
 
+const ALL_EFFECTS: [Effect; 10] =
+    [Setting, Temporary, AdvisoryLock, HoldCursor, Prepare, Sequence, Opaque, DiscardAll, Unclean, Write];
+
+const EFFECTS: &[(&str, &[Effect])] = &[
+    ("SELECT * FROM customers WHERE id = $1", &[]),
+    ("SELECT lower(name), count(*), now(), random(), pg_catalog.format('%s', 1) FROM customers", &[]),
+    ("SHOW work_mem", &[]),
+    ("BEGIN ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY; COMMIT", &[]),
+    ("SET LOCAL work_mem = '1MB'", &[]),
+    ("SET work_mem = '1MB'", &[Setting]),
+    ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", &[Setting]),
+    ("RESET ALL", &[Setting]),
+    ("RESET work_mem", &[Setting]),
+    ("SET search_path = tenant_alpha, pg_temp", &[Setting]),
+    ("SET search_path = pg_temp, tenant_alpha", &[Setting, Temporary]),
+    ("SET LOCAL search_path = '', pg_temp", &[Temporary]),
+    ("SELECT set_config('app.x', '1', true)", &[]),
+    ("SELECT set_config('app.x', '1', false)", &[Setting]),
+    ("SELECT set_config('app.x', '1', $1)", &[Setting]),
+    ("SELECT set_config($1, '1', true)", &[Setting, Opaque, Write]),
+    ("SELECT set_config('search_path', $1, true)", &[Opaque, Write]),
+    ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
+    ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
+    ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
+    ("SELECT pg_advisory_unlock_all()", &[AdvisoryLock]),
+    ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
+    ("SELECT nextval('s')", &[Sequence, Write]),
+    ("SELECT lastval()", &[Sequence]),
+    ("INSERT INTO customers VALUES (1)", &[Sequence, Write]),
+    ("WITH x AS (INSERT INTO customers VALUES (1) RETURNING id) SELECT * FROM x", &[Sequence, Write]),
+    ("COPY customers FROM STDIN", &[Sequence, Write]),
+    ("COPY customers TO STDOUT", &[]),
+    ("UPDATE customers SET name = ''", &[Write]),
+    ("SELECT * FROM customers FOR SHARE", &[Write]),
+    ("EXPLAIN INSERT INTO customers VALUES (1)", &[]),
+    ("EXPLAIN ANALYZE INSERT INTO customers VALUES (1)", &[Sequence, Write]),
+    ("EXPLAIN (ANALYZE) DELETE FROM customers", &[Write]),
+    ("UPDATE customers SET name = ''; EXPLAIN DELETE FROM customers", &[Write]),
+    ("CREATE TABLE t (id int)", &[Write]),
+    ("CREATE TEMP TABLE t (id int)", &[Temporary, Write]),
+    ("CREATE TABLE pg_temp.t (id int)", &[Temporary, Write]),
+    ("CREATE TEMP VIEW v AS SELECT 1", &[Temporary, Write]),
+    ("SELECT 1 INTO TEMP t", &[Temporary, Write]),
+    ("CREATE TEMP TABLE t AS SELECT 1", &[Temporary, Write]),
+    ("CREATE TEMP SEQUENCE s", &[Temporary, Write]),
+    (
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE plpgsql SET work_mem = '1MB' AS ''",
+        &[Temporary, Write],
+    ),
+    ("CREATE TYPE pg_temp.t AS ENUM ('a')", &[Temporary, Write]),
+    ("DECLARE c CURSOR FOR SELECT 1", &[]),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", &[HoldCursor]),
+    ("PREPARE p AS SELECT 1", &[Prepare]),
+    ("PREPARE p AS DELETE FROM customers", &[Prepare, Write]),
+    ("EXECUTE p", &[Opaque, Write]),
+    ("SELECT my_function(1)", &[Opaque, Write]),
+    ("SELECT global.lower('x')", &[Opaque, Write]),
+    ("SELECT setseed(0.5)", &[Opaque, Write]),
+    ("SELECT lo_create(0)", &[Opaque, Write]),
+    ("SELECT JSON_ARRAYAGG(x) FROM customers", &[Opaque, Write]),
+    ("DO 'BEGIN END'", &[Opaque, Write]),
+    ("CALL p()", &[Opaque, Write]),
+    ("SELECT * FROM dblink('x', 'y') AS t(a int)", &[Unclean, Opaque, Write]),
+    ("SELECT query_to_xml('SELECT f(1)', true, true, '')", &[Opaque, Write]),
+    ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT set_config(''a.b'', '''', false)'", &[Write]),
+    ("DISCARD ALL", &[DiscardAll]),
+    ("SELECT 1; DISCARD ALL", &[Opaque, Write]),
+    ("DISCARD TEMP", &[]),
+    ("DEALLOCATE p", &[]),
+    ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Write]),
+    ("UNLISTEN *", &[]),
+    ("", &[]),
+];
+
 #[test]
 fn effects_follow_from_the_statement() {
-    use Effect::{
-        AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, Sequence, Setting, Temporary, Unclean, Write,
-    };
-    let all =
-        [Setting, Temporary, AdvisoryLock, HoldCursor, Prepare, Sequence, Opaque, DiscardAll, Unclean, Write];
-    let cases: &[(&str, &[Effect])] = &[
-        ("SELECT * FROM customers WHERE id = $1", &[]),
-        ("SELECT lower(name), count(*), now(), random(), pg_catalog.format('%s', 1) FROM customers", &[]),
-        ("SHOW work_mem", &[]),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY; COMMIT", &[]),
-        ("SET LOCAL work_mem = '1MB'", &[]),
-        ("SET work_mem = '1MB'", &[Setting]),
-        ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", &[Setting]),
-        ("RESET ALL", &[Setting]),
-        ("RESET work_mem", &[Setting]),
-        ("SET search_path = tenant_alpha, pg_temp", &[Setting]),
-        ("SET search_path = pg_temp, tenant_alpha", &[Setting, Temporary]),
-        ("SET LOCAL search_path = '', pg_temp", &[Temporary]),
-        ("SELECT set_config('app.x', '1', true)", &[]),
-        ("SELECT set_config('app.x', '1', false)", &[Setting]),
-        ("SELECT set_config('app.x', '1', $1)", &[Setting]),
-        ("SELECT set_config($1, '1', true)", &[Setting, Opaque, Write]),
-        ("SELECT set_config('search_path', $1, true)", &[Opaque, Write]),
-        ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
-        ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
-        ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
-        ("SELECT pg_advisory_unlock_all()", &[AdvisoryLock]),
-        ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
-        ("SELECT nextval('s')", &[Sequence, Write]),
-        ("SELECT lastval()", &[Sequence]),
-        ("INSERT INTO customers VALUES (1)", &[Sequence, Write]),
-        ("WITH x AS (INSERT INTO customers VALUES (1) RETURNING id) SELECT * FROM x", &[Sequence, Write]),
-        ("COPY customers FROM STDIN", &[Sequence, Write]),
-        ("COPY customers TO STDOUT", &[]),
-        ("UPDATE customers SET name = ''", &[Write]),
-        ("SELECT * FROM customers FOR SHARE", &[Write]),
-        ("EXPLAIN INSERT INTO customers VALUES (1)", &[]),
-        ("EXPLAIN ANALYZE INSERT INTO customers VALUES (1)", &[Sequence, Write]),
-        ("EXPLAIN (ANALYZE) DELETE FROM customers", &[Write]),
-        ("UPDATE customers SET name = ''; EXPLAIN DELETE FROM customers", &[Write]),
-        ("CREATE TABLE t (id int)", &[Write]),
-        ("CREATE TEMP TABLE t (id int)", &[Temporary, Write]),
-        ("CREATE TABLE pg_temp.t (id int)", &[Temporary, Write]),
-        ("CREATE TEMP VIEW v AS SELECT 1", &[Temporary, Write]),
-        ("SELECT 1 INTO TEMP t", &[Temporary, Write]),
-        ("CREATE TEMP TABLE t AS SELECT 1", &[Temporary, Write]),
-        ("CREATE TEMP SEQUENCE s", &[Temporary, Write]),
-        (
-            "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE plpgsql SET work_mem = '1MB' AS ''",
-            &[Temporary, Write],
-        ),
-        ("CREATE TYPE pg_temp.t AS ENUM ('a')", &[Temporary, Write]),
-        ("DECLARE c CURSOR FOR SELECT 1", &[]),
-        ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", &[HoldCursor]),
-        ("PREPARE p AS SELECT 1", &[Prepare]),
-        ("PREPARE p AS DELETE FROM customers", &[Prepare, Write]),
-        ("EXECUTE p", &[Opaque, Write]),
-        ("SELECT my_function(1)", &[Opaque, Write]),
-        ("SELECT global.lower('x')", &[Opaque, Write]),
-        ("SELECT setseed(0.5)", &[Opaque, Write]),
-        ("SELECT lo_create(0)", &[Opaque, Write]),
-        ("SELECT JSON_ARRAYAGG(x) FROM customers", &[Opaque, Write]),
-        ("DO 'BEGIN END'", &[Opaque, Write]),
-        ("CALL p()", &[Opaque, Write]),
-        ("SELECT * FROM dblink('x', 'y') AS t(a int)", &[Unclean, Opaque, Write]),
-        ("SELECT query_to_xml('SELECT f(1)', true, true, '')", &[Opaque, Write]),
-        (
-            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT set_config(''a.b'', '''', false)'",
-            &[Write],
-        ),
-        ("DISCARD ALL", &[DiscardAll]),
-        ("SELECT 1; DISCARD ALL", &[Opaque, Write]),
-        ("DISCARD TEMP", &[]),
-        ("DEALLOCATE p", &[]),
-        ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Write]),
-        ("UNLISTEN *", &[]),
-        ("", &[]),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in EFFECTS {
         let effects = effects(text);
-        let found: Vec<_> = all.into_iter().filter(|&effect| effects.has(effect)).collect();
+        let found: Vec<_> = ALL_EFFECTS.into_iter().filter(|&effect| effects.has(effect)).collect();
         let mut expected = expected.to_vec();
         expected.sort_by_key(|&effect| effect as u16);
         assert_eq!(found, expected, "{text}");

@@ -20,10 +20,23 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
 
 /// What a text inside the text says. `None` when it is more than `max_depth` texts deep.
 pub(super) fn inner(text: &str, max_depth: u8, outer: &Findings) -> Option<Result<Findings, Denial>> {
-    if outer.depth >= max_depth {
+    inner_findings(text, max_depth, outer.nested(None))
+}
+
+/// The same for the body of a function in SQL, which may call its parameters `function.parameter`.
+pub(super) fn inner_of_function(
+    text: &str,
+    max_depth: u8,
+    function: &str,
+    outer: &Findings,
+) -> Option<Result<Findings, Denial>> {
+    inner_findings(text, max_depth, outer.nested(Some(function)))
+}
+
+fn inner_findings(text: &str, max_depth: u8, mut findings: Findings) -> Option<Result<Findings, Denial>> {
+    if findings.depth > max_depth {
         return None;
     }
-    let mut findings = outer.nested();
     // The outer text was within the limit, and this one is a part of it.
     let collected = parse::tree(text, usize::MAX)
         .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
@@ -181,7 +194,9 @@ fn relation(relation: Message<'_>, findings: &mut Findings) {
 fn column(column: Message<'_>, findings: &mut Findings) {
     let fields: Vec<_> = column.children(field::column_ref::FIELDS).collect();
     let names = constants::parts(fields.iter().copied());
-    if fields.len() >= 3 {
+    // `function.parameter.field`: if it is a table after all, FROM names that with its schema.
+    let parameter = fields.len() == 3 && names.first().copied() == findings.function.as_deref();
+    if fields.len() >= 3 && !parameter {
         let table = fields.len() - 1;
         findings.qualified(names.get(..table).unwrap_or(&names));
     }
