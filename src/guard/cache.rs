@@ -41,7 +41,6 @@ impl Cache {
     pub(super) fn new(bytes: usize, longest: usize) -> Self {
         let shards = (bytes / longest.saturating_mul(4).max(1)).clamp(1, MAX_SHARDS);
         let items = (bytes / TYPICAL_ENTRY).max(1);
-        // Leaves room for new entries of the longest kind, which would be dropped at once otherwise.
         let mut options = OptionsBuilder::new();
         options.shards(shards).weight_capacity(bytes as u64).estimated_items_capacity(items);
         let entries = match options.build() {

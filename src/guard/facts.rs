@@ -19,6 +19,12 @@ const EFFECTS: [Effect; 10] = [
     Effect::Write,
 ];
 
+/// Texts inside texts inside texts: one that is deeper is refused.
+const MAX_TEXT_DEPTH: u8 = 4;
+
+/// Texts inside a text: names of types in strings, and SQL in strings. Each is parsed.
+const MAX_TEXTS: u32 = 2000;
+
 /// A name the text gives, with what must hold of it in the tenant's scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
@@ -89,8 +95,10 @@ pub(super) struct Findings {
     refusal: Option<Denial>,
     needs: BTreeSet<Need>,
     effects: u16,
-    /// How many texts inside texts this one is in.
-    pub(super) depth: u8,
+    /// How many texts this one is inside of.
+    depth: u8,
+    /// How many texts inside texts were read so far.
+    texts: u32,
     /// The function whose body the text is.
     pub(super) function: Option<Box<str>>,
 }
@@ -103,9 +111,15 @@ impl Findings {
         }
     }
 
-    /// Findings of a text inside the one of these; of a function's body, with its name.
-    pub(super) fn nested(&self, function: Option<&str>) -> Self {
-        Self { depth: self.depth + 1, function: function.map(Into::into), ..Self::default() }
+    /// Findings of a text inside the one of these; of a function's body, with its name. `None` where
+    /// there are too many of them, or one in another.
+    pub(super) fn nested(&mut self, function: Option<&str>) -> Option<Self> {
+        self.texts += 1;
+        if self.depth == MAX_TEXT_DEPTH || self.texts > MAX_TEXTS {
+            return None;
+        }
+        let function = function.map(Into::into);
+        Some(Self { depth: self.depth + 1, texts: self.texts, function, ..Self::default() })
     }
 
     pub(super) fn deny(&mut self, denial: Denial) {
@@ -182,6 +196,7 @@ impl Findings {
             self.deny(denial);
         }
         self.needs.extend(inner.needs);
+        self.texts = inner.texts;
         if runs {
             self.effects |= inner.effects;
         }

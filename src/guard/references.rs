@@ -5,9 +5,6 @@ use pgtenant_sqltree::{Kind, Message, field};
 use crate::guard::facts::Findings;
 use crate::guard::{constants, names, rules, walk};
 
-/// Texts inside texts inside texts: what is deeper is refused.
-const MAX_TEXT_DEPTH: u8 = 4;
-
 /// How a string names something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
@@ -79,35 +76,35 @@ fn type_name(text: &str, findings: &mut Findings) {
     if !text.contains('.') && !text.contains('(') {
         return;
     }
-    match walk::inner(&format!("SELECT NULL::{text}"), MAX_TEXT_DEPTH, findings) {
+    match walk::inner(&format!("SELECT NULL::{text}"), None, findings) {
         Some(Ok(inner)) => findings.merge(inner, false),
         Some(Err(_)) => {}
-        None => too_deep(findings),
+        None => too_many(findings),
     }
 }
 
 fn statement(text: &str, findings: &mut Findings) {
-    match walk::inner(text, MAX_TEXT_DEPTH, findings) {
+    match walk::inner(text, None, findings) {
         Some(Ok(inner)) => findings.merge(inner, true),
         Some(Err(denial)) => findings.deny(denial),
-        None => too_deep(findings),
+        None => too_many(findings),
     }
 }
 
 /// The body of a function in SQL, which does not run now.
 pub(super) fn body(text: &str, function: &str, findings: &mut Findings) {
-    match walk::inner_of_function(text, MAX_TEXT_DEPTH, function, findings) {
+    match walk::inner(text, Some(function), findings) {
         Some(Ok(inner)) => findings.merge(inner, false),
         Some(Err(mut denial)) => {
             denial.message = format!("in the function's body: {}", denial.message);
             findings.deny(denial);
         }
-        None => too_deep(findings),
+        None => too_many(findings),
     }
 }
 
-fn too_deep(findings: &mut Findings) {
-    findings.refuse(&rules::TOO_COMPLEX, "SQL inside strings is nested too deep");
+fn too_many(findings: &mut Findings) {
+    findings.refuse(&rules::TOO_COMPLEX, "too much SQL inside strings, or nested too deep");
 }
 
 /// `'…'::regclass` and the like, also for arrays of them.

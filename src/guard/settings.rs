@@ -61,12 +61,18 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
     }
 }
 
-/// An argument of SET. Numbers matter for no setting with a rule, but are values.
+/// An argument of SET: a word, a string or a number.
 fn constant(value: Message<'_>) -> Option<Cow<'_, str>> {
-    match constants::string(value) {
-        None if value.kind() == Kind::AConst => Some(Cow::Borrowed("0")),
-        other => other,
+    use field::a_const as f;
+    if value.kind() == Kind::AConst {
+        if let Some(number) = value.child(f::IVAL) {
+            return Some(Cow::Owned(number.number(field::integer::IVAL).to_string()));
+        }
+        if let Some(number) = value.child(f::FVAL) {
+            return Some(Cow::Borrowed(number.text(field::float::FVAL)));
+        }
     }
+    constants::string(value)
 }
 
 /// A call of `set_config(name, value, is_local)`.

@@ -339,6 +339,8 @@ fn hostile_texts_are_answered_in_bounded_time_on_a_small_stack() {
         format!("SELECT {}", "NOT ".repeat(100_000)),
         format!("SELECT '{}'", "'||'".repeat(100_000)),
         format!("SELECT {}1{}", "query_to_xml(".repeat(5_000), ")".repeat(5_000)),
+        format!("SELECT '{{{}}}'::regtype[]", "a.b,".repeat(100_000)),
+        format!("SELECT 'f({})'::regprocedure", "a.b,".repeat(100_000)),
         format!("SELECT 1 {}", "$a$ $b$ ".repeat(50_000)),
         format!("{};", "SELECT 1;".repeat(50_000)),
         format!("SELECT {} 1", "E'\\\\' ".repeat(50_000)),
@@ -366,6 +368,18 @@ fn insert_of_one_megabyte_of_rows_is_judged() {
     }
     let allowed = on_a_small_stack(move || matches!(guard().judge(&text, &scope()), Verdict::Allow(..)));
     assert!(allowed);
+}
+
+#[test]
+fn too_many_texts_inside_a_text_are_refused() {
+    let types = |count| format!("SELECT '{{{}}}'::regtype[]", "global.a,".repeat(count));
+    assert_eq!(verdict(&types(2000)), "allow");
+    assert_eq!(verdict(&types(2001)), "too_complex");
+    let mut text = String::from("SELECT 1");
+    for _ in 0..5 {
+        text = format!("SELECT query_to_xml('{}', true, true, '')", text.replace('\'', "''"));
+    }
+    assert_eq!(verdict(&text), "too_complex");
 }
 
 /// Ways to name a table of a schema; `{}` is the schema, as an identifier.

@@ -18,25 +18,14 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
     }
 }
 
-/// What a text inside the text says. `None` when it is more than `max_depth` texts deep.
-pub(super) fn inner(text: &str, max_depth: u8, outer: &Findings) -> Option<Result<Findings, Denial>> {
-    inner_findings(text, max_depth, outer.nested(None))
-}
-
-/// The same for the body of a function in SQL, which may call its parameters `function.parameter`.
-pub(super) fn inner_of_function(
+/// What a text inside the text says; of a function's body in SQL, with the function's name, as it may
+/// call its parameters `function.parameter`. `None` where there are too many of them.
+pub(super) fn inner(
     text: &str,
-    max_depth: u8,
-    function: &str,
-    outer: &Findings,
+    function: Option<&str>,
+    outer: &mut Findings,
 ) -> Option<Result<Findings, Denial>> {
-    inner_findings(text, max_depth, outer.nested(Some(function)))
-}
-
-fn inner_findings(text: &str, max_depth: u8, mut findings: Findings) -> Option<Result<Findings, Denial>> {
-    if findings.depth > max_depth {
-        return None;
-    }
+    let mut findings = outer.nested(function)?;
     // The outer text was within the limit, and this one is a part of it.
     let collected = parse::tree(text, usize::MAX)
         .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
