@@ -7,7 +7,7 @@ use crate::error::SqlState;
 use crate::guard::{Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, server_name};
-use crate::session::{Refusal, ServerState, Session, Step};
+use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
 use crate::wire::write;
@@ -138,12 +138,7 @@ impl Session {
         self.unnamed.token = 0;
         server.unnamed = 0;
         self.apply(effects, server);
-        let bound = Self::bound_of(effects);
-        self.pipeline.push(Entry {
-            discards: bound.discards,
-            deallocates: bound.deallocates,
-            ..Entry::new(Kind::Query)
-        });
+        self.pipeline.push(Entry { on_success: OnSuccess::of(effects), ..Entry::new(Kind::Query) });
         Step::Forward(cleared)
     }
 
@@ -258,7 +253,7 @@ impl Session {
 
     fn bind_effects(&mut self, effects: &Arc<Effects>, server: &mut ServerState) {
         self.apply(effects, server);
-        self.bound = Self::bound_of(effects);
+        self.bound = OnSuccess::of(effects);
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -269,9 +264,8 @@ impl Session {
         let Some(server) = server else { return Step::NeedServer };
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         if head.tag == b'E' {
-            let bound = std::mem::take(&mut self.bound);
-            let (discards, deallocates) = (bound.discards, bound.deallocates);
-            self.pipeline.push(Entry { discards, deallocates, ..Entry::new(Kind::Execute) });
+            let on_success = OnSuccess { resets: false, ..std::mem::take(&mut self.bound) };
+            self.pipeline.push(Entry { on_success, ..Entry::new(Kind::Execute) });
             return match view::cstr(body) {
                 Some((_, [_, _, _, _])) => Step::Forward(cleared),
                 _ => Step::Fail(Refusal::protocol("invalid message format")),

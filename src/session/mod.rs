@@ -14,9 +14,9 @@ mod refusal;
 
 use std::sync::Arc;
 
-use crate::guard::{Cleared, Effect, Effects, Scope};
+use crate::guard::{Cleared, Deallocated, Effect, Effects, Scope};
 use crate::session::params::Settings;
-use crate::session::pin::PinReason;
+use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
@@ -109,11 +109,11 @@ pub struct Session {
     pipeline: Pipeline,
     /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
     status: u8,
-    pin: Option<PinReason>,
+    pins: Pins,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<(Cleared, Arc<Effects>)>,
-    /// The portal bound last executes a DISCARD ALL, or a DEALLOCATE ALL.
-    bound: Bound,
+    /// What the portal bound last does when it succeeds.
+    bound: OnSuccess,
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
@@ -128,10 +128,29 @@ struct Unnamed {
     token: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Bound {
+/// What becomes true when a statement succeeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnSuccess {
+    /// All session state is gone.
     discards: bool,
+    /// All prepared statements are gone.
     deallocates: bool,
+    /// All settings are back to what the session began with.
+    resets: bool,
+}
+
+impl OnSuccess {
+    /// Nothing.
+    pub const NOTHING: Self = Self { discards: false, deallocates: false, resets: false };
+
+    fn of(effects: &Effects) -> Self {
+        Self {
+            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
+            deallocates: matches!(effects.deallocates, Some(Deallocated::All)),
+            // With a SET in the same text nobody knows which of them came last.
+            resets: effects.has(Effect::ResetAll) && !effects.has(Effect::Setting),
+        }
+    }
 }
 
 impl Session {
@@ -146,9 +165,9 @@ impl Session {
             unnamed: Unnamed::default(),
             pipeline: Pipeline::default(),
             status: b'I',
-            pin: None,
+            pins: Pins::default(),
             judged: None,
-            bound: Bound::default(),
+            bound: OnSuccess::default(),
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),
@@ -185,13 +204,13 @@ impl Session {
         if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
         }
-        self.pin.map_or(Boundary::Release, Boundary::Pinned)
+        self.pins.first().map_or(Boundary::Release, Boundary::Pinned)
     }
 
     /// Why the client keeps its server connection, if it does.
     #[must_use]
-    pub const fn pinned(&self) -> Option<PinReason> {
-        self.pin
+    pub fn pinned(&self) -> Option<PinReason> {
+        self.pins.first()
     }
 
     /// Bytes that replace the front of a rewritten frame.
@@ -219,7 +238,7 @@ impl Session {
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
     /// waits for. `false` when the session cannot go on: a transaction or pinned state went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
-        if self.in_transaction() || self.pin.is_some() {
+        if self.in_transaction() || self.pinned().is_some() {
             return false;
         }
         let lost = self.pipeline.server_lost();
@@ -236,16 +255,14 @@ impl Session {
 
     fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
         server.residue.add(effects);
-        if self.pin.is_none() {
-            self.pin = PinReason::of(effects);
-        }
+        self.pins.add(effects);
     }
 
     /// A DISCARD ALL of the client's succeeded: on a direct connection nothing would be left either.
     fn discarded(&mut self, server: &mut ServerState) {
         self.names.clear();
         self.unnamed.token = 0;
-        self.pin = None;
+        self.pins.clear();
         server.discarded();
     }
 
@@ -254,10 +271,16 @@ impl Session {
         server.statements.clear();
     }
 
-    fn bound_of(effects: &Effects) -> Bound {
-        Bound {
-            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
-            deallocates: matches!(effects.deallocates, Some(crate::guard::Deallocated::All)),
+    fn succeeded(&mut self, what: OnSuccess, server: &mut ServerState) {
+        if what.discards {
+            self.discarded(server);
+        }
+        if what.deallocates {
+            self.deallocated(server);
+        }
+        // In a transaction that is still open a ROLLBACK could bring the settings back.
+        if what.resets && self.status == b'I' {
+            self.pins.remove(PinReason::Setting);
         }
     }
 }

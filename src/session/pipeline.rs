@@ -7,9 +7,10 @@
 //! * A reply the proxy gives itself waits for its turn.
 
 use std::collections::VecDeque;
-
-use crate::session::statements::Statement;
 use std::sync::Arc;
+
+use crate::session::OnSuccess;
+use crate::session::statements::Statement;
 
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +64,8 @@ pub struct Entry {
     pub undo: Undo,
     /// The statement that the server has if this succeeds.
     pub prepares: Option<u64>,
-    /// On success all session state is gone.
-    pub discards: bool,
-    /// On success all prepared statements are gone.
-    pub deallocates: bool,
+    /// What becomes true if it succeeds.
+    pub on_success: OnSuccess,
 }
 
 impl Entry {
@@ -80,8 +79,7 @@ impl Entry {
             reply: &[],
             undo: Undo::Nothing,
             prepares: None,
-            discards: false,
-            deallocates: false,
+            on_success: OnSuccess::NOTHING,
         }
     }
 
@@ -109,8 +107,8 @@ pub enum Turn {
     Done(Entry),
     /// An error ended this request; the ones given with it were skipped.
     Failed(Entry, Vec<Entry>),
-    /// ReadyForQuery, to the client.
-    Ready,
+    /// ReadyForQuery, to the client, and what the query did if it was one that succeeded.
+    Ready(OnSuccess),
     /// Nothing asked for this: client and server are out of step.
     Unexpected,
 }
@@ -250,9 +248,10 @@ impl Pipeline {
             | (b'T' | b'n', Kind::Describe)
             | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
             (b'Z', Kind::Query | Kind::Sync) => {
+                let on_success = front.on_success;
                 self.queue.pop_front();
                 self.copy_in = false;
-                Turn::Ready
+                Turn::Ready(on_success)
             }
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
@@ -262,12 +261,6 @@ impl Pipeline {
             (b'E', _) => self.failed(),
             _ => Turn::Unexpected,
         }
-    }
-
-    /// Whether the request now being answered is one with `discards` or `deallocates`.
-    #[must_use]
-    pub fn front(&self) -> Option<&Entry> {
-        self.queue.front()
     }
 
     fn done(&mut self) -> Turn {
@@ -338,7 +331,7 @@ mod tests {
                     Turn::Swallow => 's',
                     Turn::Done(_) => 'd',
                     Turn::Failed(..) => 'e',
-                    Turn::Ready => 'z',
+                    Turn::Ready(_) => 'z',
                     Turn::Unexpected => 'u',
                 }
             })
