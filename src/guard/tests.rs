@@ -157,7 +157,7 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
     ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
     ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
-    ("SELECT pg_advisory_unlock_all()", &[AdvisoryLock]),
+    ("SELECT pg_advisory_unlock_all()", &[]),
     ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
     ("SELECT nextval('s')", &[Sequence, Write]),
     ("SELECT lastval()", &[Sequence]),
