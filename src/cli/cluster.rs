@@ -263,7 +263,8 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn random_hex(bytes: usize) -> Result<String> {
+/// Secret enough for a password or a key.
+pub(in crate::cli) fn random_hex(bytes: usize) -> Result<String> {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
     Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -14,10 +14,10 @@ use crate::config::Config;
 use crate::registry::{describe, reader_config, server_config, session_options};
 
 /// Longest statement of an administrator's command.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+pub(in crate::cli) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where an administrator's password may be, besides the connection string.
-const PASSWORD_VARIABLE: &str = "PGTENANT_ADMIN_PASSWORD";
+pub(in crate::cli) const PASSWORD_VARIABLE: &str = "PGTENANT_ADMIN_PASSWORD";
 
 /// Who administers the database.
 #[derive(Args, Clone, Debug, Default)]
@@ -35,7 +35,7 @@ pub struct AdminArgs {
 }
 
 /// Cannot fail: an error would show the text.
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(in crate::cli) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(text.into())
 }
 
@@ -52,7 +52,7 @@ impl AdminArgs {
         {
             login.password(password.expose_secret());
         }
-        open(&login, config).await.context("cannot log in as the administrator")
+        open(&login, config.server.connect_timeout).await.context("cannot log in as the administrator")
     }
 
     fn login(&self, config: &Config) -> Result<tokio_postgres::Config> {
@@ -121,7 +121,7 @@ fn from_url(
 /// When the server refuses, for example because `pgtenant init` was never run.
 pub async fn connect_reader(config: &Config) -> Result<Client> {
     let login = reader_config(&config.server, &config.registry, &config.secrets.master_key)?;
-    open(&login, config).await.with_context(|| {
+    open(&login, config.server.connect_timeout).await.with_context(|| {
         format!(
             "cannot log in as {}, which reads the registry; if this database or its master key is new, run \
              `pgtenant init`",
@@ -130,8 +130,8 @@ pub async fn connect_reader(config: &Config) -> Result<Client> {
     })
 }
 
-async fn open(login: &tokio_postgres::Config, config: &Config) -> Result<Client> {
-    let limit = config.server.connect_timeout;
+/// Logs in within a limit.
+pub(in crate::cli) async fn open(login: &tokio_postgres::Config, limit: Duration) -> Result<Client> {
     let (client, connection) = timeout(limit, login.connect(NoTls))
         .await
         .with_context(|| format!("PostgreSQL did not answer within {limit:?}"))?

@@ -3,6 +3,7 @@
 mod check;
 pub mod cluster;
 pub mod connect;
+mod demo;
 pub mod init;
 pub mod load;
 pub mod out;
@@ -30,6 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Demo(demo::DemoArgs),
     /// Make the database ready for tenants: registry, roles, common schemas. Can be run again
     Init {
         #[command(flatten)]
@@ -51,6 +53,7 @@ impl Command {
     fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Check(args) => check::run(args),
+            Self::Demo(args) => demo::run(args),
             Self::Init { config, args } => {
                 let config = config.load()?;
                 block_on(init::run(args.clone(), &config, &mut std::io::stdout()))?;

@@ -124,7 +124,8 @@ async fn ensure_roles(
 
 /// Named after the database, because roles are the whole server's and tenants of one database must not
 /// read another's `global`. A name too long for that is cut and told apart by a hash.
-fn tenants_role(database: &str) -> Ident {
+#[must_use]
+pub fn tenants_role(database: &str) -> Ident {
     let whole = format!("{TENANTS_ROLE_PREFIX}{database}");
     Ident::parse(&whole).unwrap_or_else(|_| {
         let hash: String =

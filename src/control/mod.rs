@@ -9,7 +9,7 @@ mod provision;
 mod role;
 
 pub use error::ControlError;
-pub use init::{InitPlan, init};
+pub use init::{InitPlan, init, tenants_role};
 pub use provision::{NewTenant, Provisioned, create_tenant};
 
 use std::fmt;
