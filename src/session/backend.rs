@@ -9,7 +9,7 @@ impl Session {
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
     pub const fn wants_body(tag: u8) -> bool {
-        matches!(tag, b'E' | b'Z')
+        matches!(tag, b'E' | b'S' | b'Z')
     }
 
     /// Replies of the proxy's own that are due before the next backend message.
@@ -29,6 +29,7 @@ impl Session {
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
             b'C' => self.on_command_complete(server),
+            b'S' => server.note_parameter(body),
             _ => {}
         }
         match self.pipeline.on_backend(tag) {

@@ -20,6 +20,7 @@ use crate::session::pin::PinReason;
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
+use crate::wire::view;
 
 pub use refusal::Refusal;
 
@@ -34,9 +35,20 @@ pub struct ServerState {
     pub settings: Arc<Settings>,
     /// What may be left on it.
     pub residue: Residue,
+    /// ParameterStatus values, in the order the server first told them.
+    pub parameters: Vec<(String, String)>,
 }
 
 impl ServerState {
+    /// The server told a ParameterStatus value.
+    pub fn note_parameter(&mut self, body: &[u8]) {
+        let Some((name, value)) = view::parameter_status(body) else { return };
+        match self.parameters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.parameters.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
     /// DISCARD ALL was executed.
     pub fn discarded(&mut self) {
         self.statements.clear();
