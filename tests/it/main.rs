@@ -7,5 +7,6 @@ mod clone;
 mod cluster;
 mod directory;
 mod init;
+mod startup;
 mod support;
 mod tenants;
