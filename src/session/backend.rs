@@ -5,7 +5,7 @@ use crate::session::{Relay, ServerState, Session};
 use crate::wire::view;
 
 impl Session {
-    /// Whether the body of a backend message of this type must be whole before
+    /// Whether the body of a backend message of this type (or a long beginning of it) must be there before
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
     pub const fn wants_body(tag: u8) -> bool {
