@@ -124,7 +124,7 @@ pub struct Session {
     pin: Option<PinReason>,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<(Cleared, Arc<Effects>)>,
-    /// The portal bound last executes a DISCARD ALL, or a DEALLOCATE ALL.
+    /// The portal bound last.
     bound: Bound,
     front: Vec<u8>,
     replies: Vec<u8>,
@@ -140,8 +140,10 @@ struct Unnamed {
     token: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// A portal, and whether executing it is a DISCARD ALL, or a DEALLOCATE ALL.
+#[derive(Debug, Default)]
 struct Bound {
+    portal: Vec<u8>,
     discards: bool,
     deallocates: bool,
 }
@@ -266,8 +268,9 @@ impl Session {
         server.statements.clear();
     }
 
-    fn bound_of(effects: &Effects) -> Bound {
+    fn bound_of(effects: &Effects, portal: &[u8]) -> Bound {
         Bound {
+            portal: portal.to_vec(),
             discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
             deallocates: matches!(effects.deallocates, Some(crate::guard::Deallocated::All)),
         }
