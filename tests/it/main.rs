@@ -6,6 +6,7 @@ mod audit;
 mod clone;
 mod cluster;
 mod directory;
+mod extended;
 mod init;
 mod startup;
 mod support;
