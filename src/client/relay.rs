@@ -22,8 +22,9 @@ use crate::wire::{view, write};
 
 /// A text longer than this is not judged on a worker thread the first time.
 const LONG_TEXT: usize = 64 << 10;
-/// Longest error message a server may send.
-const MAX_ERROR: usize = 1 << 20;
+/// How much of an error message is looked at. Severity and code come first (`send_message_to_frontend`);
+/// the texts behind them may be as long as a tenant likes.
+const MAX_ERROR: usize = 64 << 10;
 
 /// One client's socket, session and buffers.
 pub(super) struct Relay {
@@ -337,13 +338,11 @@ impl Relay {
             };
             let mut body: &[u8] = &[];
             if Session::wants_body(head.tag) {
-                if head.total > MAX_ERROR {
-                    return Err(Outcome::OutOfStep);
-                }
-                match bytes.get(HEAD_BYTES..head.total) {
-                    Some(whole) => body = whole,
+                let wanted = head.total.min(MAX_ERROR);
+                match bytes.get(HEAD_BYTES..wanted) {
+                    Some(front) => body = front,
                     None => {
-                        self.inbound.reserve(head.total);
+                        self.inbound.reserve(wanted);
                         return Ok(());
                     }
                 }

@@ -39,8 +39,6 @@ pub struct ServerConn {
     pub tenant: TenantId,
     /// Process id and cancel key.
     pub key: BackendKey,
-    /// ParameterStatus values, in the order the server first told them.
-    pub parameters: Vec<(String, String)>,
     /// What the session machine knows of it.
     pub state: ServerState,
     /// When it was opened.
@@ -128,21 +126,13 @@ impl ServerConn {
                     answer.status = *status;
                 }
                 (b'E', body) if answer.error.is_none() => answer.error = Some(ServerError::read(body)),
-                (b'S', body) => self.note_parameter(body),
+                (b'S', body) => self.state.note_parameter(body),
                 (b'G' | b'H' | b'W', _) => return Err(io::ErrorKind::InvalidData.into()),
                 _ => {}
             }
         }
         reader.finish()?;
         Ok(answer)
-    }
-
-    fn note_parameter(&mut self, body: &[u8]) {
-        let Some((name, value)) = view::parameter_status(body) else { return };
-        match self.parameters.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => value.clone_into(old),
-            None => self.parameters.push((name.to_owned(), value.to_owned())),
-        }
     }
 
     /// Says good-bye and waits until the server has closed, so that its place is really free.

@@ -5,11 +5,11 @@ use crate::session::{Relay, ServerState, Session};
 use crate::wire::view;
 
 impl Session {
-    /// Whether the body of a backend message of this type must be whole before
+    /// Whether the body of a backend message of this type (or a long beginning of it) must be there before
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
     pub const fn wants_body(tag: u8) -> bool {
-        matches!(tag, b'E' | b'Z')
+        matches!(tag, b'E' | b'S' | b'Z')
     }
 
     /// Replies of the proxy's own that are due before the next backend message.
@@ -28,6 +28,7 @@ impl Session {
             // Channels are shared by all tenants of a database; none of it may pass.
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
+            b'S' => server.note_parameter(body),
             _ => {}
         }
         match self.pipeline.on_backend(tag) {

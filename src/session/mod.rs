@@ -20,6 +20,7 @@ use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
+use crate::wire::view;
 
 pub use refusal::Refusal;
 
@@ -34,9 +35,20 @@ pub struct ServerState {
     pub settings: Arc<Settings>,
     /// What may be left on it.
     pub residue: Residue,
+    /// ParameterStatus values, in the order the server first told them.
+    pub parameters: Vec<(String, String)>,
 }
 
 impl ServerState {
+    /// The server told a ParameterStatus value.
+    pub fn note_parameter(&mut self, body: &[u8]) {
+        let Some((name, value)) = view::parameter_status(body) else { return };
+        match self.parameters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.parameters.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
     /// DISCARD ALL was executed.
     pub fn discarded(&mut self) {
         self.statements.clear();
@@ -112,8 +124,8 @@ pub struct Session {
     pins: Pins,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<(Cleared, Arc<Effects>)>,
-    /// What the portal bound last does when it succeeds.
-    bound: OnSuccess,
+    /// The portal bound last.
+    bound: Bound,
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
@@ -126,6 +138,13 @@ struct Unnamed {
     effects: Arc<Effects>,
     /// Unique over all clients; 0 for none.
     token: u64,
+}
+
+/// A portal, and what executing it does when that succeeds.
+#[derive(Debug, Default)]
+struct Bound {
+    portal: Vec<u8>,
+    on_success: OnSuccess,
 }
 
 /// What becomes true when a statement succeeds.
@@ -167,7 +186,7 @@ impl Session {
             status: b'I',
             pins: Pins::default(),
             judged: None,
-            bound: OnSuccess::default(),
+            bound: Bound::default(),
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),

@@ -6,6 +6,8 @@ mod audit;
 mod clone;
 mod cluster;
 mod directory;
+mod extended;
 mod init;
+mod startup;
 mod support;
 mod tenants;

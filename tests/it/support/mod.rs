@@ -1,5 +1,8 @@
 //! One PostgreSQL for all tests, a database of its own for each.
 
+pub(crate) mod proxy;
+pub(crate) mod wire;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
