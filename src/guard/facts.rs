@@ -87,7 +87,7 @@ impl Need {
         if allowed {
             return Ok(());
         }
-        Err(Denial { rule, message: format!("schema \"{name}\" is not in this tenant's scope") })
+        Err(Denial::new(rule, format!("schema \"{name}\" is not in this tenant's scope")))
     }
 }
 
@@ -109,7 +109,7 @@ impl Findings {
     /// No tenant may send it. The first refusal is the one that is told.
     pub(super) fn refuse(&mut self, rule: &'static Rule, message: impl Into<String>) {
         if self.refusal.is_none() {
-            self.refusal = Some(Denial { rule, message: message.into() });
+            self.refusal = Some(Denial::new(rule, message));
         }
     }
 

@@ -142,8 +142,7 @@ impl Guard {
     fn learn(&self, text: &str) -> Arc<Facts> {
         let facts = catch_unwind(AssertUnwindSafe(|| walk::facts(text, self.max_statement_bytes)));
         let facts = Arc::new(facts.unwrap_or_else(|_| {
-            let message = "the statement could not be judged".into();
-            Facts::refused(Denial { rule: &rules::UNPARSABLE, message })
+            Facts::refused(Denial::new(&rules::UNPARSABLE, "the statement could not be judged"))
         }));
         // A text over the limit costs nothing to refuse again.
         if text.len() <= self.max_statement_bytes {

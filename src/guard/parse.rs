@@ -21,7 +21,7 @@ const DEPTH_MESSAGES: [&str; 3] = ["memory exhausted", "stack depth limit exceed
 /// The refusal of a text over the limit.
 pub(super) fn too_long(bytes: usize, max_bytes: usize) -> Denial {
     let message = format!("statement of {bytes} bytes is longer than the {max_bytes} that are judged");
-    Denial { rule: &rules::STATEMENT_TOO_LONG, message }
+    Denial::new(&rules::STATEMENT_TOO_LONG, message)
 }
 
 /// Parses a text of at most `max_bytes`.
@@ -33,7 +33,9 @@ pub(super) fn tree(text: &str, max_bytes: usize) -> Result<Tree, Denial> {
     parse(text).map_err(|error| {
         let deep = DEPTH_MESSAGES.iter().any(|words| error.message.contains(words));
         let rule = if deep { &rules::TOO_COMPLEX } else { &rules::UNPARSABLE };
-        Denial { rule, message: error.message.chars().take(MAX_MESSAGE_CHARS).collect() }
+        let message: String = error.message.chars().take(MAX_MESSAGE_CHARS).collect();
+        let position = (error.cursor_position > 0).then_some(error.cursor_position);
+        Denial { position, ..Denial::new(rule, message) }
     })
 }
 
@@ -209,7 +211,7 @@ const fn is_identifier(byte: u8) -> bool {
 }
 
 fn too_complex(message: String) -> Result<(), Denial> {
-    Err(Denial { rule: &rules::TOO_COMPLEX, message })
+    Err(Denial::new(&rules::TOO_COMPLEX, message))
 }
 
 #[cfg(test)]

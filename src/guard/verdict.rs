@@ -151,6 +151,16 @@ pub struct Denial {
     pub rule: &'static Rule,
     /// What the client reads. Never says whether another tenant's object exists.
     pub message: String,
+    /// Where in the text, in characters from 1, when the parser says so.
+    pub position: Option<u32>,
+}
+
+impl Denial {
+    /// A refusal of the text as a whole.
+    #[must_use]
+    pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into(), position: None }
+    }
 }
 
 impl Report for Denial {
@@ -168,6 +178,10 @@ impl Report for Denial {
 
     fn detail(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Owned(format!("Refused by pgtenant's rule `{}`.", self.rule.id)))
+    }
+
+    fn position(&self) -> Option<u32> {
+        self.position
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {

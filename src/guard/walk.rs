@@ -33,7 +33,7 @@ pub(super) fn inner(
 }
 
 fn malformed() -> Denial {
-    Denial { rule: &rules::UNPARSABLE, message: "the parse tree could not be read".into() }
+    Denial::new(&rules::UNPARSABLE, "the parse tree could not be read")
 }
 
 struct Summary {

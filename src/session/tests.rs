@@ -215,6 +215,19 @@ fn overlong_statement_is_refused_by_its_head_and_the_session_goes_on() {
 }
 
 #[test]
+fn syntax_error_says_where_as_a_server_does() {
+    let mut talk = Talk::detached();
+    let frame = query("select 'ä' frm t");
+    let head = FrameHead::parse(&frame).unwrap().unwrap();
+    talk.session.on_frontend(head, &frame, None, &talk.guard);
+    let mut replies = Vec::new();
+    talk.session.take_replies(&mut replies);
+    let body = &frames(&replies)[0][HEAD_BYTES..];
+    assert_eq!(view::error_field(body, b'M'), Some(&b"syntax error at or near \"t\""[..]));
+    assert_eq!(view::error_field(body, b'P'), Some(&b"16"[..]));
+}
+
+#[test]
 fn function_call_is_refused() {
     assert_eq!(Talk::detached().client(&[b'F', 0, 0, 0, 4]), "<E 0A000><Z>");
 }
