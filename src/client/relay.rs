@@ -453,6 +453,7 @@ impl Relay {
                 stock::put(buffer);
             }
         }
+        self.session.trim();
     }
 }
 

@@ -24,6 +24,9 @@ use crate::wire::view;
 
 pub use refusal::Refusal;
 
+/// Bytes a buffer may keep between two statements.
+const KEPT_CAPACITY: usize = 4 << 10;
+
 /// What is known about the state of one server connection.
 #[derive(Debug, Default)]
 pub struct ServerState {
@@ -236,6 +239,19 @@ impl Session {
     #[must_use]
     pub fn front(&self) -> &[u8] {
         &self.front
+    }
+
+    /// Gives back what one large statement made grow. Called when there is nothing to do.
+    pub fn trim(&mut self) {
+        for buffer in [&mut self.front, &mut self.replies] {
+            if buffer.capacity() > KEPT_CAPACITY {
+                *buffer = Vec::new();
+            }
+        }
+        if self.unnamed.token == 0 {
+            self.unnamed.definition.clear();
+        }
+        self.unnamed.definition.shrink_to(KEPT_CAPACITY);
     }
 
     /// Moves what the client is owed now to the end of `out`.
