@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -52,7 +52,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn start(mut command: Command) -> Self {
+    fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut this = Self { child, stdout, said: String::new() };
@@ -77,12 +77,13 @@ impl Waiting {
         line.split('"').nth(1).unwrap()
     }
 
-    /// Exit code, and what was said after the signal.
+    /// Exit code, and what was said after the signal and on standard error.
     fn end_by(mut self, signal: &str) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
+        rest.push_str(&self.stderr());
         (self.child.wait().unwrap().code(), rest)
     }
 }
@@ -110,6 +111,11 @@ impl Existing {
         let cluster = PrivateCluster::start(&Options::default()).unwrap();
         let url = cluster.superuser_url("postgres");
         Self { cluster, url }
+    }
+
+    /// A connection string; `login` is user and password.
+    fn url_of(&self, login: &str) -> String {
+        format!("postgresql://{login}@127.0.0.1:{}/postgres", self.cluster.port())
     }
 
     fn sql(&self, text: &str) -> String {
@@ -156,7 +162,7 @@ fn every_step_of_the_tour_holds_and_nothing_is_left() {
 #[test]
 fn pasted_lines_lead_to_the_tenant_and_ctrl_c_removes_everything() {
     let temp = temp_dir();
-    let demo = Waiting::start(demo(temp.path(), &[]));
+    let demo = Waiting::start(&mut demo(temp.path(), &[]));
     for slug in ["alpha", "beta", "gamma"] {
         let (_, schema, stderr) = psql(demo.connection_string(slug), "SELECT current_schema()");
         assert_eq!(schema.trim(), format!("tenant_{slug}"), "{stderr}");
@@ -180,16 +186,28 @@ fn demo_on_an_existing_server_leaves_it_as_it_was() {
     let (code, stdout, stderr) = run(temp.path(), &["--exit", "--postgres", &server.url]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert_eq!(server.inventory(), before);
+}
 
-    let demo = Waiting::start(demo(temp.path(), &["--postgres", &server.url]));
+#[test]
+fn administrator_needs_no_more_than_creating_roles_and_databases_and_open_transactions_are_cut_off() {
+    let (temp, server) = (temp_dir(), Existing::start());
+    server.sql("CREATE ROLE boss LOGIN CREATEDB CREATEROLE PASSWORD 'pw'");
+    let before = server.inventory();
+    let mut command = demo(temp.path(), &["--postgres", &server.url_of("boss:pw")]);
+    let demo = Waiting::start(command.env("PGTENANT_ADMIN_PASSWORD", "not this one"));
     assert!(server.inventory().contains("pgtenant_demo"));
-    // A connection that is in use does not keep the database.
-    let mut idle = Command::new(server.cluster.bin("psql"));
-    let mut idle =
-        idle.args(["-XAtqw", demo.connection_string("beta")]).stdin(Stdio::piped()).spawn().unwrap();
+
+    let mut psql = Command::new(server.cluster.bin("psql"));
+    psql.args(["-XAtqw", demo.connection_string("beta")]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut psql = psql.stderr(Stdio::null()).spawn().unwrap();
+    writeln!(psql.stdin.as_mut().unwrap(), "BEGIN; SELECT 'begun';").unwrap();
+    let mut line = String::new();
+    BufReader::new(psql.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+
     let (code, said) = demo.end_by("TERM");
-    drop(idle.stdin.take());
-    idle.wait().unwrap();
+    drop(psql.stdin.take());
+    psql.wait().unwrap();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(server.inventory(), before);
 }
@@ -199,7 +217,7 @@ fn second_demo_on_a_server_is_refused_and_what_a_killed_one_left_is_removed_by_t
     let (temp, server) = (temp_dir(), Existing::start());
     let before = server.inventory();
     let args = ["--exit", "--postgres", &server.url];
-    let first = Waiting::start(demo(temp.path(), &args[1..]));
+    let first = Waiting::start(&mut demo(temp.path(), &args[1..]));
     let (code, _, stderr) = run(temp.path(), &args);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("another demo is running on this server; end it first"), "{stderr}");
@@ -230,8 +248,7 @@ fn login_without_the_right_to_create_databases_is_refused_with_the_remedy() {
     let (temp, server) = (temp_dir(), Existing::start());
     server.sql("CREATE ROLE nobody_much LOGIN PASSWORD 'pw'");
     let before = server.inventory();
-    let url = format!("postgresql://nobody_much:pw@127.0.0.1:{}/postgres", server.cluster.port());
-    let (code, _, stderr) = run(temp.path(), &["--exit", "--postgres", &url]);
+    let (code, _, stderr) = run(temp.path(), &["--exit", "--postgres", &server.url_of("nobody_much:pw")]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("a login that may create databases and roles"), "{stderr}");
     assert_eq!(server.inventory(), before);

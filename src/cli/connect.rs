@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::registry::{describe, reader_config, server_config, session_options};
 
 /// Longest statement of an administrator's command.
-pub(in crate::cli) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where an administrator's password may be, besides the connection string.
 pub(in crate::cli) const PASSWORD_VARIABLE: &str = "PGTENANT_ADMIN_PASSWORD";

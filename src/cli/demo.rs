@@ -67,7 +67,7 @@ async fn show(args: &DemoArgs) -> Result<ExitCode> {
     let mut ground = signals.finish(prepare(args, &config)).await?;
     config.server.address = ground.address().clone();
     let outcome = perform(&mut ground, config, &mut signals, (screen, args.exit)).await;
-    let removed = ground.remove().await;
+    let removed = signals.finish(ground.remove()).await;
     if removed.is_ok() {
         screen.line("Everything is removed.");
     }

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
 use crate::cli::cluster::{Options, PrivateCluster, SUPERUSER};
-use crate::cli::connect::{STATEMENT_TIMEOUT, open};
+use crate::cli::connect::open;
 use crate::cli::demo::ground::existing::Existing;
 use crate::config::ServerAddress;
 use crate::registry::{describe, server_config, session_options};
@@ -25,6 +25,9 @@ pub(super) const DEMO_DATABASE: &str = "pgtenant_demo";
 
 /// Time for logging in as the administrator.
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Time for one of the administrator's statements; the slowest copies a database.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where it takes place, and how to leave nothing behind.
 #[derive(Debug)]

@@ -3,9 +3,11 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use crate::cli::cluster::random_hex;
@@ -27,6 +29,9 @@ const KEY_BYTES: usize = 32;
 
 /// Bytes of a tenant's password: short enough to paste, long enough for a port of this machine.
 const PASSWORD_BYTES: usize = 8;
+
+/// How long clients have to go when the demo ends.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The configuration, besides what depends on where the demo runs.
 const SETTINGS: &str = r#"
@@ -164,8 +169,18 @@ impl Stage {
             .collect()
     }
 
-    /// Ends the proxy.
+    /// Ends the proxy, open transactions too: what they are about is going to be dropped.
     pub(super) async fn stop(self) {
+        let roster = &self.proxy.shared().roster;
+        self.cast.iter().for_each(|member| roster.disconnect(member.tenant.id));
+        // A proxy that is told to stop lets transactions finish, so that is said after they are gone.
+        let all_gone = async {
+            while !roster.is_empty() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // Somebody who does not go by then is cut off with the database.
+        let _ = timeout(FAREWELL, all_gone).await;
         self.proxy.stop().await;
     }
 
