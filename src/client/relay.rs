@@ -206,6 +206,8 @@ impl Relay {
             return false;
         }
         self.outbound.consume(usize::MAX);
+        // The error that ended the connection, or half of a message.
+        self.inbound.forget_unjudged();
         let goes_on = self.session.server_lost(refusal);
         self.place_replies();
         goes_on

@@ -137,7 +137,9 @@ impl ServerConn {
 
     /// Says good-bye and waits until the server has closed, so that its place is really free.
     pub async fn close(mut self) {
-        if self.stream.write_all(&write::TERMINATE).await.is_ok() {
+        // Where the client left within a message, the server takes the good-bye for more of it: only the
+        // end of the stream tells it.
+        if self.stream.write_all(&write::TERMINATE).await.is_ok() && self.stream.end_writing().is_ok() {
             let mut rest = [0; 512];
             while matches!(self.stream.read(&mut rest).await, Ok(n) if n > 0) {}
         }

@@ -7,6 +7,7 @@ mod clone;
 mod cluster;
 mod directory;
 mod extended;
+mod failure;
 mod init;
 mod startup;
 mod support;
