@@ -5,12 +5,12 @@ use pgtenant_sqltree::{Tree, parse};
 use crate::guard::{Denial, rules};
 
 /// Deepest nesting of comments. libpg_query's scanner takes quadratic time for it: 100,000 levels in
-/// 400 KB took more than 20 s.
+/// 400 KB take tens of seconds in an optimized build.
 const MAX_COMMENT_DEPTH: u32 = 32;
 
 /// How often the scanner may read the same operator character again, on average over the text. It reads a
 /// whole run of them (`/` and `*` are two) at every operator and every comment that begins in the run:
-/// 200 KB of `/**//**/…` took 100 s, 100 KB of `+` took 6 s.
+/// 200 KB of `/**//**/…` take tens of seconds in an optimized build, 100 KB of `+` some seconds.
 const MAX_WORK_PER_BYTE: usize = 16;
 
 /// And in any text: more than a person's rulers and boxes of stars need.
