@@ -120,6 +120,10 @@ pub trait Report {
     fn detail(&self) -> Option<Cow<'_, str>> {
         None
     }
+    /// Where in the statement's text, in characters from 1.
+    fn position(&self) -> Option<u32> {
+        None
+    }
     /// What to do next.
     fn hint(&self) -> Option<Cow<'_, str>> {
         None

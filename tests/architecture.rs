@@ -32,14 +32,15 @@ const LAYERS: [Layer; 5] = [
         below: 0,
         pure: true,
     },
-    // Judgement. The configuration holds the master key as auth has parsed it.
+    // Judgement. The configuration holds the master key as auth has parsed it; guard and session read
+    // their own part of the configuration.
     Layer {
         rooms: &[
-            room("guard", &["tenant"]),
             room("schedule", &["tenant"]),
             room("auth", &["tenant", "wire"]),
             room("config", &["tenant", "auth"]),
-            room("session", &["guard", "wire", "tenant"]),
+            room("guard", &["tenant", "config"]),
+            room("session", &["guard", "wire", "tenant", "config"]),
         ],
         below: 0,
         pure: true,

@@ -210,7 +210,7 @@ impl Client {
 
     fn how_it_ends(&self, reason: &'static str) -> Ended {
         let session = self.relay.session();
-        if session.has_outstanding() || self.relay.mid_request() {
+        if session.is_under_way() || self.relay.mid_request() {
             Ended::Running(reason)
         } else if session.in_transaction() {
             Ended::InTransaction
@@ -221,7 +221,7 @@ impl Client {
 
     /// Judges a long text on a thread where that holds up nobody else, a few at a time.
     async fn judge_long(&mut self) {
-        let Some(text) = self.relay.long_text() else { return };
+        let Some(text) = self.relay.take_long_text() else { return };
         let Ok(permit) = Arc::clone(&self.shared.long_texts).acquire_owned().await else { return };
         let guard = Arc::clone(&self.shared.guard);
         let _ = tokio::task::spawn_blocking(move || {

@@ -119,7 +119,13 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     }
     let limit = shared.config.listen.auth_timeout;
     // Boxed, so that what logging in needs is gone afterwards.
-    let logged_in = Box::pin(tokio::time::timeout(limit, handshake::run(&shared, &mut stream))).await;
+    let logged_in = {
+        let handshake = Box::pin(tokio::time::timeout(limit, handshake::run(&shared, &mut stream)));
+        tokio::select! {
+            result = handshake => result,
+            () = shared.shutdown.cancelled() => Ok(Ok(None)),
+        }
+    };
     let login = match logged_in {
         Ok(Ok(Some(login))) => login,
         Ok(Ok(None)) => return,

@@ -22,8 +22,9 @@ use crate::wire::{view, write};
 
 /// A text longer than this is not judged on a worker thread the first time.
 const LONG_TEXT: usize = 64 << 10;
-/// Longest error message a server may send.
-const MAX_ERROR: usize = 1 << 20;
+/// How much of an error message is looked at. Severity and code come first (`send_message_to_frontend`);
+/// the texts behind them may be as long as a tenant likes.
+const MAX_ERROR: usize = 64 << 10;
 
 /// One client's socket, session and buffers.
 pub(super) struct Relay {
@@ -37,6 +38,9 @@ pub(super) struct Relay {
     replies: Vec<u8>,
     batch: Batch,
     pinned: Option<PinReason>,
+    /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
+    /// is not enough to know.
+    long_text_taken: bool,
 }
 
 /// What the frames of the client come to.
@@ -87,6 +91,7 @@ impl Relay {
             replies: Vec::new(),
             batch: Batch::default(),
             pinned: None,
+            long_text_taken: false,
         }
     }
 
@@ -201,6 +206,8 @@ impl Relay {
             return false;
         }
         self.outbound.consume(usize::MAX);
+        // The error that ended the connection, or half of a message.
+        self.inbound.forget_unjudged();
         let goes_on = self.session.server_lost(refusal);
         self.place_replies();
         goes_on
@@ -216,8 +223,13 @@ impl Relay {
         self.stream.write_all(&out).await
     }
 
-    /// The text of the frame at the front, if it is long.
-    pub(super) fn long_text(&self) -> Option<String> {
+    /// The long text at the front, to be judged elsewhere, once.
+    pub(super) fn take_long_text(&mut self) -> Option<String> {
+        self.long_text_taken = true;
+        self.long_text()
+    }
+
+    fn long_text(&self) -> Option<String> {
         let bytes = self.outbound.unjudged();
         let head = FrameHead::parse(bytes).ok()??;
         let body = bytes.get(HEAD_BYTES..head.total)?;
@@ -297,6 +309,7 @@ impl Relay {
                 tracing::error!("a statement judged for one tenant was about to be sent for another");
                 return Err(Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
             }
+            self.long_text_taken = false;
             if matches!(head.tag, b'Q' | b'P') {
                 self.batch.queries += 1;
             }
@@ -306,6 +319,7 @@ impl Relay {
     fn must_judge_elsewhere(&self, head: FrameHead) -> bool {
         matches!(head.tag, b'Q' | b'P')
             && head.total > LONG_TEXT
+            && !self.long_text_taken
             && head.body_len() <= self.guard.max_statement_bytes()
             && self.long_text().is_some_and(|text| !self.guard.is_cached(&text))
     }
@@ -326,13 +340,11 @@ impl Relay {
             };
             let mut body: &[u8] = &[];
             if Session::wants_body(head.tag) {
-                if head.total > MAX_ERROR {
-                    return Err(Outcome::OutOfStep);
-                }
-                match bytes.get(HEAD_BYTES..head.total) {
-                    Some(whole) => body = whole,
+                let wanted = head.total.min(MAX_ERROR);
+                match bytes.get(HEAD_BYTES..wanted) {
+                    Some(front) => body = front,
                     None => {
-                        self.inbound.reserve(head.total);
+                        self.inbound.reserve(wanted);
                         return Ok(());
                     }
                 }
@@ -443,6 +455,7 @@ impl Relay {
                 stock::put(buffer);
             }
         }
+        self.session.trim();
     }
 }
 

@@ -18,9 +18,13 @@ relation AS (
 tab AS (
     SELECT * FROM relation WHERE relkind = 'r'
 ),
--- Sequences of serial columns (deptype a) and on their own; identity columns (i) bring theirs.
+-- Sequences of serial columns (deptype a), of identity columns (i), and on their own.
 seq AS (
-    SELECT r.oid, r.relname, r.unlogged, s.*, d.deptype, c.relname AS owner_table, a.attname AS owner_column
+    SELECT r.oid, r.relname, r.unlogged, s.*, d.deptype, c.relname AS owner_table, a.attname AS owner_column,
+           a.attidentity,
+           pg_catalog.format('INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s %s',
+               s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache,
+               CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS settings
     FROM relation r
          JOIN pg_catalog.pg_sequence s ON s.seqrelid = r.oid
          LEFT JOIN pg_catalog.pg_depend d
@@ -29,7 +33,6 @@ seq AS (
             AND d.deptype IN ('a', 'i')
          LEFT JOIN tab c ON c.oid = d.refobjid
          LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    WHERE d.deptype IS DISTINCT FROM 'i'
 ),
 con AS (
     SELECT k.oid, k.conname, k.contype, k.conindid, c.relname, pg_catalog.pg_get_constraintdef(k.oid) AS definition
@@ -38,14 +41,14 @@ con AS (
 ),
 step (phase, name, statement, definition) AS (
     SELECT 1, relname::text,
-           pg_catalog.format('CREATE %sSEQUENCE %I.%I AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s %s',
-               unlogged, $2::text, relname, pg_catalog.format_type(seqtypid, NULL), seqincrement, seqmin, seqmax,
-               seqstart, seqcache, CASE WHEN seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),
+           pg_catalog.format('CREATE %sSEQUENCE %I.%I AS %s %s',
+               unlogged, $2::text, relname, pg_catalog.format_type(seqtypid, NULL), settings),
            ''
-    FROM seq
+    FROM seq WHERE deptype IS DISTINCT FROM 'i'
     UNION ALL
     SELECT 2, relname,
-           pg_catalog.format('CREATE %sTABLE %I.%I (LIKE %I.%I INCLUDING ALL EXCLUDING DEFAULTS EXCLUDING INDEXES)%s',
+           pg_catalog.format('CREATE %sTABLE %I.%I (LIKE %I.%I INCLUDING ALL'
+               ' EXCLUDING DEFAULTS EXCLUDING IDENTITY EXCLUDING INDEXES)%s',
                unlogged, $2::text, relname, $1::text, relname, ' WITH (' || options || ')'),
            ''
     FROM tab
@@ -65,6 +68,14 @@ step (phase, name, statement, definition) AS (
                $2::text, relname, $2::text, owner_table, owner_column),
            ''
     FROM seq WHERE deptype = 'a'
+    UNION ALL
+    -- LIKE would carry identity too, but (in version 15) with another name and type of the sequence.
+    SELECT 4, relname,
+           pg_catalog.format('ALTER TABLE %I.%I ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %I.%I %s)',
+               $2::text, owner_table, owner_column, CASE attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
+               $2::text, relname, settings),
+           ''
+    FROM seq WHERE deptype = 'i'
     UNION ALL
     SELECT CASE contype WHEN 'f' THEN 8 ELSE 5 END, relname || '.' || conname,
            CASE WHEN contype <> 'c' THEN

@@ -64,11 +64,6 @@ found AS (
     FROM tab c JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid
     WHERE k.contype = 'f' AND k.confrelid NOT IN (SELECT oid FROM tab)
     UNION ALL
-    SELECT 'comment on the identity sequence ' || c.relname
-    FROM relation c JOIN pg_catalog.pg_depend d
-         ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'i'
-    WHERE c.relkind = 'S' AND pg_catalog.obj_description(c.oid, 'pg_class') IS NOT NULL
-    UNION ALL
     SELECT 'security label on ' || c.relname
     FROM relation c JOIN pg_catalog.pg_seclabel l
          ON l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = c.oid

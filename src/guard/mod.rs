@@ -1,69 +1,159 @@
 //! The guard: judges every statement text before a server may see it.
+//!
+//! A text is parsed with PostgreSQL's grammar and its tree walked once, which gives facts that
+//! hold for every tenant: names, effects, reasons to refuse. The verdict for one tenant compares the
+//! names with its [`Scope`]. Facts are remembered by the exact text.
+//!
+//! Names that are put together while a statement runs, bodies of functions in other languages than SQL,
+//! and what views, triggers and overloaded operators do are not in the text. PostgreSQL's privileges are
+//! the wall there; the guard is the layer in front.
 
+mod cache;
+mod constants;
+mod facts;
+mod functions;
+mod names;
+mod parse;
+mod references;
+mod rules;
+mod settings;
+mod statements;
+#[cfg(test)]
+mod tests;
 mod verdict;
-
-use std::sync::Arc;
+mod walk;
 
 pub use verdict::{Cleared, Deallocated, Denial, Effect, Effects, Rule, Scope, UNPARSABLE, Verdict};
 
-/// TEMPORARY
-#[derive(Debug)]
-pub struct Guard;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// TEMP
-pub static TOO_LONG: Rule = Rule {
-    id: "statement_too_long",
-    sqlstate: crate::error::SqlState::PROGRAM_LIMIT_EXCEEDED,
-    doc: "",
-    hint: "",
-};
-static CROSS: Rule =
-    Rule { id: "cross_schema", sqlstate: crate::error::SqlState::INSUFFICIENT_PRIVILEGE, doc: "", hint: "" };
+use crate::guard::cache::Cache;
+use crate::guard::facts::{Facts, Findings};
+
+/// Texts from this size on are parsed one at a time by [`Guard::warm`]: parsing takes about 55 times the
+/// size of the text in memory.
+const BIG_TEXT_BYTES: usize = 128 * 1024;
+
+/// Counters of a guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Judgements answered from the cache.
+    pub hits: u64,
+    /// Judgements that had to parse.
+    pub misses: u64,
+    /// Texts in the cache.
+    pub entries: usize,
+    /// Memory the cache holds, in bytes.
+    pub bytes: u64,
+}
+
+/// Judges statement texts. One for the whole process: the cache is shared by all tenants.
+pub struct Guard {
+    max_statement_bytes: usize,
+    cache: Cache,
+    big: Mutex<()>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("max_statement_bytes", &self.max_statement_bytes)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Guard {
-    /// TEMP
-    pub fn new(_: &crate::config::Guard) -> Self {
-        Self
+    /// A guard with an empty cache. The schemas of `config.extra_schemas` come with each [`Scope`].
+    #[must_use]
+    pub fn new(config: &crate::config::Guard) -> Self {
+        Self {
+            max_statement_bytes: config.max_statement_bytes,
+            cache: Cache::new(config.cache_bytes, config.max_statement_bytes),
+            big: Mutex::new(()),
+        }
     }
-    /// TEMP
-    pub fn max_statement_bytes(&self) -> usize {
-        1 << 20
+
+    /// The longest text that is judged, in bytes.
+    #[must_use]
+    pub const fn max_statement_bytes(&self) -> usize {
+        self.max_statement_bytes
     }
-    /// TEMP
-    pub fn is_cached(&self, _t: &str) -> bool {
-        true
+
+    /// The refusal of a text of so many bytes that it is not even read.
+    #[must_use]
+    pub fn too_long(&self, bytes: usize) -> Denial {
+        parse::too_long(bytes, self.max_statement_bytes)
     }
-    /// TEMP
-    pub fn warm(&self, _t: &str) {}
-    /// TEMP
-    pub fn too_long(&self, n: usize) -> Denial {
-        Denial { rule: &TOO_LONG, message: format!("{n}") }
-    }
-    /// TEMP
-    pub fn judge_setting(&self, _: &str, _: &str, _: &Scope) -> Result<(), Denial> {
-        Ok(())
-    }
-    /// TEMP
+
+    /// Judges the text of a Query or Parse message for one tenant.
+    ///
+    /// For a text in the cache this takes well under a microsecond and allocates nothing when it is
+    /// allowed. Otherwise it parses: about 5 µs for a point query, 0.3 s for 1 MB of VALUES rows. Callers
+    /// that must not block ask [`Guard::is_cached`] and let [`Guard::warm`] run elsewhere first.
+    #[must_use]
     pub fn judge(&self, text: &str, scope: &Scope) -> Verdict {
-        if text.contains("refuse_me") {
-            return Verdict::Deny(Denial { rule: &CROSS, message: "no".into() });
+        let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
+        match facts.judge(scope) {
+            Ok(()) => Verdict::Allow(Cleared::new(scope.tenant), Arc::clone(&facts.effects)),
+            Err(denial) => Verdict::Deny(denial),
         }
-        let mut e = Effects::default();
-        e.statements = 1;
-        let low = text.to_ascii_lowercase();
-        if low.starts_with("set ") {
-            e.add(Effect::Setting)
-        }
-        if low.contains("temp table") {
-            e.add(Effect::Temporary)
-        }
-        if low == "discard all" {
-            e.add(Effect::DiscardAll)
-        }
-        if low == "deallocate all" {
-            e.deallocates = Some(Deallocated::All)
-        } else if let Some(n) = low.strip_prefix("deallocate ") {
-            e.deallocates = Some(Deallocated::Name(n.into()))
-        }
-        Verdict::Allow(Cleared::new(scope.tenant), Arc::new(e))
     }
+
+    /// Whether [`Guard::judge`] would not have to parse this text.
+    #[must_use]
+    pub fn is_cached(&self, text: &str) -> bool {
+        self.cache.contains(text)
+    }
+
+    /// Parses the text, so that judging it is fast afterwards. May block: texts of more than 128 KiB wait
+    /// for each other.
+    pub fn warm(&self, text: &str) {
+        let _turn =
+            (text.len() >= BIG_TEXT_BYTES).then(|| self.big.lock().unwrap_or_else(PoisonError::into_inner));
+        if !self.is_cached(text) {
+            self.learn(text);
+        }
+    }
+
+    /// Judges one setting of the startup packet, also one inside its `options`, by the rules for SET.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge_setting(&self, name: &str, value: &str, scope: &Scope) -> Result<(), Denial> {
+        let mut findings = Findings::default();
+        settings::startup(name, value, &mut findings);
+        findings.judge(scope)
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            hits: self.cache.hits(),
+            misses: self.cache.misses(),
+            entries: self.cache.len(),
+            bytes: self.cache.bytes(),
+        }
+    }
+
+    fn learn(&self, text: &str) -> Arc<Facts> {
+        let facts = catch_unwind(AssertUnwindSafe(|| walk::facts(text, self.max_statement_bytes)));
+        let facts = Arc::new(facts.unwrap_or_else(|_| {
+            Facts::refused(Denial::new(&rules::UNPARSABLE, "the statement could not be judged"))
+        }));
+        // A text over the limit costs nothing to refuse again.
+        if text.len() <= self.max_statement_bytes {
+            self.cache.insert(text, Arc::clone(&facts));
+        }
+        facts
+    }
+}
+
+/// Every rule, in the order of docs/errors.md.
+#[must_use]
+pub fn rules() -> &'static [&'static Rule] {
+    rules::ALL
 }

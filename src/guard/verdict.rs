@@ -70,12 +70,12 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Effect {
-    /// Changes a setting beyond the transaction: SET, RESET, `set_config(…, false)` or one whose
-    /// third argument is not the constant `true`.
+    /// Changes a setting beyond the transaction: SET, `set_config(…, false)` or one whose third
+    /// argument is not the constant `true`.
     Setting = 1,
     /// Makes a temporary table, view, sequence, function, type (also SELECT INTO TEMP, `pg_temp.x`).
     Temporary = 1 << 1,
-    /// Takes or releases a session-level advisory lock.
+    /// Takes a session-level advisory lock.
     AdvisoryLock = 1 << 2,
     /// DECLARE … WITH HOLD.
     HoldCursor = 1 << 3,
@@ -93,6 +93,10 @@ pub enum Effect {
     Unclean = 1 << 8,
     /// May write (anything but plain SELECT, SHOW, EXPLAIN without ANALYZE, transaction control, SET).
     Write = 1 << 9,
+    /// Puts a setting back to what the session began with: RESET, SET … TO DEFAULT.
+    ResetSetting = 1 << 10,
+    /// RESET ALL.
+    ResetAll = 1 << 11,
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
@@ -147,6 +151,16 @@ pub struct Denial {
     pub rule: &'static Rule,
     /// What the client reads. Never says whether another tenant's object exists.
     pub message: String,
+    /// Where in the text, in characters from 1, when the parser says so.
+    pub position: Option<u32>,
+}
+
+impl Denial {
+    /// A refusal of the text as a whole.
+    #[must_use]
+    pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into(), position: None }
+    }
 }
 
 impl Report for Denial {
@@ -164,6 +178,10 @@ impl Report for Denial {
 
     fn detail(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Owned(format!("Refused by pgtenant's rule `{}`.", self.rule.id)))
+    }
+
+    fn position(&self) -> Option<u32> {
+        self.position
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::net::Shutdown;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -68,6 +69,17 @@ impl Stream {
                 SockRef::from(stream).set_tcp_keepalive(&keepalive)
             }
             Self::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Says that nothing more will be sent; the other side may still send.
+    ///
+    /// # Errors
+    /// The system's, for example when the other side is gone.
+    pub fn end_writing(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
         }
     }
 

@@ -130,7 +130,7 @@ impl Attached {
     /// ParameterStatus values the server has told.
     #[must_use]
     pub fn parameters(&self) -> &[(String, String)] {
-        self.checkout.conn.as_ref().map_or(&[], |conn| &conn.parameters)
+        self.checkout.conn.as_ref().map_or(&[], |conn| &conn.state.parameters)
     }
 
     /// Writes what the guard cleared. The only way for a client's bytes to a server.

@@ -39,6 +39,9 @@ pub enum RegistryError {
         "the registry's database did not answer in time; check that PostgreSQL runs and is not overloaded"
     )]
     Timeout,
+    /// No connection could be made.
+    #[error("cannot connect to the registry's database: {0}")]
+    Unreachable(String),
     /// The connection ended without an error.
     #[error("PostgreSQL closed the connection to the registry")]
     Closed,

@@ -16,8 +16,9 @@ pub use error::{RegistryError, describe};
 
 use std::time::Duration;
 
-use bb8::{ManageConnection, Pool, PooledConnection};
+use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection};
 use bb8_postgres::PostgresConnectionManager;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
@@ -37,6 +38,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Registry {
     pool: Pool<Manager>,
     login: tokio_postgres::Config,
+    failures: Failures,
     connect_timeout: Duration,
 }
 
@@ -56,14 +58,15 @@ impl Registry {
             inner: PostgresConnectionManager::new(login.clone(), NoTls),
             timeout: server.connect_timeout,
         };
+        let failures = Failures(watch::Sender::new(String::new()));
         let pool = Pool::builder()
             .max_size(registry.max_connections)
             .connection_timeout(server.connect_timeout + QUERY_TIMEOUT)
             .test_on_check_out(false)
-            // An error is worth more than its repetition until a time-out hides it.
             .retry_connection(false)
+            .error_sink(failures.boxed_clone())
             .build_unchecked(manager);
-        let this = Self { pool, login, connect_timeout: server.connect_timeout };
+        let this = Self { pool, login, failures, connect_timeout: server.connect_timeout };
         let client = this.client().await?;
         bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
         drop(client);
@@ -108,10 +111,37 @@ impl Registry {
     }
 
     async fn client(&self) -> Result<PooledConnection<'_, Manager>, RegistryError> {
-        self.pool.get().await.map_err(|error| match error {
-            bb8::RunError::User(error) => error,
-            bb8::RunError::TimedOut => RegistryError::Timeout,
-        })
+        let mut failures = self.failures.0.subscribe();
+        loop {
+            let client = tokio::select! {
+                biased;
+                got = self.pool.get() => got.map_err(|error| match error {
+                    bb8::RunError::User(error) => error,
+                    bb8::RunError::TimedOut => RegistryError::Timeout,
+                })?,
+                Ok(()) = failures.changed() => {
+                    return Err(RegistryError::Unreachable(failures.borrow().clone()));
+                }
+            };
+            // The server may have closed it while it was idle; the pool drops it now.
+            if !client.is_closed() {
+                return Ok(client);
+            }
+        }
+    }
+}
+
+/// Why the last connection could not be made. bb8 itself lets those who wait for one run into a time-out.
+#[derive(Clone, Debug)]
+struct Failures(watch::Sender<String>);
+
+impl ErrorSink<RegistryError> for Failures {
+    fn sink(&self, error: RegistryError) {
+        self.0.send_replace(error.to_string());
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<RegistryError>> {
+        Box::new(self.clone())
     }
 }
 

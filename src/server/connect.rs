@@ -93,8 +93,7 @@ impl Dialer {
             id,
             tenant: tenant.id,
             key,
-            parameters,
-            state: ServerState::default(),
+            state: ServerState { parameters, ..ServerState::default() },
             opened: now,
             returned: now,
         })

@@ -39,8 +39,6 @@ pub struct ServerConn {
     pub tenant: TenantId,
     /// Process id and cancel key.
     pub key: BackendKey,
-    /// ParameterStatus values, in the order the server first told them.
-    pub parameters: Vec<(String, String)>,
     /// What the session machine knows of it.
     pub state: ServerState,
     /// When it was opened.
@@ -114,6 +112,8 @@ impl ServerConn {
         for text in texts {
             write::query(&mut out, text);
         }
+        // A simple query destroys the unnamed statement.
+        self.state.unnamed = 0;
         self.stream.write_all(&out).await?;
         let mut answer = Answer::default();
         let mut ready = 0;
@@ -126,7 +126,7 @@ impl ServerConn {
                     answer.status = *status;
                 }
                 (b'E', body) if answer.error.is_none() => answer.error = Some(ServerError::read(body)),
-                (b'S', body) => self.note_parameter(body),
+                (b'S', body) => self.state.note_parameter(body),
                 (b'G' | b'H' | b'W', _) => return Err(io::ErrorKind::InvalidData.into()),
                 _ => {}
             }
@@ -135,17 +135,11 @@ impl ServerConn {
         Ok(answer)
     }
 
-    fn note_parameter(&mut self, body: &[u8]) {
-        let Some((name, value)) = view::parameter_status(body) else { return };
-        match self.parameters.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => value.clone_into(old),
-            None => self.parameters.push((name.to_owned(), value.to_owned())),
-        }
-    }
-
     /// Says good-bye and waits until the server has closed, so that its place is really free.
     pub async fn close(mut self) {
-        if self.stream.write_all(&write::TERMINATE).await.is_ok() {
+        // Where the client left within a message, the server takes the good-bye for more of it: only the
+        // end of the stream tells it.
+        if self.stream.write_all(&write::TERMINATE).await.is_ok() && self.stream.end_writing().is_ok() {
             let mut rest = [0; 512];
             while matches!(self.stream.read(&mut rest).await, Ok(n) if n > 0) {}
         }

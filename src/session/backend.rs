@@ -1,15 +1,15 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
-use crate::session::pipeline::{Entry, Kind, Turn, Undo};
+use crate::session::pipeline::{Entry, Turn, Undo};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::view;
 
 impl Session {
-    /// Whether the body of a backend message of this type must be whole before
+    /// Whether the body of a backend message of this type (or a long beginning of it) must be there before
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
     pub const fn wants_body(tag: u8) -> bool {
-        matches!(tag, b'E' | b'Z')
+        matches!(tag, b'E' | b'S' | b'Z')
     }
 
     /// Replies of the proxy's own that are due before the next backend message.
@@ -28,7 +28,7 @@ impl Session {
             // Channels are shared by all tenants of a database; none of it may pass.
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
-            b'C' => self.on_command_complete(server),
+            b'S' => server.note_parameter(body),
             _ => {}
         }
         match self.pipeline.on_backend(tag) {
@@ -36,9 +36,10 @@ impl Session {
             Turn::Swallow => Relay::Swallow,
             Turn::Done(entry) => self.done(&entry, server),
             Turn::Failed(failed, skipped) => self.failed(failed, skipped, server),
-            Turn::Ready => match body {
+            Turn::Ready(on_success) => match body {
                 [status @ (b'I' | b'T' | b'E')] => {
                     self.status = *status;
+                    self.succeeded(on_success, server);
                     Relay::Forward
                 }
                 _ => Relay::OutOfStep,
@@ -47,27 +48,9 @@ impl Session {
         }
     }
 
-    /// A statement of a simple query succeeded; what DISCARD ALL does, alone in its text, is done now.
-    fn on_command_complete(&mut self, server: &mut ServerState) {
-        let Some(front) = self.pipeline.front() else { return };
-        if front.kind == Kind::Query {
-            let (discards, deallocates) = (front.discards, front.deallocates);
-            self.succeeded(discards, deallocates, server);
-        }
-    }
-
     fn done(&mut self, entry: &Entry, server: &mut ServerState) -> Relay {
-        self.succeeded(entry.discards, entry.deallocates, server);
+        self.succeeded(entry.on_success, server);
         if entry.hidden { Relay::Swallow } else { Relay::Forward }
-    }
-
-    fn succeeded(&mut self, discards: bool, deallocates: bool, server: &mut ServerState) {
-        if discards {
-            self.discarded(server);
-        }
-        if deallocates {
-            self.deallocated(server);
-        }
     }
 
     fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, server: &mut ServerState) -> Relay {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::SqlState;
 use crate::guard::{Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, server_name};
-use crate::session::{Refusal, ServerState, Session, Step};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
+use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
 use crate::wire::write;
@@ -98,6 +98,12 @@ impl Session {
             self.judged = Some((cleared, effects));
             return Step::NeedServer;
         };
+        if let Some(Deallocated::Name(name)) = &effects.deallocates
+            && is_server_name(name)
+        {
+            // Other clients of the tenant count on it.
+            return self.refuse(unknown_statement(name.as_bytes()), head.tag, Some(server));
+        }
         match parsed {
             Some(parse) if head.tag == b'P' => self.on_parse(head, parse, (cleared, effects), server),
             _ => self.on_query((cleared, &effects), server),
@@ -138,12 +144,7 @@ impl Session {
         self.unnamed.token = 0;
         server.unnamed = 0;
         self.apply(effects, server);
-        let bound = Self::bound_of(effects);
-        self.pipeline.push(Entry {
-            discards: bound.discards,
-            deallocates: bound.deallocates,
-            ..Entry::new(Kind::Query)
-        });
+        self.pipeline.push(Entry { on_success: OnSuccess::of(effects), ..Entry::new(Kind::Query) });
         Step::Forward(cleared)
     }
 
@@ -241,7 +242,7 @@ impl Session {
                 return self.refuse(refusal, head.tag, Some(server));
             }
             let effects = Arc::clone(&self.unnamed.effects);
-            self.bind_effects(&effects, server);
+            self.bind_effects(&effects, names.portal, server);
             self.pipeline.push(Entry::new(Kind::Bind));
             return self.front_before_frame(cleared);
         }
@@ -249,16 +250,18 @@ impl Session {
             return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
         };
         self.ensure_on_server(&statement, server);
-        self.bind_effects(statement.effects(), server);
+        self.bind_effects(statement.effects(), names.portal, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
         self.pipeline.push(Entry::new(Kind::Bind));
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
 
-    fn bind_effects(&mut self, effects: &Arc<Effects>, server: &mut ServerState) {
+    fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
         self.apply(effects, server);
-        self.bound = Self::bound_of(effects);
+        self.bound.portal.clear();
+        self.bound.portal.extend_from_slice(portal);
+        self.bound.on_success = OnSuccess::of(effects);
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -269,13 +272,14 @@ impl Session {
         let Some(server) = server else { return Step::NeedServer };
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         if head.tag == b'E' {
-            let bound = std::mem::take(&mut self.bound);
-            let (discards, deallocates) = (bound.discards, bound.deallocates);
-            self.pipeline.push(Entry { discards, deallocates, ..Entry::new(Kind::Execute) });
-            return match view::cstr(body) {
-                Some((_, [_, _, _, _])) => Step::Forward(cleared),
-                _ => Step::Fail(Refusal::protocol("invalid message format")),
+            let Some((portal, [_, _, _, _])) = view::cstr(body) else {
+                return Step::Fail(Refusal::protocol("invalid message format"));
             };
+            // Of any other portal nothing is known to be gone: the connection is reset later instead.
+            let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
+            let on_success = OnSuccess { resets: false, ..known };
+            self.pipeline.push(Entry { on_success, ..Entry::new(Kind::Execute) });
+            return Step::Forward(cleared);
         }
         match (head.tag, view::target(body)) {
             (_, None) => Step::Fail(Refusal::protocol("invalid message format")),

@@ -14,14 +14,18 @@ mod refusal;
 
 use std::sync::Arc;
 
-use crate::guard::{Cleared, Effect, Effects, Scope};
+use crate::guard::{Cleared, Deallocated, Effect, Effects, Scope};
 use crate::session::params::Settings;
-use crate::session::pin::PinReason;
+use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
+use crate::wire::view;
 
 pub use refusal::Refusal;
+
+/// Bytes a buffer may keep between two statements.
+const KEPT_CAPACITY: usize = 4 << 10;
 
 /// What is known about the state of one server connection.
 #[derive(Debug, Default)]
@@ -34,9 +38,20 @@ pub struct ServerState {
     pub settings: Arc<Settings>,
     /// What may be left on it.
     pub residue: Residue,
+    /// ParameterStatus values, in the order the server first told them.
+    pub parameters: Vec<(String, String)>,
 }
 
 impl ServerState {
+    /// The server told a ParameterStatus value.
+    pub fn note_parameter(&mut self, body: &[u8]) {
+        let Some((name, value)) = view::parameter_status(body) else { return };
+        match self.parameters.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.parameters.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
     /// DISCARD ALL was executed.
     pub fn discarded(&mut self) {
         self.statements.clear();
@@ -109,10 +124,10 @@ pub struct Session {
     pipeline: Pipeline,
     /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
     status: u8,
-    pin: Option<PinReason>,
+    pins: Pins,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<(Cleared, Arc<Effects>)>,
-    /// The portal bound last executes a DISCARD ALL, or a DEALLOCATE ALL.
+    /// The portal bound last.
     bound: Bound,
     front: Vec<u8>,
     replies: Vec<u8>,
@@ -128,10 +143,36 @@ struct Unnamed {
     token: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// A portal, and what executing it does when that succeeds.
+#[derive(Debug, Default)]
 struct Bound {
+    portal: Vec<u8>,
+    on_success: OnSuccess,
+}
+
+/// What becomes true when a statement succeeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnSuccess {
+    /// All session state is gone.
     discards: bool,
+    /// All prepared statements are gone.
     deallocates: bool,
+    /// All settings are back to what the session began with.
+    resets: bool,
+}
+
+impl OnSuccess {
+    /// Nothing.
+    pub const NOTHING: Self = Self { discards: false, deallocates: false, resets: false };
+
+    fn of(effects: &Effects) -> Self {
+        Self {
+            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
+            deallocates: matches!(effects.deallocates, Some(Deallocated::All)),
+            // With a SET in the same text nobody knows which of them came last.
+            resets: effects.has(Effect::ResetAll) && !effects.has(Effect::Setting),
+        }
+    }
 }
 
 impl Session {
@@ -146,7 +187,7 @@ impl Session {
             unnamed: Unnamed::default(),
             pipeline: Pipeline::default(),
             status: b'I',
-            pin: None,
+            pins: Pins::default(),
             judged: None,
             bound: Bound::default(),
             front: Vec::new(),
@@ -173,31 +214,44 @@ impl Session {
         self.status != b'I'
     }
 
-    /// Whether requests are outstanding: a server works for this client, or it owes itself an answer.
+    /// Whether a batch or a COPY is under way, or something is not answered.
     #[must_use]
-    pub fn has_outstanding(&self) -> bool {
-        self.pipeline.has_outstanding()
+    pub fn is_under_way(&self) -> bool {
+        !self.pipeline.is_idle()
     }
 
     /// Where the client stands.
     #[must_use]
     pub fn at_boundary(&self) -> Boundary {
-        if self.status != b'I' || self.pipeline.has_outstanding() || self.pipeline.in_copy() {
+        if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
         }
-        self.pin.map_or(Boundary::Release, Boundary::Pinned)
+        self.pins.first().map_or(Boundary::Release, Boundary::Pinned)
     }
 
     /// Why the client keeps its server connection, if it does.
     #[must_use]
-    pub const fn pinned(&self) -> Option<PinReason> {
-        self.pin
+    pub fn pinned(&self) -> Option<PinReason> {
+        self.pins.first()
     }
 
     /// Bytes that replace the front of a rewritten frame.
     #[must_use]
     pub fn front(&self) -> &[u8] {
         &self.front
+    }
+
+    /// Gives back what one large statement made grow. Called when there is nothing to do.
+    pub fn trim(&mut self) {
+        for buffer in [&mut self.front, &mut self.replies] {
+            if buffer.capacity() > KEPT_CAPACITY {
+                *buffer = Vec::new();
+            }
+        }
+        if self.unnamed.token == 0 {
+            self.unnamed.definition.clear();
+        }
+        self.unnamed.definition.shrink_to(KEPT_CAPACITY);
     }
 
     /// Moves what the client is owed now to the end of `out`.
@@ -219,7 +273,7 @@ impl Session {
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
     /// waits for. `false` when the session cannot go on: a transaction or pinned state went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
-        if self.in_transaction() || self.pin.is_some() {
+        if self.in_transaction() || self.pinned().is_some() {
             return false;
         }
         let lost = self.pipeline.server_lost();
@@ -236,16 +290,14 @@ impl Session {
 
     fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
         server.residue.add(effects);
-        if self.pin.is_none() {
-            self.pin = PinReason::of(effects);
-        }
+        self.pins.add(effects);
     }
 
     /// A DISCARD ALL of the client's succeeded: on a direct connection nothing would be left either.
     fn discarded(&mut self, server: &mut ServerState) {
         self.names.clear();
         self.unnamed.token = 0;
-        self.pin = None;
+        self.pins.clear();
         server.discarded();
     }
 
@@ -254,10 +306,16 @@ impl Session {
         server.statements.clear();
     }
 
-    fn bound_of(effects: &Effects) -> Bound {
-        Bound {
-            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
-            deallocates: matches!(effects.deallocates, Some(crate::guard::Deallocated::All)),
+    fn succeeded(&mut self, what: OnSuccess, server: &mut ServerState) {
+        if what.discards {
+            self.discarded(server);
+        }
+        if what.deallocates {
+            self.deallocated(server);
+        }
+        // In a transaction that is still open a ROLLBACK could bring the settings back.
+        if what.resets && self.status == b'I' {
+            self.pins.remove(PinReason::Setting);
         }
     }
 }

@@ -4,17 +4,18 @@ use crate::guard::{Effect, Effects};
 
 /// State that lives on one server connection and that its client counts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum PinReason {
     /// A session-level advisory lock.
-    AdvisoryLock,
+    AdvisoryLock = 1,
     /// A cursor WITH HOLD.
-    HoldCursor,
+    HoldCursor = 1 << 1,
     /// SQL-level PREPARE.
-    Prepare,
+    Prepare = 1 << 2,
     /// SET or `set_config` for the session.
-    Setting,
+    Setting = 1 << 3,
     /// A temporary table or other object.
-    Temporary,
+    Temporary = 1 << 4,
 }
 
 impl PinReason {
@@ -38,10 +39,35 @@ impl PinReason {
             Self::Temporary => "temporary_object",
         }
     }
+}
 
-    /// The first reason for which a text with these effects pins.
+/// The reasons that hold for a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pins(u8);
+
+impl Pins {
+    /// A statement with these effects was sent.
+    pub fn add(&mut self, effects: &Effects) {
+        for (reason, effect) in PinReason::ALL {
+            if effects.has(effect) {
+                self.0 |= reason as u8;
+            }
+        }
+    }
+
+    /// A reason is gone.
+    pub const fn remove(&mut self, reason: PinReason) {
+        self.0 &= !(reason as u8);
+    }
+
+    /// All are gone.
+    pub const fn clear(&mut self) {
+        self.0 = 0;
+    }
+
+    /// One of the reasons, always the same of several.
     #[must_use]
-    pub fn of(effects: &Effects) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, effect)| effects.has(*effect)).map(|(reason, _)| reason)
+    pub fn first(self) -> Option<PinReason> {
+        PinReason::ALL.into_iter().map(|(reason, _)| reason).find(|reason| self.0 & *reason as u8 != 0)
     }
 }

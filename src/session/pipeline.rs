@@ -7,9 +7,10 @@
 //! * A reply the proxy gives itself waits for its turn.
 
 use std::collections::VecDeque;
-
-use crate::session::statements::Statement;
 use std::sync::Arc;
+
+use crate::session::OnSuccess;
+use crate::session::statements::Statement;
 
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +64,8 @@ pub struct Entry {
     pub undo: Undo,
     /// The statement that the server has if this succeeds.
     pub prepares: Option<u64>,
-    /// On success all session state is gone.
-    pub discards: bool,
-    /// On success all prepared statements are gone.
-    pub deallocates: bool,
+    /// What becomes true if it succeeds.
+    pub on_success: OnSuccess,
 }
 
 impl Entry {
@@ -80,8 +79,7 @@ impl Entry {
             reply: &[],
             undo: Undo::Nothing,
             prepares: None,
-            discards: false,
-            deallocates: false,
+            on_success: OnSuccess::NOTHING,
         }
     }
 
@@ -109,8 +107,8 @@ pub enum Turn {
     Done(Entry),
     /// An error ended this request; the ones given with it were skipped.
     Failed(Entry, Vec<Entry>),
-    /// ReadyForQuery, to the client.
-    Ready,
+    /// ReadyForQuery, to the client, and what the query did if it was one that succeeded.
+    Ready(OnSuccess),
     /// Nothing asked for this: client and server are out of step.
     Unexpected,
 }
@@ -132,13 +130,16 @@ pub struct Pipeline {
     skipping: bool,
     /// The server reads COPY data.
     copy_in: bool,
+    /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
+    /// ReadyForQuery said.
+    unsynced: bool,
 }
 
 impl Pipeline {
-    /// Whether nothing is owed by anybody.
+    /// Whether nothing is owed by anybody, and no batch is open.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && !self.skipping && !self.copy_in
+        self.queue.is_empty() && !self.skipping && !self.copy_in && !self.unsynced
     }
 
     /// Whether what the client sends is skipped until Sync.
@@ -166,6 +167,12 @@ impl Pipeline {
 
     /// A request is sent, or a reply is owed.
     pub fn push(&mut self, entry: Entry) {
+        match entry.kind {
+            Kind::CopyEnd => {}
+            // A simple query commits what an open batch before it did.
+            Kind::Query | Kind::Sync => self.unsynced = false,
+            _ => self.unsynced = true,
+        }
         self.queue.push_back(entry);
     }
 
@@ -180,7 +187,7 @@ impl Pipeline {
 
     /// The client's Sync ended a batch that no server saw.
     pub const fn synced_here(&mut self) {
-        self.skipping = false;
+        (self.skipping, self.unsynced) = (false, false);
     }
 
     /// The client's CopyDone or CopyFail is sent.
@@ -196,13 +203,11 @@ impl Pipeline {
     pub fn server_lost(&mut self) -> Lost {
         let is_end = |entry: &Entry| matches!(entry.kind, Kind::Sync | Kind::Query);
         let ended = self.queue.iter().filter(|entry| is_end(entry)).count();
-        let behind = self.queue.iter().rev().take_while(|entry| !is_end(entry));
-        let open = behind.filter(|entry| !matches!(entry.kind, Kind::CopyEnd | Kind::Own)).count() > 0;
+        let open = self.unsynced && !self.skipping;
         self.queue.clear();
-        self.copy_in = false;
-        let announced = self.skipping;
+        (self.copy_in, self.unsynced) = (false, false);
         self.skipping |= open;
-        Lost { ended, open: open && !announced }
+        Lost { ended, open }
     }
 
     /// The proxy's replies whose turn it is.
@@ -243,9 +248,10 @@ impl Pipeline {
             | (b'T' | b'n', Kind::Describe)
             | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
             (b'Z', Kind::Query | Kind::Sync) => {
+                let on_success = front.on_success;
                 self.queue.pop_front();
                 self.copy_in = false;
-                Turn::Ready
+                Turn::Ready(on_success)
             }
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
@@ -255,12 +261,6 @@ impl Pipeline {
             (b'E', _) => self.failed(),
             _ => Turn::Unexpected,
         }
-    }
-
-    /// Whether the request now being answered is one with `discards` or `deallocates`.
-    #[must_use]
-    pub fn front(&self) -> Option<&Entry> {
-        self.queue.front()
     }
 
     fn done(&mut self) -> Turn {
@@ -297,6 +297,9 @@ impl Pipeline {
             index += 1;
             !ignored
         });
+        // Without those Syncs the batch may be open again.
+        let last = self.queue.iter().rev().find(|entry| !matches!(entry.kind, Kind::CopyEnd | Kind::Own));
+        self.unsynced = !matches!(last.map(|entry| entry.kind), None | Some(Kind::Sync | Kind::Query));
         between
     }
 }
@@ -328,7 +331,7 @@ mod tests {
                     Turn::Swallow => 's',
                     Turn::Done(_) => 'd',
                     Turn::Failed(..) => 'e',
-                    Turn::Ready => 'z',
+                    Turn::Ready(_) => 'z',
                     Turn::Unexpected => 'u',
                 }
             })
@@ -434,7 +437,7 @@ mod tests {
         assert_eq!(p.due(), None);
         assert_eq!(feed(&mut p, "C"), "d");
         assert_eq!(p.due(), Some(&b"mine"[..]));
-        assert!(p.is_idle());
+        assert!(!p.has_outstanding());
     }
 
     #[test]
@@ -451,6 +454,20 @@ mod tests {
         assert_eq!(feed(&mut pipeline(&[]), "Z"), "u");
         assert_eq!(feed(&mut pipeline(&[Parse]), "C"), "u");
         assert_eq!(feed(&mut pipeline(&[]), "NS"), "ff");
+    }
+
+    #[test]
+    fn flushed_batch_is_open_until_its_sync_though_all_is_answered() {
+        // As asyncpg does: Parse, Describe, Flush; later Bind, Execute, Sync.
+        let mut p = pipeline(&[Parse, Describe]);
+        assert_eq!(feed(&mut p, "1tT"), "dfd");
+        assert!(!p.has_outstanding() && !p.is_idle());
+        for kind in [Bind, Execute] {
+            p.push(Entry::new(kind));
+        }
+        p.push_sync();
+        assert_eq!(feed(&mut p, "2CZ"), "ddz");
+        assert!(p.is_idle());
     }
 
     #[test]

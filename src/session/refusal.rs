@@ -13,13 +13,21 @@ pub struct Refusal {
     message: Cow<'static, str>,
     detail: Option<Cow<'static, str>>,
     hint: Option<Cow<'static, str>>,
+    position: Option<u32>,
 }
 
 impl Refusal {
     /// An error after which the session goes on.
     #[must_use]
     pub fn error(sqlstate: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { sqlstate, severity: Severity::Error, message: message.into(), detail: None, hint: None }
+        Self {
+            sqlstate,
+            severity: Severity::Error,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            position: None,
+        }
     }
 
     /// An error that ends the session.
@@ -60,6 +68,7 @@ impl From<Denial> for Refusal {
             severity: denial.severity(),
             detail: denial.detail().map(|detail| Cow::Owned(detail.into_owned())),
             hint: Some(Cow::Borrowed(denial.rule.hint)),
+            position: denial.position,
             message: Cow::Owned(denial.message),
         }
     }
@@ -80,6 +89,10 @@ impl Report for Refusal {
 
     fn detail(&self) -> Option<Cow<'_, str>> {
         self.detail.as_deref().map(Cow::Borrowed)
+    }
+
+    fn position(&self) -> Option<u32> {
+        self.position
     }
 
     fn hint(&self) -> Option<Cow<'_, str>> {

@@ -49,7 +49,9 @@ pub const DISCARD: [&str; 2] = [
 impl Residue {
     /// A statement with these effects was sent.
     pub fn add(&mut self, effects: &Effects) {
-        self.settings |= effects.has(Effect::Setting);
+        self.settings |= [Effect::Setting, Effect::ResetSetting, Effect::ResetAll]
+            .into_iter()
+            .any(|effect| effects.has(effect));
         self.sequences |= effects.has(Effect::Sequence);
         self.unclean |= effects.has(Effect::Unclean);
         self.other |= [

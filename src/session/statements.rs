@@ -199,6 +199,12 @@ impl ServerStatements {
     }
 }
 
+/// Whether a name is one that statements have on servers.
+#[must_use]
+pub fn is_server_name(name: &str) -> bool {
+    name.starts_with(SERVER_PREFIX)
+}
+
 /// The name on servers of a statement's number.
 #[must_use]
 pub fn server_name(number: u64) -> String {

@@ -1,1 +1,430 @@
+//! Conversations of one client, without a socket: what it sends, what a server would get, what it is
+//! told by the proxy itself.
+
+use uuid::Uuid;
+
 use super::*;
+use crate::config;
+use crate::guard::Guard;
+use crate::tenant::{Ident, TenantId};
+use crate::wire::frame::{FrameHead, HEAD_BYTES};
+use crate::wire::{view, write};
+
+/// A client and whatever server connection it holds.
+struct Talk {
+    session: Session,
+    server: Option<ServerState>,
+    guard: Guard,
+}
+
+impl Talk {
+    fn detached() -> Self {
+        let scope = Scope {
+            tenant: TenantId(Uuid::from_u128(1)),
+            schema: Ident::parse("tenant_a").unwrap(),
+            shared_schemas: Arc::new([]),
+        };
+        let limits = config::Guard { extra_schemas: vec![], max_statement_bytes: 1000, cache_bytes: 1 << 16 };
+        Self {
+            session: Session::new(scope, Arc::default(), Arc::default()),
+            server: None,
+            guard: Guard::new(&limits),
+        }
+    }
+
+    fn attached() -> Self {
+        Self { server: Some(ServerState::default()), ..Self::detached() }
+    }
+
+    /// Sends one frame; returns what goes to the server and what the client is told at once.
+    fn client(&mut self, frame: &[u8]) -> String {
+        let head = FrameHead::parse(frame).unwrap().unwrap();
+        let step = self.session.on_frontend(head, frame, self.server.as_mut(), &self.guard);
+        let sent = match step {
+            Step::Forward(_) => trace(frame),
+            Step::Rewrite { consumed, .. } => trace(&[self.session.front(), &frame[consumed..]].concat()),
+            Step::Substitute(_) => trace(self.session.front()),
+            Step::Drop => String::new(),
+            Step::NeedServer => "(needs a server)".into(),
+            Step::NeedMore(_) => "(needs more)".into(),
+            Step::Terminate => "(leaves)".into(),
+            Step::Fail(refusal) => format!("(fails: {})", crate::error::Report::client_message(&refusal)),
+        };
+        self.with_replies(sent)
+    }
+
+    /// A backend message; returns what the client gets.
+    fn backend(&mut self, tag: u8, body: &[u8]) -> String {
+        self.session.settle();
+        let mut got = self.with_replies(String::new());
+        let server = self.server.as_mut().unwrap();
+        match self.session.on_backend(tag, body, server) {
+            Relay::Forward => got.push_str(&format!("[{}]", tag as char)),
+            Relay::Swallow | Relay::Replace => {}
+            other => got.push_str(&format!("{other:?}")),
+        }
+        self.session.settle();
+        self.with_replies(got)
+    }
+
+    /// Backend messages with empty bodies, and `Z` with status I.
+    fn backends(&mut self, tags: &str) -> String {
+        tags.bytes().map(|tag| self.backend(tag, if tag == b'Z' { b"I" } else { b"" })).collect()
+    }
+
+    fn with_replies(&mut self, mut text: String) -> String {
+        let mut replies = Vec::new();
+        self.session.take_replies(&mut replies);
+        for frame in frames(&replies) {
+            let code = view::error_field(&frame[HEAD_BYTES..], b'C').map(String::from_utf8_lossy);
+            match (frame[0], code) {
+                (b'E', Some(code)) => text.push_str(&format!("<E {code}>")),
+                (tag, _) => text.push_str(&format!("<{}>", tag as char)),
+            }
+        }
+        text
+    }
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while let Some(head) = FrameHead::parse(bytes).unwrap() {
+        let (frame, rest) = bytes.split_at(head.total);
+        frames.push(frame);
+        bytes = rest;
+    }
+    frames
+}
+
+/// `Parse pgtenant_1 "select 1", Bind pgtenant_1`, and so on.
+fn trace(bytes: &[u8]) -> String {
+    let one = |frame: &[u8]| {
+        let body = &frame[HEAD_BYTES..];
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match frame[0] {
+            b'Q' => format!("Query {:?}", text(view::query(body).unwrap())),
+            b'P' => {
+                let parse = view::Parse::read(body).unwrap();
+                format!("Parse {} {:?}", text(parse.name), text(parse.text))
+            }
+            b'B' => format!("Bind {}", text(view::BindNames::read(body).unwrap().statement)),
+            b'C' | b'D' => match view::target(body).unwrap() {
+                view::Target::Statement(name) => format!("{} {}", frame[0] as char, text(name)),
+                view::Target::Portal(_) => (frame[0] as char).to_string(),
+            },
+            tag => (tag as char).to_string(),
+        }
+    };
+    frames(bytes).into_iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn query(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::query(&mut out, text);
+    out
+}
+
+fn parse(name: &str, text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::parse(&mut out, name.as_bytes(), &[text.as_bytes(), &[0, 0, 0]].concat());
+    out
+}
+
+fn bind(statement: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::bind_front(&mut out, b"", statement.as_bytes(), 6);
+    out.extend_from_slice(&[0; 6]);
+    out
+}
+
+fn execute() -> Vec<u8> {
+    vec![b'E', 0, 0, 0, 9, 0, 0, 0, 0, 0]
+}
+
+fn close(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::close_statement(&mut out, name.as_bytes());
+    out
+}
+
+const SYNC: &[u8] = &[b'S', 0, 0, 0, 4];
+
+#[test]
+fn query_needs_a_server_and_is_then_passed_on_as_it_is() {
+    let mut talk = Talk::detached();
+    assert_eq!(talk.client(&query("select 1")), "(needs a server)");
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"");
+    assert_eq!(talk.backends("TDC"), "[T][D][C]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Busy);
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn refused_query_outside_a_transaction_is_answered_without_a_server() {
+    assert_eq!(Talk::detached().client(&query("select * from tenant_b.t")), "<E 42501><Z>");
+}
+
+#[test]
+fn refused_query_in_a_transaction_fails_on_the_server_too() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    assert_eq!(talk.client(&query("select * from tenant_b.t")), "Query \"pgtenant refused this statement\"");
+    // The server's own error is replaced; its ReadyForQuery says that the transaction is aborted.
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 42501>");
+    assert_eq!(talk.backend(b'Z', b"E"), "[Z]");
+    assert!(talk.session.in_transaction());
+}
+
+#[test]
+fn refused_parse_is_answered_and_everything_up_to_sync_is_skipped() {
+    let mut talk = Talk::detached();
+    assert_eq!(talk.client(&parse("", "select * from tenant_b.t")), "<E 42501>");
+    assert_eq!(talk.client(&bind("")), "");
+    assert_eq!(talk.client(&query("select 1")), "");
+    assert_eq!(talk.client(SYNC), "<Z>");
+    assert_eq!(talk.client(&query("select 1")), "(needs a server)");
+}
+
+#[test]
+fn refused_parse_behind_allowed_requests_is_answered_in_its_turn() {
+    let mut talk = Talk::attached();
+    for frame in [parse("", "select 1"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(
+        talk.client(&parse("", "select * from tenant_b.t")),
+        "Parse pgtenant_refused \"pgtenant refused this statement\""
+    );
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12DC"), "[1][2][D][C]");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 42501>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn overlong_statement_is_refused_by_its_head_and_the_session_goes_on() {
+    let mut talk = Talk::detached();
+    let frame = query(&"x".repeat(300 << 10));
+    assert_eq!(talk.client(&frame), "<E 54000><Z>");
+    assert_eq!(talk.client(&query("select 1")), "(needs a server)");
+}
+
+#[test]
+fn syntax_error_says_where_as_a_server_does() {
+    let mut talk = Talk::detached();
+    let frame = query("select 'ä' frm t");
+    let head = FrameHead::parse(&frame).unwrap().unwrap();
+    talk.session.on_frontend(head, &frame, None, &talk.guard);
+    let mut replies = Vec::new();
+    talk.session.take_replies(&mut replies);
+    let body = &frames(&replies)[0][HEAD_BYTES..];
+    assert_eq!(view::error_field(body, b'M'), Some(&b"syntax error at or near \"t\""[..]));
+    assert_eq!(view::error_field(body, b'P'), Some(&b"16"[..]));
+}
+
+#[test]
+fn function_call_is_refused() {
+    assert_eq!(Talk::detached().client(&[b'F', 0, 0, 0, 4]), "<E 0A000><Z>");
+}
+
+#[test]
+fn prepared_statement_is_parsed_once_per_server_and_follows_its_client() {
+    let mut talk = Talk::attached();
+    assert_eq!(talk.client(&parse("s1", "select 1")), "Parse pgtenant_1 \"select 1\"");
+    assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12Z"), "[1][2][Z]");
+    assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+    talk.client(SYNC);
+    talk.backends("2Z");
+    // Another server has to be told first; the client does not see that.
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&bind("s1")), "Parse pgtenant_1 \"select 1\", Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12Z"), "[2][Z]");
+}
+
+#[test]
+fn parse_of_what_the_server_knows_is_answered_by_the_proxy_in_its_turn() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.client(&parse("s2", "select 1")), "");
+    assert_eq!(talk.client(&bind("s2")), "Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("2Z"), "<1>[2][Z]");
+}
+
+#[test]
+fn unnamed_statement_follows_its_client_to_another_server() {
+    let mut talk = Talk::attached();
+    assert_eq!(talk.client(&parse("", "select 1")), "Parse  \"select 1\"");
+    talk.client(SYNC);
+    talk.backends("1Z");
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&bind("")), "Parse  \"select 1\", Bind ");
+}
+
+#[test]
+fn unnamed_statement_of_another_client_is_never_bound() {
+    let mut other = Talk::attached();
+    other.client(&parse("", "select 'secret'"));
+    other.client(SYNC);
+    other.backends("1Z");
+    let mut talk = Talk::detached();
+    talk.server = other.server.take();
+    assert_eq!(talk.client(&bind("")), "<E 26000>");
+}
+
+#[test]
+fn name_that_is_unknown_or_taken_gets_the_error_a_server_would_give() {
+    let mut talk = Talk::attached();
+    assert_eq!(talk.client(&bind("nobody")), "<E 26000>");
+    assert_eq!(talk.client(SYNC), "S");
+    talk.backends("Z");
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.client(&parse("s1", "select 2")), "<E 42P05>");
+}
+
+#[test]
+fn name_of_a_failed_parse_is_free_again() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select nothing_here"));
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42703\0\0"), "[E]");
+    talk.backends("Z");
+    assert_eq!(talk.client(&parse("s1", "select 1")), "Parse pgtenant_2 \"select 1\"");
+}
+
+#[test]
+fn close_that_was_skipped_leaves_the_name() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    for frame in [bind("s1"), close("s1"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backend(b'E', b"SERROR\0C22P02\0\0"), "[E]");
+    talk.backends("Z");
+    assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+}
+
+#[test]
+fn statement_prepared_by_message_can_be_deallocated_by_sql() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.client(&query("deallocate s1")), "<C><Z>");
+    assert_eq!(talk.client(&bind("s1")), "<E 26000>");
+}
+
+#[test]
+fn discard_all_forgets_every_name_and_unpins() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    talk.client(&query("create temp table t (a int)"));
+    talk.backends("CZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Temporary));
+    talk.client(&query("discard all"));
+    talk.backends("CZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.client(&bind("s1")), "<E 26000>");
+}
+
+#[test]
+fn failed_discard_all_forgets_nothing() {
+    let mut talk = Talk::attached();
+    talk.client(&query("set work_mem = '1MB'"));
+    talk.backends("CZ");
+    talk.client(&query("discard all"));
+    talk.backend(b'E', b"SERROR\0C25001\0\0");
+    talk.backends("Z");
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting));
+}
+
+#[test]
+fn reset_all_unpins_unless_a_rollback_can_undo_it() {
+    let mut talk = Talk::attached();
+    talk.client(&query("set work_mem = '1MB'"));
+    talk.backends("CZ");
+    talk.client(&query("begin; reset all"));
+    talk.backends("CC");
+    talk.backend(b'Z', b"T");
+    talk.client(&query("rollback"));
+    talk.backends("CZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting));
+    talk.client(&query("reset all"));
+    talk.backends("CZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn notifications_never_reach_a_client() {
+    let mut talk = Talk::attached();
+    talk.client(&query("select 1"));
+    assert_eq!(talk.backend(b'A', b"\0\0\0\x01channel\0payload\0"), "");
+}
+
+#[test]
+fn fatal_error_of_the_server_is_not_passed_on_as_it_is() {
+    let mut talk = Talk::attached();
+    talk.client(&query("select pg_sleep(9)"));
+    assert_eq!(talk.backend(b'E', b"SFATAL\0VFATAL\0C57P01\0Mbye\0\0"), "ServerFailed");
+}
+
+#[test]
+fn lost_server_ends_the_query_and_not_the_session() {
+    let mut talk = Talk::attached();
+    talk.client(&query("select 1"));
+    assert!(talk.session.server_lost(&Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone")));
+    assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"");
+}
+
+#[test]
+fn lost_server_takes_an_open_transaction_and_pinned_state_with_it() {
+    let refusal = Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone");
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'Z', b"T");
+    assert!(!talk.session.server_lost(&refusal));
+    let mut talk = Talk::attached();
+    talk.client(&query("set work_mem = '1MB'"));
+    assert!(!talk.session.server_lost(&refusal));
+}
+
+#[test]
+fn malformed_messages_end_the_session() {
+    for frame in [
+        &[b'Q', 0, 0, 0, 5, b'x'][..],
+        &[b'P', 0, 0, 0, 5, 0],
+        &[b'E', 0, 0, 0, 5, 0],
+        &[b'C', 0, 0, 0, 6, b'X', 0],
+        &[b'S', 0, 0, 0, 5, 0],
+        &[b'p', 0, 0, 0, 4],
+        &[0xff, 0, 0, 0, 4],
+    ] {
+        let got = Talk::attached().client(frame);
+        assert!(got.starts_with("(fails"), "{frame:?}: {got}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused() {
+    let mut frame = query("select 'x'");
+    frame[13] = 0xff;
+    assert_eq!(Talk::detached().client(&frame), "<E 22021><Z>");
+}

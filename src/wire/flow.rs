@@ -131,6 +131,12 @@ impl Flow {
         self.end = new_end;
     }
 
+    /// Throws away what was read and not looked at: whoever sent it will not send the rest.
+    pub fn forget_unjudged(&mut self) {
+        self.end = self.ready;
+        self.consume(0);
+    }
+
     fn settle_rest(&mut self) {
         let n = self.rest.min(self.end - self.ready);
         if n == 0 {
@@ -201,6 +207,17 @@ mod tests {
         let mut f = flow(b"aa");
         f.drop_frame(2);
         assert!(f.at_frame_boundary() && f.reclaim().is_some());
+    }
+
+    #[test]
+    fn forgotten_bytes_are_not_put_in_front_of_what_comes_next() {
+        let mut f = flow(b"abb");
+        f.pass(1);
+        f.forget_unjudged();
+        f.insert(b"!");
+        assert_eq!((f.pending(), f.unjudged()), (&b"a!"[..], &b""[..]));
+        f.consume(2);
+        assert!(f.reclaim().is_some());
     }
 
     #[test]

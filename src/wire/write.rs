@@ -40,6 +40,9 @@ pub fn error_with_severity(out: &mut Vec<u8>, report: &dyn Report, severity: Sev
         if let Some(hint) = report.hint() {
             field(b'H', &hint);
         }
+        if let Some(position) = report.position() {
+            field(b'P', &position.to_string());
+        }
         out.push(0);
     });
 }

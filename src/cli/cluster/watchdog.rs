@@ -7,16 +7,16 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Reads server process ids from the pipe. At its end, which is our end: SIGINT to the last one named,
-/// SIGQUIT after ten seconds, and the directory goes.
+/// Reads server process ids from the pipe. At its end, which is our end: SIGQUIT to the last one named
+/// (nobody will miss the data), SIGKILL after ten seconds, and the directory goes.
 const SCRIPT: &str = r#"
 pid=0
 while read -r line; do pid=$line; done
 if [ "$pid" -gt 1 ]; then
-    kill -INT "$pid" 2>/dev/null
+    kill -QUIT "$pid" 2>/dev/null
     tries=0
     while kill -0 "$pid" 2>/dev/null && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
-    kill -QUIT "$pid" 2>/dev/null
+    kill -KILL "$pid" 2>/dev/null
 fi
 rm -rf -- "$1"
 "#;

@@ -1,0 +1,224 @@
+//! What the tree of a text says, for whichever tenant sends it; and the verdict for one of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, names, rules};
+
+/// Every effect, to turn a set into [`Effects`].
+const EFFECTS: [Effect; 12] = [
+    Effect::Setting,
+    Effect::Temporary,
+    Effect::AdvisoryLock,
+    Effect::HoldCursor,
+    Effect::Prepare,
+    Effect::Sequence,
+    Effect::Opaque,
+    Effect::DiscardAll,
+    Effect::Unclean,
+    Effect::Write,
+    Effect::ResetSetting,
+    Effect::ResetAll,
+];
+
+/// Texts inside texts inside texts: one that is deeper is refused.
+const MAX_TEXT_DEPTH: u8 = 4;
+
+/// Texts inside a text: names of types in strings, and SQL in strings. Each is parsed.
+const MAX_TEXTS: u32 = 2000;
+
+/// A name the text gives, with what must hold of it in the tenant's scope.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    /// A schema: the tenant's own or a shared one.
+    Schema(Box<str>),
+    /// An entry of search_path: the same.
+    PathEntry(Box<str>),
+    /// The schema of a CREATE SCHEMA: the tenant's own.
+    OwnSchema(Box<str>),
+}
+
+/// The facts of one text, independent of the tenant.
+#[derive(Debug)]
+pub(super) struct Facts {
+    refusal: Option<Denial>,
+    needs: Box<[Need]>,
+    pub(super) effects: Arc<Effects>,
+}
+
+impl Facts {
+    /// Facts of a text that no tenant may send.
+    pub(super) fn refused(denial: Denial) -> Self {
+        Self { refusal: Some(denial), needs: Box::default(), effects: Arc::default() }
+    }
+
+    /// Whether a tenant of this scope may send the text. Allocates nothing if so.
+    pub(super) fn judge(&self, scope: &Scope) -> Result<(), Denial> {
+        if let Some(denial) = &self.refusal {
+            return Err(denial.clone());
+        }
+        self.needs.iter().try_for_each(|need| need.judge(scope))
+    }
+
+    /// Memory it holds, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
+        let refusal = self.refusal.as_ref().map_or(0, |denial| denial.message.len());
+        size_of::<Self>() + size_of::<Effects>() + names + refusal
+    }
+}
+
+impl Need {
+    fn name(&self) -> &str {
+        match self {
+            Self::Schema(name) | Self::PathEntry(name) | Self::OwnSchema(name) => name,
+        }
+    }
+
+    fn judge(&self, scope: &Scope) -> Result<(), Denial> {
+        let name = self.name();
+        let own = name == scope.schema.as_str();
+        let shared = || scope.shared_schemas.iter().any(|schema| schema.as_str() == name);
+        let (allowed, rule): (bool, &'static Rule) = match self {
+            Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
+            Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
+            Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
+        };
+        if allowed {
+            return Ok(());
+        }
+        Err(Denial::new(rule, format!("schema \"{name}\" is not in this tenant's scope")))
+    }
+}
+
+/// Facts being collected.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    refusal: Option<Denial>,
+    needs: BTreeSet<Need>,
+    effects: u16,
+    /// How many texts this one is inside of.
+    depth: u8,
+    /// How many texts inside texts were read so far.
+    texts: u32,
+    /// The function whose body the text is.
+    pub(super) function: Option<Box<str>>,
+}
+
+impl Findings {
+    /// No tenant may send it. The first refusal is the one that is told.
+    pub(super) fn refuse(&mut self, rule: &'static Rule, message: impl Into<String>) {
+        if self.refusal.is_none() {
+            self.refusal = Some(Denial::new(rule, message));
+        }
+    }
+
+    /// Findings of a text inside the one of these; of a function's body, with its name. `None` where
+    /// there are too many of them, or one in another.
+    pub(super) fn nested(&mut self, function: Option<&str>) -> Option<Self> {
+        self.texts += 1;
+        if self.depth == MAX_TEXT_DEPTH || self.texts > MAX_TEXTS {
+            return None;
+        }
+        let function = function.map(Into::into);
+        Some(Self { depth: self.depth + 1, texts: self.texts, function, ..Self::default() })
+    }
+
+    pub(super) fn deny(&mut self, denial: Denial) {
+        self.refusal.get_or_insert(denial);
+    }
+
+    pub(super) const fn effect(&mut self, effect: Effect) {
+        self.effects |= effect as u16;
+    }
+
+    /// Replaces the effects by what `change` makes of them.
+    pub(super) fn effects_since(&mut self, before: u16, without: &[Effect]) {
+        let mask = without.iter().fold(0, |mask, &effect| mask | effect as u16);
+        self.effects = before | (self.effects & !mask);
+    }
+
+    pub(super) const fn effect_bits(&self) -> u16 {
+        self.effects
+    }
+
+    /// Calls a function, or runs code, that the guard cannot see into: it may do what the role may.
+    pub(super) const fn opaque(&mut self) {
+        self.effect(Effect::Opaque);
+        self.effect(Effect::Write);
+    }
+
+    /// The text names this schema.
+    pub(super) fn schema(&mut self, name: &str) {
+        if name == "pg_temp" {
+            self.effect(Effect::Temporary);
+        }
+        if !names::is_system(name) {
+            self.needs.insert(Need::Schema(names::truncate(name).into()));
+        }
+    }
+
+    /// The text names this schema as one to be created.
+    pub(super) fn own_schema(&mut self, name: &str) {
+        self.needs.insert(Need::OwnSchema(names::truncate(name).into()));
+    }
+
+    /// The text puts this schema into search_path. Whether it stands before all real schemas, where new
+    /// objects go to it, is for the caller to say.
+    pub(super) fn path_entry(&mut self, name: &str) {
+        if !names::is_system(name) && !matches!(name, "" | "$user") {
+            self.needs.insert(Need::PathEntry(names::truncate(name).into()));
+        }
+    }
+
+    /// A name in parts, as `[database.][schema.]object`.
+    pub(super) fn qualified<S: AsRef<str>>(&mut self, parts: &[S]) {
+        match parts {
+            [] | [_] => {}
+            [schema, _] => self.schema(schema.as_ref()),
+            [database, .., schema, _] => {
+                self.schema(schema.as_ref());
+                self.database(database.as_ref());
+            }
+        }
+    }
+
+    /// A database part of a name.
+    pub(super) fn database(&mut self, name: &str) {
+        let name = names::truncate(name);
+        self.refuse(
+            &rules::CROSS_DATABASE,
+            format!("name with a database part (\"{name}\") is not supported"),
+        );
+    }
+
+    /// Takes over what a text inside this one says. Its effects count only if it `runs` now.
+    pub(super) fn merge(&mut self, inner: Self, runs: bool) {
+        if let Some(denial) = inner.refusal {
+            self.deny(denial);
+        }
+        self.needs.extend(inner.needs);
+        self.texts = inner.texts;
+        if runs {
+            self.effects |= inner.effects;
+        }
+    }
+
+    /// The facts, of a text with this many statements.
+    pub(super) fn finish(self, statements: u32, deallocates: Option<Deallocated>) -> Facts {
+        let mut effects = Effects::default();
+        effects.statements = statements;
+        effects.deallocates = deallocates;
+        for effect in EFFECTS {
+            if self.effects & effect as u16 != 0 {
+                effects.add(effect);
+            }
+        }
+        Facts { refusal: self.refusal, needs: self.needs.into_iter().collect(), effects: Arc::new(effects) }
+    }
+
+    /// Judges what was found so far, for one scope.
+    pub(super) fn judge(self, scope: &Scope) -> Result<(), Denial> {
+        self.finish(0, None).judge(scope)
+    }
+}

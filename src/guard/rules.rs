@@ -1,0 +1,78 @@
+//! The rules: ids, and what a refused client reads.
+
+use crate::error::SqlState;
+use crate::guard::Rule;
+
+macro_rules! rules {
+    ($($(#[$about:meta])* $name:ident = $id:literal, $state:ident, $doc:literal, $hint:literal;)*) => {
+        $($(#[$about])* pub(super) static $name: Rule =
+            Rule { id: $id, sqlstate: SqlState::$state, doc: $doc, hint: $hint };)*
+
+        /// Every rule, in the order of docs/errors.md.
+        pub(super) static ALL: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+rules! {
+    CROSS_SCHEMA = "cross_schema", INSUFFICIENT_PRIVILEGE,
+        "A statement names only the tenant's own schema, the shared ones and those of the system.",
+        "Leave the schema out: the tenant's own schema is searched first.";
+    CROSS_DATABASE = "cross_database", INSUFFICIENT_PRIVILEGE,
+        "A name with a database part is refused: one database is served, and it needs no naming.",
+        "Leave the database out of the name.";
+    SEARCH_PATH = "search_path", INSUFFICIENT_PRIVILEGE,
+        "search_path holds only schemas the tenant may name.",
+        "List your own schema, the shared ones, pg_catalog or pg_temp, or use RESET search_path.";
+    ROLE_CHANGE = "role_change", INSUFFICIENT_PRIVILEGE,
+        "A session keeps the role it was authenticated for: role and session_authorization are not set.",
+        "Connect as the user you want to be; RESET ROLE and SET ROLE NONE are allowed.";
+    ROLE_MANAGEMENT = "role_management", INSUFFICIENT_PRIVILEGE,
+        "Roles, their settings and memberships belong to the operator, as they are common to all tenants.",
+        "Ask the operator; credentials of a tenant are managed with the pgtenant command.";
+    FIXED_SETTING = "fixed_setting", FEATURE_NOT_SUPPORTED,
+        "client_encoding stays UTF8 and standard_conforming_strings on: other values change how a text is read.",
+        "Leave the setting alone, or set it to the value it has; convert other encodings in the client.";
+    TWO_PHASE = "two_phase", FEATURE_NOT_SUPPORTED,
+        "Two-phase commit is refused: prepared transactions are visible to, and keep locks for, the whole database.",
+        "Use COMMIT.";
+    NOTIFY = "notify", FEATURE_NOT_SUPPORTED,
+        "LISTEN and NOTIFY are not supported yet: channels are common to all tenants of a database.",
+        "Poll a table instead; UNLISTEN * is allowed.";
+    SERVER_FILES = "server_files", INSUFFICIENT_PRIVILEGE,
+        "Files and programs of the database server are out of reach.",
+        "Use COPY FROM STDIN or COPY TO STDOUT (in psql: \\copy).";
+    SERVER_ADMINISTRATION = "server_administration", INSUFFICIENT_PRIVILEGE,
+        "What is common to the whole database or server is managed by the operator.",
+        "Ask the operator; an extension can be installed once for all tenants.";
+    UNKNOWN_STATEMENT = "unknown_statement", FEATURE_NOT_SUPPORTED,
+        "A kind of statement that is not classified is refused.",
+        "Report the statement: it may be from a newer PostgreSQL than this version knows.";
+    UNPARSABLE = "unparsable", SYNTAX_ERROR,
+        "A text that PostgreSQL's grammar does not accept cannot be judged.",
+        "Check the syntax; the grammar is that of PostgreSQL 18.";
+    STATEMENT_TOO_LONG = "statement_too_long", PROGRAM_LIMIT_EXCEEDED,
+        "A text over guard.max_statement_bytes is refused, as judging takes many times its size in memory.",
+        "Send values as parameters, split the statement, or use COPY FROM STDIN.";
+    TOO_COMPLEX = "too_complex", PROGRAM_LIMIT_EXCEEDED,
+        "A text that nests deeper than can be judged in bounded time is refused.",
+        "Split the statement, use parentheses less, or replace a long chain by IN (...) or = ANY (...).";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_own_id_and_a_section_in_the_docs() {
+        let docs = include_str!("../../docs/errors.md");
+        let ids: HashSet<_> = ALL.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), ALL.len());
+        for rule in ALL {
+            assert!(docs.contains(&format!("### `{}`", rule.id)), "{} is not in docs/errors.md", rule.id);
+            assert!(docs.contains(rule.hint), "the hint of {} is not in docs/errors.md", rule.id);
+            assert!(docs.contains(rule.sqlstate.0), "{}", rule.id);
+        }
+    }
+}

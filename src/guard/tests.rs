@@ -1,0 +1,475 @@
+//! The guard as its callers see it: the corpus, effects, settings, cache, hostile texts.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::Effect::{
+    AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, ResetAll, ResetSetting, Sequence, Setting,
+    Temporary, Unclean, Write,
+};
+use super::*;
+use crate::tenant::{Ident, TenantId};
+
+fn guard() -> Guard {
+    Guard::new(&crate::config::Guard {
+        extra_schemas: Vec::new(),
+        max_statement_bytes: 2 << 20,
+        cache_bytes: 32 << 20,
+    })
+}
+
+fn scope_of(schema: &str) -> Scope {
+    Scope {
+        tenant: TenantId(Uuid::from_u128(1)),
+        schema: Ident::parse(schema).unwrap(),
+        shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
+    }
+}
+
+fn scope() -> Scope {
+    scope_of("tenant_alpha")
+}
+
+/// The id of the rule that refuses, or `allow`.
+fn verdict(text: &str) -> &'static str {
+    match guard().judge(text, &scope()) {
+        Verdict::Allow(..) => "allow",
+        Verdict::Deny(denial) => denial.rule.id,
+    }
+}
+
+fn effects(text: &str) -> Arc<Effects> {
+    match guard().judge(text, &scope()) {
+        Verdict::Allow(_, effects) => effects,
+        Verdict::Deny(denial) => panic!("{text}: {denial:?}"),
+    }
+}
+
+/// Runs on a stack of the size that the threads of a runtime have.
+fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap()
+}
+
+#[test]
+fn corpus_is_judged_as_its_first_lines_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/guard");
+    let (mut files, mut wrong) = (0, Vec::new());
+    for directory in ["allow", "deny"] {
+        for entry in fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let first = text.lines().next().unwrap().trim_start_matches("-- ").to_owned();
+            let expected = first.strip_prefix("deny: ").unwrap_or(&first).to_owned();
+            assert_eq!(expected == "allow", directory == "allow", "{}", path.display());
+            let judged = on_a_small_stack(move || match guard().judge(&text, &scope()) {
+                Verdict::Allow(..) => ("allow", String::new()),
+                Verdict::Deny(denial) => (denial.rule.id, denial.message),
+            });
+            files += 1;
+            if judged.0 != expected {
+                wrong.push(format!("{}: {judged:?}", path.file_name().unwrap().display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {files}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(files >= 500, "{files}");
+}
+
+#[test]
+fn denial_of_a_schema_reads_the_same_whether_it_exists_or_not() {
+    let message = |text| match guard().judge(text, &scope()) {
+        Verdict::Deny(denial) => denial.message,
+        Verdict::Allow(..) => panic!("{text}"),
+    };
+    assert_eq!(message("TABLE tenant_beta.t"), "schema \"tenant_beta\" is not in this tenant's scope");
+    assert_eq!(message("TABLE nowhere.t"), "schema \"nowhere\" is not in this tenant's scope");
+}
+
+#[test]
+fn same_text_is_judged_for_each_tenant_by_its_own_scope() {
+    let guard = guard();
+    for (schema, allowed) in [("tenant_alpha", true), ("tenant_beta", false), ("tenant_alpha", true)] {
+        let verdict = guard.judge("SELECT * FROM tenant_alpha.customers", &scope_of(schema));
+        assert_eq!(matches!(verdict, Verdict::Allow(..)), allowed, "{schema}");
+    }
+    assert_eq!((guard.stats().hits, guard.stats().misses), (2, 1));
+}
+
+#[test]
+fn cleared_carries_the_tenant_it_was_judged_for() {
+    match guard().judge("SELECT 1", &scope()) {
+        Verdict::Allow(cleared, _) => assert_eq!(cleared.tenant(), scope().tenant),
+        Verdict::Deny(denial) => panic!("{denial:?}"),
+    }
+}
+
+#[test]
+fn name_is_compared_after_the_cut_at_63_bytes() {
+    let schema = format!("tenant_{}", "a".repeat(56));
+    for (name, allowed) in
+        [(format!("{schema}_and_more"), true), (schema[..62].to_owned(), false), (schema.clone(), true)]
+    {
+        let text = format!("SELECT '{name}.t'::regclass, x FROM {name}.t");
+        let verdict = guard().judge(&text, &scope_of(&schema));
+        assert_eq!(matches!(verdict, Verdict::Allow(..)), allowed, "{name}");
+    }
+}
+
+const ALL_EFFECTS: [Effect; 12] = [
+    Setting,
+    Temporary,
+    AdvisoryLock,
+    HoldCursor,
+    Prepare,
+    Sequence,
+    Opaque,
+    DiscardAll,
+    Unclean,
+    Write,
+    ResetSetting,
+    ResetAll,
+];
+
+const EFFECTS: &[(&str, &[Effect])] = &[
+    ("SELECT * FROM customers WHERE id = $1", &[]),
+    ("SELECT lower(name), count(*), now(), random(), pg_catalog.format('%s', 1) FROM customers", &[]),
+    ("SHOW work_mem", &[]),
+    ("BEGIN ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY; COMMIT", &[]),
+    ("SET LOCAL work_mem = '1MB'", &[]),
+    ("SET work_mem = '1MB'", &[Setting]),
+    ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", &[Setting]),
+    ("RESET ALL", &[ResetAll]),
+    ("RESET work_mem", &[ResetSetting]),
+    ("SET search_path = tenant_alpha, pg_temp", &[Setting]),
+    ("SET search_path = pg_temp, tenant_alpha", &[Setting, Temporary]),
+    ("SET LOCAL search_path = '', pg_temp", &[Temporary]),
+    ("SELECT set_config('app.x', '1', true)", &[]),
+    ("SELECT set_config('app.x', '1', false)", &[Setting]),
+    ("SELECT set_config('app.x', '1', $1)", &[Setting]),
+    ("SELECT set_config($1, '1', true)", &[Setting, Opaque, Write]),
+    ("SELECT set_config('search_path', $1, true)", &[Opaque, Write]),
+    ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
+    ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
+    ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
+    ("SELECT pg_advisory_unlock_all()", &[]),
+    ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
+    ("SELECT nextval('s')", &[Sequence, Write]),
+    ("SELECT lastval()", &[Sequence]),
+    ("INSERT INTO customers VALUES (1)", &[Sequence, Write]),
+    ("WITH x AS (INSERT INTO customers VALUES (1) RETURNING id) SELECT * FROM x", &[Sequence, Write]),
+    ("COPY customers FROM STDIN", &[Sequence, Write]),
+    ("COPY customers TO STDOUT", &[]),
+    ("UPDATE customers SET name = ''", &[Write]),
+    ("SELECT * FROM customers FOR SHARE", &[Write]),
+    ("EXPLAIN INSERT INTO customers VALUES (1)", &[]),
+    ("EXPLAIN ANALYZE INSERT INTO customers VALUES (1)", &[Sequence, Write]),
+    ("EXPLAIN (ANALYZE) DELETE FROM customers", &[Write]),
+    ("UPDATE customers SET name = ''; EXPLAIN DELETE FROM customers", &[Write]),
+    ("CREATE TABLE t (id int)", &[Write]),
+    ("CREATE TEMP TABLE t (id int)", &[Temporary, Write]),
+    ("CREATE TABLE pg_temp.t (id int)", &[Temporary, Write]),
+    ("CREATE TEMP VIEW v AS SELECT 1", &[Temporary, Write]),
+    ("SELECT 1 INTO TEMP t", &[Temporary, Write]),
+    ("CREATE TEMP TABLE t AS SELECT 1", &[Temporary, Write]),
+    ("CREATE TEMP SEQUENCE s", &[Temporary, Write]),
+    (
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE plpgsql SET work_mem = '1MB' AS ''",
+        &[Temporary, Write],
+    ),
+    ("CREATE TYPE pg_temp.t AS ENUM ('a')", &[Temporary, Write]),
+    ("DECLARE c CURSOR FOR SELECT 1", &[]),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", &[HoldCursor]),
+    ("PREPARE p AS SELECT 1", &[Prepare]),
+    ("PREPARE p AS DELETE FROM customers", &[Prepare, Write]),
+    ("EXECUTE p", &[Opaque, Write]),
+    ("SELECT my_function(1)", &[Opaque, Write]),
+    ("SELECT global.lower('x')", &[Opaque, Write]),
+    ("SELECT setseed(0.5)", &[Opaque, Write]),
+    ("SELECT lo_create(0)", &[Opaque, Write]),
+    ("SELECT JSON_ARRAYAGG(x) FROM customers", &[Opaque, Write]),
+    ("DO 'BEGIN END'", &[Opaque, Write]),
+    ("CALL p()", &[Opaque, Write]),
+    ("SELECT * FROM dblink('x', 'y') AS t(a int)", &[Unclean, Opaque, Write]),
+    ("SELECT query_to_xml('SELECT f(1)', true, true, '')", &[Opaque, Write]),
+    ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT set_config(''a.b'', '''', false)'", &[Write]),
+    ("DISCARD ALL", &[DiscardAll]),
+    ("SELECT 1; DISCARD ALL", &[Opaque, Write]),
+    ("DISCARD TEMP", &[]),
+    ("DEALLOCATE p", &[]),
+    ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Write]),
+    ("UNLISTEN *", &[]),
+    ("", &[]),
+];
+
+#[test]
+fn effects_follow_from_the_statement() {
+    for (text, expected) in EFFECTS {
+        let effects = effects(text);
+        let found: Vec<_> = ALL_EFFECTS.into_iter().filter(|&effect| effects.has(effect)).collect();
+        let mut expected = expected.to_vec();
+        expected.sort_by_key(|&effect| effect as u16);
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn statements_are_counted_and_empty_ones_are_none() {
+    for (text, statements) in
+        [("", 0), ("-- x", 0), (" ;; ", 0), ("SELECT 1", 1), ("SELECT 1;; SELECT 2;", 2)]
+    {
+        assert_eq!(effects(text).statements, statements, "{text}");
+    }
+}
+
+#[test]
+fn single_deallocate_is_told_with_its_name() {
+    assert_eq!(effects("DEALLOCATE ALL").deallocates, Some(Deallocated::All));
+    assert_eq!(effects("DEALLOCATE PREPARE Foo;").deallocates, Some(Deallocated::Name("foo".into())));
+    assert_eq!(effects("DEALLOCATE \"Foo\"").deallocates, Some(Deallocated::Name("Foo".into())));
+    assert_eq!(effects("DEALLOCATE a; DEALLOCATE b").deallocates, None);
+}
+
+#[test]
+fn startup_settings_follow_the_rules_of_set() {
+    let judge = |name, value| guard().judge_setting(name, value, &scope()).map_err(|denial| denial.rule.id);
+    for (name, value) in [
+        ("application_name", "x"),
+        ("client_encoding", "UTF8"),
+        ("Client_Encoding", "utf-8"),
+        ("standard_conforming_strings", "ON"),
+        ("search_path", ""),
+        ("search_path", "tenant_alpha, \"global\", pg_catalog, pg_temp, \"$user\""),
+        ("role", "none"),
+        ("statement_timeout", "0"),
+    ] {
+        assert_eq!(judge(name, value), Ok(()), "{name} = {value}");
+    }
+    for (name, value, rule) in [
+        ("role", "tenant_beta", "role_change"),
+        ("ROLE", "tenant_beta", "role_change"),
+        ("Session_Authorization", "postgres", "role_change"),
+        ("client_encoding", "LATIN1", "fixed_setting"),
+        ("client_encoding", "auto", "fixed_setting"),
+        ("standard_conforming_strings", "off", "fixed_setting"),
+        ("SEARCH_PATH", "tenant_alpha,tenant_beta", "search_path"),
+        ("search_path", "TENANT_BETA", "search_path"),
+    ] {
+        assert_eq!(judge(name, value), Err(rule), "{name} = {value}");
+    }
+}
+
+#[test]
+fn schema_that_is_also_shared_by_nobody_may_not_be_created() {
+    assert_eq!(verdict("CREATE SCHEMA IF NOT EXISTS tenant_alpha"), "allow");
+    assert_eq!(verdict("CREATE SCHEMA IF NOT EXISTS global"), "server_administration");
+}
+
+#[test]
+fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
+    let guard = Guard::new(&crate::config::Guard {
+        extra_schemas: Vec::new(),
+        max_statement_bytes: 100,
+        cache_bytes: 1 << 20,
+    });
+    let text = format!("SELECT '{}'", "x".repeat(100));
+    match guard.judge(&text, &scope()) {
+        Verdict::Deny(denial) => assert_eq!(denial.rule.id, "statement_too_long"),
+        Verdict::Allow(..) => panic!("allowed"),
+    }
+    assert_eq!(guard.stats().entries, 0);
+    assert!(matches!(guard.judge("SELECT 1", &scope()), Verdict::Allow(..)));
+}
+
+#[test]
+fn warm_text_is_judged_without_parsing() {
+    let guard = guard();
+    assert!(!guard.is_cached("SELECT 1"));
+    guard.warm("SELECT 1");
+    assert!(guard.is_cached("SELECT 1"));
+    assert!(!guard.is_cached("SELECT 1 "));
+    let _ = guard.judge("SELECT 1", &scope());
+    assert_eq!((guard.stats().hits, guard.stats().misses), (1, 0));
+}
+
+#[test]
+fn longest_text_fits_into_the_cache() {
+    let guard = Guard::new(&crate::config::Guard {
+        extra_schemas: Vec::new(),
+        max_statement_bytes: 1 << 20,
+        cache_bytes: 8 << 20,
+    });
+    let text = format!("SELECT '{}'", "x".repeat((1 << 20) - 9));
+    guard.warm(&text);
+    assert!(guard.is_cached(&text));
+}
+
+#[test]
+fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
+    let guard = Guard::new(&crate::config::Guard {
+        extra_schemas: Vec::new(),
+        max_statement_bytes: 1024,
+        cache_bytes: 256 << 10,
+    });
+    let hot = "SELECT name FROM customers WHERE id = $1";
+    for number in 0..5000 {
+        let _ = guard.judge(&format!("SELECT {number}"), &scope());
+        let _ = guard.judge(hot, &scope());
+        assert!(guard.stats().bytes <= 256 << 10);
+    }
+    assert!(guard.stats().entries > 100);
+    assert_eq!(guard.stats().hits, 4999, "the statement in use was displaced");
+}
+
+#[test]
+fn rules_are_listed_for_metrics_and_docs() {
+    assert!(rules().iter().any(|rule| rule.id == "cross_schema"));
+}
+
+#[test]
+fn hostile_texts_are_answered_in_bounded_time_on_a_small_stack() {
+    let texts = [
+        format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000)),
+        "(".repeat(100_000),
+        format!("SELECT {}1", "-(".repeat(100_000)),
+        format!("{} {} SELECT 1", "/*".repeat(100_000), "*/".repeat(100_000)),
+        "/*".repeat(100_000),
+        format!("SELECT {}1", "+".repeat(500_000)),
+        format!("SELECT {}1", "+ ".repeat(100_000)),
+        format!("SELECT {}1", "@-".repeat(250_000)),
+        format!("SELECT 1{}", " || 1".repeat(100_000)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(50_000)),
+        format!("SELECT 1{}", "::int".repeat(100_000)),
+        format!("SELECT 1{}", "[1]".repeat(100_000)),
+        format!("SELECT * FROM {}a{}", "(".repeat(50_000), ")".repeat(50_000)),
+        format!("SELECT {}a", "a.".repeat(200_000)),
+        format!("SELECT ARRAY{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("SELECT {}", "NOT ".repeat(100_000)),
+        format!("SELECT '{}'", "'||'".repeat(100_000)),
+        format!("SELECT {}1{}", "query_to_xml(".repeat(5_000), ")".repeat(5_000)),
+        format!("SELECT '{{{}}}'::regtype[]", "a.b,".repeat(100_000)),
+        format!("SELECT 'f({})'::regprocedure", "a.b,".repeat(100_000)),
+        format!("SELECT 1 {}", "$a$ $b$ ".repeat(50_000)),
+        format!("{};", "SELECT 1;".repeat(50_000)),
+        format!("SELECT {} 1", "E'\\\\' ".repeat(50_000)),
+        "'\n".repeat(100_000),
+        "$$".repeat(100_000),
+        "\u{feff}SELECT 1".to_owned(),
+        "SELECT 1\0; DROP TABLE x".to_owned(),
+    ];
+    for text in texts {
+        let start: String = text.chars().take(40).collect();
+        let started = Instant::now();
+        let _ = on_a_small_stack(move || guard().judge(&text, &scope()));
+        // The worst takes about 2 s in a debug build of the C library; without limits it is a minute.
+        assert!(started.elapsed() < Duration::from_secs(20), "{start}: {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn insert_of_one_megabyte_of_rows_is_judged() {
+    let mut text = String::from("INSERT INTO customers (id, name, email) VALUES (0, '', '')");
+    let mut number = 0;
+    while text.len() < 1 << 20 {
+        number += 1;
+        text.push_str(&format!(", ({number}, 'name {number}', 'user{number}@example.com')"));
+    }
+    let allowed = on_a_small_stack(move || matches!(guard().judge(&text, &scope()), Verdict::Allow(..)));
+    assert!(allowed);
+}
+
+#[test]
+fn too_many_texts_inside_a_text_are_refused() {
+    let types = |count| format!("SELECT '{{{}}}'::regtype[]", "global.a,".repeat(count));
+    assert_eq!(verdict(&types(2000)), "allow");
+    assert_eq!(verdict(&types(2001)), "too_complex");
+    let mut text = String::from("SELECT 1");
+    for _ in 0..5 {
+        text = format!("SELECT query_to_xml('{}', true, true, '')", text.replace('\'', "''"));
+    }
+    assert_eq!(verdict(&text), "too_complex");
+}
+
+/// Ways to name a table of a schema; `{}` is the schema, as an identifier.
+const PLACES: [&str; 24] = [
+    "SELECT * FROM {}.t",
+    "SELECT (SELECT a FROM {}.t) + 1",
+    "WITH x AS (SELECT * FROM {}.t) SELECT 1",
+    "INSERT INTO {}.t VALUES (1)",
+    "UPDATE a SET b = (SELECT 1 FROM {}.t)",
+    "DELETE FROM a USING {}.t x",
+    "MERGE INTO {}.t USING a ON true WHEN MATCHED THEN DELETE",
+    "COPY {}.t TO STDOUT",
+    "CREATE TABLE a (LIKE {}.t)",
+    "CREATE VIEW v AS SELECT * FROM {}.t",
+    "ALTER TABLE {}.t ADD a int",
+    "DROP TABLE a, {}.t",
+    "DROP TRIGGER x ON {}.t",
+    "COMMENT ON COLUMN {}.t.c IS 'x'",
+    "GRANT SELECT ON {}.t TO PUBLIC",
+    "TRUNCATE {}.t",
+    "LOCK TABLE {}.t",
+    "SELECT {}.f()",
+    "SELECT NULL::{}.t",
+    "SELECT {}.t.c FROM t",
+    "SELECT 1 OPERATOR({}.+) 2",
+    "CREATE INDEX ON a (b {}.ops)",
+    "EXPLAIN SELECT * FROM {}.t",
+    "SELECT '{}.t'::regclass",
+];
+
+/// A schema's name, with the letters that need quotes or care.
+fn schema_name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "tenant_[a-z]{1,8}",
+        "[A-Za-z_\"' .éß\\\\/*-]{1,20}",
+        "tenant_alpha.?",
+        "[a-z]{60,70}",
+        "pg_(temp|catalog|toast)[_0-9a-z]{0,3}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_text_never_panics(text in ".{0,200}") {
+        let _ = guard().judge(&text, &scope());
+    }
+
+    #[test]
+    fn text_of_sql_words_never_panics(words in proptest::collection::vec(
+        prop_oneof![
+            Just("SELECT"), Just("FROM"), Just("tenant_beta.t"), Just("("), Just(")"), Just(","), Just("*"),
+            Just("'a'"), Just("$$"), Just("E'\\'"), Just("/*"), Just("*/"), Just("--"), Just("\n"),
+            Just("CREATE"), Just("TABLE"), Just("x"), Just("1"), Just("::regclass"), Just(";"), Just("SET"),
+            Just("role"), Just("="), Just("UNION"), Just("WITH"), Just("AS"), Just("set_config"),
+        ],
+        0..30,
+    )) {
+        let _ = guard().judge(&words.join(" "), &scope());
+    }
+
+    #[test]
+    fn foreign_schema_is_never_allowed_wherever_it_is_named(schema in schema_name(), place in 0..PLACES.len()) {
+        let kept = names::truncate(&schema);
+        prop_assume!(!matches!(kept, "tenant_alpha" | "global" | "pg_catalog" | "information_schema" | "pg_temp"));
+        let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
+        let in_literal = PLACES[place].contains('\'') && !PLACES[place].starts_with("COMMENT");
+        let name = if in_literal { quoted.replace('\'', "''") } else { quoted };
+        let text = PLACES[place].replace("{}", &name);
+        prop_assert_ne!(verdict(&text), "allow", "{}", text);
+    }
+
+    #[test]
+    fn own_schema_is_always_allowed_wherever_it_is_named(place in 0..PLACES.len(), upper in any::<bool>()) {
+        let name = if upper { "TENANT_Alpha" } else { "\"tenant_alpha\"" };
+        let text = PLACES[place].replace("{}", name);
+        prop_assert_eq!(verdict(&text), "allow", "{}", text);
+    }
+}

@@ -1,0 +1,218 @@
+//! One walk over a tree: every node is shown to the rules.
+
+use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Visit, Walk, field};
+
+use crate::guard::facts::{Facts, Findings};
+use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, references, rules, statements};
+
+/// The facts of a text of at most `max_bytes`.
+pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
+    let tree = match parse::tree(text, max_bytes) {
+        Ok(tree) => tree,
+        Err(denial) => return Facts::refused(denial),
+    };
+    let mut findings = Findings::default();
+    match collect(&tree, &mut findings) {
+        Ok(summary) => findings.finish(summary.statements, summary.deallocates),
+        Err(Malformed) => Facts::refused(malformed()),
+    }
+}
+
+/// What a text inside the text says; of a function's body in SQL, with the function's name, as it may
+/// call its parameters `function.parameter`. `None` where there are too many of them.
+pub(super) fn inner(
+    text: &str,
+    function: Option<&str>,
+    outer: &mut Findings,
+) -> Option<Result<Findings, Denial>> {
+    let mut findings = outer.nested(function)?;
+    // The outer text was within the limit, and this one is a part of it.
+    let collected = parse::tree(text, usize::MAX)
+        .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
+    Some(collected.map(|_| findings))
+}
+
+fn malformed() -> Denial {
+    Denial::new(&rules::UNPARSABLE, "the parse tree could not be read")
+}
+
+struct Summary {
+    statements: u32,
+    deallocates: Option<Deallocated>,
+}
+
+fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
+    let root = tree.root();
+    let mut summary = Summary { statements: 0, deallocates: None };
+    for field in root.fields() {
+        field?;
+    }
+    let several = root.children(field::parse_result::STMTS).nth(1).is_some();
+    for raw in root.children(field::parse_result::STMTS) {
+        summary.statements += 1;
+        let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
+        let before = findings.effect_bits();
+        if several {
+            statements::not_alone(statement, findings);
+        } else {
+            summary.deallocates = statements::alone(statement, findings);
+        }
+        for visit in Walk::new(raw) {
+            node(visit?, findings);
+        }
+        if statements::only_explains(statement) {
+            findings.effects_since(before, &[Effect::Write, Effect::Sequence]);
+        }
+    }
+    Ok(summary)
+}
+
+/// Shows one node to the rules that concern it.
+fn node(visit: Visit<'_>, findings: &mut Findings) {
+    let message = visit.message;
+    match message.kind() {
+        Kind::AConst | Kind::Integer | Kind::ParamRef | Kind::AStar => return,
+        Kind::String => {
+            if visit.parent == Kind::RawStmt {
+                findings.refuse(&rules::UNKNOWN_STATEMENT, "this kind of statement is not known");
+            }
+            return;
+        }
+        Kind::RangeVar => relation(message, findings),
+        Kind::ColumnRef => column(message, findings),
+        Kind::TypeName => type_name(message, findings),
+        Kind::FuncCall => functions::call(message, findings),
+        Kind::TypeCast => references::cast(message, findings),
+        Kind::AExpr => references::comparison(message, findings),
+        Kind::DefElem => option(message, findings),
+        Kind::List => {
+            if !is_read_elsewhere(visit.parent, visit.field) {
+                findings.qualified(&constants::parts(message.children(field::list::ITEMS)));
+            }
+            return;
+        }
+        // Words of the PostgreSQL 18 grammar that a server of 13 to 15 takes for names of functions.
+        Kind::JsonObjectConstructor
+        | Kind::JsonArrayConstructor
+        | Kind::JsonParseExpr
+        | Kind::JsonScalarExpr
+        | Kind::JsonSerializeExpr
+        | Kind::JsonFuncExpr
+        | Kind::JsonObjectAgg
+        | Kind::JsonArrayAgg
+        | Kind::MergeSupportFunc => findings.opaque(),
+        _ => {}
+    }
+    statements::statement(visit, findings);
+    if message.kind().has_lists() {
+        name_lists(message, findings);
+    }
+}
+
+/// Every list of strings is taken for a name in parts, unless it stands where it is known not to be
+/// one: a place that nobody thought of is refused when it only looks like a foreign name.
+fn name_lists(message: Message<'_>, findings: &mut Findings) {
+    let mut number = 0;
+    let mut parts = Vec::new();
+    for field in message.fields().map_while(Result::ok) {
+        let pgtenant_sqltree::Value::Message(Some(item)) = field.value else { continue };
+        if field.number != number {
+            findings.qualified(&parts);
+            parts.clear();
+            number = field.number;
+        }
+        if item.kind() == Kind::String && !is_read_elsewhere(message.kind(), number) {
+            parts.push(item.text(field::string::SVAL));
+        }
+    }
+    findings.qualified(&parts);
+}
+
+/// Lists of strings that are no names in parts (columns, labels, arguments), and those that need their
+/// statement to be understood, which [`statements`] and the functions below do.
+const fn is_read_elsewhere(kind: Kind, number: u32) -> bool {
+    use field as f;
+    match kind {
+        Kind::Alias => number == f::alias::COLNAMES,
+        Kind::JoinExpr => number == f::join_expr::USING_CLAUSE,
+        Kind::ResTarget => number == f::res_target::INDIRECTION,
+        Kind::AIndirection => number == f::a_indirection::INDIRECTION,
+        Kind::CommonTableExpr => number == f::common_table_expr::ALIASCOLNAMES,
+        Kind::CTESearchClause => number == f::ctesearch_clause::SEARCH_COL_LIST,
+        Kind::CTECycleClause => number == f::ctecycle_clause::CYCLE_COL_LIST,
+        Kind::CreateTrigStmt => number == f::create_trig_stmt::ARGS || number == f::create_trig_stmt::COLUMNS,
+        Kind::Constraint => number != f::constraint::EXCLUSIONS,
+        Kind::CreateEnumStmt => number == f::create_enum_stmt::VALS,
+        Kind::AlterTSConfigurationStmt => number == f::alter_tsconfiguration_stmt::TOKENTYPE,
+        Kind::AccessPriv => number == f::access_priv::COLS,
+        Kind::CopyStmt => number == f::copy_stmt::ATTLIST,
+        Kind::VacuumRelation => number == f::vacuum_relation::VA_COLS,
+        Kind::CreateStatsStmt => number == f::create_stats_stmt::STAT_TYPES,
+        Kind::ViewStmt => number == f::view_stmt::ALIASES,
+        Kind::IntoClause => number == f::into_clause::COL_NAMES,
+        Kind::ColumnRef => number == f::column_ref::FIELDS,
+        Kind::TypeName => number == f::type_name::NAMES,
+        Kind::DefElem => number == f::def_elem::ARG,
+        Kind::DropStmt => number == f::drop_stmt::OBJECTS,
+        Kind::GrantStmt => number == f::grant_stmt::OBJECTS,
+        Kind::CommentStmt => number == f::comment_stmt::OBJECT,
+        Kind::RenameStmt => number == f::rename_stmt::OBJECT,
+        Kind::AlterObjectSchemaStmt => number == f::alter_object_schema_stmt::OBJECT,
+        Kind::AlterOwnerStmt => number == f::alter_owner_stmt::OBJECT,
+        Kind::AlterObjectDependsStmt => number == f::alter_object_depends_stmt::OBJECT,
+        _ => false,
+    }
+}
+
+fn relation(relation: Message<'_>, findings: &mut Findings) {
+    use field::range_var as f;
+    let database = relation.text(f::CATALOGNAME);
+    if !database.is_empty() {
+        findings.database(database);
+    }
+    let schema = relation.text(f::SCHEMANAME);
+    if !schema.is_empty() {
+        findings.schema(schema);
+    }
+    if relation.text(f::RELPERSISTENCE) == "t" {
+        findings.effect(Effect::Temporary);
+    }
+}
+
+/// `table.column` has no schema, `schema.table.column` has, and so has `schema.table.*`.
+fn column(column: Message<'_>, findings: &mut Findings) {
+    let fields: Vec<_> = column.children(field::column_ref::FIELDS).collect();
+    let names = constants::parts(fields.iter().copied());
+    // `function.parameter.field`: if it is a table after all, FROM names that with its schema.
+    let parameter = fields.len() == 3 && names.first().copied() == findings.function.as_deref();
+    if fields.len() >= 3 && !parameter {
+        let table = fields.len() - 1;
+        findings.qualified(names.get(..table).unwrap_or(&names));
+    }
+}
+
+fn type_name(name: Message<'_>, findings: &mut Findings) {
+    let mut parts = constants::parts(name.children(field::type_name::NAMES));
+    if name.flag(field::type_name::PCT_TYPE) {
+        parts.pop();
+    }
+    findings.qualified(&parts);
+}
+
+/// `name = value` in a statement's options.
+fn option(option: Message<'_>, findings: &mut Findings) {
+    let Some(list) = option.child(field::def_elem::ARG).filter(|arg| arg.kind() == Kind::List) else {
+        return;
+    };
+    let mut parts = constants::parts(list.children(field::list::ITEMS));
+    match option.text(field::def_elem::DEFNAME) {
+        // Columns of COPY; the text or the files of a function.
+        "force_quote" | "force_not_null" | "force_null" | "as" => {}
+        "schemas" => parts.iter().for_each(|schema| findings.schema(schema)),
+        "owned_by" => {
+            parts.pop();
+            findings.qualified(&parts);
+        }
+        _ => findings.qualified(&parts),
+    }
+}

@@ -1,0 +1,2 @@
+-- allow
+SELECT id, name FROM customers WHERE id = $1

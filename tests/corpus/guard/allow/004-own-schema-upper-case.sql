@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM Tenant_ALPHA.customers;

@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM global.plans JOIN customers USING (id);

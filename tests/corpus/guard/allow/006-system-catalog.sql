@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM pg_catalog.pg_class;

@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE pg_temp.x (a int);

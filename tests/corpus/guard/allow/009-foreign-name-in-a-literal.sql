@@ -1,0 +1,2 @@
+-- allow
+SELECT 'tenant_beta.customers', 'SET ROLE x';

@@ -1,0 +1,3 @@
+-- allow
+SELECT 1; -- FROM tenant_beta.customers
+/* tenant_beta.customers */

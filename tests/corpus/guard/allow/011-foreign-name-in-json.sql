@@ -1,0 +1,2 @@
+-- allow
+SELECT '{"tenant_beta.customers": [1]}'::jsonb -> 'tenant_beta.customers';

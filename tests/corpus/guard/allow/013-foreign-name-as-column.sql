@@ -1,0 +1,2 @@
+-- allow
+SELECT c.tenant_beta, "tenant_beta.customers" FROM customers c;

@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM "tenant_beta.customers";

@@ -1,0 +1,2 @@
+-- allow
+SELECT (c.address).tenant_beta.x FROM customers c;

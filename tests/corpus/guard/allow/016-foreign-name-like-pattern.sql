@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM customers WHERE name LIKE 'tenant_beta.%';

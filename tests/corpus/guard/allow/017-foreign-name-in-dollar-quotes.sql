@@ -1,0 +1,2 @@
+-- allow
+SELECT $$ SELECT * FROM tenant_beta.customers $$;

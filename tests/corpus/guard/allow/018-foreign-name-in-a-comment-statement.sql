@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON TABLE customers IS 'see tenant_beta.customers';

@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE m AS ENUM ('tenant_beta', 'customers');

@@ -1,0 +1,2 @@
+-- allow
+SELECT c.name FROM customers c;

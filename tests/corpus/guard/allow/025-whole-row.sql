@@ -1,0 +1,2 @@
+-- allow
+SELECT c.* FROM customers c;

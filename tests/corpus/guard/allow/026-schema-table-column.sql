@@ -1,0 +1,2 @@
+-- allow
+SELECT tenant_alpha.customers.name FROM tenant_alpha.customers;

@@ -1,0 +1,2 @@
+-- allow
+UPDATE customers SET address.street.name = $1;

@@ -1,0 +1,2 @@
+-- allow
+INSERT INTO customers (name) VALUES ($1) RETURNING id;

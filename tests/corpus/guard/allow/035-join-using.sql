@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM a JOIN b USING (x, y, z) AS j;

@@ -1,0 +1,2 @@
+-- allow
+SELECT to_tsvector('e.g. this. and that.');

@@ -1,0 +1,2 @@
+-- allow
+SET client_encoding TO 'UTF8';

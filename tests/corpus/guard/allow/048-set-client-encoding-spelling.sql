@@ -1,0 +1,2 @@
+-- allow
+SET client_encoding = 'utf-8'; SET client_encoding = unicode; SET NAMES 'UTF8';

@@ -1,0 +1,2 @@
+-- allow
+SET search_path TO DEFAULT; RESET search_path;

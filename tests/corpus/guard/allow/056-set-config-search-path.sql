@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_catalog.set_config('search_path', '', false);

@@ -1,0 +1,2 @@
+-- allow
+SELECT set_config('search_path', 'tenant_alpha, "global"', true);

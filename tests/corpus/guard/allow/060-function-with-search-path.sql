@@ -1,0 +1,2 @@
+-- allow
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = tenant_alpha, pg_temp AS 'BEGIN RETURN 1; END';

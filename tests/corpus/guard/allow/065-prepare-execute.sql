@@ -1,0 +1,2 @@
+-- allow
+PREPARE p (int) AS SELECT * FROM customers WHERE id = $1; EXECUTE p(1);

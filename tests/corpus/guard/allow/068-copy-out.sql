@@ -1,0 +1,2 @@
+-- allow
+COPY (SELECT * FROM customers) TO STDOUT;

@@ -1,0 +1,2 @@
+-- allow
+ALTER TABLE ONLY customers ADD COLUMN IF NOT EXISTS x int, ALTER name SET NOT NULL, ADD CONSTRAINT c CHECK (x > 0) NOT VALID, OWNER TO tenant_alpha;

@@ -1,0 +1,2 @@
+-- allow
+CREATE OR REPLACE VIEW v (a, b) AS SELECT id, name FROM customers;

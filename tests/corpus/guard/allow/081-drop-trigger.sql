@@ -1,0 +1,2 @@
+-- allow
+DROP TRIGGER IF EXISTS t ON customers;

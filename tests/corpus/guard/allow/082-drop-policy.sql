@@ -1,0 +1,2 @@
+-- allow
+DROP POLICY p ON customers; DROP RULE r ON customers;

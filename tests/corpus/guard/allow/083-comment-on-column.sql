@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON COLUMN customers.name IS 'x';

@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON CONSTRAINT c ON customers IS 'x'; COMMENT ON TRIGGER t ON customers IS 'y';

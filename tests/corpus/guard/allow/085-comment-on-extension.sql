@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON EXTENSION plpgsql IS 'PL/pgSQL procedural language'; COMMENT ON SCHEMA tenant_alpha IS 'x';

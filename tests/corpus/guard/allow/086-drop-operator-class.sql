@@ -1,0 +1,2 @@
+-- allow
+DROP OPERATOR CLASS IF EXISTS ops USING btree; DROP OPERATOR FAMILY tenant_alpha.f USING hash;

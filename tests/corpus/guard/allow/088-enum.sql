@@ -1,0 +1,2 @@
+-- allow
+ALTER TYPE mood ADD VALUE IF NOT EXISTS 'ok' BEFORE 'sad'; ALTER TYPE mood RENAME VALUE 'a' TO 'b';

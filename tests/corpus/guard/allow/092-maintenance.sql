@@ -1,0 +1,2 @@
+-- allow
+VACUUM (ANALYZE, VERBOSE) customers (id, name); ANALYZE; REINDEX TABLE CONCURRENTLY customers;

@@ -1,0 +1,2 @@
+-- allow
+LOCK TABLE customers IN SHARE ROW EXCLUSIVE MODE NOWAIT;

@@ -1,0 +1,2 @@
+-- allow
+EXPLAIN (ANALYZE, COSTS off) SELECT * FROM customers;

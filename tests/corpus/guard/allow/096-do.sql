@@ -1,0 +1,2 @@
+-- allow
+DO $$ BEGIN PERFORM 1; END $$;

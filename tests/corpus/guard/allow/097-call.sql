@@ -1,0 +1,2 @@
+-- allow
+CALL tenant_alpha.p(1, $1);

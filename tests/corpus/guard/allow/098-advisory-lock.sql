@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_advisory_xact_lock(hashtext('migrations'));

@@ -1,0 +1,2 @@
+-- allow
+CREATE SCHEMA IF NOT EXISTS "tenant_alpha"

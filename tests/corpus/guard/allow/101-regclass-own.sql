@@ -1,0 +1,2 @@
+-- allow
+SELECT 'customers'::regclass, 'tenant_alpha.customers'::regclass, 16384::regclass, '16384'::regclass;

@@ -1,0 +1,2 @@
+-- allow
+SELECT 'pg_catalog.pg_class'::regclass::oid, 'pg_class'::regclass::text = 'tenant_beta';

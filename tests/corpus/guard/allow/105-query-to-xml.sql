@@ -1,0 +1,2 @@
+-- allow
+SELECT query_to_xml('SELECT * FROM customers', true, false, '');

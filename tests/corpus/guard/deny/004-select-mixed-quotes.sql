@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM Tenant_Beta . "customers";

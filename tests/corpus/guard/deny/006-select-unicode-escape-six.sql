@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM U&"\+000074enant_beta".customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM U&"!0074enant_beta" UESCAPE '!' .customers;

@@ -1,0 +1,7 @@
+-- deny: cross_schema
+SELECT
+*
+FROM
+	tenant_beta
+	.
+	customers

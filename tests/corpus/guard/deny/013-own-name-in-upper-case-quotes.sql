@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM "TENANT_ALPHA".customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM public.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+TABLE tenant_beta.customers;

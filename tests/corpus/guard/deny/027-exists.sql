@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT 1 WHERE EXISTS (SELECT FROM tenant_beta.customers);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT name FROM customers UNION ALL SELECT name FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+WITH x AS (SELECT * FROM tenant_beta.customers) SELECT * FROM x;

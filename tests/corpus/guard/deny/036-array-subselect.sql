@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ARRAY(SELECT name FROM tenant_beta.customers);

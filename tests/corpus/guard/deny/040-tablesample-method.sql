@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM customers TABLESAMPLE tenant_beta.m (1);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ';--'; SELECT * FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT $x$ $y$ -- $x$; SELECT * FROM tenant_beta.customers;

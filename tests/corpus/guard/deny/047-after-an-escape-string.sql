@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT E'\'', x FROM tenant_beta.customers -- '

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT 'a\', x FROM tenant_beta.customers; --'

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+INSERT INTO tenant_beta.customers (name) VALUES ('x');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+INSERT INTO customers SELECT * FROM tenant_beta.customers;

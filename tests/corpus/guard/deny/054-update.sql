@@ -1,0 +1,2 @@
+-- deny: cross_schema
+UPDATE tenant_beta.customers SET name = 'x';

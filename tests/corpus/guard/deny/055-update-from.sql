@@ -1,0 +1,2 @@
+-- deny: cross_schema
+UPDATE customers SET name = d.name FROM tenant_beta.customers d;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DELETE FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+MERGE INTO tenant_beta.customers c USING customers d ON c.id = d.id WHEN MATCHED THEN DELETE;

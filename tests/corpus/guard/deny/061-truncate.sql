@@ -1,0 +1,2 @@
+-- deny: cross_schema
+TRUNCATE customers, tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+LOCK TABLE tenant_beta.customers IN ACCESS EXCLUSIVE MODE;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COPY tenant_beta.customers FROM STDIN;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COPY (SELECT * FROM tenant_beta.customers) TO STDOUT;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+EXPLAIN SELECT * FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+EXPLAIN (ANALYZE, BUFFERS) DELETE FROM tenant_beta.customers;

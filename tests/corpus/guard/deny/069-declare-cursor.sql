@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DECLARE c CURSOR FOR SELECT * FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE x AS SELECT * FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * INTO x FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE tenant_beta.x (id int);

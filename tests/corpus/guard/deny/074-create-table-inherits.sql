@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE x () INHERITS (tenant_beta.customers);

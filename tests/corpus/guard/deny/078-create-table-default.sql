@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE x (c int DEFAULT tenant_beta.f());

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE x (c int, EXCLUDE USING gist (c WITH OPERATOR(tenant_beta.=)));

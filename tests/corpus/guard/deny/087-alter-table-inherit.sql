@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER TABLE customers INHERIT tenant_beta.customers;

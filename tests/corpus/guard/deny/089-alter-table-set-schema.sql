@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER TABLE customers SET SCHEMA tenant_beta;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER FUNCTION f(int) SET SCHEMA tenant_beta;

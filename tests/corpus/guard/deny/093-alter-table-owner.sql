@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER TABLE tenant_beta.customers OWNER TO CURRENT_USER;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER INDEX tenant_beta.customers_pkey RENAME TO x;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER SEQUENCE s OWNED BY tenant_beta.customers.id;

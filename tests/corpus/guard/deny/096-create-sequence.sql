@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE SEQUENCE tenant_beta.s;

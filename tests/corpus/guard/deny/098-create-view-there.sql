@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE OR REPLACE VIEW tenant_beta.v AS SELECT 1;

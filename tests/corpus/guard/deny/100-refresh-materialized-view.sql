@@ -1,0 +1,2 @@
+-- deny: cross_schema
+REFRESH MATERIALIZED VIEW tenant_beta.v;

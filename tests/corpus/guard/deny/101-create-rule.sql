@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE RULE r AS ON INSERT TO customers DO ALSO INSERT INTO tenant_beta.customers VALUES (NEW.*);

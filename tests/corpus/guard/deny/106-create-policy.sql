@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE POLICY p ON customers USING (EXISTS (SELECT FROM tenant_beta.customers));

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE INDEX ON tenant_beta.customers (name);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE INDEX ON customers (name tenant_beta.ops);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TYPE tenant_beta.mood AS ENUM ('a');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TYPE x AS (a tenant_beta.customers);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE DOMAIN d AS tenant_beta.mood;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE DOMAIN d AS int CHECK (tenant_beta.f(VALUE));

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE CAST (tenant_beta.a AS text) WITH INOUT;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TEXT SEARCH CONFIGURATION c (COPY = tenant_beta.c);

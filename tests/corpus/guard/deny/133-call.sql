@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CALL tenant_beta.p();

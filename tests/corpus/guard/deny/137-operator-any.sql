@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT 1 OPERATOR(tenant_beta.=) ANY (ARRAY[1]);

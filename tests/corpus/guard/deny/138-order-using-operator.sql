@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT * FROM customers ORDER BY name USING OPERATOR(tenant_beta.<);

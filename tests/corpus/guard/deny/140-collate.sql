@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT name COLLATE tenant_beta.german FROM customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT NULL::tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT CAST(NULL AS tenant_beta.customers[]);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP TABLE IF EXISTS tenant_beta.customers CASCADE;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP TABLE customers, tenant_beta.customers;

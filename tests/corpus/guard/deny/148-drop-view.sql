@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP VIEW tenant_beta.v;

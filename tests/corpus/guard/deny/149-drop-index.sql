@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP INDEX CONCURRENTLY tenant_beta.i;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP SEQUENCE tenant_beta.s;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP TYPE tenant_beta.mood;

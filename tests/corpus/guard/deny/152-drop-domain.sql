@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP DOMAIN tenant_beta.d;

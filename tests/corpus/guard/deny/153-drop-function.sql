@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP FUNCTION tenant_beta.f(int);

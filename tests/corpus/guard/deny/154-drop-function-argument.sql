@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP FUNCTION f(tenant_beta.customers);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP AGGREGATE tenant_beta.a(int);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP OPERATOR tenant_beta.=== (int, int);

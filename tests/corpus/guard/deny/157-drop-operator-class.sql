@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP OPERATOR CLASS tenant_beta.ops USING btree;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP TRIGGER t ON tenant_beta.customers;

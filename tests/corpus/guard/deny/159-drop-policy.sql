@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP POLICY p ON tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP RULE r ON tenant_beta.customers;

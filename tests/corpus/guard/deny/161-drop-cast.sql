@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP CAST (tenant_beta.a AS text);

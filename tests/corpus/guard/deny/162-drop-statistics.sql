@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP STATISTICS tenant_beta.s;

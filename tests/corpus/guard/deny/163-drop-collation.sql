@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP COLLATION tenant_beta.c;

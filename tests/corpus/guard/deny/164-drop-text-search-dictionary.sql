@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DROP TEXT SEARCH DICTIONARY tenant_beta.d;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COMMENT ON TABLE tenant_beta.customers IS 'x';

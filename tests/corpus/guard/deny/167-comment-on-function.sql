@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COMMENT ON FUNCTION tenant_beta.f(int) IS 'x';

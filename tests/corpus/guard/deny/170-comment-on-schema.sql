@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COMMENT ON SCHEMA tenant_beta IS 'x';

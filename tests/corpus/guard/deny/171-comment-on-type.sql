@@ -1,0 +1,2 @@
+-- deny: cross_schema
+COMMENT ON TYPE tenant_beta.mood IS 'x';

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+REVOKE ALL ON tenant_beta.customers FROM PUBLIC;

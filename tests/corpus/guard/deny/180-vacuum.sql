@@ -1,0 +1,2 @@
+-- deny: cross_schema
+VACUUM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ANALYZE customers, tenant_beta.customers (name);

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CLUSTER tenant_beta.customers;

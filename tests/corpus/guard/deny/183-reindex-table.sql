@@ -1,0 +1,2 @@
+-- deny: cross_schema
+REINDEX TABLE tenant_beta.customers;

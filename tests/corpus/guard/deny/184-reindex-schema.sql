@@ -1,0 +1,2 @@
+-- deny: cross_schema
+REINDEX SCHEMA tenant_beta;

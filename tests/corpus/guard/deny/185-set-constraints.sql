@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SET CONSTRAINTS tenant_beta.fk DEFERRED;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT CAST('tenant_beta.customers' AS pg_catalog.regclass);

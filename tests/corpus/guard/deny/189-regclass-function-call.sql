@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT regclass('tenant_beta.customers');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT regclassin('tenant_beta.customers');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ' TENANT_BETA . customers '::regclass;

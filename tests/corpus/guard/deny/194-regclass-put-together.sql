@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ('tenant_beta' || '.' || 'customers')::regclass;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT E'tenant_\x62eta.customers'::regclass;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT U&'\0074enant_beta.customers'::regclass;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT $q$tenant_beta.customers$q$::regclass;

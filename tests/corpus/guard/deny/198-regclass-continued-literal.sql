@@ -1,0 +1,3 @@
+-- deny: cross_schema
+SELECT 'tenant_'
+'beta.customers'::regclass;

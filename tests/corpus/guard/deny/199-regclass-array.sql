@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT '{customers,tenant_beta.customers}'::regclass[];

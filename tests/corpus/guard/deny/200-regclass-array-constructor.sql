@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ARRAY['tenant_beta.customers']::regclass[];

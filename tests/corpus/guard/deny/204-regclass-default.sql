@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE x (c oid DEFAULT 'tenant_beta.customers'::regclass);

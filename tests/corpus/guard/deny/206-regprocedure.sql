@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT 'f(tenant_beta.customers)'::regprocedure;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT to_regnamespace('tenant_beta');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT pg_catalog.to_regtype('tenant_beta.mood');

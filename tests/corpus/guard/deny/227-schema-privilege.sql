@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT has_schema_privilege('tenant_beta', 'USAGE');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT ts_rewrite('a', 'SELECT a, b FROM tenant_beta.aliases');

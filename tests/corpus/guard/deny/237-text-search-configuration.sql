@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT to_tsvector('tenant_beta.german', name) FROM customers;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT 1 FROM customers GROUP BY GROUPING SETS ((tenant_beta.f(name)), ());

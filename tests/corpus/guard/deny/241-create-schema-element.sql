@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TABLE IF NOT EXISTS tenant_beta.x ();

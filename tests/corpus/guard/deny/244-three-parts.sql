@@ -1,0 +1,2 @@
+-- deny: cross_database
+SELECT * FROM app.tenant_alpha.customers;

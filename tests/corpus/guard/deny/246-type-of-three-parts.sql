@@ -1,0 +1,2 @@
+-- deny: cross_database
+SELECT NULL::app.tenant_alpha.mood;

@@ -1,0 +1,2 @@
+-- deny: cross_database
+DROP TABLE app.tenant_alpha.customers;

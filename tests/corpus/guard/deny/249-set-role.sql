@@ -1,0 +1,2 @@
+-- deny: role_change
+SET ROLE tenant_beta;

@@ -1,0 +1,2 @@
+-- deny: role_change
+SET "RoLe" TO tenant_beta;

@@ -1,0 +1,2 @@
+-- deny: role_change
+SET U&"\0072ole" TO tenant_beta;

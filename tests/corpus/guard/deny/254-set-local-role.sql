@@ -1,0 +1,2 @@
+-- deny: role_change
+SET LOCAL ROLE tenant_beta;

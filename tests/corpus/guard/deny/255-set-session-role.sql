@@ -1,0 +1,2 @@
+-- deny: role_change
+SET SESSION ROLE tenant_beta;

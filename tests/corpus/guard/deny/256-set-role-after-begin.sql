@@ -1,0 +1,2 @@
+-- deny: role_change
+BEGIN; SET ROLE tenant_beta; SELECT 1;

@@ -1,0 +1,2 @@
+-- deny: role_change
+SET SESSION AUTHORIZATION tenant_beta;

@@ -1,0 +1,2 @@
+-- deny: role_change
+SET session_authorization = postgres;

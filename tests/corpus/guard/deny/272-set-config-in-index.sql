@@ -1,0 +1,2 @@
+-- deny: role_change
+CREATE INDEX ON customers (set_config('role', 'tenant_beta', false));

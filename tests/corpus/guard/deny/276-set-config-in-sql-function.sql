@@ -1,0 +1,2 @@
+-- deny: role_change
+CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT set_config('role', 'tenant_beta', false) $$;

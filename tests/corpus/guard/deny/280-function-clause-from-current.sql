@@ -1,0 +1,2 @@
+-- deny: role_change
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql SET role FROM CURRENT AS 'BEGIN RETURN 1; END';

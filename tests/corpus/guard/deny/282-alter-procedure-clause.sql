@@ -1,0 +1,2 @@
+-- deny: role_change
+ALTER PROCEDURE p() SET session_authorization TO postgres;

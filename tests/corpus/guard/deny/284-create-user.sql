@@ -1,0 +1,2 @@
+-- deny: role_management
+CREATE USER x PASSWORD 'x';

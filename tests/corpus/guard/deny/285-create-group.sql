@@ -1,0 +1,2 @@
+-- deny: role_management
+CREATE GROUP x;

@@ -1,0 +1,2 @@
+-- deny: role_management
+ALTER ROLE tenant_alpha SUPERUSER;

@@ -1,0 +1,2 @@
+-- deny: role_management
+ALTER USER CURRENT_USER PASSWORD 'x';

@@ -1,0 +1,2 @@
+-- deny: role_management
+ALTER GROUP x ADD USER y;

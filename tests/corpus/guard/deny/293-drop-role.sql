@@ -1,0 +1,2 @@
+-- deny: role_management
+DROP ROLE tenant_beta;

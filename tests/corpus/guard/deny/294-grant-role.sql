@@ -1,0 +1,2 @@
+-- deny: role_management
+GRANT tenant_beta TO tenant_alpha;

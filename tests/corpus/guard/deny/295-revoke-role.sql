@@ -1,0 +1,2 @@
+-- deny: role_management
+REVOKE tenant_beta FROM tenant_alpha;

@@ -1,0 +1,2 @@
+-- deny: role_management
+REASSIGN OWNED BY tenant_beta TO tenant_alpha;

@@ -1,0 +1,2 @@
+-- deny: role_management
+DROP OWNED BY CURRENT_USER;

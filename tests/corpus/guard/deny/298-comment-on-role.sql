@@ -1,0 +1,2 @@
+-- deny: role_management
+COMMENT ON ROLE tenant_beta IS 'x';

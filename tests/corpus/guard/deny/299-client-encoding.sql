@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET client_encoding = GBK;

@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET CLIENT_ENCODING TO 'SJIS';

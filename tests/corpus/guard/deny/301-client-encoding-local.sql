@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET LOCAL client_encoding = 'LATIN1';

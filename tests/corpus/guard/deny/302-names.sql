@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET NAMES 'BIG5';

@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET standard_conforming_strings = off;

@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SET "Standard_Conforming_Strings" TO 0;

@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+SELECT set_config('standard_conforming_strings', 'off', false);

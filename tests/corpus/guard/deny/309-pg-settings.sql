@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+UPDATE pg_settings SET setting = 'GBK' WHERE name = 'client_encoding';

@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+UPDATE pg_catalog.pg_settings SET setting = 'off';

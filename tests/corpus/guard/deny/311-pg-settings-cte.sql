@@ -1,0 +1,2 @@
+-- deny: fixed_setting
+WITH x AS (UPDATE pg_settings SET setting = 'off' RETURNING 1) SELECT 1;

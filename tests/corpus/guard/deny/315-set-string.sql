@@ -1,0 +1,2 @@
+-- deny: search_path
+SET search_path = 'tenant_beta';

@@ -1,0 +1,2 @@
+-- deny: search_path
+SET "Search_Path" = tenant_beta;

@@ -1,0 +1,2 @@
+-- deny: search_path
+SET SCHEMA 'tenant_beta';

@@ -1,0 +1,2 @@
+-- deny: search_path
+SELECT set_config('search_path', '"tenant_beta"', true);

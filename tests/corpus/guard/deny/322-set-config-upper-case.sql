@@ -1,0 +1,2 @@
+-- deny: search_path
+SELECT set_config('SEARCH_PATH', 'TENANT_BETA', true);

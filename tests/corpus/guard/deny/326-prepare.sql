@@ -1,0 +1,2 @@
+-- deny: two_phase
+PREPARE TRANSACTION 'x';

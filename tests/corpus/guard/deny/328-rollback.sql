@@ -1,0 +1,2 @@
+-- deny: two_phase
+ROLLBACK PREPARED 'x';

@@ -1,0 +1,2 @@
+-- deny: notify
+LISTEN c;

@@ -1,0 +1,2 @@
+-- deny: notify
+SELECT pg_notify('c', 'x');

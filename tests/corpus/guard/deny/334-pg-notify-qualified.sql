@@ -1,0 +1,2 @@
+-- deny: notify
+SELECT pg_catalog.pg_notify('c', 'x');

@@ -1,0 +1,2 @@
+-- deny: notify
+CREATE RULE r AS ON INSERT TO customers DO ALSO NOTIFY c;

@@ -1,0 +1,2 @@
+-- deny: server_files
+COPY customers TO '/tmp/x';

@@ -1,0 +1,2 @@
+-- deny: server_files
+COPY (SELECT 1) TO PROGRAM 'cat';

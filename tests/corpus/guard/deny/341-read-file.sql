@@ -1,0 +1,2 @@
+-- deny: server_files
+SELECT pg_read_file('/etc/passwd');

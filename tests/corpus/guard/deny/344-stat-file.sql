@@ -1,0 +1,2 @@
+-- deny: server_files
+SELECT * FROM pg_stat_file('x');

@@ -1,0 +1,2 @@
+-- deny: server_files
+SELECT lo_import('/etc/passwd');

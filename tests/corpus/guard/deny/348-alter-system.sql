@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER SYSTEM SET work_mem = '1GB';

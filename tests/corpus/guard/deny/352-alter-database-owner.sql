@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER DATABASE app OWNER TO x;

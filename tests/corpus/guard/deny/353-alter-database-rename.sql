@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER DATABASE app RENAME TO x;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+DROP TABLESPACE x;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE EXTENSION hstore SCHEMA tenant_alpha;

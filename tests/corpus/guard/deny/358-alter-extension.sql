@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER EXTENSION hstore UPDATE;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE PUBLICATION p FOR ALL TABLES;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER PUBLICATION p ADD TABLE customers;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE SERVER s FOREIGN DATA WRAPPER w;

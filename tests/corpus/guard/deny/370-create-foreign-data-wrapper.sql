@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE FOREIGN DATA WRAPPER w;

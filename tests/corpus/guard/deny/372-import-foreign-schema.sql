@@ -1,0 +1,2 @@
+-- deny: server_administration
+IMPORT FOREIGN SCHEMA x FROM SERVER s INTO tenant_alpha;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE ACCESS METHOD m TYPE INDEX HANDLER h;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+SECURITY LABEL ON TABLE customers IS 'x';

@@ -1,0 +1,2 @@
+-- deny: server_administration
+REINDEX DATABASE app;

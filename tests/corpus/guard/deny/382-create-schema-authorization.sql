@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE SCHEMA AUTHORIZATION tenant_beta;

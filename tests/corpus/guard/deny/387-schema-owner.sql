@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER SCHEMA tenant_alpha OWNER TO x;

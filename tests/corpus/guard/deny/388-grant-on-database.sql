@@ -1,0 +1,2 @@
+-- deny: server_administration
+GRANT CREATE ON DATABASE app TO PUBLIC;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b;

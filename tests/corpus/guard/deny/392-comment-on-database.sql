@@ -1,0 +1,2 @@
+-- deny: server_administration
+COMMENT ON DATABASE app IS 'x';

@@ -1,0 +1,2 @@
+-- deny: unparsable
+SELECT 1 /* 

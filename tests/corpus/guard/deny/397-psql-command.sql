@@ -1,0 +1,2 @@
+-- deny: unparsable
+\d customers

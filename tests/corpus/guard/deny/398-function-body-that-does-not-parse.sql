@@ -1,0 +1,2 @@
+-- deny: unparsable
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELEC 1';

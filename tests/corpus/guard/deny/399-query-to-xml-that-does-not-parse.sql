@@ -1,0 +1,2 @@
+-- deny: unparsable
+SELECT query_to_xml('SELEC 1', true, false, '');

@@ -1,0 +1,166 @@
+//! The registry in memory: fresh within a second, in service through an outage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgtenant::cli::cluster::{Options, PrivateCluster, Stop};
+use pgtenant::registry::{Directory, Registry, RegistryError};
+use pgtenant::tenant::TenantId;
+use tokio::sync::broadcast::Receiver;
+use tokio::time::timeout;
+
+use crate::support::Db;
+
+/// How soon a change must be in force.
+const SOON: Duration = Duration::from_secs(1);
+
+async fn registry(db: &Db) -> Result<Registry, RegistryError> {
+    Registry::connect(&db.config.server, &db.config.registry, &db.config.secrets.master_key).await
+}
+
+async fn directory(db: &Db) -> Directory {
+    Directory::start(registry(db).await.unwrap()).await.unwrap()
+}
+
+/// Waits for news of this tenant, at most as long as a change may take.
+async fn news_of(changes: &mut Receiver<TenantId>, id: TenantId) {
+    timeout(SOON, async { while changes.recv().await.unwrap() != id {} })
+        .await
+        .expect("news within a second");
+}
+
+#[tokio::test]
+async fn tenants_that_exist_are_known_from_the_start() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    let directory = directory(&db).await;
+    let entry = directory.lookup(db.slug("alpha").as_str()).unwrap();
+    assert_eq!(entry.tenant.slug, db.slug("alpha"));
+    assert_eq!(directory.tenant_by_role(&db.schema("alpha")), Some(Arc::clone(&entry.tenant)));
+    assert_eq!(directory.tenant_count(), 1);
+    assert!(directory.lookup("nobody").is_none());
+}
+
+#[tokio::test]
+async fn new_tenant_is_known_and_suspended_dropped_or_resumed_ones_change_within_a_second() {
+    let db = Db::ready().await;
+    let directory = directory(&db).await;
+    let mut changes = directory.changes();
+    let user = db.slug("alpha").to_string();
+    db.create("alpha").await.unwrap();
+    let id = db.summary("alpha").await.tenant.id;
+    news_of(&mut changes, id).await;
+    assert_eq!(directory.lookup(&user).unwrap().tenant.id, id);
+
+    db.admin_run("UPDATE pgtenant.tenants SET status = 'suspended'").await;
+    news_of(&mut changes, id).await;
+    assert!(directory.lookup(&user).is_none() && directory.tenant(id).is_none());
+    assert!(directory.lookup_or_load(&user).await.is_none());
+
+    db.admin_run("UPDATE pgtenant.tenants SET status = 'active'").await;
+    news_of(&mut changes, id).await;
+    assert!(directory.lookup(&user).is_some());
+
+    db.admin_run(&format!("UPDATE pgtenant.users SET user_name = '{user}_new'")).await;
+    news_of(&mut changes, id).await;
+    assert!(directory.lookup(&user).is_none() && directory.lookup(&format!("{user}_new")).is_some());
+
+    db.admin_run("DELETE FROM pgtenant.tenants").await;
+    news_of(&mut changes, id).await;
+    assert_eq!(directory.tenant_count(), 0);
+}
+
+#[tokio::test]
+async fn emptied_registry_is_noticed() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    let id = db.summary("alpha").await.tenant.id;
+    let directory = directory(&db).await;
+    let mut changes = directory.changes();
+    db.admin_run("TRUNCATE pgtenant.tenants CASCADE").await;
+    news_of(&mut changes, id).await;
+    assert_eq!(directory.tenant_count(), 0);
+}
+
+#[tokio::test]
+async fn user_created_a_moment_ago_is_found_by_asking() {
+    let db = Db::ready().await;
+    let directory = directory(&db).await;
+    db.admin_run(
+        "ALTER TABLE pgtenant.tenants DISABLE TRIGGER USER; ALTER TABLE pgtenant.users DISABLE TRIGGER USER",
+    )
+    .await;
+    db.create("alpha").await.unwrap();
+    let user = db.slug("alpha").to_string();
+    assert!(directory.lookup(&user).is_none());
+    assert!(directory.lookup_or_load(&user).await.is_some());
+    assert!(directory.lookup(&user).is_some());
+    assert!(directory.lookup_or_load(&"x".repeat(64)).await.is_none());
+}
+
+#[tokio::test]
+async fn flood_of_unknown_names_costs_few_queries() {
+    let db = Db::ready().await;
+    let directory = Arc::new(directory(&db).await);
+    db.create("alpha").await.unwrap();
+    let admin = db.admin().await;
+    admin.batch_execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+    let started = tokio::time::Instant::now();
+    for n in 0..20_000 {
+        assert!(directory.lookup_or_load(&format!("ghost{n}")).await.is_none());
+    }
+    // 100 at once and 100 a second: the rest of 20,000 never left the process.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(directory.lookup(db.slug("alpha").as_str()).is_some());
+}
+
+#[tokio::test]
+async fn notifications_of_a_stranger_are_hints_only() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    let directory = directory(&db).await;
+    let mut changes = directory.changes();
+    let stranger = db.as_tenant("alpha").await;
+    for n in 0..500 {
+        let payload = if n % 2 == 0 { uuid::Uuid::from_u128(n).to_string() } else { "'; DROP".to_owned() };
+        let notify = "SELECT pg_notify('pgtenant_registry', $1)";
+        stranger.execute(notify, &[&payload]).await.unwrap();
+    }
+    db.create("beta").await.unwrap();
+    news_of(&mut changes, db.summary("beta").await.tenant.id).await;
+    assert_eq!(directory.tenant_count(), 2);
+}
+
+#[tokio::test]
+async fn known_tenants_stay_in_service_through_an_outage_and_news_arrive_after_it() {
+    let mut cluster = PrivateCluster::start(&Options::default()).unwrap();
+    let db = Db::on(&cluster).await;
+    db.init().await.unwrap();
+    db.create("alpha").await.unwrap();
+    let directory = directory(&db).await;
+    let mut in_touch = directory.in_touch();
+    let user = db.slug("alpha").to_string();
+
+    cluster.stop(Stop::Immediate).unwrap();
+    timeout(SOON, in_touch.wait_for(|yes| !yes)).await.expect("the outage is noticed").unwrap();
+    assert!(directory.lookup(&user).is_some());
+    assert!(directory.lookup_or_load("nobody").await.is_none());
+
+    let mut changes = directory.changes();
+    cluster.restart().unwrap();
+    timeout(6 * SOON, in_touch.wait_for(|yes| *yes)).await.expect("recovery").unwrap();
+    assert!(directory.lookup(&user).is_some());
+    db.create("beta").await.unwrap();
+    news_of(&mut changes, db.summary("beta").await.tenant.id).await;
+    db.admin_run("UPDATE pgtenant.tenants SET status = 'suspended'").await;
+    news_of(&mut changes, db.summary("alpha").await.tenant.id).await;
+    assert!(directory.lookup(&user).is_none());
+}
+
+#[tokio::test]
+async fn registry_login_with_another_master_key_is_refused() {
+    let mut db = Db::ready().await;
+    db.config.secrets.master_key = pgtenant::auth::MasterKey::parse(&"00".repeat(32)).unwrap();
+    let error = registry(&db).await.unwrap_err().to_string();
+    assert!(error.contains("password authentication failed"), "{error}");
+}

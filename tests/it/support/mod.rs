@@ -1,0 +1,208 @@
+//! One PostgreSQL for all tests, a database of its own for each.
+
+pub(crate) mod fake;
+pub(crate) mod proxy;
+pub(crate) mod wire;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use pgtenant::auth::MasterKey;
+use pgtenant::cli::cluster::{Options, PrivateCluster};
+use pgtenant::cli::connect::AdminArgs;
+use pgtenant::cli::init::{self, InitArgs};
+use pgtenant::cli::tenant::{self, CreateArgs, TenantCommand};
+use pgtenant::config;
+use pgtenant::config::{Config, ResetPolicy, ServerAddress};
+use pgtenant::registry::store::{self, TenantSummary};
+use pgtenant::tenant::{Ident, Slug};
+use secrecy::ExposeSecret;
+use tokio_postgres::{Client, NoTls};
+
+static CLUSTER: OnceLock<PrivateCluster> = OnceLock::new();
+static NUMBER: AtomicU32 = AtomicU32::new(1);
+
+/// Started by the first test that needs it; its watchdog removes it when the test process ends.
+pub(crate) fn cluster() -> &'static PrivateCluster {
+    CLUSTER.get_or_init(|| PrivateCluster::start(&Options::default()).expect("a private PostgreSQL"))
+}
+
+pub(crate) async fn connect(url: &str) -> Client {
+    try_connect(url).await.expect("login")
+}
+
+pub(crate) async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// A new database with the configuration to serve it.
+pub(crate) struct Db {
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    pub(crate) admin_url: String,
+    port: u16,
+}
+
+impl Db {
+    /// Empty, on the shared server.
+    pub(crate) async fn new() -> Self {
+        Self::on(cluster()).await
+    }
+
+    /// Empty, on this server.
+    pub(crate) async fn on(cluster: &PrivateCluster) -> Self {
+        let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let admin = connect(&cluster.superuser_url("postgres")).await;
+        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let config = config(&name, ServerAddress::Tcp("127.0.0.1".into(), cluster.port()));
+        Self { config, admin_url: cluster.superuser_url(&name), port: cluster.port(), name }
+    }
+
+    /// After `pgtenant init`.
+    pub(crate) async fn ready() -> Self {
+        let db = Self::new().await;
+        db.init().await.unwrap();
+        db
+    }
+
+    /// Slugs are part of role names, and roles belong to the whole server.
+    pub(crate) fn slug(&self, name: &str) -> Slug {
+        Slug::parse(&format!("{}_{name}", self.name)).unwrap()
+    }
+
+    pub(crate) fn schema(&self, name: &str) -> String {
+        format!("tenant_{}", self.slug(name))
+    }
+
+    /// As the administrator.
+    pub(crate) async fn admin(&self) -> Client {
+        connect(&self.admin_url).await
+    }
+
+    pub(crate) async fn admin_run(&self, sql: &str) {
+        self.admin().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// As the tenant's own role, with the password pgtenant derived for it.
+    pub(crate) async fn as_tenant(&self, name: &str) -> Client {
+        let tenant = self.summary(name).await.tenant;
+        let password = self.config.secrets.master_key.tenant_password(tenant.id, tenant.password_version);
+        let role = tenant.names.role.as_str();
+        let client = connect(&self.url(role, password.expose_secret())).await;
+        let path = format!("SET search_path = {}, global", tenant.names.schema);
+        client.batch_execute(&path).await.unwrap();
+        client
+    }
+
+    pub(crate) fn url(&self, role: &str, password: &str) -> String {
+        format!("postgresql://{role}:{password}@127.0.0.1:{}/{}", self.port, self.name)
+    }
+
+    pub(crate) async fn init(&self) -> Result<String, String> {
+        self.init_as(&self.admin_url).await
+    }
+
+    pub(crate) async fn init_as(&self, admin_url: &str) -> Result<String, String> {
+        let mut out = Vec::new();
+        let done = init::run(InitArgs { admin: admin_args(admin_url) }, &self.config, &mut out).await;
+        done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+    }
+
+    /// `pgtenant tenant create` with nothing but the slug.
+    pub(crate) async fn create(&self, name: &str) -> Result<String, String> {
+        self.create_with(name, |_| {}, "").await
+    }
+
+    pub(crate) async fn create_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CreateArgs),
+        stdin: &str,
+    ) -> Result<String, String> {
+        let mut args = CreateArgs {
+            slug: self.slug(name).to_string(),
+            name: None,
+            user: None,
+            password_stdin: false,
+            stripe_customer: None,
+            json: false,
+            admin: admin_args(&self.admin_url),
+        };
+        change(&mut args);
+        self.tenant(TenantCommand::Create(args), stdin).await
+    }
+
+    pub(crate) async fn tenant(&self, command: TenantCommand, stdin: &str) -> Result<String, String> {
+        let mut out = Vec::new();
+        let done = tenant::run(command, &self.config, &mut stdin.as_bytes(), &mut out).await;
+        done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+    }
+
+    pub(crate) async fn summary(&self, name: &str) -> TenantSummary {
+        let slug = self.slug(name);
+        store::summaries(&self.admin().await, Some(&slug)).await.unwrap().pop().expect("the tenant")
+    }
+}
+
+pub(crate) fn admin_args(url: &str) -> AdminArgs {
+    AdminArgs { admin_url: Some(url.into()), ..AdminArgs::default() }
+}
+
+/// The error's SQLSTATE, for what must fail.
+pub(crate) async fn sqlstate(client: &Client, sql: &str) -> String {
+    let error = client.batch_execute(sql).await.expect_err(sql);
+    error.code().expect("an error of the server").code().to_owned()
+}
+
+/// The first column of the first row as text.
+pub(crate) async fn value(client: &Client, sql: &str) -> String {
+    let messages = client.simple_query(sql).await.unwrap();
+    messages
+        .iter()
+        .find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("").to_owned()),
+            _ => None,
+        })
+        .expect("a row")
+}
+
+fn config(database: &str, address: ServerAddress) -> Config {
+    let second = Duration::from_secs(1);
+    Config {
+        listen: config::Listen {
+            addresses: vec!["127.0.0.1:6432".parse().unwrap()],
+            unix_socket_dir: None,
+            max_clients: 100,
+            auth_timeout: 10 * second,
+            tcp_keepalive: None,
+            shutdown_timeout: second,
+        },
+        server: config::Server {
+            address,
+            database: database.to_owned(),
+            connect_timeout: 10 * second,
+            settings: std::collections::BTreeMap::new(),
+        },
+        pool: config::Pool {
+            max_server_connections: 10,
+            max_server_connections_per_tenant: 5,
+            max_concurrent_opens: 2,
+            wait_timeout: 5 * second,
+            idle_timeout: None,
+            max_lifetime: None,
+            pinned_idle_timeout: None,
+            reset: ResetPolicy::OnNeed,
+        },
+        registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
+        guard: config::Guard { extra_schemas: vec![], max_statement_bytes: 1 << 20, cache_bytes: 1 << 20 },
+        secrets: config::Secrets { master_key: MasterKey::parse(&"5a".repeat(32)).unwrap() },
+        schemas: config::Schemas {
+            global: Ident::parse("global").unwrap(),
+            template: Ident::parse("base_template").unwrap(),
+        },
+        log: config::Log { filter: "info".into(), format: config::LogFormat::Text, stats_period: None },
+    }
+}

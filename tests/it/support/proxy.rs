@@ -1,0 +1,219 @@
+//! A proxy in this process, on a runtime of its own, in front of a database with a few tenants.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use pgtenant::cli::cluster::PrivateCluster;
+use pgtenant::cli::serve::Server;
+use pgtenant::client::Shared;
+use pgtenant::config::Config;
+use secrecy::ExposeSecret;
+use tokio::runtime::Runtime;
+
+use crate::support::wire::Wire;
+use crate::support::{Db, cluster, try_connect};
+
+/// Every tenant's password.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running proxy and its database.
+pub(crate) struct Proxy {
+    pub(crate) db: Db,
+    server: Option<Server>,
+    runtime: Option<Runtime>,
+    addr: SocketAddr,
+    server_port: u16,
+    superuser_password: String,
+}
+
+impl Proxy {
+    /// With these tenants, each with a table `notes` of its own, on the shared PostgreSQL.
+    pub(crate) fn start(tenants: &[&str], change: impl FnOnce(&mut Config) + Send) -> Self {
+        Self::on(cluster(), tenants, change)
+    }
+
+    /// As [`start`](Self::start), on this server.
+    pub(crate) fn on(
+        cluster: &PrivateCluster,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        let work = || {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            let (db, server) = runtime.block_on(async {
+                let mut db = prepare(cluster, tenants).await;
+                db.config.listen.addresses = vec!["127.0.0.1:0".parse().unwrap()];
+                change(&mut db.config);
+                let server = Server::start(db.config.clone()).await.expect("the proxy starts");
+                (db, server)
+            });
+            let addr = server.listening()[0].parse().expect("a TCP address");
+            Self {
+                db,
+                server: Some(server),
+                runtime: Some(runtime),
+                addr,
+                server_port: cluster.port(),
+                superuser_password: cluster.superuser_password().to_owned(),
+            }
+        };
+        // A test may itself run on a runtime, where blocking is not allowed.
+        std::thread::scope(|scope| scope.spawn(work).join().expect("a proxy"))
+    }
+
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        self.server.as_ref().expect("running").shared()
+    }
+
+    pub(crate) fn user(&self, tenant: &str) -> String {
+        self.db.slug(tenant).to_string()
+    }
+
+    /// Connection string through the proxy.
+    pub(crate) fn url(&self, tenant: &str) -> String {
+        self.url_at(self.addr, tenant)
+    }
+
+    pub(crate) fn url_at(&self, addr: SocketAddr, tenant: &str) -> String {
+        let password = PASSWORD.replace(' ', "%20");
+        format!("postgresql://{}:{password}@{addr}/{}", self.user(tenant), self.db.name)
+    }
+
+    pub(crate) async fn connect(&self, tenant: &str) -> tokio_postgres::Client {
+        try_connect(&self.url(tenant)).await.expect("login")
+    }
+
+    /// By hand, logged in through the proxy.
+    pub(crate) fn wire(&self, tenant: &str) -> Wire {
+        self.wire_with(tenant, &[]).expect("login")
+    }
+
+    /// With more in the startup packet.
+    pub(crate) fn wire_with(&self, tenant: &str, more: &[(&str, &str)]) -> Result<Wire, String> {
+        let user = self.user(tenant);
+        let parameters = [&[("user", user.as_str()), ("database", &self.db.name)][..], more].concat();
+        Wire::log_in(self.addr, &parameters, PASSWORD)
+    }
+
+    /// By hand, directly to PostgreSQL as the same tenant's role: what the proxy must look like.
+    pub(crate) fn direct(&self, tenant: &str) -> Wire {
+        self.direct_with(tenant, &[]).expect("login")
+    }
+
+    pub(crate) fn direct_with(&self, tenant: &str, more: &[(&str, &str)]) -> Result<Wire, String> {
+        let tenant = self.run(self.db.summary(tenant)).tenant;
+        let key = &self.db.config.secrets.master_key;
+        let password = key.tenant_password(tenant.id, tenant.password_version);
+        let path = format!("{}, global", tenant.names.schema);
+        let fixed = [
+            ("user", tenant.names.role.as_str()),
+            ("database", &self.db.name),
+            ("client_encoding", "UTF8"),
+            ("search_path", &path),
+        ];
+        let address = SocketAddr::from(([127, 0, 0, 1], self.server_port));
+        Wire::log_in(address, &[&fixed[..], more].concat(), password.expose_secret())
+    }
+
+    /// As superuser, directly.
+    pub(crate) fn admin(&self) -> Wire {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.server_port));
+        let parameters = [("user", "postgres"), ("database", self.db.name.as_str())];
+        Wire::log_in(address, &parameters, &self.superuser_password).expect("the superuser logs in")
+    }
+
+    pub(crate) fn role(&self, tenant: &str) -> String {
+        format!("tenant_{}", self.user(tenant))
+    }
+
+    /// Server connections of all tenants, as PostgreSQL counts them.
+    pub(crate) fn server_connections(&self) -> usize {
+        let sql = format!(
+            "select count(*) from pg_stat_activity where datname = '{0}' and usename like 'tenant_{0}_%'",
+            self.db.name
+        );
+        self.admin().value(&sql).parse().unwrap()
+    }
+
+    /// A program of PostgreSQL's against the proxy, with its answers in plain form.
+    pub(crate) fn program(&self, name: &str, tenant: &str) -> Command {
+        let mut command = Command::new(cluster().bin(name));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
+            command.env_remove(name);
+        }
+        command
+            .env("PGHOST", self.addr.ip().to_string())
+            .env("PGPORT", self.addr.port().to_string())
+            .env("PGUSER", self.user(tenant))
+            .env("PGPASSWORD", PASSWORD)
+            .env("PGDATABASE", &self.db.name)
+            .env("LC_ALL", "C");
+        command
+    }
+
+    /// The real psql, fed a script.
+    pub(crate) fn psql(&self, tenant: &str, script: &str) -> Output {
+        let mut command = self.program("psql", tenant);
+        command.args(["-XAtq", "-v", "ON_ERROR_STOP=1"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("psql runs");
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        child.wait_with_output().expect("psql ends")
+    }
+
+    /// Runs a future on the proxy's runtime, from a test with or without one.
+    pub(crate) fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
+        let runtime = self.runtime.as_ref().expect("running");
+        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(work)).join().expect("it ends"))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.server.take());
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn prepare(cluster: &PrivateCluster, tenants: &[&str]) -> Db {
+    let db = Db::on(cluster).await;
+    db.init().await.unwrap();
+    db.admin_run("CREATE TABLE base_template.notes (id serial PRIMARY KEY, body text)").await;
+    for tenant in tenants {
+        let password = format!("{PASSWORD}\n");
+        db.create_with(tenant, |args| args.password_stdin = true, &password).await.unwrap();
+    }
+    db
+}
+
+/// Waits until something that happens elsewhere has happened.
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Standard output of a program that must have succeeded.
+pub(crate) fn stdout(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}

@@ -1,0 +1,407 @@
+//! A client that speaks the protocol by hand: any bytes out, every message in, and the conversation as
+//! text.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::frontend as message;
+
+/// Longer than anything here takes; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Protocol 3.0.
+pub(crate) const V3_0: u32 = 3 << 16;
+/// Protocol 3.2.
+pub(crate) const V3_2: u32 = V3_0 | 2;
+
+/// One message of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) tag: u8,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A connection.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    buf: Vec<u8>,
+    /// From BackendKeyData.
+    pub(crate) pid: i32,
+    pub(crate) key: Vec<u8>,
+    /// ParameterStatus values told at login.
+    pub(crate) parameters: Vec<(String, String)>,
+    peer: SocketAddr,
+}
+
+impl Wire {
+    /// Connects and says nothing.
+    pub(crate) fn dial(peer: SocketAddr) -> Self {
+        let stream = TcpStream::connect(peer).expect("the listener accepts");
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream, buf: Vec::new(), pid: 0, key: Vec::new(), parameters: Vec::new(), peer }
+    }
+
+    /// Connects and logs in; a refusal is returned as its trace line.
+    pub(crate) fn log_in(
+        peer: SocketAddr,
+        parameters: &[(&str, &str)],
+        password: &str,
+    ) -> Result<Self, String> {
+        let mut wire = Self::dial(peer);
+        wire.send(&startup(V3_0, parameters));
+        wire.authenticate(password)?;
+        wire.welcome()?;
+        Ok(wire)
+    }
+
+    /// SCRAM, up to AuthenticationOk.
+    pub(crate) fn authenticate(&mut self, password: &str) -> Result<(), String> {
+        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        loop {
+            let message = self.recv();
+            let mut out = BytesMut::new();
+            match (message.tag, message.body.get(..4)) {
+                (b'R', Some([0, 0, 0, 0])) => return Ok(()),
+                (b'R', Some([0, 0, 0, 10])) => {
+                    message::sasl_initial_response(SCRAM_SHA_256, scram.message(), &mut out).unwrap();
+                }
+                (b'R', Some([0, 0, 0, 11])) => {
+                    scram.update(&message.body[4..]).unwrap();
+                    message::sasl_response(scram.message(), &mut out).unwrap();
+                }
+                (b'R', Some([0, 0, 0, 12])) => scram.finish(&message.body[4..]).unwrap(),
+                _ => return Err(message.to_string()),
+            }
+            self.send(&out);
+        }
+    }
+
+    /// Everything between AuthenticationOk and the first ReadyForQuery.
+    pub(crate) fn welcome(&mut self) -> Result<(), String> {
+        loop {
+            let message = self.recv();
+            match message.tag {
+                b'S' => {
+                    let mut parts = message.strings().into_iter();
+                    self.parameters.push((parts.next().unwrap(), parts.next().unwrap()));
+                }
+                b'K' => {
+                    self.pid = i32::from_be_bytes(*message.body.first_chunk().unwrap());
+                    self.key = message.body[4..].to_vec();
+                }
+                b'Z' => return Ok(()),
+                b'N' => {}
+                _ => return Err(message.to_string()),
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("the other side takes it");
+    }
+
+    /// Sends to somebody who may have closed already.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// One byte outside of any message: the answer to SSLRequest.
+    pub(crate) fn recv_byte(&mut self) -> u8 {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte).expect("an answer of one byte");
+        byte[0]
+    }
+
+    /// The next message.
+    pub(crate) fn recv(&mut self) -> Message {
+        self.try_recv().expect("a message, not the end")
+    }
+
+    /// The next message, or `None` at the end of the connection.
+    pub(crate) fn try_recv(&mut self) -> Option<Message> {
+        loop {
+            if let Some(head) = self.buf.first_chunk::<5>() {
+                let length = i32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+                let total = usize::try_from(length).expect("a sane length") + 1;
+                assert!(total >= 5, "length {length}");
+                if self.buf.len() >= total {
+                    let frame: Vec<u8> = self.buf.drain(..total).collect();
+                    return Some(Message { tag: frame[0], body: frame[5..].to_vec() });
+                }
+            }
+            let mut chunk = [0; 65536];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => {
+                    assert!(self.buf.is_empty(), "the connection ends within a message: {:?}", self.buf);
+                    return None;
+                }
+                Ok(n) => self.buf.extend_from_slice(&chunk[..n]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no message: {error}"),
+            }
+        }
+    }
+
+    /// What comes up to and including the next ReadyForQuery, or the end.
+    pub(crate) fn until_ready(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(message) = self.try_recv() {
+            lines.push(message.to_string());
+            if message.tag == b'Z' {
+                return lines;
+            }
+        }
+        lines.push("end".into());
+        lines
+    }
+
+    /// What comes up to the end of the connection.
+    pub(crate) fn until_end(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.try_recv())
+            .map(|message| message.to_string())
+            .chain(["end".into()])
+            .collect()
+    }
+
+    /// The next `n` messages.
+    pub(crate) fn messages(&mut self, n: usize) -> Vec<String> {
+        (0..n).map(|_| self.recv().to_string()).collect()
+    }
+
+    /// Sends and reads to ReadyForQuery.
+    pub(crate) fn say(&mut self, bytes: &[u8]) -> Vec<String> {
+        self.send(bytes);
+        self.until_ready()
+    }
+
+    pub(crate) fn query(&mut self, sql: &str) -> Vec<String> {
+        self.say(&query(sql))
+    }
+
+    /// The one value of a query's one row.
+    pub(crate) fn value(&mut self, sql: &str) -> String {
+        let lines = self.query(sql);
+        let row = lines.iter().find_map(|line| line.strip_prefix("DataRow "));
+        row.unwrap_or_else(|| panic!("{sql}: {lines:#?}")).to_owned()
+    }
+
+    /// Runs what must succeed.
+    pub(crate) fn run(&mut self, sql: &str) {
+        let lines = self.query(sql);
+        assert!(!lines.iter().any(|line| line.starts_with("Error") || line == "end"), "{sql}: {lines:#?}");
+    }
+
+    /// The process that serves this client just now.
+    pub(crate) fn backend(&mut self) -> i32 {
+        self.value("select pg_backend_pid()").parse().unwrap()
+    }
+
+    /// Asks to cancel what this client runs, as libpq does: on a connection of its own. Returns when the
+    /// other side has closed it.
+    pub(crate) fn cancel(&self) {
+        cancel(self.peer, self.pid, &self.key);
+    }
+
+    /// Whether something has arrived, without waiting.
+    pub(crate) fn has_input(&mut self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let mut byte = [0];
+        let peeked = self.stream.peek(&mut byte);
+        self.stream.set_nonblocking(false).unwrap();
+        !self.buf.is_empty() || peeked.is_ok()
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    pub(crate) const fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+pub(crate) fn cancel(peer: SocketAddr, pid: i32, key: &[u8]) {
+    let mut wire = Wire::dial(peer);
+    let packet = [&80_877_102u32.to_be_bytes()[..], &pid.to_be_bytes(), key].concat();
+    wire.send(&[&(u32::try_from(packet.len()).unwrap() + 4).to_be_bytes()[..], &packet].concat());
+    assert_eq!(wire.until_end(), ["end"], "a cancel request is never answered");
+}
+
+impl Message {
+    /// The zero-ended strings of the body.
+    fn strings(&self) -> Vec<String> {
+        self.body.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    }
+
+    fn field(&self, code: u8) -> String {
+        let fields = self.strings();
+        let field = fields.iter().find(|field| field.as_bytes().first() == Some(&code));
+        field.map_or_else(String::new, |field| field[1..].to_owned())
+    }
+
+    fn values(&self) -> Vec<String> {
+        let mut rest = &self.body[2..];
+        let mut values = Vec::new();
+        while let Some((length, after)) = rest.split_first_chunk::<4>() {
+            let length = i32::from_be_bytes(*length);
+            let (value, after) = after.split_at(usize::try_from(length).unwrap_or(0));
+            values.push(if length < 0 {
+                "NULL".to_owned()
+            } else {
+                String::from_utf8_lossy(value).into_owned()
+            });
+            rest = after;
+        }
+        values
+    }
+
+    fn columns(&self) -> Vec<String> {
+        let mut rest = &self.body[2..];
+        let mut names = Vec::new();
+        while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+            names.push(String::from_utf8_lossy(&rest[..end]).into_owned());
+            rest = &rest[end + 19..];
+        }
+        names
+    }
+}
+
+impl std::fmt::Display for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = || self.strings().join(" ").trim_end().to_owned();
+        match self.tag {
+            b'1' => f.write_str("ParseComplete"),
+            b'2' => f.write_str("BindComplete"),
+            b'3' => f.write_str("CloseComplete"),
+            b'n' => f.write_str("NoData"),
+            b's' => f.write_str("PortalSuspended"),
+            b'I' => f.write_str("EmptyQueryResponse"),
+            b'c' => f.write_str("CopyDone"),
+            b'G' => f.write_str("CopyInResponse"),
+            b'H' => f.write_str("CopyOutResponse"),
+            b'C' => write!(f, "CommandComplete {}", text()),
+            b'D' => write!(f, "DataRow {}", self.values().join("|")),
+            b'T' => write!(f, "RowDescription {}", self.columns().join("|")),
+            b't' => write!(f, "ParameterDescription {:?}", &self.body[2..]),
+            b'd' => write!(f, "CopyData {}", String::from_utf8_lossy(&self.body).trim_end()),
+            b'S' => write!(f, "ParameterStatus {}", text()),
+            b'Z' => write!(f, "ReadyForQuery {}", char::from(self.body[0])),
+            b'v' => write!(f, "NegotiateProtocolVersion {:?}", self.body),
+            b'K' => f.write_str("BackendKeyData"),
+            b'R' => write!(f, "Authentication {}", self.body[3]),
+            b'E' => {
+                write!(f, "Error {} {} {}", self.field(b'V'), self.field(b'C'), self.field(b'M'))
+            }
+            b'N' => write!(f, "Notice {} {}", self.field(b'C'), self.field(b'M')),
+            tag => write!(f, "{} {:?}", char::from(tag), self.body),
+        }
+    }
+}
+
+/// Any frame, its length counted.
+pub(crate) fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap() + 4;
+    [&[tag][..], &length.to_be_bytes(), body].concat()
+}
+
+/// A frame's head with any length, true or not.
+pub(crate) fn head(tag: u8, length: i32) -> Vec<u8> {
+    [&[tag][..], &length.to_be_bytes()].concat()
+}
+
+pub(crate) fn startup(version: u32, parameters: &[(&str, &str)]) -> Vec<u8> {
+    let mut body = version.to_be_bytes().to_vec();
+    for (name, value) in parameters {
+        body.extend([name.as_bytes(), &[0], value.as_bytes(), &[0]].concat());
+    }
+    body.push(0);
+    packet(&body)
+}
+
+/// A first packet, its length counted.
+pub(crate) fn packet(body: &[u8]) -> Vec<u8> {
+    [&(u32::try_from(body.len()).unwrap() + 4).to_be_bytes()[..], body].concat()
+}
+
+pub(crate) fn ssl_request() -> Vec<u8> {
+    packet(&80_877_103u32.to_be_bytes())
+}
+
+pub(crate) fn gssenc_request() -> Vec<u8> {
+    packet(&80_877_104u32.to_be_bytes())
+}
+
+pub(crate) fn query(sql: &str) -> Vec<u8> {
+    frame(b'Q', &[sql.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
+    frame(b'P', &[name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]].concat())
+}
+
+/// Bind with text parameters and text results.
+pub(crate) fn bind(portal: &str, statement: &str, values: &[&str]) -> Vec<u8> {
+    let mut body = [portal.as_bytes(), &[0], statement.as_bytes(), &[0, 0, 0]].concat();
+    body.extend(u16::try_from(values.len()).unwrap().to_be_bytes());
+    for value in values {
+        body.extend(u32::try_from(value.len()).unwrap().to_be_bytes());
+        body.extend(value.as_bytes());
+    }
+    body.extend([0, 0]);
+    frame(b'B', &body)
+}
+
+pub(crate) fn describe_statement(name: &str) -> Vec<u8> {
+    frame(b'D', &[b"S", name.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn describe_portal(name: &str) -> Vec<u8> {
+    frame(b'D', &[b"P", name.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn execute(portal: &str, rows: u32) -> Vec<u8> {
+    frame(b'E', &[portal.as_bytes(), &[0], &rows.to_be_bytes()].concat())
+}
+
+pub(crate) fn close_statement(name: &str) -> Vec<u8> {
+    frame(b'C', &[b"S", name.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn close_portal(name: &str) -> Vec<u8> {
+    frame(b'C', &[b"P", name.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn sync() -> Vec<u8> {
+    frame(b'S', &[])
+}
+
+pub(crate) fn flush() -> Vec<u8> {
+    frame(b'H', &[])
+}
+
+pub(crate) fn copy_data(data: &str) -> Vec<u8> {
+    frame(b'd', data.as_bytes())
+}
+
+pub(crate) fn copy_done() -> Vec<u8> {
+    frame(b'c', &[])
+}
+
+pub(crate) fn copy_fail(why: &str) -> Vec<u8> {
+    frame(b'f', &[why.as_bytes(), &[0]].concat())
+}
+
+pub(crate) fn terminate() -> Vec<u8> {
+    frame(b'X', &[])
+}
+
+/// Parse, Bind, Describe and Execute of the unnamed statement, as one batch without its Sync.
+pub(crate) fn unnamed(sql: &str, values: &[&str]) -> Vec<u8> {
+    [parse("", sql), bind("", "", values), describe_portal(""), execute("", 0)].concat()
+}
