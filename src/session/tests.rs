@@ -1,6 +1,7 @@
 //! Conversations of one client, without a socket: what it sends, what a server would get, what it is
 //! told by the proxy itself.
 
+use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
@@ -441,4 +442,58 @@ fn text_that_is_not_utf8_is_refused() {
     let mut frame = query("select 'x'");
     frame[13] = 0xff;
     assert_eq!(Talk::detached().client(&frame), "<E 22021><Z>");
+}
+
+/// Frames of every kind, well-formed or not.
+fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop_oneof![
+        Just("select 1"),
+        Just("begin"),
+        Just("rollback"),
+        Just("select * from tenant_b.t"),
+        Just("discard all"),
+        Just("deallocate all"),
+        Just("deallocate s1"),
+        Just("set work_mem = '1MB'"),
+        Just("copy t from stdin"),
+        Just("not sql"),
+    ];
+    let name = prop_oneof![Just(""), Just("s1"), Just("s2")];
+    prop_oneof![
+        4 => text.clone().prop_map(query),
+        4 => (name.clone(), text).prop_map(|(name, text)| parse(name, text)),
+        4 => name.clone().prop_map(bind),
+        3 => Just(execute()),
+        2 => name.prop_map(close),
+        4 => Just(SYNC.to_vec()),
+        1 => prop_oneof![Just(b'H'), Just(b'c'), Just(b'F')].prop_map(|tag| vec![tag, 0, 0, 0, 4]),
+        1 => (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..12)).prop_map(|(tag, body)| {
+            [&[tag][..], &u32::try_from(body.len() + 4).unwrap().to_be_bytes(), &body].concat()
+        }),
+    ]
+}
+
+proptest! {
+    /// Whatever a client and a server say: no panic, and no text of another tenant ever goes out.
+    #[test]
+    fn nothing_refused_goes_to_a_server_and_nothing_panics(
+        steps in proptest::collection::vec((any_frame(), proptest::sample::select(b"123tTnDCIsGEZSN".to_vec())), 0..60),
+    ) {
+        let mut talk = Talk::attached();
+        for (frame, tag) in steps {
+            let sent = talk.client(&frame);
+            prop_assert!(!sent.contains("tenant_b"), "{sent}");
+            if sent.starts_with("(fails") || sent.starts_with("(leaves") {
+                break;
+            }
+            let body: &[u8] = match tag {
+                b'Z' => b"I",
+                b'E' => b"SERROR\0C42601\0\0",
+                _ => b"",
+            };
+            if talk.backend(tag, body).contains("OutOfStep") {
+                break;
+            }
+        }
+    }
 }

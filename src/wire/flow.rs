@@ -7,6 +7,9 @@
 //! Bytes are written from the place they were read to. A frame that passes costs an addition; only a
 //! frame that is changed, dropped or added moves the bytes behind it.
 
+/// Room that is made for a frame of which little has arrived.
+const FIRST_STEP: usize = 32 << 10;
+
 /// One direction's bytes.
 #[derive(Debug, Default)]
 pub struct Flow {
@@ -91,9 +94,11 @@ impl Flow {
         self.settle_rest();
     }
 
-    /// Makes sure that a frame of `total` bytes at the front of the unjudged bytes fits.
+    /// Makes room for a frame of `total` bytes at the front of the unjudged bytes, step by step as it
+    /// arrives: who announces a large frame has to send it before it costs memory.
     pub fn reserve(&mut self, total: usize) {
-        let need = self.ready + total;
+        let step = (self.unjudged().len() * 2).max(FIRST_STEP);
+        let need = self.ready + total.min(step);
         if need > self.buf.len() {
             self.buf.resize(need.next_multiple_of(4096), 0);
         }
@@ -228,6 +233,22 @@ mod tests {
         assert_eq!((f.pending(), f.unjudged()), (&b"XYZW!"[..], &b"b"[..]));
         f.replace_front(1, &[b'q'; 5000]);
         assert_eq!(f.pending().len(), 5005);
+    }
+
+    #[test]
+    fn announced_frame_costs_memory_only_as_it_arrives() {
+        let mut f = flow(b"Q");
+        f.reserve(1 << 20);
+        assert!(f.buf.len() <= 36 << 10);
+        let mut sent = 1;
+        while sent < 1 << 20 {
+            let n = f.spare().len().min((1 << 20) - sent);
+            f.filled(n);
+            sent += n;
+            f.reserve(1 << 20);
+            assert!(f.buf.len() <= 2 * sent + (36 << 10));
+        }
+        assert_eq!(f.unjudged().len(), 1 << 20);
     }
 
     #[test]
