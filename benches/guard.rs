@@ -17,7 +17,7 @@ const POINT: &str = "SELECT id, name, email FROM customers WHERE id = $1";
 /// A query of about 3 kB, as ORMs write them.
 fn orm() -> String {
     let columns: Vec<String> =
-        (0..40).map(|n| format!("\"t{}\".\"column_{n}\" AS \"t{}_column_{n}\"", n % 5, n % 5)).collect();
+        (0..58).map(|n| format!("\"t{}\".\"column_{n}\" AS \"t{}_column_{n}\"", n % 5, n % 5)).collect();
     let joins: Vec<String> = (1..5)
         .map(|n| {
             format!("LEFT OUTER JOIN \"table_{n}\" AS \"t{n}\" ON \"t{n}\".\"parent_id\" = \"t0\".\"id\"")

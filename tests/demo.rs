@@ -44,7 +44,7 @@ fn ended(output: Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// A demo that waits for Ctrl-C. Killed when dropped.
+/// A demo that runs. Killed when dropped.
 struct Waiting {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -53,10 +53,14 @@ struct Waiting {
 
 impl Waiting {
     fn start(command: &mut Command) -> Self {
+        Self::until(WAITING, command)
+    }
+
+    fn until(words: &str, command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut this = Self { child, stdout, said: String::new() };
-        while !this.said.contains(WAITING) {
+        while !this.said.contains(words) {
             let read = this.stdout.read_line(&mut this.said).unwrap();
             let early = if read == 0 { this.stderr() } else { continue };
             panic!("the demo ended early:\n{}{early}", this.said);
@@ -177,6 +181,24 @@ fn pasted_lines_lead_to_the_tenant_and_ctrl_c_removes_everything() {
     assert!(said.contains("Everything is removed."), "{said}");
     assert!(is_empty(temp.path()));
     assert!(psql(&url, "SELECT 1").2.contains("refused"), "the proxy is still there");
+}
+
+#[test]
+fn ctrl_c_in_the_middle_of_the_set_up_leaves_nothing() {
+    let (temp, server) = (temp_dir(), Existing::start());
+    let before = server.inventory();
+    for (args, words) in [
+        (&[][..], "Setting up"),
+        (&[][..], "a private PostgreSQL"),
+        (&["--postgres", &server.url][..], "your PostgreSQL"),
+    ] {
+        let (code, said) = Waiting::until(words, &mut demo(temp.path(), args)).end_by("INT");
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("Everything is removed."), "{said}");
+        assert!(said.contains("interrupted before the end of the tour"), "{said}");
+        assert!(is_empty(temp.path()));
+    }
+    assert_eq!(server.inventory(), before);
 }
 
 #[test]

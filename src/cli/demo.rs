@@ -64,7 +64,8 @@ async fn show(args: &DemoArgs) -> Result<ExitCode> {
     let mut config = stage::configure(database, stage::choose_port(args.port)?, args.verbose)?;
     start_log(&config.log)?;
     screen.heading("Setting up");
-    let mut ground = signals.finish(prepare(args, &config)).await?;
+    let prepared = signals.finish(prepare(args, &config)).await;
+    let mut ground = prepared.map_err(|error| signals.blame(error))?;
     config.server.address = ground.address().clone();
     let outcome = perform(&mut ground, config, &mut signals, (screen, args.exit)).await;
     let removed = signals.finish(ground.remove()).await;
@@ -92,7 +93,8 @@ async fn perform(
 ) -> Result<ExitCode> {
     signals.check()?;
     screen.held(&ground.describe());
-    let stage = signals.finish(Stage::set_up(ground, config)).await?;
+    let set_up = signals.finish(Stage::set_up(ground, config)).await;
+    let stage = set_up.map_err(|error| signals.blame(error))?;
     let slugs: Vec<&str> = TENANTS.iter().map(|seed| seed.slug).collect();
     screen.held(&format!("schemas base_template and global; tenants {} with data", slugs.join(", ")));
     screen.held(&format!("the proxy on 127.0.0.1:{}", stage.port()));
@@ -124,7 +126,7 @@ fn invite(stage: &Stage, screen: Screen) {
     for url in stage.connection_strings() {
         screen.line(&format!("psql \"{url}\""));
     }
-    screen.line("");
+    out::line("");
     screen.line("As alpha, see a refusal:   SELECT * FROM tenant_beta.customers;");
     screen.line("Ctrl-C ends the demo and removes everything.");
 }
@@ -160,6 +162,12 @@ impl Signals {
             result = &mut work => result,
             () = self.next() => Err(interrupted()),
         }
+    }
+
+    /// Why a set-up failed. Ctrl-C in a terminal also reaches the programs that it runs, and what they
+    /// say about that helps nobody.
+    fn blame(&self, error: anyhow::Error) -> anyhow::Error {
+        if self.came { interrupted() } else { error }
     }
 
     fn check(&self) -> Result<()> {

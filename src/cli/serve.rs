@@ -64,12 +64,15 @@ pub struct Server {
     clients: TaskTracker,
     /// Ends accepting and housekeeping.
     background: CancellationToken,
+    /// Ends clients in the middle of whatever they do.
+    cut_off: CancellationToken,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.background.cancel();
         self.shared.shutdown.cancel();
+        self.cut_off.cancel();
     }
 }
 
@@ -96,10 +99,16 @@ impl Server {
             counters,
             config,
         });
-        let server =
-            Self { shared, listening, clients: TaskTracker::new(), background: CancellationToken::new() };
+        let server = Self {
+            shared,
+            listening,
+            clients: TaskTracker::new(),
+            background: CancellationToken::new(),
+            cut_off: CancellationToken::new(),
+        };
         for listener in listeners {
-            server.spawn(accept(Arc::clone(&server.shared), listener, server.clients.clone()));
+            let (clients, cut_off) = (server.clients.clone(), server.cut_off.clone());
+            server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
         }
         server.spawn(Arc::clone(&server.shared.pool).keep());
         server.spawn(follow_changes(Arc::clone(&server.shared)));
@@ -133,6 +142,8 @@ impl Server {
         let limit = self.shared.config.listen.shutdown_timeout;
         if tokio::time::timeout(limit, self.clients.wait()).await.is_err() {
             tracing::warn!(clients = self.clients.len(), "clients still in a transaction are cut off");
+            self.cut_off.cancel();
+            self.clients.wait().await;
         }
         // The server sees a good-bye instead of a broken connection; one that was being reset, later.
         let _ = tokio::time::timeout(Duration::from_secs(2), async {
@@ -180,11 +191,16 @@ fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-async fn accept(shared: Arc<Shared>, listener: Listener, clients: TaskTracker) {
+async fn accept(shared: Arc<Shared>, listener: Listener, clients: TaskTracker, cut_off: CancellationToken) {
     loop {
         match listener.accept().await {
             Ok(stream) => {
-                clients.spawn(client::serve(Arc::clone(&shared), stream));
+                let serving = client::serve(Arc::clone(&shared), stream);
+                let cut_off = cut_off.clone().cancelled_owned();
+                clients.spawn(async {
+                    // Dropping what serves a client closes its server connection, which rolls back.
+                    tokio::select! { biased; () = serving => {}, () = cut_off => {} }
+                });
             }
             Err(error) => {
                 // A client that left before it was accepted is no reason to pause; anything else may be

@@ -166,6 +166,10 @@ impl Client {
                 attached.detach(Ended::Broken("server_lost"));
                 (!self.relay.server_lost(&refusal)).then(|| End::Told(refusal.into_fatal()))
             }
+            Outcome::Unjudgeable => {
+                attached.detach(Ended::Broken("fixed_setting"));
+                Some(End::Told(fixed_setting_changed()))
+            }
             Outcome::OutOfStep => {
                 tracing::error!(pid = attached.pid(), "server and client are out of step; closing both");
                 attached.detach(Ended::Broken("out_of_step"));
@@ -261,6 +265,15 @@ fn end_of(gone: Gone) -> End {
         Gone::Left => End::Gone,
         Gone::Failed(refusal) => End::Told(refusal),
     }
+}
+
+fn fixed_setting_changed() -> Refusal {
+    Refusal::fatal(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "terminating connection: client_encoding or standard_conforming_strings was changed",
+    )
+    .with_detail("Statements would no longer be read the way they are judged.")
+    .with_hint("Find the function that sets it, and leave client_encoding at UTF8 and standard_conforming_strings on.")
 }
 
 fn pinned_too_long() -> Refusal {

@@ -75,6 +75,8 @@ pub(super) enum Outcome {
     PinnedTooLong,
     /// The server connection broke.
     ServerLost(Refusal),
+    /// The server reads text in another way than the guard.
+    Unjudgeable,
     /// Nobody knows any more which answer belongs to what.
     OutOfStep,
 }
@@ -360,6 +362,7 @@ impl Relay {
                     self.place_replies();
                 }
                 Fate::ServerFailed => return Err(Outcome::ServerLost(last_words_of_server(body))),
+                Fate::Unjudgeable => return Err(Outcome::Unjudgeable),
                 Fate::OutOfStep => return Err(Outcome::OutOfStep),
             }
         }

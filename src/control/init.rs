@@ -52,13 +52,13 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
     tx.batch_execute(&format!(
         "GRANT USAGE ON SCHEMA pgtenant TO {reader}; GRANT SELECT ON ALL TABLES IN SCHEMA pgtenant TO {reader};
          GRANT USAGE ON SCHEMA {global} TO {tenants};
-         ALTER DEFAULT PRIVILEGES IN SCHEMA {global} GRANT SELECT ON TABLES TO {tenants}",
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {global} GRANT SELECT ON TABLES TO PUBLIC",
         reader = roles.registry_role,
         tenants = roles.tenants_role,
         global = plan.schemas.global,
     ))
     .await?;
-    steps.extend(grant_global(&tx, &plan.schemas.global, &roles.tenants_role).await?);
+    steps.extend(grant_global(&tx, &plan.schemas.global).await?);
     steps.push(close_public(&tx).await?);
     steps.push(allow_connect(&tx, &roles).await?);
     tx.commit().await?;
@@ -152,26 +152,28 @@ async fn ensure_schema(client: &impl GenericClient, schema: &Ident) -> Result<Ou
 
 /// Lets tenants read what is in `global` and was made before, or by somebody whose default privileges
 /// do not cover it. What only its owner can grant is reported.
+///
+/// USAGE on the schema is what keeps others out. The tables themselves are granted to PUBLIC, not to the
+/// role all tenants share: PostgreSQL lets a member of a role say DROP OWNED BY it, which would take the
+/// default privileges from all the others.
 pub(super) async fn grant_global(
     client: &impl GenericClient,
     global: &Ident,
-    tenants_role: &Ident,
 ) -> Result<Vec<Step>, ControlError> {
     let unreadable = "SELECT c.relname::text, pg_catalog.pg_has_role(CURRENT_USER, c.relowner, 'USAGE')
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-           AND NOT pg_catalog.has_table_privilege($2::text, c.oid, 'SELECT')
+           AND NOT pg_catalog.has_table_privilege('public', c.oid, 'SELECT')
          ORDER BY 1";
-    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&global.as_str(), &tenants_role.as_str()];
-    if client.query(unreadable, &params).await?.is_empty() {
+    if client.query(unreadable, &[&global.as_str()]).await?.is_empty() {
         return Ok(Vec::new());
     }
     // Two that grant on one table at once would fail with "tuple concurrently updated".
     client.batch_execute("LOCK TABLE pgtenant.installation IN SHARE ROW EXCLUSIVE MODE").await?;
     let mut steps = Vec::new();
-    for row in client.query(unreadable, &params).await? {
+    for row in client.query(unreadable, &[&global.as_str()]).await? {
         let (table, ours): (&str, bool) = (row.try_get(0)?, row.try_get(1)?);
-        let grant = format!("GRANT SELECT ON {global}.{} TO {tenants_role}", quoted(table));
+        let grant = format!("GRANT SELECT ON {global}.{} TO PUBLIC", quoted(table));
         if ours {
             client.batch_execute(&grant).await?;
             steps.push(Step::new(

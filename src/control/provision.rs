@@ -72,7 +72,7 @@ pub async fn create_tenant(
     }
     ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
     ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
-    steps.extend(init::grant_global(&tx, &schemas.global, &roles.tenants_role).await?);
+    steps.extend(init::grant_global(&tx, &schemas.global).await?);
     let user = new.user.clone().or_else(|| {
         // A slug is an identifier.
         found.users.is_empty().then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()

@@ -32,8 +32,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::guard::cache::Cache;
 use crate::guard::facts::{Facts, Findings};
 
-/// Texts from this size on are parsed one at a time by [`Guard::warm`]: parsing takes about 55 times the
-/// size of the text in memory.
+/// Texts from this size on are parsed one at a time by [`Guard::warm`]: parsing takes 20 to 270 times
+/// the size of the text in memory.
 const BIG_TEXT_BYTES: usize = 128 * 1024;
 
 /// Counters of a guard.
@@ -91,7 +91,8 @@ impl Guard {
     /// Judges the text of a Query or Parse message for one tenant.
     ///
     /// For a text in the cache this takes well under a microsecond and allocates nothing when it is
-    /// allowed. Otherwise it parses: about 5 µs for a point query, 0.3 s for 1 MB of VALUES rows. Callers
+    /// allowed. Otherwise it parses: about 8 µs for a point query, 0.1 to 1.3 s for
+    /// 1 MB (benches/guard.rs; optimized, shared two-core machine). Callers
     /// that must not block ask [`Guard::is_cached`] and let [`Guard::warm`] run elsewhere first.
     #[must_use]
     pub fn judge(&self, text: &str, scope: &Scope) -> Verdict {

@@ -5,12 +5,16 @@ use pgtenant_sqltree::{Tree, parse};
 use crate::guard::{Denial, rules};
 
 /// Deepest nesting of comments. libpg_query's scanner takes quadratic time for it: 100,000 levels in
-/// 400 KB took more than 20 s.
+/// 400 KB take tens of seconds in an optimized build.
 const MAX_COMMENT_DEPTH: u32 = 32;
 
-/// Longest run of operator characters; an operator's name has at most 63 bytes. The scanner reads a run
-/// of `+` again from each of them: 100 KB of them took 6 s.
-const MAX_OPERATOR_RUN: usize = 64;
+/// How often the scanner may read the same operator character again, on average over the text. It reads a
+/// whole run of them (`/` and `*` are two) at every operator and every comment that begins in the run:
+/// 200 KB of `/**//**/…` take tens of seconds in an optimized build, 100 KB of `+` some seconds.
+const MAX_WORK_PER_BYTE: usize = 16;
+
+/// And in any text: more than a person's rulers and boxes of stars need.
+const FREE_WORK: usize = 64 * 1024;
 
 /// Longest part of a parser's message that a client is shown: it may quote a token of any length.
 const MAX_MESSAGE_CHARS: usize = 200;
@@ -47,11 +51,15 @@ pub(super) fn tree(text: &str, max_bytes: usize) -> Result<Tree, Denial> {
 struct Scan<'t> {
     bytes: &'t [u8],
     at: usize,
+    /// Where the run of operator characters ends that was measured last.
+    run_end: usize,
+    /// Operator characters that the scanner will have read.
+    work: usize,
 }
 
 impl<'t> Scan<'t> {
     const fn new(text: &'t str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0 }
+        Self { bytes: text.as_bytes(), at: 0, run_end: 0, work: 0 }
     }
 
     fn check(mut self) -> Result<(), Denial> {
@@ -63,8 +71,12 @@ impl<'t> Scan<'t> {
                 b'"' => self.quoted(b'"', false),
                 b'$' => self.dollar(),
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => self.identifier(),
-                _ if is_operator(byte) => self.operator()?,
-                _ => self.at += 1,
+                _ => {
+                    if is_operator(byte) {
+                        self.charge()?;
+                    }
+                    self.at += 1;
+                }
             }
         }
         Ok(())
@@ -84,6 +96,7 @@ impl<'t> Scan<'t> {
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
                 b'/' if self.next_is(b'*') => {
+                    self.charge()?;
                     depth += 1;
                     if depth > MAX_COMMENT_DEPTH {
                         return too_complex(format!(
@@ -162,23 +175,15 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn operator(&mut self) -> Result<(), Denial> {
-        let start = self.at;
-        while self.bytes.get(self.at).is_some_and(|&byte| is_operator(byte)) {
-            let comment = match self.bytes[self.at] {
-                b'-' => self.next_is(b'-'),
-                b'/' => self.next_is(b'*'),
-                _ => false,
-            };
-            if comment {
-                break;
-            }
-            self.at += 1;
+    /// A token or comment begins here, and the scanner reads the run of operator characters to its end.
+    fn charge(&mut self) -> Result<(), Denial> {
+        if self.run_end <= self.at {
+            let rest = &self.bytes[self.at..];
+            self.run_end = self.at + rest.iter().position(|&b| !is_operator(b)).unwrap_or(rest.len());
         }
-        if self.at - start > MAX_OPERATOR_RUN {
-            return too_complex(format!(
-                "a run of more than {MAX_OPERATOR_RUN} operator characters cannot be an operator"
-            ));
+        self.work += self.run_end - self.at;
+        if self.work > self.bytes.len() * MAX_WORK_PER_BYTE + FREE_WORK {
+            return too_complex("there are too many operator characters or comments in a row".into());
         }
         Ok(())
     }
@@ -230,9 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn run_of_operator_characters_is_refused() {
-        assert!(refused(&format!("SELECT {}1", "+".repeat(65))));
-        assert!(!refused(&format!("SELECT {}1", "+ ".repeat(65))));
+    fn runs_that_the_scanner_reads_again_and_again_are_refused() {
+        for piece in ["+", "/**/", "/*+++*//**/", "@-"] {
+            assert!(refused(&format!("SELECT {}1", piece.repeat(50_000))), "{piece}");
+        }
+        assert!(refused(&format!("SELECT /* {} */ 1", "/*++++*/".repeat(50_000))));
+        assert!(refused(&format!("SELECT {}{}\n1", "+".repeat(60), "-".repeat(500_000))));
+        for piece in ["+ ", "/**/ ", "+1", "/* + */\n", "a->>'b' || ", "-- + -\n"] {
+            assert!(!refused(&format!("SELECT {}1", piece.repeat(50_000))), "{piece}");
+        }
     }
 
     #[test]

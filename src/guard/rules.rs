@@ -51,7 +51,7 @@ rules! {
         "A text that PostgreSQL's grammar does not accept cannot be judged.",
         "Check the syntax; the grammar is that of PostgreSQL 18.";
     STATEMENT_TOO_LONG = "statement_too_long", PROGRAM_LIMIT_EXCEEDED,
-        "A text over guard.max_statement_bytes is refused, as judging takes many times its size in memory.",
+        "A text over guard.max_statement_bytes is refused, as judging can take 270 times its size in memory.",
         "Send values as parameters, split the statement, or use COPY FROM STDIN.";
     TOO_COMPLEX = "too_complex", PROGRAM_LIMIT_EXCEEDED,
         "A text that nests deeper than can be judged in bounded time is refused.",

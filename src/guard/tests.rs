@@ -341,6 +341,7 @@ fn hostile_texts_are_answered_in_bounded_time_on_a_small_stack() {
         "/*".repeat(100_000),
         format!("SELECT {}1", "+".repeat(500_000)),
         format!("SELECT {}1", "+ ".repeat(100_000)),
+        format!("SELECT {}1", "/**/".repeat(100_000)),
         format!("SELECT {}1", "@-".repeat(250_000)),
         format!("SELECT 1{}", " || 1".repeat(100_000)),
         format!("SELECT 1{}", " UNION SELECT 1".repeat(50_000)),

@@ -1,6 +1,6 @@
 //! One walk over a tree: every node is shown to the rules.
 
-use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Visit, Walk, field};
+use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
 use crate::guard::facts::{Facts, Findings};
 use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, references, rules, statements};
@@ -113,16 +113,24 @@ fn node(visit: Visit<'_>, findings: &mut Findings) {
 /// one: a place that nobody thought of is refused when it only looks like a foreign name.
 fn name_lists(message: Message<'_>, findings: &mut Findings) {
     let mut number = 0;
+    let mut first = None;
     let mut parts = Vec::new();
     for field in message.fields().map_while(Result::ok) {
-        let pgtenant_sqltree::Value::Message(Some(item)) = field.value else { continue };
+        let Value::Message(Some(item)) = field.value else { continue };
         if field.number != number {
             findings.qualified(&parts);
             parts.clear();
+            first = None;
             number = field.number;
         }
         if item.kind() == Kind::String && !is_read_elsewhere(message.kind(), number) {
-            parts.push(item.text(field::string::SVAL));
+            let part = item.text(field::string::SVAL);
+            // Most names have one part, which is not worth an allocation.
+            match first {
+                None => first = Some(part),
+                Some(first) if parts.is_empty() => parts.extend([first, part]),
+                Some(_) => parts.push(part),
+            }
         }
     }
     findings.qualified(&parts);
@@ -181,13 +189,15 @@ fn relation(relation: Message<'_>, findings: &mut Findings) {
 
 /// `table.column` has no schema, `schema.table.column` has, and so has `schema.table.*`.
 fn column(column: Message<'_>, findings: &mut Findings) {
-    let fields: Vec<_> = column.children(field::column_ref::FIELDS).collect();
-    let names = constants::parts(fields.iter().copied());
+    if column.children(field::column_ref::FIELDS).nth(2).is_none() {
+        return;
+    }
+    let fields = column.children(field::column_ref::FIELDS).count();
+    let names = constants::parts(column.children(field::column_ref::FIELDS));
     // `function.parameter.field`: if it is a table after all, FROM names that with its schema.
-    let parameter = fields.len() == 3 && names.first().copied() == findings.function.as_deref();
-    if fields.len() >= 3 && !parameter {
-        let table = fields.len() - 1;
-        findings.qualified(names.get(..table).unwrap_or(&names));
+    let parameter = fields == 3 && names.first().copied() == findings.function.as_deref();
+    if !parameter {
+        findings.qualified(names.get(..fields - 1).unwrap_or(&names));
     }
 }
 

@@ -28,6 +28,7 @@ impl Session {
             // Channels are shared by all tenants of a database; none of it may pass.
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
+            b'S' if changes_how_text_is_read(body) => return Relay::Unjudgeable,
             b'S' => server.note_parameter(body),
             _ => {}
         }
@@ -84,6 +85,16 @@ impl Session {
                 server.unnamed = 0;
             }
         }
+    }
+}
+
+/// The guard refuses to let these be set, but code that runs on the server can set them out of its
+/// sight. From then on the server would read other statements than the ones that were judged.
+fn changes_how_text_is_read(body: &[u8]) -> bool {
+    match view::parameter_status(body) {
+        Some(("client_encoding", value)) => value != "UTF8",
+        Some(("standard_conforming_strings", value)) => value != "on",
+        _ => false,
     }
 }
 

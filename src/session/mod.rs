@@ -98,6 +98,8 @@ pub enum Relay {
     Replace,
     /// The server ends the connection with this error.
     ServerFailed,
+    /// The server reads text in another way from now on than the guard does.
+    Unjudgeable,
     /// Server and proxy are out of step: nothing more can be trusted.
     OutOfStep,
 }

@@ -378,6 +378,20 @@ fn notifications_never_reach_a_client() {
 }
 
 #[test]
+fn encoding_or_strings_changed_by_code_on_the_server_end_the_session() {
+    for (told, expected) in [
+        (&b"client_encoding\0GBK\0"[..], "Unjudgeable"),
+        (b"standard_conforming_strings\0off\0", "Unjudgeable"),
+        (b"client_encoding\0UTF8\0", "[S]"),
+        (b"TimeZone\0UTC\0", "[S]"),
+    ] {
+        let mut talk = Talk::attached();
+        talk.client(&query("select f()"));
+        assert_eq!(talk.backend(b'S', told), expected);
+    }
+}
+
+#[test]
 fn fatal_error_of_the_server_is_not_passed_on_as_it_is() {
     let mut talk = Talk::attached();
     talk.client(&query("select pg_sleep(9)"));

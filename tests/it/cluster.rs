@@ -1,6 +1,9 @@
 //! The private server itself.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use pgtenant::cli::cluster::{Options, PrivateCluster, Stop};
 
@@ -31,4 +34,32 @@ fn private_server_needs_a_password_survives_a_crash_and_leaves_nothing() {
     let dir = cluster.socket_dir().to_owned();
     drop(cluster);
     assert!(!dir.exists());
+}
+
+/// Not a test by itself: the process that the next test kills.
+#[test]
+#[ignore = "run by killed_process_leaves_no_server_behind"]
+fn process_with_a_server() {
+    let cluster = PrivateCluster::start(&Options::default()).unwrap();
+    println!("\nport {}", cluster.port());
+    let _ = std::io::stdin().read(&mut [0]);
+}
+
+#[test]
+fn killed_process_leaves_no_server_behind() {
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "cluster::process_with_a_server"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let port = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("port ")?.parse::<u16>().ok());
+    let mut connection = TcpStream::connect(("127.0.0.1", port.expect("a port"))).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    // The server closes it at its end; nobody else would for a minute.
+    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let end = connection.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    assert!(matches!(end, Ok(_) | Err(ErrorKind::ConnectionReset)), "{end:?}");
 }

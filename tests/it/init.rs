@@ -1,5 +1,6 @@
 //! `pgtenant init`.
 
+use pgtenant::config::Config;
 use pgtenant::registry::Registry;
 use secrecy::ExposeSecret;
 
@@ -82,7 +83,7 @@ async fn administrator_without_superuser_needs_createrole_and_create_on_the_data
     assert_eq!(value(&tenant, "INSERT INTO t DEFAULT VALUES RETURNING id").await, "1");
     assert_eq!(value(&tenant, "SELECT count(*) FROM global.g").await, "0");
     let admin = db.admin().await;
-    let member = format!("SELECT pg_has_role('{op}', '{}', 'MEMBER')", db.schema("alpha"));
+    let member = format!("SELECT pg_has_role('{op}', '{}', 'USAGE')", db.schema("alpha"));
     assert_eq!(value(&admin, &member).await, "f", "the operator left the tenant's role");
 }
 
@@ -114,6 +115,36 @@ async fn public_is_closed_and_closed_again() {
 }
 
 #[tokio::test]
+async fn tables_of_global_made_before_or_by_others_become_readable_or_are_named() {
+    let db = Db::ready().await;
+    let other = format!("{}_other", db.name);
+    db.admin_run(&format!(
+        "CREATE ROLE {other}; GRANT ALL ON SCHEMA global TO {other};
+         SET ROLE {other}; CREATE TABLE global.theirs (x int); CREATE VIEW global.v AS SELECT 1 AS x"
+    ))
+    .await;
+    let report = db.create("alpha").await.unwrap();
+    assert!(report.contains("changed  global.theirs") && report.contains("changed  global.v"), "{report}");
+    let tenant = db.as_tenant("alpha").await;
+    assert_eq!(value(&tenant, "SELECT count(*) FROM theirs").await, "0");
+
+    let db = Db::new().await;
+    let op = format!("{}_op", db.name);
+    db.admin_run(&format!(
+        "CREATE ROLE {op} LOGIN CREATEROLE PASSWORD 'op'; GRANT CREATE ON DATABASE {} TO {op}",
+        db.name
+    ))
+    .await;
+    let url = db.url(&op, "op");
+    db.init_as(&url).await.unwrap();
+    db.admin_run("CREATE TABLE global.theirs (x int)").await;
+    let admin = crate::support::admin_args(&url);
+    let report = db.create_with("alpha", |args| args.admin = admin, "").await.unwrap();
+    let remedy = "its owner must run: GRANT SELECT ON \"global\".\"theirs\" TO PUBLIC";
+    assert!(report.contains(remedy), "{report}");
+}
+
+#[tokio::test]
 async fn registry_itself_refuses_what_is_no_slug_or_no_verifier() {
     let db = Db::ready().await;
     let admin = db.admin().await;
@@ -130,5 +161,3 @@ async fn registry_itself_refuses_what_is_no_slug_or_no_verifier() {
         assert_eq!(sqlstate(&admin, &update).await, "23514", "{verifier}");
     }
 }
-
-use pgtenant::config::Config;

@@ -243,6 +243,38 @@ async fn tenant_role_is_kept_to_its_schema() {
     }
 }
 
+/// PostgreSQL lets every member of a role say DROP OWNED BY it, and that also drops what was granted to it.
+#[tokio::test]
+async fn tenant_cannot_take_from_the_others_what_all_share() {
+    let db = db_with_template().await;
+    db.create("alpha").await.unwrap();
+    db.create("beta").await.unwrap();
+    let (alpha, beta) = (db.as_tenant("alpha").await, db.as_tenant("beta").await);
+    let shared = format!("pgtenant_tenants_{}", db.name);
+    // Whether it says so or refuses is up to the server's version.
+    for sql in [
+        format!("DROP OWNED BY {shared}"),
+        format!("DROP OWNED BY {shared} CASCADE"),
+        format!("SET ROLE {shared}; DROP OWNED BY {shared} CASCADE"),
+        "RESET ROLE".to_owned(),
+        format!("REASSIGN OWNED BY {shared} TO {}", db.schema("alpha")),
+        format!("REVOKE {shared} FROM {}", db.schema("beta")),
+        format!("REVOKE SELECT ON global.plans FROM {shared}, PUBLIC"),
+        format!("REVOKE USAGE ON SCHEMA global FROM {shared}"),
+        format!(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA global REVOKE SELECT ON TABLES FROM {shared}"
+        ),
+    ] {
+        let _ = alpha.batch_execute(&sql).await;
+    }
+    db.admin_run("CREATE TABLE global.later (x int)").await;
+    assert_eq!(value(&beta, "SELECT name FROM plans").await, "free");
+    assert_eq!(value(&beta, "SELECT count(*) FROM later").await, "0");
+    let explicit = format!("SELECT has_database_privilege('{shared}', current_database(), 'CONNECT')");
+    db.admin_run(&format!("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", db.name)).await;
+    assert_eq!(value(&beta, &explicit).await, "t");
+}
+
 #[tokio::test]
 async fn tenants_of_two_databases_do_not_share_what_is_global() {
     let (one, two) = (db_with_template().await, db_with_template().await);

@@ -55,8 +55,9 @@ impl Tree {
 
 /// Parses with PostgreSQL's grammar and its default settings: standard_conforming_strings is on.
 ///
-/// Time and memory grow with the text (about 55 MB for 1 MB of VALUES rows), and nested comments and
-/// long runs of operator characters take quadratic time in the scanner: the caller sets the limits.
+/// Time and memory grow with the nodes of the text: for 1 MB between 20 MB (rows of strings) and 270 MB
+/// (`SELECT a,a,a…`), and between 0.1 and 1.3 s in an optimized build. Nested comments,
+/// and long runs of operator characters or of comments, take quadratic time in the scanner: the caller sets the limits.
 ///
 /// # Errors
 /// The parser's message when the text is not in the grammar, holds a NUL byte, or nests too deeply for

@@ -29,6 +29,11 @@ pub(crate) fn cluster() -> &'static PrivateCluster {
     CLUSTER.get_or_init(|| PrivateCluster::start(&Options::default()).expect("a private PostgreSQL"))
 }
 
+/// The program's own log, shown with a test that fails.
+pub(crate) fn show_log() {
+    let _ = tracing_subscriber::fmt().with_env_filter("pgtenant=debug").with_test_writer().try_init();
+}
+
 pub(crate) async fn connect(url: &str) -> Client {
     try_connect(url).await.expect("login")
 }
