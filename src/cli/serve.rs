@@ -145,10 +145,10 @@ impl Server {
             self.cut_off.cancel();
             self.clients.wait().await;
         }
-        self.shared.pool.close_all_idle();
-        // The server sees a good-bye instead of a broken connection.
+        // The server sees a good-bye instead of a broken connection; one that was being reset, later.
         let _ = tokio::time::timeout(Duration::from_secs(2), async {
             while self.shared.pool.load().total > 0 {
+                self.shared.pool.close_all_idle();
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })

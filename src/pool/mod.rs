@@ -192,6 +192,11 @@ impl Pool {
         conn.returned = now;
         let (tenant, id) = (conn.tenant, conn.id);
         let mut inner = self.lock();
+        if !inner.tenants.contains_key(&tenant) {
+            // Every checkout puts its tenant there, so it was retired since.
+            drop(inner);
+            return self.close(conn, "retired");
+        }
         inner.idle.insert(id, conn);
         self.event(&mut inner, now, Event::Returned(tenant, id));
     }

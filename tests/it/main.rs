@@ -5,10 +5,14 @@
 mod audit;
 mod clone;
 mod cluster;
+mod copy;
 mod directory;
 mod extended;
 mod failure;
+mod guard;
 mod init;
+mod pooling;
 mod startup;
+mod state;
 mod support;
 mod tenants;

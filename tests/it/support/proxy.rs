@@ -148,6 +148,11 @@ impl Proxy {
         self.admin().value(&sql).parse().unwrap()
     }
 
+    /// As SIGTERM does.
+    pub(crate) fn stop(&self) {
+        self.run(self.server.as_ref().expect("running").stop());
+    }
+
     /// A program of PostgreSQL's against the proxy, with its answers in plain form.
     pub(crate) fn program(&self, name: &str, tenant: &str) -> Command {
         let mut command = Command::new(cluster().bin(name));

@@ -1,0 +1,138 @@
+//! The real program, as an operator starts it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use std::io::Write as _;
+use tempfile::TempDir;
+
+use crate::support::cluster;
+use crate::support::proxy::PASSWORD;
+use crate::support::wire::Wire;
+
+/// `pgtenant serve` as a child process.
+pub(crate) struct Binary {
+    child: Child,
+    addr: SocketAddr,
+    dir: TempDir,
+    pub(crate) database: String,
+}
+
+impl Binary {
+    /// After `init` and `tenant create` by the same program.
+    pub(crate) fn start(tenants: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let database =
+            format!("binary_{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""))
+                .to_lowercase();
+        let admin = cluster().superuser_url("postgres");
+        let created = Command::new(cluster().bin("psql"))
+            .args(["-Xqc", &format!("create database {database}"), &admin])
+            .status()
+            .unwrap();
+        assert!(created.success());
+        let key = dir.path().join("master.key");
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&key).unwrap();
+        file.write_all("5a".repeat(32).as_bytes()).unwrap();
+        let config = format!(
+            "[listen]\naddresses = [\"127.0.0.1:0\"]\n[server]\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"{database}\"\n\
+             [registry]\nuser = \"{database}_proxy\"\n[secrets]\nmaster_key_file = \"master.key\"\n",
+            cluster().port()
+        );
+        fs::write(dir.path().join("pgtenant.toml"), config).unwrap();
+        let admin = cluster().superuser_url(&database);
+        succeed(&command(dir.path()).args(["init", "--admin-url", &admin]).output().unwrap());
+        for tenant in tenants {
+            let slug = format!("{database}_{tenant}");
+            let mut child = command(dir.path())
+                .args(["tenant", "create", &slug, "--password-stdin", "--admin-url", &admin])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+            succeed(&child.wait_with_output().unwrap());
+        }
+        let mut child = command(dir.path()).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let addr = listening(&mut log);
+        // Read on, or the pipe fills and the program waits.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, addr, dir, database }
+    }
+
+    pub(crate) fn wire(&self, tenant: &str) -> Wire {
+        let user = format!("{}_{tenant}", self.database);
+        let parameters = [("user", user.as_str()), ("database", &self.database)];
+        Wire::log_in(self.addr, &parameters, PASSWORD).expect("login")
+    }
+
+    /// Memory the process occupies.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let output =
+            Command::new("ps").args(["-o", "rss=", "-p", &self.child.id().to_string()]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap() * 1024
+    }
+
+    /// Another command of the same installation.
+    pub(crate) fn command(&self) -> Command {
+        command(self.dir.path())
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("pgtenant"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
+        command.env_remove(name);
+    }
+    command.current_dir(dir).env("PGTENANT_CONFIG", dir.join("pgtenant.toml")).stdin(Stdio::null());
+    command
+}
+
+fn succeed(output: &Output) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// The address in the log line that says it serves.
+fn listening(log: &mut impl BufRead) -> SocketAddr {
+    let mut said = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "serve ended: {said}");
+        let plain: String = line.chars().filter(|c| !c.is_control()).collect();
+        let address = plain
+            .split("127.0.0.1:")
+            .nth(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+        if let Some(Ok(port)) = address.filter(|_| plain.contains("serving")).map(|port| port.parse::<u16>())
+        {
+            return SocketAddr::from(([127, 0, 0, 1], port));
+        }
+        said.push_str(&line);
+    }
+}
