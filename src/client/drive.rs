@@ -48,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let end = client.live(stop).await;
     client.flush_counts();
     if let End::Told(refusal) = end {
-        tracing::info!(error = %refusal.client_message(), code = refusal.sqlstate().0, "client is disconnected");
+        tracing::info!(error = ?refusal.client_message(), code = refusal.sqlstate().0, "client is disconnected");
         let _ = tokio::time::timeout(LAST_WORDS, client.relay.last_words(&refusal)).await;
     } else {
         tracing::debug!("client left");

@@ -130,7 +130,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
         Ok(Ok(Some(login))) => login,
         Ok(Ok(None)) => return,
         Ok(Err(refusal)) => {
-            tracing::info!(%peer, error = %refusal.client_message(), code = refusal.sqlstate().0, "login refused");
+            // Quoted: what a stranger sends must not begin a line of its own in the log.
+            tracing::info!(%peer, error = ?refusal.client_message(), code = refusal.sqlstate().0, "login refused");
             return say(&mut stream, &refusal).await;
         }
         Err(_) => {
@@ -141,7 +142,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
         }
     };
     let span =
-        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = %login.user());
+        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
     drive::run(shared, stream, login).instrument(span).await;
 }
 
