@@ -494,7 +494,7 @@ fn discard_all_drops_prepared_statements_and_lets_the_name_be_used_again() {
     for discard in [query("discard all"), [unnamed("discard all", &[]), sync()].concat()] {
         let lines = parity(|wire| {
             let mut lines = batch(wire, &[parse("s", "select 1"), parse("", "select 2"), sync()], 1);
-            lines.extend(batch(wire, &[discard.clone()], 1));
+            lines.extend(batch(wire, std::slice::from_ref(&discard), 1));
             lines.extend(batch(wire, &[bind("", "s", &[]), sync()], 1));
             lines.extend(batch(
                 wire,

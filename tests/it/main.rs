@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod audit;
+mod cancel;
 mod clone;
 mod cluster;
 mod copy;
 mod directory;
+mod drivers;
 mod extended;
 mod failure;
 mod guard;
