@@ -29,10 +29,10 @@ const PORT_ATTEMPTS: usize = 5;
 /// `sun_path` holds 104 bytes on macOS and 108 on Linux; `/.s.PGSQL.65535` takes 15 of them.
 const MAX_SOCKET_DIR_BYTES: usize = 88;
 
-/// Settings of data that nobody will miss.
+/// Settings of data that nobody will miss. Commits are still written at once: with synchronous_commit
+/// off, an immediate stop takes back what was committed just before it.
 const THROWAWAY: &[(&str, &str)] = &[
     ("fsync", "off"),
-    ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
@@ -191,7 +191,7 @@ impl PrivateCluster {
     }
 
     fn start_on_free_port(&mut self) -> Result<()> {
-        self.port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        self.port = free_port()?;
         self.append_settings([("port".to_owned(), self.port.to_string())].into_iter())?;
         // A log of an earlier attempt must not speak for this one.
         let _ = fs::remove_file(self.log_file());
@@ -251,6 +251,20 @@ impl Drop for PrivateCluster {
     }
 }
 
+/// A port nobody listens on, below the range the system takes from by itself: a server that is stopped
+/// for a while must find its port free again.
+fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let mut random = [0; 2];
+        fill(&mut random)?;
+        let port = 20_000 + u16::from_be_bytes(random) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port between 20000 and 32000")
+}
+
 /// Runs a program to its end; its own words are the error.
 fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
@@ -266,8 +280,12 @@ fn run(command: &mut Command) -> Result<()> {
 /// Secret enough for a password or a key.
 pub(in crate::cli) fn random_hex(bytes: usize) -> Result<String> {
     let mut buffer = vec![0; bytes];
-    getrandom::fill(&mut buffer).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
+    fill(&mut buffer)?;
     Ok(buffer.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn fill(buffer: &mut [u8]) -> Result<()> {
+    getrandom::fill(buffer).map_err(|error| anyhow!("the system gives no random numbers: {error}"))
 }
 
 /// A new directory only we can enter, with a path short enough for a socket in it.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::tenant::quote_identifier;
+
 /// Settings a session starts with. Names are lower case, as PostgreSQL compares them without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Settings(BTreeMap<String, String>);
@@ -56,7 +58,7 @@ fn literal(text: &str) -> String {
 
 /// A setting's name, each part quoted: `my.setting` is two identifiers.
 fn quoted_name(name: &str) -> String {
-    name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
+    name.split('.').map(quote_identifier).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 mod slug;
 
-pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames};
+pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
 use std::fmt;
 

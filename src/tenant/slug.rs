@@ -100,10 +100,17 @@ impl Ident {
 }
 
 impl fmt::Display for Ident {
-    /// Always quoted (PostgreSQL documentation, section 4.1.1).
+    /// Always quoted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.replace('"', "\"\""))
+        f.write_str(&quote_identifier(&self.0))
     }
+}
+
+/// A name in double quotes (PostgreSQL documentation, section 4.1.1), of whatever length: for names that
+/// are no [`Ident`] of ours, such as those of settings.
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The names of a tenant's things in the database.

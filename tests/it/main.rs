@@ -14,6 +14,7 @@ mod failure;
 mod guard;
 mod init;
 mod pooling;
+mod program;
 mod startup;
 mod state;
 mod support;
