@@ -295,6 +295,7 @@ impl Relay {
                     return Ok(Front::Blocked);
                 }
                 Step::NeedServer => return Ok(Front::NeedServer(head.tag)),
+                Step::Wait => return Ok(Front::Blocked),
                 Step::Forward(cleared) => self.outbound.forward(cleared, head.total),
                 Step::Rewrite { cleared, consumed } => {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)

@@ -41,6 +41,9 @@ impl Session {
             let message = format!("unexpected message type {:#04X} during COPY from stdin", head.tag);
             return Step::Fail(Refusal::protocol(message));
         }
+        if self.pipeline.is_barred() && head.tag != b'X' {
+            return Step::Wait;
+        }
         match head.tag {
             b'Q' | b'P' => self.on_text(head, body, server, guard),
             b'B' => self.on_bind(head, body, server),
@@ -279,7 +282,13 @@ impl Session {
             let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
             let on_success = OnSuccess { resets: false, ..known };
             self.pipeline.push(Entry { on_success, ..Entry::new(Kind::Execute) });
-            return Step::Forward(cleared);
+            if on_success == OnSuccess::NOTHING {
+                return Step::Forward(cleared);
+            }
+            // The client's Sync waits for the answer, so the answer must not wait for the Sync.
+            self.front.clear();
+            write::execute_and_flush(&mut self.front, body);
+            return Step::Rewrite { cleared, consumed: head.total };
         }
         match (head.tag, view::target(body)) {
             (_, None) => Step::Fail(Refusal::protocol("invalid message format")),

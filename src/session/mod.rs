@@ -68,6 +68,8 @@ pub enum Step {
     NeedMore(usize),
     /// It needs a server connection; ask again with one.
     NeedServer,
+    /// What it means depends on an answer that is still to come from the server; ask again then.
+    Wait,
     /// It goes to the server.
     Forward(Cleared),
     /// It goes to the server with its first bytes replaced by [`Session::front`].

@@ -160,6 +160,13 @@ impl Pipeline {
         !self.queue.is_empty()
     }
 
+    /// Whether the request sent last takes away what those behind it may mean (DISCARD ALL, DEALLOCATE
+    /// ALL, RESET ALL): nothing may follow before it is known whether it succeeds.
+    #[must_use]
+    pub fn is_barred(&self) -> bool {
+        self.queue.back().is_some_and(|entry| entry.on_success != OnSuccess::NOTHING)
+    }
+
     /// An error was answered by the proxy itself while no server was involved.
     pub const fn skip_until_sync(&mut self) {
         self.skipping = true;

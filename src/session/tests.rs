@@ -47,6 +47,7 @@ impl Talk {
             Step::Substitute(_) => trace(self.session.front()),
             Step::Drop => String::new(),
             Step::NeedServer => "(needs a server)".into(),
+            Step::Wait => "(waits)".into(),
             Step::NeedMore(_) => "(needs more)".into(),
             Step::Terminate => "(leaves)".into(),
             Step::Fail(refusal) => format!("(fails: {})", crate::error::Report::client_message(&refusal)),

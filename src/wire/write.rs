@@ -138,6 +138,12 @@ pub fn parse(out: &mut Vec<u8>, name: &[u8], definition: &[u8]) {
     });
 }
 
+/// Execute with this body, and a Flush, so that it is answered before the Sync.
+pub fn execute_and_flush(out: &mut Vec<u8>, body: &[u8]) {
+    frame(out, b'E', |out| out.extend_from_slice(body));
+    frame(out, b'H', |_| {});
+}
+
 /// Describe of a prepared statement.
 pub fn describe_statement(out: &mut Vec<u8>, name: &[u8]) {
     statement_target(out, b'D', name);

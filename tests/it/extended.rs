@@ -508,6 +508,43 @@ fn discard_all_drops_prepared_statements_and_lets_the_name_be_used_again() {
 }
 
 #[test]
+fn statement_prepared_behind_discard_all_in_one_write_is_there() {
+    for (discard, ready) in [
+        (query("discard all"), 2),
+        ([unnamed("discard all", &[]), sync()].concat(), 2),
+        (query("deallocate all"), 2),
+        ([unnamed("deallocate all", &[]), sync()].concat(), 2),
+        (unnamed("deallocate all", &[]), 1),
+    ] {
+        let lines = parity(|wire| {
+            let mut lines = batch(wire, &[parse("s", "select 'old'"), sync()], 1);
+            let again = [parse("s", "select 'new'"), bind("", "s", &[]), execute("", 0), sync()];
+            lines.extend(batch(wire, &[discard.clone(), again.concat()], ready));
+            lines.extend(batch(wire, &[bind("", "s", &[]), execute("", 0), sync()], 1));
+            lines
+        });
+        assert_eq!(lines.iter().filter(|line| *line == "DataRow new").count(), 2, "{lines:?}");
+        // Nor is the server connection in disorder for others.
+        let mut other = proxy().wire("alpha");
+        let batch = [parse("x", "select 'new'"), bind("", "x", &[]), execute("", 0), sync()].concat();
+        assert_eq!(other.say(&batch)[2], "DataRow new");
+    }
+}
+
+#[test]
+fn setting_made_behind_reset_all_in_one_write_stays_with_its_client() {
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    one.run("set work_mem = '77kB'");
+    one.send(&[query("reset all"), query("set geqo = off")].concat());
+    one.until_ready();
+    one.until_ready();
+    assert_eq!(two.value("show geqo"), "on");
+    assert_eq!(one.value("show geqo"), "off");
+    assert_eq!(one.value("show work_mem"), "4MB");
+}
+
+#[test]
 fn discard_all_bound_but_not_executed_discards_nothing() {
     // The portal executed is not the one bound last.
     let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 1);
@@ -544,6 +581,112 @@ fn error_with_a_very_long_message_reaches_the_client() {
         assert!(lines[0].len() > 1_500_000, "{}", &lines[0][..100]);
         batch(wire, &[query("select 1")], 1)
     });
+}
+
+/// A small generator of numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
+    }
+
+    /// One random message of the extended protocol. A statement without a name is used only behind its
+    /// Parse: PostgreSQL still has the one before when the Parse is skipped, the proxy has none then.
+    fn message(&mut self, unnamed: &mut bool) -> Vec<u8> {
+        let portal = self.pick(&["", "", "", "p"]);
+        let used = if *unnamed { self.pick(&["", "", "s", "t"]) } else { self.pick(&["s", "s", "t"]) };
+        match self.roll(16) {
+            0..4 => {
+                let name = self.pick(&["", "s", "t"]);
+                *unnamed |= name.is_empty();
+                parse(
+                    name,
+                    self.pick(&[
+                        "select 1 as a",
+                        "select generate_series(1, 4) as b",
+                        "select generate_series(1, 9) as c",
+                        "select coalesce($1::int, 5) as d",
+                        "select 1/(random()*0)::int",
+                        "begin",
+                        "commit",
+                        "rollback",
+                        "deallocate all",
+                        "discard all",
+                        "savepoint x",
+                        "",
+                        "selec",
+                    ]),
+                )
+            }
+            4..8 => {
+                let values: &[&str] = if self.roll(8) == 0 { &["7"] } else { &[] };
+                bind(portal, used, values)
+            }
+            8 => describe_statement(used),
+            9 => describe_portal(portal),
+            10 => close_statement(self.pick(&["s", "t"])),
+            11 => close_portal(portal),
+            _ => execute(portal, u32::try_from(self.roll(3)).unwrap()),
+        }
+    }
+
+    /// What is sent before the next ReadyForQuery is waited for.
+    fn round(&mut self) -> Vec<u8> {
+        if self.roll(4) == 0 {
+            return query(self.pick(&[
+                "begin",
+                "commit",
+                "rollback",
+                "select 1; select 2",
+                "selec",
+                "",
+                "select 1/0",
+                "deallocate s",
+                "deallocate all",
+                "discard all",
+            ]));
+        }
+        let (mut bytes, mut unnamed) = (Vec::new(), false);
+        for _ in 0..=self.roll(8) {
+            bytes.extend(self.message(&mut unnamed));
+            if self.roll(6) == 0 {
+                bytes.extend(flush());
+            }
+        }
+        [bytes, sync()].concat()
+    }
+}
+
+#[test]
+fn random_conversations_go_as_with_postgresql() {
+    // The server has other names for statements in its messages. In an aborted transaction it still
+    // describes a statement it has, but does not take the Parse of one that it lacks: only how a round
+    // ends is compared there.
+    let plain = |lines: Vec<String>, aborted: bool| -> Vec<String> {
+        let first = if aborted { lines.len() - 1 } else { 0 };
+        let plain = |line: &String| match line.split_once(" prepared statement \"") {
+            Some((before, _)) => before.to_owned(),
+            None => line.clone(),
+        };
+        lines[first..].iter().map(plain).collect()
+    };
+    for seed in 1..=8 {
+        let (mut dice, mut history, mut aborted) = (Dice(seed), Vec::new(), false);
+        let (mut direct, mut through) = (proxy().direct("alpha"), proxy().wire("alpha"));
+        for number in 0..60 {
+            let round = dice.round();
+            let (expected, seen) = (plain(direct.say(&round), aborted), plain(through.say(&round), aborted));
+            aborted = expected.last().unwrap() == "ReadyForQuery E";
+            history.push(format!("{} => {expected:?}", String::from_utf8_lossy(&round).replace('\0', "·")));
+            assert_eq!(seen, expected, "seed {seed}, round {number}: {}", history.join("\n"));
+        }
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,8 @@ fn server_terminated_while_nobody_uses_it_is_not_noticed_by_anybody() {
     for _ in 0..3 {
         let pid = wire.backend();
         terminate_backend(&proxy, pid);
+        // Until then it may still take a query, and fail it.
+        eventually("the process has ended", || proxy.server_connections() == 0);
         assert_ne!(wire.backend(), pid);
     }
 }
@@ -121,6 +123,7 @@ fn prepared_statements_survive_their_server() {
     wire.say(&[parse("s", "select 'prepared'"), sync()].concat());
     let pid = wire.backend();
     terminate_backend(&proxy, pid);
+    eventually("the process has ended", || proxy.server_connections() == 0);
     assert_eq!(wire.say(&[bind("", "s", &[]), execute("", 0), sync()].concat())[1], "DataRow prepared");
 }
 

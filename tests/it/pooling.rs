@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pgtenant::config::ServerAddress;
+
+use crate::support::cluster;
 use crate::support::proxy::{Proxy, eventually};
 use crate::support::wire::{Wire, query, sync, unnamed};
 
@@ -286,4 +289,33 @@ fn stopping_lets_a_transaction_finish_and_tells_the_idle() {
     });
     assert_eq!(proxy.server_connections(), 0);
     assert_eq!(proxy.direct("alpha").value("select body from notes"), "kept");
+}
+
+#[test]
+fn server_is_reached_over_its_unix_socket_also_by_cancels() {
+    let socket = cluster().socket_dir().join(format!(".s.PGSQL.{}", cluster().port()));
+    let proxy = Proxy::start(&["alpha"], |config| config.server.address = ServerAddress::Unix(socket));
+    let mut wire = proxy.wire("alpha");
+    assert_eq!(wire.value("select inet_server_addr() is null"), "t");
+    wire.send(&query("select pg_sleep(60) as by_socket"));
+    let mut admin = proxy.admin();
+    let sql = "select count(*) from pg_stat_activity where state = 'active' and query like '%by_socket' and pid <> pg_backend_pid()";
+    eventually("it runs", || admin.value(sql) == "1");
+    wire.cancel();
+    assert!(wire.until_ready()[1].contains("57014"));
+}
+
+#[test]
+fn configured_server_settings_are_in_force_and_what_reset_goes_back_to() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.server.settings.insert("statement_timeout".into(), "77s".into());
+    });
+    let mut wire = proxy.wire("alpha");
+    assert_eq!(wire.value("show statement_timeout"), "77s");
+    wire.run("set statement_timeout = '5s'");
+    wire.run("reset statement_timeout");
+    assert_eq!(wire.value("show statement_timeout"), "77s");
+    wire.run("set statement_timeout = 0");
+    drop(wire);
+    assert_eq!(proxy.wire("alpha").value("show statement_timeout"), "77s");
 }
