@@ -6,6 +6,7 @@ mod audit;
 mod clone;
 mod cluster;
 mod directory;
+mod drivers;
 mod extended;
 mod failure;
 mod init;

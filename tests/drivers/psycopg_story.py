@@ -1,0 +1,295 @@
+"""psycopg 3 as a tenant through the proxy. One line for each thing proved; ends with 1 at the first that is not."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.rows import scalar_row
+
+from story import CLIENTS, DSN, SERVER_CONNECTIONS, check, equal, own, proved, shared
+
+
+def connect(**options):
+    return psycopg.connect(DSN, **options)
+
+
+def values(conn, query, params=None, **options):
+    return [row[0] for row in conn.execute(query, params, **options).fetchall()]
+
+
+def value(conn, query, params=None, **options):
+    (single,) = values(conn, query, params, **options)
+    return single
+
+
+def fails(error, act, what):
+    try:
+        act()
+    except error:
+        return
+    check(False, f"{what}: no {error.__name__}")
+
+
+def rows_are_created_read_updated_and_deleted(conn):
+    conn.execute("CREATE TABLE crud (id serial PRIMARY KEY, name text NOT NULL, price numeric)")
+    insert = "INSERT INTO crud (name, price) VALUES (%s, %s) RETURNING id"
+    first = value(conn, insert, ("ash", "1.50"))
+    with conn.cursor() as cur:
+        cur.executemany(insert, [("birch", 2), ("cedar", None)], returning=True)
+    equal(conn.execute("UPDATE crud SET name = 'oak' WHERE id = %s", (first,)).rowcount, 1, "UPDATE")
+    equal(values(conn, "DELETE FROM crud WHERE price IS NULL RETURNING name"), ["cedar"], "DELETE")
+    equal(values(conn, "SELECT name FROM crud ORDER BY id", binary=True), ["oak", "birch"], "SELECT")
+    conn.commit()
+    own(values(conn, "SELECT body FROM notes"), "notes")
+    conn.rollback()
+
+
+def transactions_and_savepoints(conn):
+    count = "SELECT count(*) FROM crud"
+    with conn.transaction():
+        conn.execute("INSERT INTO crud (name) VALUES ('kept')")
+        fails(errors.DivisionByZero, lambda: nested(conn), "savepoint")
+        conn.execute("INSERT INTO crud (name) VALUES ('kept too')")
+    equal(value(conn, count), 4, "after a savepoint that was rolled back")
+    conn.rollback()
+    conn.execute("DELETE FROM crud")
+    conn.rollback()
+    equal(value(conn, count), 4, "after ROLLBACK")
+    conn.rollback()
+
+
+def nested(conn):
+    with conn.transaction():
+        conn.execute("INSERT INTO crud (name) VALUES ('undone')")
+        conn.execute("SELECT 1 / 0")
+
+
+def prepared_statements(conn):
+    conn.prepare_threshold = 0
+    for n in range(20):
+        equal(value(conn, "SELECT %s::int + 1", (n,)), n + 1, "prepared statement")
+        conn.commit()
+    fails(errors.DivisionByZero, lambda: conn.execute("SELECT 1 / %s::int", (0,)), "prepared statement")
+    conn.rollback()
+    equal(value(conn, "SELECT 6 / %s::int", (2,)), 3, "prepared statement after an error")
+    conn.commit()
+
+
+def eviction_of_prepared_statements(closing):
+    """Older libpq have no Close message for statements: psycopg then sends DEALLOCATE."""
+    psycopg._connection_base._HAS_SEND_CLOSE = closing == "Close"
+    with connect(prepare_threshold=0, autocommit=True) as conn, connect(autocommit=True) as other:
+        conn.prepared_max = 2
+        for turn in range(3):
+            for n in range(6):
+                equal(value(conn, f"SELECT {n} + %s::int", (turn,)), n + turn, f"eviction by {closing}")
+                # Somebody else in between: the next statement may run on another server connection.
+                equal(value(other, "SELECT 1"), 1, "another client")
+
+
+def deallocate_all_and_schema_changes():
+    with connect(prepare_threshold=0, autocommit=True) as conn:
+        conn.execute("CREATE TABLE changing (a int)")
+        conn.execute("INSERT INTO changing VALUES (%s)", (1,))
+        equal(conn.execute("SELECT * FROM changing WHERE a = %s", (1,)).fetchall(), [(1,)], "before ALTER")
+        conn.execute("DEALLOCATE ALL")
+        conn._prepared.clear()
+        conn.execute("ALTER TABLE changing ADD b int")
+        equal(conn.execute("SELECT * FROM changing WHERE a = %s", (1,)).fetchall(), [(1, None)], "after ALTER")
+        conn.execute("DROP TABLE changing")
+
+
+def copy_both_ways(conn):
+    conn.execute("CREATE TABLE goods (id int, name text)")
+    with conn.cursor() as cur:
+        with cur.copy("COPY goods FROM STDIN") as copy:
+            for n in range(10_000):
+                copy.write_row((n, f"good\t{n}\n"))
+        with cur.copy("COPY goods FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int4", "text"])
+            copy.write_row((10_000, None))
+        with cur.copy("COPY (SELECT id, name FROM goods ORDER BY id) TO STDOUT") as copy:
+            copy.set_types(["int4", "text"])
+            rows = list(copy.rows())
+    equal(len(rows), 10_001, "rows copied out")
+    equal(rows[9_999:], [(9_999, "good\t9999\n"), (10_000, None)], "the last rows copied out")
+    conn.commit()
+    fails(errors.BadCopyFileFormat, lambda: broken_copy(conn), "COPY with a column too few")
+    conn.rollback()
+    fails(RuntimeError, lambda: broken_copy(conn, RuntimeError("the application gives up")), "COPY broken off")
+    conn.rollback()
+    equal(value(conn, "SELECT count(*) FROM goods"), 10_001, "after broken COPY")
+    conn.commit()
+
+
+def broken_copy(conn, error=None):
+    with conn.cursor() as cur, cur.copy("COPY goods FROM STDIN") as copy:
+        copy.write("1\n" if error is None else "1\tx\n")
+        if error is not None:
+            raise error
+
+
+def named_cursors(conn):
+    with conn.cursor("server_side") as cur:
+        cur.itersize = 100
+        cur.execute("SELECT id FROM goods ORDER BY id")
+        equal([row[0] for row in cur], list(range(10_001)), "rows of a named cursor")
+    with conn.cursor("scrolled", scrollable=True) as cur:
+        cur.execute("SELECT id FROM goods ORDER BY id")
+        cur.scroll(10)
+        equal(cur.fetchone(), (10,), "scrolled forward")
+        cur.scroll(0, mode="absolute")
+        equal(cur.fetchone(), (0,), "scrolled back")
+    conn.commit()
+    with connect() as own_conn, own_conn.cursor("held", withhold=True) as cur:
+        cur.execute("SELECT id FROM goods ORDER BY id")
+        equal(cur.fetchmany(2), [(0,), (1,)], "before COMMIT")
+        own_conn.commit()
+        equal(value(conn, "SELECT 'between'"), "between", "another client")
+        conn.commit()
+        equal(cur.fetchmany(2), [(2,), (3,)], "cursor WITH HOLD after COMMIT")
+
+
+def pipelines(conn):
+    with conn.pipeline() as pipeline, conn.cursor() as cur:
+        answers = [conn.execute("SELECT %s::int * 2", (n,)) for n in range(200)]
+        cur.executemany("INSERT INTO crud (name) VALUES (%s)", [(f"piped {n}",) for n in range(50)])
+        pipeline.sync()
+        equal([answer.fetchone()[0] for answer in answers], [2 * n for n in range(200)], "pipelined answers")
+    conn.commit()
+    with connect(autocommit=True) as single:
+        try:
+            with single.pipeline() as pipeline:
+                before = single.execute("SELECT 'before'")
+                pipeline.sync()
+                single.execute("SELECT 1 / 0")
+                single.execute("INSERT INTO crud (name) VALUES ('skipped')")
+                pipeline.sync()
+            check(False, "no error came out of the pipeline")
+        except errors.DivisionByZero:
+            pass
+        equal(before.fetchone(), ("before",), "answer before the error")
+        equal(value(single, "SELECT count(*) FROM crud WHERE name = 'skipped'"), 0, "after the error")
+        equal(value(single, "SELECT count(*) FROM crud WHERE name LIKE 'piped%'"), 50, "pipelined INSERT")
+
+
+def cancels(conn, cancel):
+    """Cancels from another thread as soon as the server runs it."""
+    with connect(autocommit=True) as watcher:
+        pid = conn.info.backend_pid
+
+        def when_running():
+            runs = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND query = 'SELECT pg_sleep(60)'"
+            while not value(watcher, runs):
+                pass
+            cancel(conn)
+
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(when_running)
+            fails(errors.QueryCanceled, lambda: conn.execute("SELECT pg_sleep(60)"), "cancel")
+            done.result()
+        conn.rollback()
+        equal(value(conn, "SELECT 'usable'"), "usable", "after a cancel")
+        conn.commit()
+        equal(conn.info.backend_pid, pid, "its own process id")
+
+
+def errors_leave_the_connection_usable(conn):
+    for query, error in [
+        ("SELEC 1", errors.SyntaxError),
+        ("SELECT * FROM nowhere", errors.UndefinedTable),
+        ("INSERT INTO crud (name) VALUES (NULL)", errors.NotNullViolation),
+        ("SELECT 'x'::int", errors.InvalidTextRepresentation),
+        ("SELECT * FROM tenant_of_somebody_else.notes", errors.InsufficientPrivilege),
+    ]:
+        fails(error, lambda: conn.execute(query), query)
+        fails(errors.InFailedSqlTransaction, lambda: conn.execute("SELECT 1"), f"after {query}")
+        conn.rollback()
+        equal(value(conn, "SELECT 1"), 1, f"after {query} and ROLLBACK")
+        conn.commit()
+
+
+def autocommit_and_two_statements_in_one():
+    with connect(autocommit=True) as conn:
+        conn.execute("INSERT INTO crud (name) VALUES ('at once')")
+        with connect() as other:
+            equal(value(other, "SELECT count(*) FROM crud WHERE name = 'at once'"), 1, "seen by another client")
+        cur = conn.execute("SELECT 1; SELECT 2")
+        equal((cur.fetchall(), cur.nextset(), cur.fetchall()), ([(1,)], True, [(2,)]), "two results")
+        conn.execute("VACUUM crud")
+        conn.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+        with conn.transaction():
+            equal(value(conn, "SHOW transaction_isolation"), "serializable", "isolation level")
+
+
+def names_from_identifiers(conn):
+    table = sql.Identifier('odd "name"')
+    conn.execute(sql.SQL("CREATE TABLE {} (x text)").format(table))
+    conn.execute(sql.SQL("INSERT INTO {} VALUES ({})").format(table, sql.Literal("it's\\")))
+    equal(value(conn, sql.SQL("SELECT x FROM {}").format(table)), "it's\\", "quoted name")
+    conn.rollback()
+
+
+def many_connections_share_few():
+    """All are logged in before the first transaction, and stay until the last one."""
+    all_in, all_done = threading.Barrier(CLIENTS, timeout=30), threading.Barrier(CLIENTS, timeout=30)
+    seen_by_server = []
+
+    def one(number):
+        pids = set()
+        with connect(prepare_threshold=0, row_factory=scalar_row) as conn:
+            all_in.wait()
+            for n in range(10):
+                with conn.transaction():
+                    pids.add(conn.execute("SELECT pg_backend_pid()").fetchone())
+                    conn.execute("INSERT INTO crud (name) VALUES (%s)", (f"client {number} turn {n}",))
+                    own(conn.execute("SELECT body FROM notes").fetchall(), f"client {number}")
+            if number == 0:
+                count = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user"
+                seen_by_server.append(conn.execute(count).fetchone())
+                conn.commit()
+            all_done.wait()
+        return pids
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        pids = list(pool.map(one, range(CLIENTS)))
+    shared(pids, seen_by_server[0])
+    with connect() as conn:
+        rows = value(conn, "SELECT count(DISTINCT name) FROM crud WHERE name LIKE 'client %'")
+        equal(rows, CLIENTS * 10, "rows written by all")
+
+
+def main():
+    with connect() as conn:
+        rows_are_created_read_updated_and_deleted(conn)
+        proved("rows are created, read, updated and deleted")
+        transactions_and_savepoints(conn)
+        proved("transactions and savepoints")
+        prepared_statements(conn)
+        proved("prepared statements")
+        copy_both_ways(conn)
+        proved("COPY both ways, and broken off")
+        named_cursors(conn)
+        proved("named cursors, scrolled and WITH HOLD")
+        pipelines(conn)
+        proved("pipelines, with an error in one")
+        cancels(conn, lambda conn: conn.cancel())
+        cancels(conn, lambda conn: conn.cancel_safe())
+        proved("cancel in both ways of libpq")
+        errors_leave_the_connection_usable(conn)
+        proved("errors leave the connection usable")
+        names_from_identifiers(conn)
+        proved("quoted names")
+    for closing in ["Close", "DEALLOCATE"]:
+        eviction_of_prepared_statements(closing)
+        proved(f"prepared statements evicted by {closing}")
+    deallocate_all_and_schema_changes()
+    proved("DEALLOCATE ALL, and a table that changes")
+    autocommit_and_two_statements_in_one()
+    proved("autocommit, two statements in one, VACUUM, isolation level")
+    many_connections_share_few()
+    proved(f"{CLIENTS} connections share {SERVER_CONNECTIONS} server connections")
+
+
+main()
