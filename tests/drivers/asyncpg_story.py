@@ -174,7 +174,8 @@ STEPS = [
 
 
 async def main():
-    async with asyncpg.create_pool(DSN, min_size=CLIENTS, max_size=CLIENTS, command_timeout=30) as pool:
+    options = {"target_session_attrs": "read-write", "command_timeout": 30}
+    async with asyncpg.create_pool(DSN, min_size=CLIENTS, max_size=CLIENTS, **options) as pool:
         for step, words in STEPS:
             await step(pool)
             proved(words)

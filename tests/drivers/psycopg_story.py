@@ -11,7 +11,7 @@ from story import CLIENTS, DSN, SERVER_CONNECTIONS, check, equal, own, proved, s
 
 
 def connect(**options):
-    return psycopg.connect(DSN, **options)
+    return psycopg.connect(DSN, target_session_attrs="read-write", **options)
 
 
 def values(conn, query, params=None, **options):
