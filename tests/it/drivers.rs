@@ -592,6 +592,5 @@ fn story(proxy: &Proxy, tenant: &str, script: &str) -> Command {
 fn assert_tells(story: &mut Command, proofs: usize) {
     let output = story.output().unwrap();
     let said = stdout(&output);
-    print!("{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), proofs, "{said}");
 }
