@@ -93,13 +93,14 @@ async def cancellation(pool):
         await fails(asyncio.TimeoutError, conn.execute("SELECT pg_sleep(60)", timeout=0.1), "time limit")
         equal(await conn.fetchval("SELECT 'usable'"), "usable", "after a time limit")
         task = asyncio.ensure_future(conn.fetchval("SELECT pg_sleep(60)"))
-        runs = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND query = 'SELECT pg_sleep(60)'"
-        while not await pool.fetchval(runs + " AND state = 'active'"):
+        runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'"
+        sleepers = f"SELECT count(*) FROM pg_stat_activity WHERE {runs}"
+        while not await pool.fetchval(sleepers):
             pass
         task.cancel()
         await fails(asyncio.CancelledError, task, "cancelled task")
         equal(await conn.fetchval("SELECT 'usable'"), "usable", "after a cancelled task")
-    while await pool.fetchval(runs + " AND state = 'active'"):
+    while await pool.fetchval(sleepers):
         pass
 
 
@@ -126,7 +127,11 @@ async def what_was_set_ends_with_release(pool):
             equal(await conn.fetchval("SHOW statement_timeout"), "59s", "its own setting")
         for conn in conns:
             await pool.release(conn)
-        equal(await pool.fetchval("SHOW statement_timeout"), "0", "the setting after the release")
+        everybody = [await pool.acquire() for _ in range(CLIENTS)]
+        for conn in everybody:
+            equal(await conn.fetchval("SHOW statement_timeout"), "0", "the setting after the release")
+        for conn in everybody:
+            await pool.release(conn)
 
 
 async def pool_shares_few_server_connections(pool):
@@ -174,7 +179,8 @@ STEPS = [
 
 
 async def main():
-    async with asyncpg.create_pool(DSN, min_size=CLIENTS, max_size=CLIENTS, command_timeout=30) as pool:
+    options = {"target_session_attrs": "read-write", "command_timeout": 30}
+    async with asyncpg.create_pool(DSN, min_size=CLIENTS, max_size=CLIENTS, **options) as pool:
         for step, words in STEPS:
             await step(pool)
             proved(words)

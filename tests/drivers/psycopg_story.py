@@ -11,7 +11,7 @@ from story import CLIENTS, DSN, SERVER_CONNECTIONS, check, equal, own, proved, s
 
 
 def connect(**options):
-    return psycopg.connect(DSN, **options)
+    return psycopg.connect(DSN, target_session_attrs="read-write", **options)
 
 
 def values(conn, query, params=None, **options):
@@ -180,8 +180,8 @@ def cancels(conn, cancel):
         pid = conn.info.backend_pid
 
         def when_running():
-            runs = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND query = 'SELECT pg_sleep(60)'"
-            while not value(watcher, runs):
+            runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'"
+            while not value(watcher, f"SELECT count(*) FROM pg_stat_activity WHERE {runs}"):
                 pass
             cancel(conn)
 

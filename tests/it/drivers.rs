@@ -155,6 +155,43 @@ mod psql {
     }
 
     #[test]
+    fn portions_descriptions_and_generated_queries_work() {
+        let proxy = proxy(2);
+        let script = "\\set FETCH_COUNT 10\nselect generate_series(1, 25);\n\\unset FETCH_COUNT
+            select 1 as n, 'x'::text as t \\gdesc
+            select 'select 42' union all select 'select body from notes' \\gexec
+            select 'set by gset' as word \\gset\n\\echo :word\n";
+        let said = stdout(&proxy.psql("alpha", script));
+        let rows: String = (1..=25).map(|n| format!("{n}\n")).collect();
+        assert_eq!(said, format!("{rows}n|integer\nt|text\n42\nmarker of alpha\nset by gset\n"));
+    }
+
+    #[test]
+    fn pg_dump_of_one_tenant_can_be_restored_by_another() {
+        let proxy = proxy(2);
+        let script = "create table customers (id serial primary key, name text);
+            insert into customers (name) values ('one'), ('two');
+            create view names as select name from customers;\n";
+        stdout(&proxy.psql("alpha", script));
+        let schema = proxy.role("alpha");
+        let dump = |args: &[&str]| {
+            let mut dump = proxy.program("pg_dump", "alpha");
+            stdout(&dump.args(["-n", &schema, "--no-owner"]).args(args).output().unwrap())
+        };
+        assert_only_own_marker("alpha", &dump(&[]));
+        assert_only_own_marker("alpha", &dump(&["--data-only", "--inserts"]));
+        // What is in the way: the schema is there already, and the other tenant's has another name.
+        let customers = dump(&["-t", &format!("{schema}.customers"), "-t", &format!("{schema}.names")]);
+        let restored = proxy.psql("beta", &customers.replace(&schema, &proxy.role("beta")));
+        stdout(&restored);
+        let mut beta = proxy.wire("beta");
+        assert_eq!(beta.value("select string_agg(name, ',') from names"), "one,two");
+        assert_eq!(beta.value("insert into customers (name) values ('three') returning id"), "3");
+        let refused = proxy.psql("beta", &customers);
+        assert!(stderr(&refused).contains("is not in this tenant's scope"), "{}", stderr(&refused));
+    }
+
+    #[test]
     fn reconnects_as_itself_and_as_another_tenant() {
         let proxy = proxy(2);
         let script = format!(
@@ -214,18 +251,28 @@ mod pgbench {
     const CLIENTS: usize = 32;
     const SERVER_CONNECTIONS: usize = 4;
 
-    fn pgbench(proxy: &Proxy, args: &[&str]) -> Output {
-        proxy.program("pgbench", "alpha").args(args).stdin(Stdio::null()).output().unwrap()
+    fn pgbench(proxy: &Proxy, tenant: &str, args: &[&str]) -> Command {
+        let mut command = proxy.program("pgbench", tenant);
+        command.args(args).stdin(Stdio::null());
+        command
+    }
+
+    fn initialize(proxy: &Proxy, tenant: &str) {
+        let output = pgbench(proxy, tenant, &["-i", "--foreign-keys"]).output().unwrap();
+        stdout(&output);
+        let accounts =
+            "select relnamespace::regnamespace from pg_class where oid = 'pgbench_accounts'::regclass";
+        assert_eq!(proxy.wire(tenant).value(accounts), proxy.role(tenant));
     }
 
     /// Runs with all clients; each does `transactions`, and none fails.
-    fn run(proxy: &Proxy, mode: &str, script: &[&str], transactions: usize) {
+    fn run(proxy: &Proxy, tenant: &str, mode: &str, script: &[&str], transactions: usize) {
         let (clients, each) = (CLIENTS.to_string(), transactions.to_string());
         // It waits for the answer to each PREPARE and lets all other clients of the thread stand still in
         // their transactions, also those that hold what this client waits for.
         let threads = if mode == "prepared" { &clients } else { "2" };
         let args = ["-n", "-c", &clients, "-j", threads, "-t", &each, "-M", mode];
-        let output = pgbench(proxy, &[&args, script].concat());
+        let output = pgbench(proxy, tenant, &[&args, script].concat()).output().unwrap();
         let said = stdout(&output);
         let total = CLIENTS * transactions;
         let all = format!("number of transactions actually processed: {total}/{total}");
@@ -236,50 +283,69 @@ mod pgbench {
         assert!(proxy.server_connections() <= SERVER_CONNECTIONS);
     }
 
-    #[test]
-    fn thirty_two_clients_over_four_server_connections_lose_nothing() {
-        let proxy = proxy(SERVER_CONNECTIONS);
-        let init = pgbench(&proxy, &["-i", "--foreign-keys"]);
-        assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
-        let accounts = "select schemaname from pg_tables where tablename = 'pgbench_accounts'";
-        assert_eq!(proxy.wire("alpha").value(accounts), proxy.role("alpha"));
-
-        const EACH: usize = 8;
-        for mode in ["simple", "extended", "prepared"] {
-            run(&proxy, mode, &["-S"], 4 * EACH);
-            run(&proxy, mode, &["-b", "tpcb-like"], EACH);
-        }
-        let mut wire = proxy.wire("alpha");
+    /// What TPC-B-like transactions add to every table is the same, and each was counted once.
+    fn assert_balanced(proxy: &Proxy, tenant: &str, transactions: usize) {
+        let mut wire = proxy.wire(tenant);
         let sum = |table: &str, column: &str| format!("select sum({column}) from pgbench_{table}");
         let history = wire.value(&sum("history", "delta"));
         for (table, column) in [("accounts", "abalance"), ("branches", "bbalance"), ("tellers", "tbalance")] {
-            assert_eq!(wire.value(&sum(table, column)), history, "{table}");
+            assert_eq!(wire.value(&sum(table, column)), history, "{tenant}: {table}");
         }
-        assert_eq!(wire.value("select count(*) from pgbench_history"), (3 * CLIENTS * EACH).to_string());
+        assert_eq!(wire.value("select count(*) from pgbench_history"), transactions.to_string());
+        assert_only_own_marker(tenant, &wire.query("table notes").join("\n"));
+    }
 
+    #[test]
+    fn thirty_two_clients_over_four_server_connections_lose_nothing() {
+        const EACH: usize = 8;
+        let proxy = proxy(SERVER_CONNECTIONS);
+        initialize(&proxy, "alpha");
+        for mode in ["simple", "extended", "prepared"] {
+            run(&proxy, "alpha", mode, &["-S"], 4 * EACH);
+            run(&proxy, "alpha", mode, &["-b", "tpcb-like"], EACH);
+        }
+        // A new connection for every transaction.
+        run(&proxy, "alpha", "simple", &["-S", "-C"], 2);
+        assert_balanced(&proxy, "alpha", 3 * CLIENTS * EACH);
         who_served_whom(&proxy);
-        assert_only_own_marker("alpha", &wire.query("table notes").join("\n"));
         let beta = proxy.wire("beta").query("table pgbench_accounts").join("\n");
         assert!(beta.contains("42P01"), "{beta}");
     }
 
-    /// Every server process serves many clients.
+    #[test]
+    fn two_tenants_at_once_keep_their_books_apart() {
+        let proxy = proxy(SERVER_CONNECTIONS);
+        let tenants = [("alpha", "simple", 6), ("beta", "extended", 9)];
+        std::thread::scope(|scope| {
+            for (tenant, mode, each) in tenants {
+                let proxy = &proxy;
+                scope.spawn(move || {
+                    initialize(proxy, tenant);
+                    run(proxy, tenant, mode, &["-b", "tpcb-like"], each);
+                });
+            }
+        });
+        for (tenant, _, each) in tenants {
+            assert_balanced(&proxy, tenant, CLIENTS * each);
+        }
+    }
+
+    /// The same few server processes serve all clients, whose statements come one by one and in pipelines.
     fn who_served_whom(proxy: &Proxy) {
         let mut wire = proxy.wire("alpha");
         wire.run("create table seen (client int, pid int)");
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("seen.sql");
-        std::fs::write(&file, "insert into seen values (:client_id, pg_backend_pid());\n").unwrap();
-        for mode in ["simple", "prepared"] {
-            run(proxy, mode, &["-f", file.to_str().unwrap()], 10);
+        let insert = "insert into seen values (:client_id, pg_backend_pid());\n";
+        let pipeline = format!("\\startpipeline\nbegin;\n{insert}select 1;\n{insert}end;\n\\endpipeline\n");
+        for (mode, script) in [("simple", insert), ("prepared", insert), ("extended", &pipeline)] {
+            std::fs::write(&file, script).unwrap();
+            run(proxy, "alpha", mode, &["-f", file.to_str().unwrap()], 10);
         }
-        let all = "select count(*) = 640 and count(distinct client) = 32 from seen";
-        assert_eq!(wire.value(all), "t");
+        let all = "select count(*) || ' rows of ' || count(distinct client) from seen";
+        assert_eq!(wire.value(all), format!("{} rows of {CLIENTS}", CLIENTS * 10 * 4));
         let pids: usize = wire.value("select count(distinct pid) from seen").parse().unwrap();
-        assert!((1..=SERVER_CONNECTIONS).contains(&pids), "{pids} server processes");
-        let shared = "select min(clients) > 1 from (select count(distinct client) as clients from seen \
-            group by pid) by_pid";
-        assert_eq!(wire.value(shared), "t", "every server process serves more than one client");
+        assert!((1..=SERVER_CONNECTIONS).contains(&pids), "{pids} server processes served {CLIENTS} clients");
     }
 }
 
@@ -330,12 +396,6 @@ mod rust {
         let seen = proxy.run(future::join_all((0..12).map(work)));
         let together: BTreeSet<_> = seen.iter().flatten().collect();
         assert!(together.len() <= 3, "{seen:?}");
-        for pid in together {
-            assert!(
-                seen.iter().filter(|pids| pids.contains(pid)).count() > 1,
-                "{pid} is not shared: {seen:?}"
-            );
-        }
         assert_eq!(proxy.wire("alpha").value("select count(distinct body) from notes"), "121");
         assert!(proxy.server_connections() <= 3);
     }
