@@ -40,9 +40,10 @@ struct Client {
 
 /// Serves a logged-in client to its end.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
-    let Login { entry, place, session } = login;
+    let Login { entry, place, session, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
-    let relay = Relay::new(stream, session, Arc::clone(&shared.guard));
+    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
+    relay.take_early(&early);
     let mut client = Client { shared, entry, place, relay };
     tracing::debug!("client logged in");
     let end = client.live(stop).await;

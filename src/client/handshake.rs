@@ -29,6 +29,16 @@ pub(super) struct Login {
     pub(super) entry: Arc<UserEntry>,
     pub(super) place: Place,
     pub(super) session: Session,
+    /// What was sent behind the last message of the handshake, without waiting for the answer.
+    pub(super) early: Vec<u8>,
+}
+
+/// What is known when the password was right.
+struct Proved {
+    entry: Arc<UserEntry>,
+    scope: Scope,
+    settings: Settings,
+    minor: u16,
 }
 
 impl Login {
@@ -82,6 +92,36 @@ struct Hello<'a> {
 
 impl Hello<'_> {
     async fn log_in(&mut self, shared: &Arc<Shared>) -> Result<Login, Halt> {
+        let limit = shared.config.listen.auth_timeout;
+        let proving = tokio::time::timeout(limit, self.prove(shared));
+        let Proved { entry, scope, settings, minor } = proving.await.unwrap_or_else(|_| {
+            let message = "canceling authentication due to timeout";
+            Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
+        })?;
+        let stop = shared.shutdown.child_token();
+        let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
+        let place = shared
+            .roster
+            .enter(entry.tenant.id, key_len, stop)
+            .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
+        // From here on the client is disconnected when its tenant goes out of service. It may have done so
+        // just before.
+        if shared.directory.tenant(entry.tenant.id).is_none() {
+            return Err(wrong_password(&entry.user_name).into());
+        }
+        // Waiting for a server connection has its own limit.
+        let welcome = self.welcome(shared, &entry, settings, &place).await?;
+        let mut out = welcome.messages.clone();
+        write::backend_key_data(&mut out, place.pid, &place.key);
+        write::ready_for_query(&mut out, b'I');
+        self.stream.write_all(&out).await?;
+        let store = shared.pool.statements(entry.tenant.id);
+        let session = Session::new(scope, Arc::clone(&welcome.settings), store);
+        Ok(Login { entry, place, session, early: std::mem::take(&mut self.buf) })
+    }
+
+    /// Who the client is, and that it may be here.
+    async fn prove(&mut self, shared: &Arc<Shared>) -> Result<Proved, Halt> {
         let startup = self.startup(shared).await?;
         self.negotiate(&startup).await?;
         let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
@@ -97,25 +137,7 @@ impl Hello<'_> {
         admit(shared, &startup, &entry)?;
         let scope = scope(shared, &entry.tenant);
         let settings = settings(shared, &startup, &scope)?;
-
-        let stop = shared.shutdown.child_token();
-        let key_len = if startup.spoken_minor() >= 2 { LONG_KEY } else { SHORT_KEY };
-        let place = shared
-            .roster
-            .enter(entry.tenant.id, key_len, stop)
-            .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
-        // From here on the client may be disconnected by name; it was admitted before that was possible.
-        let welcome = self.welcome(shared, &entry, settings, &place).await?;
-        let mut out = welcome.messages.clone();
-        write::backend_key_data(&mut out, place.pid, &place.key);
-        write::ready_for_query(&mut out, b'I');
-        self.stream.write_all(&out).await?;
-        if !self.buf.is_empty() {
-            return Err(Refusal::protocol("bytes were sent before the server was ready for them").into());
-        }
-        let store = shared.pool.statements(entry.tenant.id);
-        let session = Session::new(scope, Arc::clone(&welcome.settings), store);
-        Ok(Login { entry, place, session })
+        Ok(Proved { entry, scope, settings, minor: startup.spoken_minor() })
     }
 
     /// First packets until one is a StartupMessage. Encryption is asked for at most once each.

@@ -117,27 +117,20 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     {
         tracing::debug!(%peer, %error, "no keepalive on a client connection");
     }
-    let limit = shared.config.listen.auth_timeout;
     // Boxed, so that what logging in needs is gone afterwards.
     let logged_in = {
-        let handshake = Box::pin(tokio::time::timeout(limit, handshake::run(&shared, &mut stream)));
+        let handshake = Box::pin(handshake::run(&shared, &mut stream));
         tokio::select! {
             result = handshake => result,
-            () = shared.shutdown.cancelled() => Ok(Ok(None)),
+            () = shared.shutdown.cancelled() => Ok(None),
         }
     };
     let login = match logged_in {
-        Ok(Ok(Some(login))) => login,
-        Ok(Ok(None)) => return,
-        Ok(Err(refusal)) => {
+        Ok(Some(login)) => login,
+        Ok(None) => return,
+        Err(refusal) => {
             // Quoted: what a stranger sends must not begin a line of its own in the log.
             tracing::info!(%peer, error = ?refusal.client_message(), code = refusal.sqlstate().0, "login refused");
-            return say(&mut stream, &refusal).await;
-        }
-        Err(_) => {
-            tracing::info!(%peer, "login took too long");
-            let refusal =
-                Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "canceling authentication due to timeout");
             return say(&mut stream, &refusal).await;
         }
     };

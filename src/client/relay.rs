@@ -97,6 +97,17 @@ impl Relay {
         }
     }
 
+    /// Bytes that came with the end of the handshake.
+    pub(super) fn take_early(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let flow = self.outbound.reading();
+            flow.lend(stock::take());
+            flow.reserve(bytes.len());
+            flow.spare()[..bytes.len()].copy_from_slice(bytes);
+            flow.filled(bytes.len());
+        }
+    }
+
     pub(super) const fn session(&self) -> &Session {
         &self.session
     }

@@ -466,3 +466,28 @@ fn one_client_too_many_is_told_and_there_is_room_again_when_one_leaves() {
     drop(first);
     eventually("there is room", || proxy.wire_with("alpha", &[]).is_ok());
 }
+
+#[test]
+fn query_sent_behind_the_last_message_of_the_login_is_answered() {
+    let proxy = proxy();
+    let mut wire = Wire::dial(proxy.addr());
+    wire.send(&startup(V3_0, &[("user", &proxy.user("alpha"))]));
+    wire.authenticate_and(PASSWORD, &wire::query("select 'early'")).unwrap();
+    wire.welcome().unwrap();
+    let lines = wire.until_ready();
+    assert!(lines.contains(&"DataRow early".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn login_that_finds_no_server_connection_says_so_though_it_takes_longer_than_authentication_may() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.pool.max_server_connections = 1;
+        config.pool.wait_timeout = Duration::from_millis(600);
+        config.listen.auth_timeout = Duration::from_millis(500);
+    });
+    let mut holder = proxy.wire("alpha");
+    holder.run("begin");
+    // Settings that nobody had before must be asked of a server.
+    let refused = proxy.wire_with("alpha", &[("application_name", "new")]).err().unwrap();
+    assert!(refused.contains("FATAL 53300"), "{refused}");
+}

@@ -61,6 +61,11 @@ impl Wire {
 
     /// SCRAM, up to AuthenticationOk.
     pub(crate) fn authenticate(&mut self, password: &str) -> Result<(), String> {
+        self.authenticate_and(password, &[])
+    }
+
+    /// The same, with more bytes in the same write as the last message.
+    pub(crate) fn authenticate_and(&mut self, password: &str, early: &[u8]) -> Result<(), String> {
         let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         loop {
             let message = self.recv();
@@ -73,6 +78,7 @@ impl Wire {
                 (b'R', Some([0, 0, 0, 11])) => {
                     scram.update(&message.body[4..]).unwrap();
                     message::sasl_response(scram.message(), &mut out).unwrap();
+                    out.extend_from_slice(early);
                 }
                 (b'R', Some([0, 0, 0, 12])) => scram.finish(&message.body[4..]).unwrap(),
                 _ => return Err(message.to_string()),
