@@ -74,6 +74,9 @@ impl Session {
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }
+        if let Some(number) = entry.closes {
+            server.statements.keep(number);
+        }
         match entry.undo {
             Undo::Nothing => {}
             Undo::Forget(name) => {

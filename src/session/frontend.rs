@@ -159,7 +159,9 @@ impl Session {
         server: &mut ServerState,
     ) -> Step {
         let own_statement = match &effects.deallocates {
-            Some(Deallocated::Name(name)) => self.names.get(name.as_bytes()).cloned(),
+            Some(Deallocated::Name(name)) => {
+                self.names.get(name.as_bytes()).map(|own| (name.as_bytes().into(), Arc::clone(own)))
+            }
             _ => None,
         };
         if parse.name.is_empty() {
@@ -168,7 +170,7 @@ impl Session {
                 self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
                 return Step::Forward(cleared);
             };
-            return self.parse_deallocate(head, &statement, (cleared, effects), server);
+            return self.parse_deallocate(head, statement, (cleared, effects), server);
         }
         if self.names.get(parse.name).is_some() {
             let name = String::from_utf8_lossy(parse.name).into_owned();
@@ -206,23 +208,19 @@ impl Session {
     }
 
     /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has
-    /// another name, and must be there to be deallocated.
+    /// another name. It is gone when this is executed, not before.
     fn parse_deallocate(
         &mut self,
         head: FrameHead,
-        statement: &Arc<Statement>,
+        (name, statement): (Box<[u8]>, Arc<Statement>),
         (cleared, effects): (Cleared, Arc<Effects>),
         server: &mut ServerState,
     ) -> Step {
         self.front.clear();
-        self.ensure_on_server(statement, server);
         let definition = [format!("DEALLOCATE {}", statement.server_name()).as_bytes(), &[0, 0, 0]].concat();
         write::parse(&mut self.front, b"", &definition);
-        if let Some(Deallocated::Name(name)) = &effects.deallocates {
-            self.names.remove(name.as_bytes());
-        }
-        server.statements.forget(statement.number());
         self.set_unnamed(&definition, effects, server);
+        self.unnamed.deallocates = Some((name, statement));
         self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
         Step::Rewrite { cleared, consumed: head.total }
     }
@@ -231,6 +229,7 @@ impl Session {
         self.unnamed.definition.clear();
         self.unnamed.definition.extend_from_slice(definition);
         self.unnamed.effects = effects;
+        self.unnamed.deallocates = None;
         self.unnamed.token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
         server.unnamed = self.unnamed.token;
     }
@@ -246,6 +245,11 @@ impl Session {
             }
             let effects = Arc::clone(&self.unnamed.effects);
             self.bind_effects(&effects, names.portal, server);
+            if let Some((name, statement)) = self.unnamed.deallocates.clone() {
+                // To be deallocated it must be there.
+                self.ensure_on_server(&statement, server);
+                self.bound.deallocates = Some((name, statement));
+            }
             self.pipeline.push(Entry::new(Kind::Bind));
             return self.front_before_frame(cleared);
         }
@@ -265,6 +269,7 @@ impl Session {
         self.bound.portal.clear();
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
+        self.bound.deallocates = None;
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -281,7 +286,16 @@ impl Session {
             // Of any other portal nothing is known to be gone: the connection is reset later instead.
             let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
             let on_success = OnSuccess { resets: false, ..known };
-            self.pipeline.push(Entry { on_success, ..Entry::new(Kind::Execute) });
+            let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
+            if self.bound.portal == portal
+                && let Some((name, statement)) = self.bound.deallocates.take()
+            {
+                self.names.remove(&name);
+                server.statements.forget(statement.number());
+                entry.closes = Some(statement.number());
+                entry.undo = Undo::Restore(name, statement);
+            }
+            self.pipeline.push(entry);
             if on_success == OnSuccess::NOTHING {
                 return Step::Forward(cleared);
             }
@@ -423,7 +437,7 @@ impl Session {
     fn close_evicted(&mut self, evicted: Option<u64>) {
         if let Some(number) = evicted {
             write::close_statement(&mut self.front, server_name(number).as_bytes());
-            self.pipeline.push(Entry::hidden(Kind::Close));
+            self.pipeline.push(Entry { closes: evicted, ..Entry::hidden(Kind::Close) });
         }
     }
 

@@ -19,7 +19,7 @@ use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
-use crate::session::statements::{ClientStatements, ServerStatements, StatementStore};
+use crate::session::statements::{ClientStatements, ServerStatements, Statement, StatementStore};
 use crate::wire::view;
 
 pub use refusal::Refusal;
@@ -143,6 +143,8 @@ pub struct Session {
 struct Unnamed {
     definition: Vec<u8>,
     effects: Arc<Effects>,
+    /// The named statement that it deallocates.
+    deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
     /// Unique over all clients; 0 for none.
     token: u64,
 }
@@ -152,6 +154,7 @@ struct Unnamed {
 struct Bound {
     portal: Vec<u8>,
     on_success: OnSuccess,
+    deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
 }
 
 /// What becomes true when a statement succeeds.

@@ -64,6 +64,8 @@ pub struct Entry {
     pub undo: Undo,
     /// The statement that the server has if this succeeds.
     pub prepares: Option<u64>,
+    /// The statement that the server no longer has if this succeeds.
+    pub closes: Option<u64>,
     /// What becomes true if it succeeds.
     pub on_success: OnSuccess,
 }
@@ -79,6 +81,7 @@ impl Entry {
             reply: &[],
             undo: Undo::Nothing,
             prepares: None,
+            closes: None,
             on_success: OnSuccess::NOTHING,
         }
     }

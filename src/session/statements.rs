@@ -187,6 +187,11 @@ impl ServerStatements {
         self.used.remove(&number);
     }
 
+    /// A Close or DEALLOCATE failed or was skipped.
+    pub fn keep(&mut self, number: u64) {
+        self.used.insert(number, self.clock);
+    }
+
     /// DISCARD ALL or DEALLOCATE ALL.
     pub fn clear(&mut self) {
         self.used.clear();

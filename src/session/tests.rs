@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::config;
 use crate::guard::Guard;
+use crate::session::statements::MAX_ON_SERVER;
 use crate::tenant::{Ident, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
@@ -443,6 +444,55 @@ fn text_that_is_not_utf8_is_refused() {
     let mut frame = query("select 'x'");
     frame[13] = 0xff;
     assert_eq!(Talk::detached().client(&frame), "<E 22021><Z>");
+}
+
+#[test]
+fn statement_whose_eviction_was_skipped_is_still_on_the_server() {
+    let mut talk = Talk::attached();
+    for n in 0..MAX_ON_SERVER {
+        talk.client(&parse(&format!("s{n}"), &format!("select {n}")));
+        talk.client(SYNC);
+        talk.backends("1Z");
+    }
+    talk.client(&bind("s1"));
+    let evicts = talk.client(&parse("more", "select 'more'"));
+    assert_eq!(evicts, "C pgtenant_1, Parse pgtenant_501 \"select 'more'\"");
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', b"SERROR\0C22P02\0\0"), "[E]");
+    talk.backends("Z");
+    assert_eq!(talk.client(&bind("s0")), "Bind pgtenant_1", "not parsed again");
+}
+
+#[test]
+fn deallocate_of_the_extended_protocol_takes_effect_when_it_is_executed() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.client(&parse("", "deallocate s")), "Parse  \"DEALLOCATE pgtenant_1\"");
+    talk.client(&bind(""));
+    talk.client(SYNC);
+    talk.backends("12Z");
+    assert_eq!(talk.client(&bind("s")), "Bind pgtenant_1", "it was not executed");
+    talk.client(SYNC);
+    talk.backends("2Z");
+
+    for frame in [bind("s"), bind(""), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backend(b'E', b"SERROR\0C22P02\0\0");
+    talk.backends("Z");
+    assert_eq!(talk.client(&bind("s")), "Bind pgtenant_1", "it was skipped");
+    talk.client(SYNC);
+    talk.backends("2Z");
+
+    for frame in [bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&parse("t", "select 1")), "Parse pgtenant_1 \"select 1\"", "it is gone there");
+    talk.client(SYNC);
+    talk.backends("2C1Z");
+    assert_eq!(talk.client(&bind("s")), "<E 26000>");
 }
 
 /// Frames of every kind, well-formed or not.

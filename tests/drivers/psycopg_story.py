@@ -86,6 +86,20 @@ def eviction_of_prepared_statements(closing):
                 equal(value(conn, f"SELECT {n} + %s::int", (turn,)), n + turn, f"eviction by {closing}")
                 # Somebody else in between: the next statement may run on another server connection.
                 equal(value(other, "SELECT 1"), 1, "another client")
+        with conn.pipeline():
+            answers = [conn.execute(f"SELECT {n % 6} + %s::int", (n,)) for n in range(30)]
+        found = [answer.fetchone()[0] for answer in answers]
+        equal(found, [n % 6 + n for n in range(30)], f"eviction by {closing} in a pipeline")
+        for _ in range(2):
+            fails(errors.DivisionByZero, lambda: failing_pipeline(conn), "pipeline with an error")
+            equal(value(conn, "SELECT 3 + %s::int", (4,)), 7, f"after {closing} that may have been skipped")
+
+
+def failing_pipeline(conn):
+    with conn.pipeline():
+        conn.execute("SELECT 1 / %s::int", (0,))
+        for n in range(6):
+            conn.execute(f"SELECT {n} + %s::int", (n,))
 
 
 def deallocate_all_and_schema_changes():

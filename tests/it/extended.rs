@@ -705,3 +705,21 @@ async fn tokio_postgres_prepares_once_and_runs_on_any_server_connection() {
     }
     assert_eq!(pids.len(), 2);
 }
+
+#[test]
+fn deallocate_that_was_skipped_or_never_executed_has_not_deallocated() {
+    for execute_it in [true, false] {
+        parity(|wire| {
+            let deallocate = match execute_it {
+                true => [unnamed("select 1/0", &[]), unnamed("deallocate s", &[])].concat(),
+                false => parse("", "deallocate s"),
+            };
+            let mut lines = batch(wire, &[parse("s", "select 'still there'"), sync()], 1);
+            lines.extend(batch(wire, &[deallocate, sync()], 1));
+            lines.extend(batch(wire, &[bind("", "s", &[]), execute("", 0), sync()], 1));
+            lines.extend(batch(wire, &[parse("t", "select 'still there'"), sync()], 1));
+            lines.extend(batch(wire, &[bind("", "t", &[]), execute("", 0), sync()], 1));
+            lines
+        });
+    }
+}
