@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, names, rules};
 
 /// Every effect, to turn a set into [`Effects`].
-const EFFECTS: [Effect; 12] = [
+const EFFECTS: [Effect; 14] = [
     Effect::Setting,
     Effect::Temporary,
     Effect::AdvisoryLock,
@@ -19,6 +19,8 @@ const EFFECTS: [Effect; 12] = [
     Effect::Write,
     Effect::ResetSetting,
     Effect::ResetAll,
+    Effect::UnlockAll,
+    Effect::CloseAll,
 ];
 
 /// Texts inside texts inside texts: one that is deeper is refused.

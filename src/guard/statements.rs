@@ -193,7 +193,15 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
     use field as f;
     match message.kind() {
         Kind::InsertStmt | Kind::MergeStmt => findings.effect(Effect::Sequence),
-        Kind::SelectStmt => select(message, findings),
+        Kind::SelectStmt => {
+            select(message, findings);
+            if parent == Kind::RawStmt && only_unlocks_all(message) {
+                findings.effect(Effect::UnlockAll);
+            }
+        }
+        Kind::ClosePortalStmt if message.text(f::close_portal_stmt::PORTALNAME).is_empty() => {
+            findings.effect(Effect::CloseAll);
+        }
         Kind::UpdateStmt => update(message, findings),
         Kind::CopyStmt => copy(message, findings),
         Kind::PrepareStmt => findings.effect(Effect::Prepare),
@@ -239,6 +247,26 @@ fn select(select: Message<'_>, findings: &mut Findings) {
     if locks || select.child(field::select_stmt::INTO_CLAUSE).is_some() {
         findings.effect(Effect::Write);
     }
+}
+
+/// `SELECT pg_advisory_unlock_all()` and nothing that could keep it from running.
+fn only_unlocks_all(select: Message<'_>) -> bool {
+    use field::select_stmt as f;
+    let plain = [f::FROM_CLAUSE, f::WHERE_CLAUSE, f::GROUP_CLAUSE, f::HAVING_CLAUSE, f::LIMIT_OFFSET]
+        .into_iter()
+        .chain([f::LIMIT_COUNT, f::WITH_CLAUSE, f::LARG, f::RARG, f::VALUES_LISTS])
+        .all(|part| select.children(part).next().is_none());
+    let mut targets = select.children(f::TARGET_LIST);
+    let call = targets.next().and_then(|target| target.child(field::res_target::VAL));
+    plain
+        && targets.next().is_none()
+        && call.is_some_and(|call| {
+            call.kind() == Kind::FuncCall
+                && matches!(
+                    constants::parts(call.children(field::func_call::FUNCNAME))[..],
+                    ["pg_advisory_unlock_all"] | ["pg_catalog", "pg_advisory_unlock_all"]
+                )
+        })
 }
 
 /// The view pg_settings has a rule that makes an UPDATE of it a SET.

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Effect::{
-    AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, ResetAll, ResetSetting, Sequence, Setting,
-    Temporary, Unclean, Write,
+    AdvisoryLock, CloseAll, DiscardAll, HoldCursor, Opaque, Prepare, ResetAll, ResetSetting, Sequence,
+    Setting, Temporary, Unclean, UnlockAll, Write,
 };
 use super::*;
 use crate::tenant::{Ident, TenantId};
@@ -121,7 +121,7 @@ fn name_is_compared_after_the_cut_at_63_bytes() {
     }
 }
 
-const ALL_EFFECTS: [Effect; 12] = [
+const ALL_EFFECTS: [Effect; 14] = [
     Setting,
     Temporary,
     AdvisoryLock,
@@ -134,6 +134,8 @@ const ALL_EFFECTS: [Effect; 12] = [
     Write,
     ResetSetting,
     ResetAll,
+    UnlockAll,
+    CloseAll,
 ];
 
 const EFFECTS: &[(&str, &[Effect])] = &[
@@ -157,7 +159,17 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
     ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
     ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
-    ("SELECT pg_advisory_unlock_all()", &[]),
+    ("SELECT pg_advisory_unlock_all()", &[UnlockAll]),
+    (
+        "SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;",
+        &[UnlockAll, CloseAll, ResetAll],
+    ),
+    ("SELECT pg_advisory_unlock_all() WHERE false", &[]),
+    ("SELECT pg_advisory_unlock_all() FROM t LIMIT 0", &[]),
+    ("SELECT CASE WHEN $1 THEN pg_advisory_unlock_all() END", &[]),
+    ("SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS s LIMIT 0", &[]),
+    ("CLOSE ALL", &[CloseAll]),
+    ("CLOSE c", &[]),
     ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
     ("SELECT nextval('s')", &[Sequence, Write]),
     ("SELECT lastval()", &[Sequence]),

@@ -97,6 +97,10 @@ pub enum Effect {
     ResetSetting = 1 << 10,
     /// RESET ALL.
     ResetAll = 1 << 11,
+    /// `SELECT pg_advisory_unlock_all()`, as a statement that cannot but run.
+    UnlockAll = 1 << 12,
+    /// CLOSE ALL.
+    CloseAll = 1 << 13,
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.

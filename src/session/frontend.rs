@@ -285,7 +285,8 @@ impl Session {
             };
             // Of any other portal nothing is known to be gone: the connection is reset later instead.
             let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
-            let on_success = OnSuccess { resets: false, ..known };
+            // Of the rest nothing can be said before the transaction has ended.
+            let on_success = OnSuccess { resets: false, unlocks: false, closes: false, ..known };
             let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
             if self.bound.portal == portal
                 && let Some((name, statement)) = self.bound.deallocates.take()

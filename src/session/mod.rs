@@ -166,18 +166,25 @@ pub struct OnSuccess {
     deallocates: bool,
     /// All settings are back to what the session began with.
     resets: bool,
+    /// No session-level advisory lock is held.
+    unlocks: bool,
+    /// No cursor is open.
+    closes: bool,
 }
 
 impl OnSuccess {
     /// Nothing.
-    pub const NOTHING: Self = Self { discards: false, deallocates: false, resets: false };
+    pub const NOTHING: Self =
+        Self { discards: false, deallocates: false, resets: false, unlocks: false, closes: false };
 
     fn of(effects: &Effects) -> Self {
         Self {
             discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
             deallocates: matches!(effects.deallocates, Some(Deallocated::All)),
-            // With a SET in the same text nobody knows which of them came last.
+            // With a SET in the same text nobody knows which of them came last; so with the others.
             resets: effects.has(Effect::ResetAll) && !effects.has(Effect::Setting),
+            unlocks: effects.has(Effect::UnlockAll) && !effects.has(Effect::AdvisoryLock),
+            closes: effects.has(Effect::CloseAll) && !effects.has(Effect::HoldCursor),
         }
     }
 }
@@ -321,8 +328,13 @@ impl Session {
             self.deallocated(server);
         }
         // In a transaction that is still open a ROLLBACK could bring the settings back.
-        if what.resets && self.status == b'I' {
-            self.pins.remove(PinReason::Setting);
+        if self.status == b'I' {
+            let gone = [
+                (what.resets, PinReason::Setting),
+                (what.unlocks, PinReason::AdvisoryLock),
+                (what.closes, PinReason::HoldCursor),
+            ];
+            gone.iter().filter(|(is, _)| *is).for_each(|(_, reason)| self.pins.remove(*reason));
         }
     }
 }

@@ -374,6 +374,20 @@ fn reset_all_unpins_unless_a_rollback_can_undo_it() {
 }
 
 #[test]
+fn reset_string_of_a_client_side_pool_unpins() {
+    let mut talk = Talk::attached();
+    for text in ["select pg_advisory_lock(1)", "declare c cursor with hold for select 1", "set jit = off"] {
+        talk.client(&query(text));
+        talk.backends("CZ");
+    }
+    assert!(matches!(talk.session.at_boundary(), Boundary::Pinned(_)));
+    // As asyncpg does.
+    talk.client(&query("SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;"));
+    talk.backends("TDCCCCZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
 fn notifications_never_reach_a_client() {
     let mut talk = Talk::attached();
     talk.client(&query("select 1"));
