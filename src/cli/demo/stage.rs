@@ -91,6 +91,25 @@ pub(super) fn choose_port(asked_for: Option<u16>) -> Result<u16> {
     }
 }
 
+/// Starts the proxy. Where the usual port was free when it was chosen and is taken now, any other does.
+async fn start(config: &Config) -> Result<Server> {
+    let started = Server::start(config.clone()).await;
+    let usual = config.listen.addresses.iter().any(|address| address.port() == USUAL_PORT);
+    match started {
+        Err(error) if usual && is_taken(&error) => {
+            let mut config = config.clone();
+            config.listen.addresses.iter_mut().for_each(|address| address.set_port(0));
+            Server::start(config).await
+        }
+        started => started,
+    }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io.is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
 /// The roles a demo makes: the registry's reader, the one all tenants share, and the tenants'.
 ///
 /// # Errors
@@ -116,7 +135,7 @@ impl Stage {
             cast.push(create(ground, &mut admin, seed, &config).await?);
         }
         drop(admin);
-        let proxy = Server::start(config.clone()).await.context("the proxy does not start")?;
+        let proxy = start(&config).await.context("the proxy does not start")?;
         let listening = proxy.listening().first().and_then(|name| name.parse::<SocketAddr>().ok());
         let port = listening.context("the proxy has no TCP address")?.port();
         let stage = Self { config, cast, proxy, port };
