@@ -17,8 +17,8 @@ fn walk_finds_every_node_and_string_that_decoding_finds() {
 fn compare_on_the_corpus() {
     let mut compared = 0;
     for directory in ["allow", "deny"] {
-        for entry in std::fs::read_dir(format!("{CORPUS}/{directory}")).unwrap() {
-            let text = std::fs::read(entry.unwrap().path()).unwrap();
+        for entry in std::fs::read_dir(format!("{CORPUS}/{directory}")).expect("the corpus") {
+            let text = std::fs::read(entry.expect("an entry").path()).expect("a file");
             // What no parser takes, and what the other way of reading gives up on, cannot be compared.
             let Some((walk, oracle)) = std::str::from_utf8(&text).ok().and_then(oracle::both) else {
                 continue;
