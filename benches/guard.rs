@@ -5,7 +5,7 @@ use std::sync::Arc;
 use divan::{Bencher, black_box};
 use pgtenant::config;
 use pgtenant::guard::{Guard, Scope, Verdict};
-use pgtenant::tenant::{Ident, TenantId};
+use pgtenant::tenant::{Ident, Level, TenantId};
 use uuid::Uuid;
 
 fn main() {
@@ -38,6 +38,7 @@ fn text(name: &str) -> String {
 
 fn guard() -> Guard {
     Guard::new(&config::Guard {
+        mode: config::GuardMode::Enforce,
         extra_schemas: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 64 << 20,
@@ -49,6 +50,8 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
+        level: Level::Dedicated,
+        hardened: false,
     }
 }
 

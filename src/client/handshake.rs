@@ -15,7 +15,7 @@ use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
 use crate::registry::UserEntry;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
-use crate::tenant::{Status, Tenant};
+use crate::tenant::{Level, Status, Tenant};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::startup::{self, FirstPacket, MAX_STARTUP_BYTES, Startup};
 use crate::wire::write;
@@ -308,7 +308,13 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
     let config = &shared.config;
     let shared_schemas =
         std::iter::once(&config.schemas.global).chain(&config.guard.extra_schemas).cloned().collect();
-    Scope { tenant: tenant.id, schema: tenant.names.schema.clone(), shared_schemas }
+    Scope {
+        tenant: tenant.id,
+        schema: tenant.names.schema.clone(),
+        shared_schemas,
+        level: Level::Dedicated,
+        hardened: false,
+    }
 }
 
 /// The settings of the startup packet, `options` first as the server takes them, each one judged.

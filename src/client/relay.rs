@@ -256,6 +256,10 @@ impl Relay {
             counters.denied(rule);
             tracing::info!(rule, "statement refused");
         }
+        for denial in self.session.take_reports() {
+            counters.reported(denial.rule.id);
+            tracing::warn!(rule = denial.rule.id, refusal = denial.message, "statement would be refused");
+        }
     }
 
     /// Notes in the counters that a pin began or ended.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::kind::{self, Given, Wrong};
-use crate::config::{LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, ResetPolicy};
 use crate::tenant::Ident;
 
 /// What every variable of ours begins with.
@@ -161,6 +161,9 @@ keys! {
         "number from 1 to 1000", kind::small_count::<1, 1000>, Value("4"),
         "Connections to PostgreSQL for reading the registry, on top of the pool's.";
 
+    GUARD_MODE: GuardMode = guard.mode,
+        "\"enforce\" or \"report\"", kind::guard_mode, Value("\"enforce\""),
+        "Whether a statement that breaks a rule is refused, or only logged where PostgreSQL's privileges keep tenants apart anyway.";
     GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
         "list of schema names", kind::schemas, Value("[]"),
         "Schemas that tenants may name besides their own, the global one and the system's.";

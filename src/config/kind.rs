@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::config::{LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, ResetPolicy};
 use crate::telemetry;
 
 /// What is wrong with a value, and the remedy.
@@ -253,6 +253,11 @@ fn in_units(bytes: u64) -> String {
 /// `on_need` or `always`.
 pub(in crate::config) fn reset_policy(given: Given<'_>) -> Result<ResetPolicy, Wrong> {
     one_of(given, &[("on_need", ResetPolicy::OnNeed), ("always", ResetPolicy::Always)])
+}
+
+/// `enforce` or `report`.
+pub(in crate::config) fn guard_mode(given: Given<'_>) -> Result<GuardMode, Wrong> {
+    one_of(given, &[("enforce", GuardMode::Enforce), ("report", GuardMode::Report)])
 }
 
 /// `text` or `json`.

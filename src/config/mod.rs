@@ -116,9 +116,21 @@ pub struct Registry {
     pub max_connections: u32,
 }
 
+/// What the guard does about a statement that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuardMode {
+    /// Refuses it.
+    Enforce,
+    /// Logs it and lets it pass where PostgreSQL's own privileges keep tenants apart: for finding out what
+    /// an application would run into. Never at level `shared`.
+    Report,
+}
+
 /// `[guard]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
+    /// Whether rules are enforced.
+    pub mode: GuardMode,
     /// Schemas a tenant may name besides its own, `global` and the system's.
     pub extra_schemas: Vec<Ident>,
     /// Longest statement text that is judged, in bytes; a longer one is refused with `54000`.

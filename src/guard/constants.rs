@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use pgtenant_sqltree::{Kind, Message, field};
 
+use crate::guard::facts::Findings;
+
 /// How many operators and casts are looked through; more is no constant to us.
 const MAX_DEPTH: u32 = 16;
 
-/// The string an expression is, if that stands in the text.
-pub(super) fn string(expression: Message<'_>) -> Option<Cow<'_, str>> {
+/// The string an expression is, if that stands in the text. The findings then hold for this literal only.
+pub(super) fn string<'t>(expression: Message<'t>, findings: &Findings) -> Option<Cow<'t, str>> {
+    findings.depends_on_literals();
     evaluate(expression, MAX_DEPTH)
 }
 
@@ -35,7 +38,9 @@ fn is_concatenation(expression: Message<'_>) -> bool {
 }
 
 /// All strings of an expression that is a string, or a list or array of strings.
-pub(super) fn strings(expression: Message<'_>) -> Vec<Cow<'_, str>> {
+pub(super) fn strings<'t>(expression: Message<'t>, findings: &Findings) -> Vec<Cow<'t, str>> {
+    findings.depends_on_literals();
+    let string = |expression| evaluate(expression, MAX_DEPTH);
     match expression.kind() {
         Kind::List => expression.children(field::list::ITEMS).filter_map(string).collect(),
         Kind::AArrayExpr => expression.children(field::a_array_expr::ELEMENTS).flat_map(array_item).collect(),
@@ -53,6 +58,7 @@ fn strings_of_array(array: Message<'_>) -> Vec<Cow<'_, str>> {
 
 /// One element; of an inner array, its elements one level down.
 fn array_item(element: Message<'_>) -> Vec<Cow<'_, str>> {
+    let string = |expression| evaluate(expression, MAX_DEPTH);
     if element.kind() == Kind::AArrayExpr {
         return element.children(field::a_array_expr::ELEMENTS).filter_map(string).collect();
     }

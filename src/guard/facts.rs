@@ -1,9 +1,11 @@
 //! What the tree of a text says, for whichever tenant sends it; and the verdict for one of them.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, names, rules};
+use crate::tenant::Level;
 
 /// Every effect, to turn a set into [`Effects`].
 const EFFECTS: [Effect; 14] = [
@@ -44,6 +46,14 @@ enum Need {
 #[derive(Debug)]
 pub(super) struct Facts {
     refusal: Option<Denial>,
+    /// Why a tenant of level `shared` may not send it.
+    shared: Option<Denial>,
+    /// Why a tenant of level `shared` may not send it to a database that is not hardened.
+    unhardened: Option<Denial>,
+    /// What is sent in its place at level `shared`.
+    pub(super) rewritten: Option<Arc<str>>,
+    /// Whether they say nothing about the same text with other literals.
+    pub(super) reads_literals: bool,
     needs: Box<[Need]>,
     pub(super) effects: Arc<Effects>,
 }
@@ -51,7 +61,15 @@ pub(super) struct Facts {
 impl Facts {
     /// Facts of a text that no tenant may send.
     pub(super) fn refused(denial: Denial) -> Self {
-        Self { refusal: Some(denial), needs: Box::default(), effects: Arc::default() }
+        Self {
+            refusal: Some(denial),
+            shared: None,
+            unhardened: None,
+            rewritten: None,
+            reads_literals: true,
+            needs: Box::default(),
+            effects: Arc::default(),
+        }
     }
 
     /// Whether a tenant of this scope may send the text. Allocates nothing if so.
@@ -59,14 +77,22 @@ impl Facts {
         if let Some(denial) = &self.refusal {
             return Err(denial.clone());
         }
+        if scope.level == Level::Shared {
+            let by_level = self.shared.as_ref().or(self.unhardened.as_ref().filter(|_| !scope.hardened));
+            if let Some(denial) = by_level {
+                return Err(denial.clone());
+            }
+        }
         self.needs.iter().try_for_each(|need| need.judge(scope))
     }
 
     /// Memory it holds, in bytes.
     pub(super) fn size(&self) -> usize {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
-        let refusal = self.refusal.as_ref().map_or(0, |denial| denial.message.len());
-        size_of::<Self>() + size_of::<Effects>() + names + refusal
+        let refusals = [&self.refusal, &self.shared, &self.unhardened];
+        let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
+        let rewritten = self.rewritten.as_ref().map_or(0, |text| text.len());
+        size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten
     }
 }
 
@@ -97,12 +123,16 @@ impl Need {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     refusal: Option<Denial>,
+    shared: Option<Denial>,
+    unhardened: Option<Denial>,
     needs: BTreeSet<Need>,
     effects: u16,
     /// How many texts this one is inside of.
     depth: u8,
     /// How many texts inside texts were read so far.
     texts: u32,
+    /// Whether a literal was looked into.
+    reads_literals: Cell<bool>,
     /// The function whose body the text is.
     pub(super) function: Option<Box<str>>,
 }
@@ -113,6 +143,22 @@ impl Findings {
         if self.refusal.is_none() {
             self.refusal = Some(Denial::new(rule, message));
         }
+    }
+
+    /// These findings were reached by looking into a literal: they say nothing about the same text with
+    /// another one.
+    pub(super) fn depends_on_literals(&self) {
+        self.reads_literals.set(true);
+    }
+
+    /// No tenant of level `shared` may send it.
+    pub(super) fn refuse_shared(&mut self, rule: &'static Rule, message: impl Into<String>) {
+        self.shared.get_or_insert_with(|| Denial::new(rule, message));
+    }
+
+    /// No tenant of level `shared` may send it to a database that is not hardened.
+    pub(super) fn refuse_unhardened(&mut self, rule: &'static Rule, message: impl Into<String>) {
+        self.unhardened.get_or_insert_with(|| Denial::new(rule, message));
     }
 
     /// Findings of a text inside the one of these; of a function's body, with its name. `None` where
@@ -199,8 +245,15 @@ impl Findings {
         if let Some(denial) = inner.refusal {
             self.deny(denial);
         }
+        if let Some(denial) = inner.shared {
+            self.shared.get_or_insert(denial);
+        }
+        if let Some(denial) = inner.unhardened {
+            self.unhardened.get_or_insert(denial);
+        }
         self.needs.extend(inner.needs);
         self.texts = inner.texts;
+        self.depends_on_literals();
         if runs {
             self.effects |= inner.effects;
         }
@@ -216,7 +269,15 @@ impl Findings {
                 effects.add(effect);
             }
         }
-        Facts { refusal: self.refusal, needs: self.needs.into_iter().collect(), effects: Arc::new(effects) }
+        Facts {
+            refusal: self.refusal,
+            shared: self.shared,
+            unhardened: self.unhardened,
+            rewritten: None,
+            reads_literals: self.reads_literals.get(),
+            needs: self.needs.into_iter().collect(),
+            effects: Arc::new(effects),
+        }
     }
 
     /// Judges what was found so far, for one scope.

@@ -141,7 +141,7 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     };
     for (index, &argument) in arguments.iter().enumerate() {
         if named || Some(index) == at {
-            for text in constants::strings(argument) {
+            for text in constants::strings(argument, findings) {
                 references::note(reference, &text, findings);
             }
         }
@@ -154,7 +154,7 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
 /// `pg_get_object_address(type, names, arguments)`: the first of several names is a schema.
 fn address(arguments: &[Message<'_>], findings: &mut Findings) {
     let Some(&argument) = arguments.get(1) else { return };
-    let mut parts: Vec<String> = constants::strings(argument).into_iter().map(Into::into).collect();
+    let mut parts: Vec<String> = constants::strings(argument, findings).into_iter().map(Into::into).collect();
     if let [literal] = parts.as_slice()
         && literal.trim_start().starts_with('{')
     {

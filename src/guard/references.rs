@@ -129,7 +129,7 @@ pub(super) fn comparison(expression: Message<'_>, findings: &mut Findings) {
 }
 
 fn note_all(reference: Reference, array: bool, expression: Message<'_>, findings: &mut Findings) {
-    for text in constants::strings(expression) {
+    for text in constants::strings(expression, findings) {
         if array && text.trim_start().starts_with('{') {
             for element in names::array_elements(&text) {
                 note(reference, &element, findings);

@@ -1,12 +1,12 @@
 //! The rules: ids, and what a refused client reads.
 
 use crate::error::SqlState;
-use crate::guard::Rule;
+use crate::guard::{Rule, Wall};
 
 macro_rules! rules {
-    ($($(#[$about:meta])* $name:ident = $id:literal, $state:ident, $doc:literal, $hint:literal;)*) => {
+    ($($(#[$about:meta])* $name:ident = $id:literal, $state:ident, $wall:ident, $doc:literal, $hint:literal;)*) => {
         $($(#[$about])* pub(super) static $name: Rule =
-            Rule { id: $id, sqlstate: SqlState::$state, doc: $doc, hint: $hint };)*
+            Rule { id: $id, sqlstate: SqlState::$state, doc: $doc, hint: $hint, wall: Wall::$wall };)*
 
         /// Every rule, in the order of docs/errors.md.
         pub(super) static ALL: &[&Rule] = &[$(&$name),*];
@@ -14,46 +14,46 @@ macro_rules! rules {
 }
 
 rules! {
-    CROSS_SCHEMA = "cross_schema", INSUFFICIENT_PRIVILEGE,
+    CROSS_SCHEMA = "cross_schema", INSUFFICIENT_PRIVILEGE, Privileges,
         "A statement names only the tenant's own schema, the shared ones and those of the system.",
         "Leave the schema out: the tenant's own schema is searched first.";
-    CROSS_DATABASE = "cross_database", INSUFFICIENT_PRIVILEGE,
+    CROSS_DATABASE = "cross_database", INSUFFICIENT_PRIVILEGE, Privileges,
         "A name with a database part is refused: one database is served, and it needs no naming.",
         "Leave the database out of the name.";
-    SEARCH_PATH = "search_path", INSUFFICIENT_PRIVILEGE,
+    SEARCH_PATH = "search_path", INSUFFICIENT_PRIVILEGE, Privileges,
         "search_path holds only schemas the tenant may name.",
         "List your own schema, the shared ones, pg_catalog or pg_temp, or use RESET search_path.";
-    ROLE_CHANGE = "role_change", INSUFFICIENT_PRIVILEGE,
+    ROLE_CHANGE = "role_change", INSUFFICIENT_PRIVILEGE, Privileges,
         "A session keeps the role it was authenticated for: role and session_authorization are not set.",
         "Connect as the user you want to be; RESET ROLE and SET ROLE NONE are allowed.";
-    ROLE_MANAGEMENT = "role_management", INSUFFICIENT_PRIVILEGE,
+    ROLE_MANAGEMENT = "role_management", INSUFFICIENT_PRIVILEGE, Privileges,
         "Roles, their settings and memberships belong to the operator, as they are common to all tenants.",
         "Ask the operator; credentials of a tenant are managed with the pgtenant command.";
-    FIXED_SETTING = "fixed_setting", FEATURE_NOT_SUPPORTED,
+    FIXED_SETTING = "fixed_setting", FEATURE_NOT_SUPPORTED, Guard,
         "client_encoding stays UTF8 and standard_conforming_strings on: other values change how a text is read.",
         "Leave the setting alone, or set it to the value it has; convert other encodings in the client.";
-    TWO_PHASE = "two_phase", FEATURE_NOT_SUPPORTED,
+    TWO_PHASE = "two_phase", FEATURE_NOT_SUPPORTED, Guard,
         "Two-phase commit is refused: prepared transactions are visible to, and keep locks for, the whole database.",
         "Use COMMIT.";
-    NOTIFY = "notify", FEATURE_NOT_SUPPORTED,
+    NOTIFY = "notify", FEATURE_NOT_SUPPORTED, Guard,
         "LISTEN and NOTIFY are not supported yet: channels are common to all tenants of a database.",
         "Poll a table instead; UNLISTEN * is allowed.";
-    SERVER_FILES = "server_files", INSUFFICIENT_PRIVILEGE,
+    SERVER_FILES = "server_files", INSUFFICIENT_PRIVILEGE, Privileges,
         "Files and programs of the database server are out of reach.",
         "Use COPY FROM STDIN or COPY TO STDOUT (in psql: \\copy).";
-    SERVER_ADMINISTRATION = "server_administration", INSUFFICIENT_PRIVILEGE,
+    SERVER_ADMINISTRATION = "server_administration", INSUFFICIENT_PRIVILEGE, Privileges,
         "What is common to the whole database or server is managed by the operator.",
         "Ask the operator; an extension can be installed once for all tenants.";
-    UNKNOWN_STATEMENT = "unknown_statement", FEATURE_NOT_SUPPORTED,
+    UNKNOWN_STATEMENT = "unknown_statement", FEATURE_NOT_SUPPORTED, Guard,
         "A kind of statement that is not classified is refused.",
         "Report the statement: it may be from a newer PostgreSQL than this version knows.";
-    UNPARSABLE = "unparsable", SYNTAX_ERROR,
+    UNPARSABLE = "unparsable", SYNTAX_ERROR, Guard,
         "A text that PostgreSQL's grammar does not accept cannot be judged.",
         "Check the syntax; the grammar is that of PostgreSQL 18.";
-    STATEMENT_TOO_LONG = "statement_too_long", PROGRAM_LIMIT_EXCEEDED,
+    STATEMENT_TOO_LONG = "statement_too_long", PROGRAM_LIMIT_EXCEEDED, Guard,
         "A text over guard.max_statement_bytes is refused, as judging can take 270 times its size in memory.",
         "Send values as parameters, split the statement, or use COPY FROM STDIN.";
-    TOO_COMPLEX = "too_complex", PROGRAM_LIMIT_EXCEEDED,
+    TOO_COMPLEX = "too_complex", PROGRAM_LIMIT_EXCEEDED, Guard,
         "A text that nests deeper than can be judged in bounded time is refused.",
         "Split the statement, use parentheses less, or replace a long chain by IN (...) or = ANY (...).";
 }

@@ -38,7 +38,8 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
     let at_top = parent == Kind::RawStmt;
     match kind {
         Some(VariableSetKind::VarSetValue) => {
-            let values: Option<Vec<_>> = set.children(f::ARGS).map(constant).collect();
+            let values: Option<Vec<_>> =
+                set.children(f::ARGS).map(|value| constant(value, findings)).collect();
             assign(name, values.as_deref(), at_top, findings);
         }
         Some(VariableSetKind::VarSetCurrent) if Setting::named(name) == Setting::Role => {
@@ -66,7 +67,8 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
 }
 
 /// An argument of SET: a word, a string or a number.
-fn constant(value: Message<'_>) -> Option<Cow<'_, str>> {
+fn constant<'t>(value: Message<'t>, findings: &Findings) -> Option<Cow<'t, str>> {
+    findings.depends_on_literals();
     use field::a_const as f;
     if value.kind() == Kind::AConst {
         if let Some(number) = value.child(f::IVAL) {
@@ -76,7 +78,7 @@ fn constant(value: Message<'_>) -> Option<Cow<'_, str>> {
             return Some(Cow::Borrowed(number.text(field::float::FVAL)));
         }
     }
-    constants::string(value)
+    constants::string(value, findings)
 }
 
 /// A call of `set_config(name, value, is_local)`.
@@ -87,7 +89,8 @@ pub(super) fn set_config(call: Message<'_>, findings: &mut Findings) {
         && arguments.iter().all(|argument| argument.kind() != Kind::NamedArgExpr);
     if !positional {
         // Which argument is the name is not known: any of them might be.
-        for name in arguments.iter().filter_map(|&argument| constants::string(argument)) {
+        for argument in arguments {
+            let Some(name) = constants::string(argument, findings) else { continue };
             if Setting::named(&name) != Setting::Other {
                 assign(&name, None, true, findings);
             }
@@ -96,8 +99,8 @@ pub(super) fn set_config(call: Message<'_>, findings: &mut Findings) {
         findings.opaque();
         return;
     }
-    let value = constants::string(arguments[1]);
-    match constants::string(arguments[0]) {
+    let value = constants::string(arguments[1], findings);
+    match constants::string(arguments[0], findings) {
         Some(name) if Setting::named(&name) == Setting::SearchPath => match value {
             Some(list) => path_text(&list, findings),
             None => findings.opaque(),

@@ -14,10 +14,12 @@ use super::Effect::{
     Setting, Temporary, Unclean, UnlockAll, Write,
 };
 use super::*;
-use crate::tenant::{Ident, TenantId};
+use crate::config::GuardMode;
+use crate::tenant::{Ident, Level, TenantId};
 
 fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
+        mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
         max_statement_bytes: 2 << 20,
         cache_bytes: 32 << 20,
@@ -29,11 +31,19 @@ fn scope_of(schema: &str) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
+        level: Level::Dedicated,
+        hardened: false,
     }
 }
 
 fn scope() -> Scope {
     scope_of("tenant_alpha")
+}
+
+/// A tenant of level `dedicated`, one of `shared` of a hardened database, and one of `shared` of another.
+fn levels() -> [Scope; 3] {
+    let shared = |hardened| Scope { level: Level::Shared, hardened, ..scope() };
+    [scope(), shared(true), shared(false)]
 }
 
 /// The id of the rule that refuses, or `allow`.
@@ -46,7 +56,7 @@ fn verdict(text: &str) -> &'static str {
 
 fn effects(text: &str) -> Arc<Effects> {
     match guard().judge(text, &scope()) {
-        Verdict::Allow(_, effects) => effects,
+        Verdict::Allow(allowed) => allowed.effects,
         Verdict::Deny(denial) => panic!("{text}: {denial:?}"),
     }
 }
@@ -54,6 +64,22 @@ fn effects(text: &str) -> Arc<Effects> {
 /// Runs on a stack of the size that the threads of a runtime have.
 fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap()
+}
+
+/// What the first line of a file of the corpus promises, for a tenant of level `dedicated`, one of level
+/// `shared` of a hardened database, and one of level `shared` of another: `allow`, or the id of the rule
+/// that refuses.
+fn promised(first_line: &str) -> [String; 3] {
+    let words = first_line.trim_start_matches("-- ");
+    let (levels, rule) = words.split_once(": ").unwrap_or((words, "allow"));
+    let refused = match levels {
+        "allow" => [false, false, false],
+        "unhardened" => [false, false, true],
+        "shared" => [false, true, true],
+        "deny" => [true, true, true],
+        _ => panic!("{first_line}"),
+    };
+    refused.map(|refused| if refused { rule } else { "allow" }.to_owned())
 }
 
 #[test]
@@ -64,15 +90,17 @@ fn corpus_is_judged_as_its_first_lines_say() {
         for entry in fs::read_dir(root.join(directory)).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
-            let first = text.lines().next().unwrap().trim_start_matches("-- ").to_owned();
-            let expected = first.strip_prefix("deny: ").unwrap_or(&first).to_owned();
-            assert_eq!(expected == "allow", directory == "allow", "{}", path.display());
-            let judged = on_a_small_stack(move || match guard().judge(&text, &scope()) {
-                Verdict::Allow(..) => ("allow", String::new()),
-                Verdict::Deny(denial) => (denial.rule.id, denial.message),
+            let promised = promised(text.lines().next().unwrap());
+            assert_eq!(promised[0] == "allow", directory == "allow", "{}", path.display());
+            let judged = on_a_small_stack(move || {
+                let guard = guard();
+                levels().map(|scope| match guard.judge(&text, &scope) {
+                    Verdict::Allow(..) => ("allow".to_owned(), String::new()),
+                    Verdict::Deny(denial) => (denial.rule.id.to_owned(), denial.message),
+                })
             });
             files += 1;
-            if judged.0 != expected {
+            if judged.clone().map(|(rule, _)| rule) != promised {
                 wrong.push(format!("{}: {judged:?}", path.file_name().unwrap().display()));
             }
         }
@@ -104,7 +132,7 @@ fn same_text_is_judged_for_each_tenant_by_its_own_scope() {
 #[test]
 fn cleared_carries_the_tenant_it_was_judged_for() {
     match guard().judge("SELECT 1", &scope()) {
-        Verdict::Allow(cleared, _) => assert_eq!(cleared.tenant(), scope().tenant),
+        Verdict::Allow(allowed) => assert_eq!(allowed.cleared.tenant(), scope().tenant),
         Verdict::Deny(denial) => panic!("{denial:?}"),
     }
 }
@@ -285,6 +313,7 @@ fn schema_that_is_also_shared_by_nobody_may_not_be_created() {
 #[test]
 fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
+        mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
         max_statement_bytes: 100,
         cache_bytes: 1 << 20,
@@ -312,6 +341,7 @@ fn warm_text_is_judged_without_parsing() {
 #[test]
 fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
+        mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 8 << 20,
@@ -324,6 +354,7 @@ fn longest_text_fits_into_the_cache() {
 #[test]
 fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
+        mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
         max_statement_bytes: 1024,
         cache_bytes: 256 << 10,

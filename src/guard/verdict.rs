@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Report, Severity, SqlState};
-use crate::tenant::{Ident, TenantId};
+use crate::tenant::{Ident, Level, TenantId};
 
 /// What one tenant may touch by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Scope {
     pub schema: Ident,
     /// Other schemas it may name: `global`, and what the operator lists.
     pub shared_schemas: Arc<[Ident]>,
+    /// Who enforces the wall.
+    pub level: Level,
+    /// Whether the database is hardened (`pgtenant init --harden`), so that code cannot change the role.
+    pub hardened: bool,
 }
 
 /// A text that no parser takes, whatever state the transaction is in. Sent in the place of a refused
@@ -61,9 +65,22 @@ impl Cleared {
 #[derive(Debug)]
 pub enum Verdict {
     /// It may be sent.
-    Allow(Cleared, Arc<Effects>),
+    Allow(Allowed),
     /// It may not.
     Deny(Denial),
+}
+
+/// What comes with leave to send a text.
+#[derive(Debug)]
+pub struct Allowed {
+    /// The token its bytes need.
+    pub cleared: Cleared,
+    /// What it does to session state.
+    pub effects: Arc<Effects>,
+    /// The text that must be sent in its place.
+    pub rewritten: Option<Arc<str>>,
+    /// The refusal it would have met: the guard only reports (`guard.mode = "report"`).
+    pub reported: Option<Denial>,
 }
 
 /// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
@@ -128,6 +145,15 @@ impl Effects {
         self.bits |= effect as u16;
     }
 
+    /// The same, of a text that is let pass although it was not understood: it may do anything.
+    pub(in crate::guard) fn unknown(&self) -> Arc<Self> {
+        let mut effects = self.clone();
+        effects.add(Effect::Opaque);
+        effects.add(Effect::Write);
+        effects.add(Effect::Unclean);
+        Arc::new(effects)
+    }
+
     /// Whether the text does this.
     #[must_use]
     pub const fn has(&self, effect: Effect) -> bool {
@@ -146,6 +172,18 @@ pub struct Rule {
     pub doc: &'static str,
     /// What the user can do instead.
     pub hint: &'static str,
+    /// Who else refuses it.
+    pub wall: Wall,
+}
+
+/// What stands behind a rule at level `dedicated`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wall {
+    /// PostgreSQL's privileges keep tenants apart without the rule: `guard.mode = "report"` may let the
+    /// text pass.
+    Privileges,
+    /// Nothing: the rule holds in every mode.
+    Guard,
 }
 
 /// A refusal.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
+use crate::guard::{Allowed, Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
@@ -93,27 +93,41 @@ impl Session {
         let parsed = view::Parse::read(body);
         let text = if head.tag == b'Q' { view::query(body) } else { parsed.map(|parse| parse.text) };
         let Some(text) = text else { return Step::Fail(Refusal::protocol("invalid message format")) };
-        let (cleared, effects) = match self.judge(text, guard) {
+        let allowed = match self.judge(text, guard) {
             Ok(allowed) => allowed,
             Err(refusal) => return self.refuse(refusal, head.tag, server),
         };
         let Some(server) = server else {
-            self.judged = Some((cleared, effects));
+            self.judged = Some(allowed);
             return Step::NeedServer;
         };
-        if let Some(Deallocated::Name(name)) = &effects.deallocates
+        if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
             && is_server_name(name)
         {
             // Other clients of the tenant count on it.
             return self.refuse(unknown_statement(name.as_bytes()), head.tag, Some(server));
         }
         match parsed {
-            Some(parse) if head.tag == b'P' => self.on_parse(head, parse, (cleared, effects), server),
-            _ => self.on_query((cleared, &effects), server),
+            Some(parse) if head.tag == b'P' => match &allowed.rewritten {
+                None => self.on_parse(head, parse, (allowed.cleared, allowed.effects), server),
+                Some(text) => {
+                    let definition = parse.with_text(text);
+                    let rewritten = view::Parse { definition: &definition, ..parse };
+                    match self.on_parse(head, rewritten, (allowed.cleared, allowed.effects), server) {
+                        Step::Forward(cleared) => {
+                            self.front.clear();
+                            write::parse(&mut self.front, parse.name, &definition);
+                            Step::Rewrite { cleared, consumed: head.total }
+                        }
+                        step => step,
+                    }
+                }
+            },
+            _ => self.on_query(head, allowed, server),
         }
     }
 
-    fn judge(&mut self, text: &[u8], guard: &Guard) -> Result<(Cleared, Arc<Effects>), Refusal> {
+    fn judge(&mut self, text: &[u8], guard: &Guard) -> Result<Allowed, Refusal> {
         if let Some(judged) = self.judged.take() {
             return Ok(judged);
         }
@@ -124,7 +138,10 @@ impl Session {
             )
         })?;
         match guard.judge(text, &self.scope) {
-            Verdict::Allow(cleared, effects) => Ok((cleared, effects)),
+            Verdict::Allow(mut allowed) => {
+                self.reports.extend(allowed.reported.take());
+                Ok(allowed)
+            }
             Verdict::Deny(denial) => {
                 self.denials.push(denial.rule.id);
                 Err(denial.into())
@@ -132,7 +149,8 @@ impl Session {
         }
     }
 
-    fn on_query(&mut self, (cleared, effects): (Cleared, &Arc<Effects>), server: &mut ServerState) -> Step {
+    fn on_query(&mut self, head: FrameHead, allowed: Allowed, server: &mut ServerState) -> Step {
+        let Allowed { cleared, effects, rewritten, .. } = allowed;
         if let Some(Deallocated::Name(name)) = &effects.deallocates
             && !self.pipeline.has_outstanding()
             && self.status != b'E'
@@ -146,9 +164,12 @@ impl Session {
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         self.unnamed.token = 0;
         server.unnamed = 0;
-        self.apply(effects, server);
-        self.pipeline.push(Entry { on_success: OnSuccess::of(effects), ..Entry::new(Kind::Query) });
-        Step::Forward(cleared)
+        self.apply(&effects, server);
+        self.pipeline.push(Entry { on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
+        let Some(text) = rewritten else { return Step::Forward(cleared) };
+        self.front.clear();
+        write::query(&mut self.front, &text);
+        Step::Rewrite { cleared, consumed: head.total }
     }
 
     fn on_parse(

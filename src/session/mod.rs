@@ -14,7 +14,7 @@ mod refusal;
 
 use std::sync::Arc;
 
-use crate::guard::{Cleared, Deallocated, Effect, Effects, Scope};
+use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
@@ -130,12 +130,13 @@ pub struct Session {
     status: u8,
     pins: Pins,
     /// A verdict reached before there was a server connection to use it on.
-    judged: Option<(Cleared, Arc<Effects>)>,
+    judged: Option<Allowed>,
     /// The portal bound last.
     bound: Bound,
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
+    reports: Vec<Denial>,
 }
 
 /// The client's unnamed statement, kept so that any server connection can have it.
@@ -207,6 +208,7 @@ impl Session {
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),
+            reports: Vec::new(),
         }
     }
 
@@ -282,6 +284,11 @@ impl Session {
     /// Rules that refused something since the last call.
     pub fn take_denials(&mut self) -> impl Iterator<Item = &'static str> {
         self.denials.drain(..)
+    }
+
+    /// Refusals that were only reported since the last call.
+    pub fn take_reports(&mut self) -> impl Iterator<Item = Denial> {
+        self.reports.drain(..)
     }
 
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it

@@ -8,7 +8,7 @@ use super::*;
 use crate::config;
 use crate::guard::Guard;
 use crate::session::statements::MAX_ON_SERVER;
-use crate::tenant::{Ident, TenantId};
+use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
@@ -25,8 +25,15 @@ impl Talk {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
+            level: Level::Dedicated,
+            hardened: false,
         };
-        let limits = config::Guard { extra_schemas: vec![], max_statement_bytes: 1000, cache_bytes: 1 << 16 };
+        let limits = config::Guard {
+            mode: config::GuardMode::Enforce,
+            extra_schemas: vec![],
+            max_statement_bytes: 1000,
+            cache_bytes: 1 << 16,
+        };
         Self {
             session: Session::new(scope, Arc::default(), Arc::default()),
             server: None,

@@ -30,6 +30,7 @@ pub struct Counters {
     clients: Apart<Clients>,
     servers: Apart<Servers>,
     denials: Tally,
+    reports: Tally,
     pins_started: Tally,
     pins_ended: Tally,
 }
@@ -118,6 +119,11 @@ impl Counters {
         self.denials.add(rule);
     }
 
+    /// The guard would have refused a text, by the rule with this id, and only reported it.
+    pub fn reported(&self, rule: &'static str) {
+        self.reports.add(rule);
+    }
+
     /// A client got its server connection after waiting this long.
     pub fn waited(&self, time: Duration) {
         self.waits.0.ended.add(1);
@@ -181,6 +187,7 @@ impl Counters {
             bytes_from_clients: self.traffic.0.bytes_from_clients.get(),
             bytes_to_clients: self.traffic.0.bytes_to_clients.get(),
             denials: self.denials.get(),
+            reports: self.reports.get(),
             waits: self.waits.0.ended.get(),
             wait_time: Duration::from_nanos(self.waits.0.nanoseconds.get()),
             waits_refused: self.waits.0.refused.get(),
@@ -224,6 +231,8 @@ pub struct Snapshot {
     pub bytes_to_clients: u64,
     /// Refusals of the guard, by rule.
     pub denials: BTreeMap<&'static str, u64>,
+    /// Texts that would have been refused, by rule.
+    pub reports: BTreeMap<&'static str, u64>,
     /// Clients that got a server connection.
     pub waits: u64,
     /// How long they waited, summed.

@@ -76,6 +76,7 @@ impl fmt::Display for Period<'_> {
         let (earlier, later) = (self.earlier, self.later);
         let tallies = [
             ("denied", difference(&earlier.denials, &later.denials)),
+            ("reported", difference(&earlier.reports, &later.reports)),
             ("servers closed", difference(&earlier.server_closes, &later.server_closes)),
             ("pins", difference(&earlier.pins, &later.pins)),
         ];

@@ -47,6 +47,35 @@ impl Status {
     }
 }
 
+/// Who keeps a tenant apart, and so what its statements may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// A server connection is logged in as the tenant's own role: PostgreSQL's privileges are the wall,
+    /// the guard is the layer in front.
+    #[default]
+    Dedicated,
+    /// A server connection of a role without rights of its own takes on the tenant's with SET ROLE: the
+    /// guard and the hardening of the database are the wall, together.
+    Shared,
+}
+
+impl Level {
+    /// The word in commands and configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Shared => "shared",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Dedicated, Self::Shared].into_iter().find(|level| level.as_str() == word)
+    }
+}
+
 /// One tenant as the proxy knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {

@@ -36,6 +36,12 @@ impl<'a> Parse<'a> {
         let count = usize::from(u16::from_be_bytes(*types.first_chunk()?));
         (types.len() == 2 + 4 * count).then_some(Self { name, definition, text })
     }
+
+    /// The definition with another text.
+    #[must_use]
+    pub fn with_text(&self, text: &str) -> Vec<u8> {
+        [text.as_bytes(), &self.definition[self.text.len()..]].concat()
+    }
 }
 
 /// Front of Bind, which is all of it that names something.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::keys::{Fallback, ROWS, Row};
-use crate::config::{LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, ResetPolicy};
 use crate::tenant::Ident;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -83,7 +83,12 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.registry, Registry { user: "pgtenant_proxy".into(), max_connections: 4 });
     assert_eq!(
         config.guard,
-        Guard { extra_schemas: vec![], max_statement_bytes: 1 << 20, cache_bytes: 64 << 20 }
+        Guard {
+            mode: GuardMode::Enforce,
+            extra_schemas: vec![],
+            max_statement_bytes: 1 << 20,
+            cache_bytes: 64 << 20
+        }
     );
     assert_eq!(config.schemas.global.as_str(), "global");
     assert_eq!(config.schemas.template.as_str(), "base_template");

@@ -203,7 +203,12 @@ fn config(database: &str, address: ServerAddress) -> Config {
             reset: ResetPolicy::OnNeed,
         },
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
-        guard: config::Guard { extra_schemas: vec![], max_statement_bytes: 1 << 20, cache_bytes: 1 << 20 },
+        guard: config::Guard {
+            mode: config::GuardMode::Enforce,
+            extra_schemas: vec![],
+            max_statement_bytes: 1 << 20,
+            cache_bytes: 1 << 20,
+        },
         secrets: config::Secrets { master_key: MasterKey::parse(&"5a".repeat(32)).unwrap() },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),
