@@ -1,5 +1,7 @@
 //! One walk over a tree: every node is shown to the rules.
 
+use std::ops::Range;
+
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
 use crate::guard::facts::{Facts, Findings};
@@ -30,6 +32,23 @@ pub(super) fn inner(
     let collected = parse::tree(text, usize::MAX)
         .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
     Some(collected.map(|_| findings))
+}
+
+/// Where each statement of a text stands in it, in bytes, as the parser says.
+pub(super) fn spans(tree: &Tree, text: &str) -> Vec<Range<usize>> {
+    let place = |raw: Message<'_>, field| usize::try_from(raw.number(field)).unwrap_or(usize::MAX);
+    tree.root()
+        .children(field::parse_result::STMTS)
+        .map(|raw| {
+            let start = place(raw, field::raw_stmt::STMT_LOCATION).min(text.len());
+            // No length: to the end of the text.
+            let end = match place(raw, field::raw_stmt::STMT_LEN) {
+                0 => text.len(),
+                length => start.saturating_add(length).min(text.len()),
+            };
+            start..start + text.get(start..end).unwrap_or_default().trim_end().len()
+        })
+        .collect()
 }
 
 fn malformed() -> Denial {
