@@ -15,6 +15,7 @@ mod guard;
 mod init;
 mod pooling;
 mod program;
+mod report;
 mod startup;
 mod state;
 mod support;
