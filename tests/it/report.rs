@@ -140,7 +140,7 @@ fn settings_at_startup_are_reported_and_leave_nothing() {
     wire.run("set work_mem = '77kB'; reset all");
     drop(wire);
     let mut next = proxy.wire("alpha");
-    assert_eq!(next.value("show search_path"), format!("{alpha}, global"));
+    assert_eq!(next.value("show search_path"), format!("\"{alpha}\", \"global\""));
     assert_eq!(next.value("show role"), "none");
     assert_eq!((reports(&proxy, "search_path"), reports(&proxy, "role_change")), (1, 1));
     let refused = proxy.wire_with("alpha", &[("role", proxy.role("beta").as_str())]);
