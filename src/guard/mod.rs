@@ -11,6 +11,7 @@
 mod cache;
 mod constants;
 mod facts;
+mod function_class;
 mod functions;
 mod names;
 mod parse;

@@ -6,6 +6,9 @@ use pgtenant_sqltree::enums::{
 use pgtenant_sqltree::{Kind, Message, Visit, field};
 
 use crate::guard::facts::Findings;
+use crate::guard::function_class;
+use crate::guard::functions;
+use crate::guard::names;
 use crate::guard::{Deallocated, Effect, Rule, constants, references, rules, settings};
 
 /// `CURSOR_OPT_HOLD` of PostgreSQL's `parsenodes.h`.
@@ -20,6 +23,8 @@ enum Class {
     Write,
     /// Allowed; runs code that the text does not show.
     Opaque,
+    /// Allowed, but at level `shared` only with hardening: makes code of these kinds run.
+    Code(&'static str),
     /// Refused.
     Refuse(&'static Rule),
 }
@@ -49,9 +54,21 @@ fn class(kind: Kind) -> Option<Class> {
         | Kind::MergeStmt
         | Kind::TruncateStmt
         | Kind::LockStmt => Class::Write,
-        Kind::DoStmt | Kind::CallStmt | Kind::ExecuteStmt => Class::Opaque,
-        _ => return definition(kind).or_else(|| refused(kind).map(Class::Refuse)),
+        Kind::CallStmt | Kind::ExecuteStmt => Class::Opaque,
+        _ => return code(kind).or_else(|| definition(kind)).or_else(|| refused(kind).map(Class::Refuse)),
     })
+}
+
+/// Statements that run code of their own, or have it run later.
+fn code(kind: Kind) -> Option<Class> {
+    Some(Class::Code(match kind {
+        Kind::DoStmt => "DO blocks",
+        Kind::CreateFunctionStmt | Kind::AlterFunctionStmt => "routines",
+        Kind::CreateCastStmt => "casts",
+        Kind::CreateConversionStmt => "conversions",
+        Kind::AlterOperatorStmt => "operators",
+        _ => return None,
+    }))
 }
 
 /// Statements that define objects of a schema, and maintenance.
@@ -73,8 +90,6 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::RuleStmt
         | Kind::CreatePolicyStmt
         | Kind::AlterPolicyStmt
-        | Kind::CreateFunctionStmt
-        | Kind::AlterFunctionStmt
         | Kind::CreateDomainStmt
         | Kind::AlterDomainStmt
         | Kind::CreateEnumStmt
@@ -83,12 +98,9 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::CreateRangeStmt
         | Kind::AlterTypeStmt
         | Kind::DefineStmt
-        | Kind::AlterOperatorStmt
         | Kind::AlterCollationStmt
         | Kind::AlterTSDictionaryStmt
         | Kind::AlterTSConfigurationStmt
-        | Kind::CreateCastStmt
-        | Kind::CreateConversionStmt
         | Kind::CreateOpFamilyStmt
         | Kind::AlterOpFamilyStmt
         | Kind::DropStmt
@@ -167,6 +179,10 @@ pub(super) fn statement(visit: Visit<'_>, findings: &mut Findings) {
         Some(Class::Allow) => {}
         Some(Class::Write) => findings.effect(Effect::Write),
         Some(Class::Opaque) => findings.opaque(),
+        Some(Class::Code(what)) => {
+            findings.effect(Effect::Write);
+            brings_code(what, findings);
+        }
         Some(Class::Refuse(rule)) => findings.refuse(rule, refusal(kind)),
         None if visit.parent == Kind::RawStmt || kind.name().ends_with("Stmt") => {
             findings.refuse(&rules::UNKNOWN_STATEMENT, refusal(kind));
@@ -215,6 +231,14 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         }
         Kind::CreateSchemaStmt => create_schema(message, findings),
         Kind::CreateFunctionStmt => create_function(message, findings),
+        Kind::DefineStmt => define(message, findings),
+        Kind::CreateRangeStmt => range(message, findings),
+        Kind::CreateTrigStmt => runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
+        Kind::DoStmt => do_block(message, findings),
+        Kind::DiscardStmt if discards_all(message) => {
+            let message = "DISCARD ALL would end the tenant's role on a shared server connection";
+            findings.refuse_shared(&rules::ROLE_CHANGE, message);
+        }
         Kind::ReindexStmt => reindex(message, findings),
         Kind::GrantStmt => grant(message, findings),
         Kind::AlterObjectSchemaStmt => {
@@ -332,6 +356,104 @@ fn create_function(statement: Message<'_>, findings: &mut Findings) {
     }
 }
 
+/// At level `shared` without hardening, code of the tenant's own could change the role.
+fn brings_code(what: &str, findings: &mut Findings) {
+    findings.refuse_unhardened(
+        &rules::OPAQUE_CODE,
+        format!("{what} could change the role of a shared server connection"),
+    );
+}
+
+/// Aggregates and operators run functions; collations, text search objects and shell types do not.
+fn define(statement: Message<'_>, findings: &mut Findings) {
+    match enumeration(statement, field::define_stmt::KIND) {
+        Some(
+            ObjectType::ObjectCollation | ObjectType::ObjectTsconfiguration | ObjectType::ObjectTsdictionary,
+        ) => {}
+        Some(ObjectType::ObjectAggregate) => brings_code("aggregates", findings),
+        Some(ObjectType::ObjectOperator) => brings_code("operators", findings),
+        _ => brings_code("types", findings),
+    }
+}
+
+/// A range type may have functions of its own.
+fn range(statement: Message<'_>, findings: &mut Findings) {
+    let has_code = statement
+        .children(field::create_range_stmt::PARAMS)
+        .any(|option| matches!(option.text(field::def_elem::DEFNAME), "canonical" | "subtype_diff"));
+    if has_code {
+        brings_code("functions of range types", findings);
+    }
+}
+
+/// A routine by its name in parts, which is run later.
+fn runs_routine<'t>(name: impl Iterator<Item = Message<'t>>, findings: &mut Findings) {
+    let parts = constants::parts(name);
+    match parts.split_last() {
+        Some((name, [.., schema])) if !names::is_system(schema) => findings.code(Some(schema), name),
+        Some((name, [])) if function_class::of(name).is_none() => findings.code(None, name),
+        _ => {}
+    }
+}
+
+/// Only PL/pgSQL can be made to run within the tenant's role, see [`rewrite`].
+fn do_block(statement: Message<'_>, findings: &mut Findings) {
+    findings.opaque();
+    if do_body(statement).is_none() {
+        findings.refuse_shared(&rules::OPAQUE_CODE, "only DO blocks in PL/pgSQL are run at level shared");
+    }
+}
+
+/// The body of a DO block in PL/pgSQL.
+fn do_body(statement: Message<'_>) -> Option<&str> {
+    let mut body = None;
+    for option in statement.children(field::do_stmt::ARGS) {
+        let text = option.child(field::def_elem::ARG)?.text(field::string::SVAL);
+        match option.text(field::def_elem::DEFNAME) {
+            "as" if body.is_none() => body = Some(text),
+            "language" if text == "plpgsql" => {}
+            _ => return None,
+        }
+    }
+    body
+}
+
+/// What is sent at level `shared` in the place of a statement of its own.
+///
+/// The role of a shared server connection can be changed by code, unless that runs within a function with
+/// SECURITY DEFINER: PostgreSQL then refuses to. So a DO block is made one, of a DO block of ours.
+pub(super) fn rewrite(statement: Message<'_>) -> Option<String> {
+    if statement.kind() != Kind::DoStmt {
+        return None;
+    }
+    let body = do_body(statement)?;
+    let inner = unused_tag(body, "body");
+    let outer = unused_tag(body, "do");
+    Some(format!(
+        "DO ${outer}$BEGIN \
+         CREATE FUNCTION pg_temp.pgtenant_do() RETURNS pg_catalog.void LANGUAGE plpgsql SECURITY DEFINER \
+         AS ${inner}${body}${inner}$; \
+         PERFORM pg_temp.pgtenant_do(); \
+         DROP FUNCTION pg_temp.pgtenant_do(); \
+         END${outer}$ LANGUAGE plpgsql"
+    ))
+}
+
+/// A tag for a dollar quote that the body does not contain, not even without its dollars.
+fn unused_tag(body: &str, word: &str) -> String {
+    let mut tag = format!("pgtenant_{word}");
+    let mut number = 0_u32;
+    while body.contains(&tag) {
+        number += 1;
+        tag = format!("pgtenant_{word}_{number}x");
+    }
+    tag
+}
+
+fn discards_all(statement: Message<'_>) -> bool {
+    enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll)
+}
+
 fn reindex(statement: Message<'_>, findings: &mut Findings) {
     match enumeration(statement, field::reindex_stmt::KIND) {
         Some(ReindexObjectType::ReindexObjectIndex | ReindexObjectType::ReindexObjectTable) => {}
@@ -348,6 +470,9 @@ fn grant(statement: Message<'_>, findings: &mut Findings) {
         return findings.refuse(&rules::UNKNOWN_STATEMENT, "this form of GRANT is not known");
     };
     let all_in = enumeration(statement, f::TARGTYPE) == Some(GrantTargetType::AclTargetAllInSchema);
+    if objtype == ObjectType::ObjectLargeobject {
+        functions::large_object(findings);
+    }
     if all_in || objtype == ObjectType::ObjectSchema {
         for schema in constants::parts(statement.children(f::OBJECTS)) {
             findings.schema(schema);
@@ -364,6 +489,9 @@ fn objects(statement: Message<'_>, type_field: u32, object_field: u32, findings:
     let Some(objtype) = enumeration::<ObjectType>(statement, type_field) else {
         return findings.refuse(&rules::UNKNOWN_STATEMENT, "this type of object is not known");
     };
+    if objtype == ObjectType::ObjectLargeobject {
+        functions::large_object(findings);
+    }
     let comment = statement.kind() == Kind::CommentStmt
         && matches!(objtype, ObjectType::ObjectSchema | ObjectType::ObjectExtension);
     match not_in_a_schema(objtype) {
@@ -433,9 +561,7 @@ fn enumeration<E: TryFrom<i32>>(message: Message<'_>, number: u32) -> Option<E> 
 /// A statement that is the whole text.
 pub(super) fn alone(statement: Message<'_>, findings: &mut Findings) -> Option<Deallocated> {
     match statement.kind() {
-        Kind::DiscardStmt
-            if enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll) =>
-        {
+        Kind::DiscardStmt if discards_all(statement) => {
             findings.effect(Effect::DiscardAll);
             None
         }
@@ -479,7 +605,8 @@ mod tests {
         for &kind in Kind::ALL {
             let is_statement = kind.name().ends_with("Stmt");
             assert_eq!(class(kind).is_some(), is_statement, "{}", kind.name());
-            assert!(!(definition(kind).is_some() && refused(kind).is_some()), "{}", kind.name());
+            let classes = [code(kind).is_some(), definition(kind).is_some(), refused(kind).is_some()];
+            assert!(classes.into_iter().filter(|&is_in| is_in).count() <= 1, "{}", kind.name());
         }
     }
 

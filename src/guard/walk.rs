@@ -1,5 +1,8 @@
 //! One walk over a tree: every node is shown to the rules.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
 use crate::guard::facts::{Facts, Findings};
@@ -12,8 +15,14 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
         Err(denial) => return Facts::refused(denial),
     };
     let mut findings = Findings::default();
-    match collect(&tree, &mut findings) {
-        Ok(summary) => findings.finish(summary.statements, summary.deallocates),
+    let collected = collect(&tree, &mut findings)
+        .and_then(|summary| rewritten(text, &summary.rewrites).map(|text| (summary, text)));
+    match collected {
+        Ok((summary, rewritten)) => {
+            let mut facts = findings.finish(summary.statements, summary.deallocates);
+            facts.rewritten = rewritten;
+            facts
+        }
         Err(Malformed) => Facts::refused(malformed()),
     }
 }
@@ -39,11 +48,39 @@ fn malformed() -> Denial {
 struct Summary {
     statements: u32,
     deallocates: Option<Deallocated>,
+    /// Bytes of the text, and what is sent at level `shared` in their place.
+    rewrites: Vec<(Range<usize>, String)>,
+}
+
+/// The text with the replacements, which are in order.
+fn rewritten(text: &str, rewrites: &[(Range<usize>, String)]) -> Result<Option<Arc<str>>, Malformed> {
+    if rewrites.is_empty() {
+        return Ok(None);
+    }
+    let mut out = String::new();
+    let mut from = 0;
+    for (range, replacement) in rewrites {
+        out.push_str(text.get(from..range.start).ok_or(Malformed)?);
+        out.push_str(replacement);
+        from = range.end.min(text.len());
+    }
+    out.push_str(text.get(from..).ok_or(Malformed)?);
+    Ok(Some(out.into()))
+}
+
+/// Where a statement stands in the text, in bytes. A length of 0 means to its end.
+fn place(raw: Message<'_>) -> Range<usize> {
+    let number = |field| usize::try_from(raw.number(field)).unwrap_or(usize::MAX);
+    let start = number(field::raw_stmt::STMT_LOCATION);
+    match number(field::raw_stmt::STMT_LEN) {
+        0 => start..usize::MAX,
+        length => start..start.saturating_add(length),
+    }
 }
 
 fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
     let root = tree.root();
-    let mut summary = Summary { statements: 0, deallocates: None };
+    let mut summary = Summary { statements: 0, deallocates: None, rewrites: Vec::new() };
     for field in root.fields() {
         field?;
     }
@@ -51,6 +88,7 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
     for raw in root.children(field::parse_result::STMTS) {
         summary.statements += 1;
         let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
+        summary.rewrites.extend(statements::rewrite(statement).map(|text| (place(raw), text)));
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);
@@ -181,6 +219,9 @@ fn relation(relation: Message<'_>, findings: &mut Findings) {
     let schema = relation.text(f::SCHEMANAME);
     if !schema.is_empty() {
         findings.schema(schema);
+    }
+    if matches!(schema, "" | "pg_catalog") && relation.text(f::RELNAME) == "pg_stat_activity" {
+        findings.refuse_shared(&rules::OTHER_SESSIONS, "pg_stat_activity shows sessions of other tenants");
     }
     if relation.text(f::RELPERSISTENCE) == "t" {
         findings.effect(Effect::Temporary);

@@ -25,12 +25,14 @@ impl Talk {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
+            extra_functions: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
         };
         let limits = config::Guard {
             mode: config::GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_functions: vec![],
             max_statement_bytes: 1000,
             cache_bytes: 1 << 16,
         };
