@@ -85,7 +85,7 @@ impl Facts {
         if scope.level == Level::Dedicated {
             return Ok(());
         }
-        let by_level = self.shared.as_ref().or(self.unhardened.as_ref().filter(|_| !scope.hardened));
+        let by_level = self.shared.as_ref().or_else(|| self.unhardened.as_ref().filter(|_| !scope.hardened));
         by_level.map_or(Ok(()), |denial| Err(denial.clone()))
     }
 

@@ -9,6 +9,7 @@
 //! the wall there; the guard is the layer in front.
 
 mod cache;
+mod code;
 mod constants;
 mod facts;
 mod function_class;

@@ -6,10 +6,8 @@ use pgtenant_sqltree::enums::{
 use pgtenant_sqltree::{Kind, Message, Visit, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::function_class;
-use crate::guard::functions;
-use crate::guard::names;
-use crate::guard::{Deallocated, Effect, Rule, constants, references, rules, settings};
+
+use crate::guard::{Deallocated, Effect, Rule, code, constants, functions, references, rules, settings};
 
 /// `CURSOR_OPT_HOLD` of PostgreSQL's `parsenodes.h`.
 const CURSOR_OPT_HOLD: u64 = 0x20;
@@ -55,12 +53,12 @@ fn class(kind: Kind) -> Option<Class> {
         | Kind::TruncateStmt
         | Kind::LockStmt => Class::Write,
         Kind::CallStmt | Kind::ExecuteStmt => Class::Opaque,
-        _ => return code(kind).or_else(|| definition(kind)).or_else(|| refused(kind).map(Class::Refuse)),
+        _ => return coded(kind).or_else(|| definition(kind)).or_else(|| refused(kind).map(Class::Refuse)),
     })
 }
 
 /// Statements that run code of their own, or have it run later.
-fn code(kind: Kind) -> Option<Class> {
+fn coded(kind: Kind) -> Option<Class> {
     Some(Class::Code(match kind {
         Kind::DoStmt => "DO blocks",
         Kind::CreateFunctionStmt | Kind::AlterFunctionStmt => "routines",
@@ -181,7 +179,7 @@ pub(super) fn statement(visit: Visit<'_>, findings: &mut Findings) {
         Some(Class::Opaque) => findings.opaque(),
         Some(Class::Code(what)) => {
             findings.effect(Effect::Write);
-            brings_code(what, findings);
+            code::brings(what, findings);
         }
         Some(Class::Refuse(rule)) => findings.refuse(rule, refusal(kind)),
         None if visit.parent == Kind::RawStmt || kind.name().ends_with("Stmt") => {
@@ -231,10 +229,10 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         }
         Kind::CreateSchemaStmt => create_schema(message, findings),
         Kind::CreateFunctionStmt => create_function(message, findings),
-        Kind::DefineStmt => define(message, findings),
-        Kind::CreateRangeStmt => range(message, findings),
-        Kind::CreateTrigStmt => runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
-        Kind::DoStmt => do_block(message, findings),
+        Kind::DefineStmt => code::define(message, findings),
+        Kind::CreateRangeStmt => code::range(message, findings),
+        Kind::CreateTrigStmt => code::runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
+        Kind::DoStmt => code::do_block(message, findings),
         Kind::DiscardStmt if discards_all(message) => {
             let message = "DISCARD ALL would end the tenant's role on a shared server connection";
             findings.refuse_shared(&rules::ROLE_CHANGE, message);
@@ -356,100 +354,6 @@ fn create_function(statement: Message<'_>, findings: &mut Findings) {
     }
 }
 
-/// At level `shared` without hardening, code of the tenant's own could change the role.
-fn brings_code(what: &str, findings: &mut Findings) {
-    findings.refuse_unhardened(
-        &rules::OPAQUE_CODE,
-        format!("{what} could change the role of a shared server connection"),
-    );
-}
-
-/// Aggregates and operators run functions; collations, text search objects and shell types do not.
-fn define(statement: Message<'_>, findings: &mut Findings) {
-    match enumeration(statement, field::define_stmt::KIND) {
-        Some(
-            ObjectType::ObjectCollation | ObjectType::ObjectTsconfiguration | ObjectType::ObjectTsdictionary,
-        ) => {}
-        Some(ObjectType::ObjectAggregate) => brings_code("aggregates", findings),
-        Some(ObjectType::ObjectOperator) => brings_code("operators", findings),
-        _ => brings_code("types", findings),
-    }
-}
-
-/// A range type may have functions of its own.
-fn range(statement: Message<'_>, findings: &mut Findings) {
-    let has_code = statement
-        .children(field::create_range_stmt::PARAMS)
-        .any(|option| matches!(option.text(field::def_elem::DEFNAME), "canonical" | "subtype_diff"));
-    if has_code {
-        brings_code("functions of range types", findings);
-    }
-}
-
-/// A routine by its name in parts, which is run later.
-fn runs_routine<'t>(name: impl Iterator<Item = Message<'t>>, findings: &mut Findings) {
-    let parts = constants::parts(name);
-    match parts.split_last() {
-        Some((name, [.., schema])) if !names::is_system(schema) => findings.code(Some(schema), name),
-        Some((name, [])) if function_class::of(name).is_none() => findings.code(None, name),
-        _ => {}
-    }
-}
-
-/// Only PL/pgSQL can be made to run within the tenant's role, see [`rewrite`].
-fn do_block(statement: Message<'_>, findings: &mut Findings) {
-    findings.opaque();
-    if do_body(statement).is_none() {
-        findings.refuse_shared(&rules::OPAQUE_CODE, "only DO blocks in PL/pgSQL are run at level shared");
-    }
-}
-
-/// The body of a DO block in PL/pgSQL.
-fn do_body(statement: Message<'_>) -> Option<&str> {
-    let mut body = None;
-    for option in statement.children(field::do_stmt::ARGS) {
-        let text = option.child(field::def_elem::ARG)?.text(field::string::SVAL);
-        match option.text(field::def_elem::DEFNAME) {
-            "as" if body.is_none() => body = Some(text),
-            "language" if text == "plpgsql" => {}
-            _ => return None,
-        }
-    }
-    body
-}
-
-/// What is sent at level `shared` in the place of a statement of its own.
-///
-/// The role of a shared server connection can be changed by code, unless that runs within a function with
-/// SECURITY DEFINER: PostgreSQL then refuses to. So a DO block is made one, of a DO block of ours.
-pub(super) fn rewrite(statement: Message<'_>) -> Option<String> {
-    if statement.kind() != Kind::DoStmt {
-        return None;
-    }
-    let body = do_body(statement)?;
-    let inner = unused_tag(body, "body");
-    let outer = unused_tag(body, "do");
-    Some(format!(
-        "DO ${outer}$BEGIN \
-         CREATE FUNCTION pg_temp.pgtenant_do() RETURNS pg_catalog.void LANGUAGE plpgsql SECURITY DEFINER \
-         AS ${inner}${body}${inner}$; \
-         PERFORM pg_temp.pgtenant_do(); \
-         DROP FUNCTION pg_temp.pgtenant_do(); \
-         END${outer}$ LANGUAGE plpgsql"
-    ))
-}
-
-/// A tag for a dollar quote that the body does not contain, not even without its dollars.
-fn unused_tag(body: &str, word: &str) -> String {
-    let mut tag = format!("pgtenant_{word}");
-    let mut number = 0_u32;
-    while body.contains(&tag) {
-        number += 1;
-        tag = format!("pgtenant_{word}_{number}x");
-    }
-    tag
-}
-
 fn discards_all(statement: Message<'_>) -> bool {
     enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll)
 }
@@ -554,7 +458,7 @@ fn name_of(objtype: ObjectType, object: Message<'_>, findings: &mut Findings) {
     findings.qualified(&parts);
 }
 
-fn enumeration<E: TryFrom<i32>>(message: Message<'_>, number: u32) -> Option<E> {
+pub(super) fn enumeration<E: TryFrom<i32>>(message: Message<'_>, number: u32) -> Option<E> {
     i32::try_from(message.number(number)).ok().and_then(|value| E::try_from(value).ok())
 }
 
@@ -605,7 +509,7 @@ mod tests {
         for &kind in Kind::ALL {
             let is_statement = kind.name().ends_with("Stmt");
             assert_eq!(class(kind).is_some(), is_statement, "{}", kind.name());
-            let classes = [code(kind).is_some(), definition(kind).is_some(), refused(kind).is_some()];
+            let classes = [coded(kind).is_some(), definition(kind).is_some(), refused(kind).is_some()];
             assert!(classes.into_iter().filter(|&is_in| is_in).count() <= 1, "{}", kind.name());
         }
     }

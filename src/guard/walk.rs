@@ -6,7 +6,9 @@ use std::sync::Arc;
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
 use crate::guard::facts::{Facts, Findings};
-use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, references, rules, statements};
+use crate::guard::{
+    Deallocated, Denial, Effect, code, constants, functions, parse, references, rules, statements,
+};
 
 /// The facts of a text of at most `max_bytes`.
 pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
@@ -88,7 +90,7 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
     for raw in root.children(field::parse_result::STMTS) {
         summary.statements += 1;
         let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
-        summary.rewrites.extend(statements::rewrite(statement).map(|text| (place(raw), text)));
+        summary.rewrites.extend(code::rewrite(statement).map(|text| (place(raw), text)));
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);
@@ -220,11 +222,39 @@ fn relation(relation: Message<'_>, findings: &mut Findings) {
     if !schema.is_empty() {
         findings.schema(schema);
     }
-    if matches!(schema, "" | "pg_catalog") && relation.text(f::RELNAME) == "pg_stat_activity" {
-        findings.refuse_shared(&rules::OTHER_SESSIONS, "pg_stat_activity shows sessions of other tenants");
+    if matches!(schema, "" | "pg_catalog") {
+        catalog(relation.text(f::RELNAME), findings);
     }
     if relation.text(f::RELPERSISTENCE) == "t" {
         findings.effect(Effect::Temporary);
+    }
+}
+
+/// Catalogs that PostgreSQL opens to nobody, because they hold rows, passwords or what the server is made of.
+/// It refuses them itself; at level `shared` the guard does not count on that.
+const CLOSED_CATALOGS: &[&str] = &[
+    "pg_authid",
+    "pg_shadow",
+    "pg_user_mapping",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_largeobject",
+    "pg_config",
+    "pg_file_settings",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_backend_memory_contexts",
+    "pg_shmem_allocations",
+    "pg_shmem_allocations_numa",
+    "pg_replication_origin_status",
+];
+
+/// A relation of this name without a schema, or with that of the system's catalogs.
+fn catalog(name: &str, findings: &mut Findings) {
+    if name == "pg_stat_activity" {
+        findings.refuse_shared(&rules::OTHER_SESSIONS, "pg_stat_activity shows sessions of other tenants");
+    } else if CLOSED_CATALOGS.contains(&name) {
+        findings.refuse(&rules::SERVER_ADMINISTRATION, format!("{name} is for the operator"));
     }
 }
 

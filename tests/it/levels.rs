@@ -57,6 +57,21 @@ async fn no_function_that_writes_is_taken_for_harmless_unseen() {
     assert_eq!(found, Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn catalogs_that_are_open_to_nobody_are_refused_by_the_guard_too() {
+    let (db, shared) = with_alpha().await;
+    let closed = "SELECT relname::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace
+        AND relkind IN ('r', 'v') AND NOT has_table_privilege('public', oid, 'SELECT')
+        AND NOT has_any_column_privilege('public', oid, 'SELECT')";
+    let closed = names(&db.admin().await, closed).await;
+    assert!(closed.contains(&"pg_authid".to_owned()));
+    for name in closed {
+        for text in [format!("SELECT * FROM {name}"), format!("COPY pg_catalog.{name} TO STDOUT")] {
+            assert!(matches!(shared.guard.judge(&text, &shared.scope), Verdict::Deny(_)), "{text}");
+        }
+    }
+}
+
 /// A connection as level `shared` has it: a role without rights of its own that has taken on a tenant's.
 struct Shared {
     client: Client,
