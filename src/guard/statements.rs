@@ -63,8 +63,6 @@ fn coded(kind: Kind) -> Option<Class> {
         Kind::DoStmt => "DO blocks",
         Kind::CreateFunctionStmt | Kind::AlterFunctionStmt => "routines",
         Kind::CreateCastStmt => "casts",
-        Kind::CreateConversionStmt => "conversions",
-        Kind::AlterOperatorStmt => "operators",
         _ => return None,
     }))
 }
@@ -96,9 +94,11 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::CreateRangeStmt
         | Kind::AlterTypeStmt
         | Kind::DefineStmt
+        | Kind::AlterOperatorStmt
         | Kind::AlterCollationStmt
         | Kind::AlterTSDictionaryStmt
         | Kind::AlterTSConfigurationStmt
+        | Kind::CreateConversionStmt
         | Kind::CreateOpFamilyStmt
         | Kind::AlterOpFamilyStmt
         | Kind::DropStmt

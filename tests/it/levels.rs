@@ -81,7 +81,7 @@ struct Shared {
 }
 
 impl Shared {
-    async fn of(db: &Db, tenant: &str) -> Self {
+    async fn of(db: &Db, tenant: &str, hardened: bool) -> Self {
         let pool = format!("{}_pool", db.name);
         let role = db.summary(tenant).await.tenant.names.role.as_str().to_owned();
         db.admin_run(&format!(
@@ -97,7 +97,7 @@ impl Shared {
             shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
             extra_functions: Arc::new([]),
             level: Level::Shared,
-            hardened: true,
+            hardened,
         };
         Self { client, guard: Guard::new(&db.config.guard), scope, role }
     }
@@ -123,10 +123,14 @@ impl Shared {
 }
 
 async fn with_alpha() -> (Db, Shared) {
+    alpha_of(true).await
+}
+
+async fn alpha_of(hardened: bool) -> (Db, Shared) {
     let db = Db::ready().await;
     db.admin_run("CREATE TABLE base_template.notes (id int, body text)").await;
     db.create("alpha").await.unwrap();
-    let shared = Shared::of(&db, "alpha").await;
+    let shared = Shared::of(&db, "alpha", hardened).await;
     (db, shared)
 }
 
@@ -176,4 +180,116 @@ async fn do_block_of_level_shared_cannot_leave_the_tenants_role() {
     // As it was written, the first one works: that is what the rewriting is for.
     shared.client.batch_execute("DO 'BEGIN RESET ROLE; END'").await.unwrap();
     assert_eq!(value(&shared.client, current).await, pool);
+}
+
+/// Ways for a tenant's statements to change the role of a shared server connection, where code is not made
+/// to run as its owner. The last statement of each is followed by a look at who runs it.
+const ESCAPES: &[(&str, &[&str])] = &[
+    ("DO", &["DO 'BEGIN RESET ROLE; END'"]),
+    (
+        "a function",
+        &[
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END'",
+            "SELECT f()",
+        ],
+    ),
+    (
+        "a function in SQL",
+        &[
+            "CREATE FUNCTION g() RETURNS text LANGUAGE sql AS 'SELECT set_config(''ro'' || lower(''LE''), ''none'', false)'",
+            "SELECT g()",
+        ],
+    ),
+    ("a procedure", &["CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN SET ROLE NONE; END'", "CALL p()"]),
+    (
+        "an aggregate of set_config",
+        &[
+            "CREATE AGGREGATE configure(text, boolean) (SFUNC = set_config, STYPE = text, INITCOND = 'role')",
+            "SELECT configure('none', false)",
+        ],
+    ),
+    (
+        "a trigger of a function that was there before",
+        &[
+            "CREATE TRIGGER t BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION earlier()",
+            "INSERT INTO notes VALUES (1)",
+        ],
+    ),
+    ("an operator", &["CREATE OPERATOR @@@@ (FUNCTION = earlier_of, RIGHTARG = int)", "SELECT @@@@ 1"]),
+    (
+        "a cast",
+        &[
+            "CREATE TYPE pair AS (a int)",
+            "CREATE CAST (pair AS int) WITH FUNCTION earlier_of_pair(pair)",
+            "SELECT CAST(ROW(1)::pair AS int)",
+        ],
+    ),
+    ("a function that was there before", &["SELECT tenant_earlier()"]),
+    ("set_config with a name put together", &["SELECT set_config(lower('ROLE'), 'none', false)"]),
+    (
+        "a default",
+        &[
+            "ALTER TABLE notes ALTER COLUMN body SET DEFAULT set_config(lower('ROLE'), 'none', false)",
+            "INSERT INTO notes (id) VALUES (1)",
+        ],
+    ),
+    (
+        "a check of a domain",
+        &[
+            "CREATE DOMAIN d AS text CHECK (set_config(lower('ROLE'), VALUE, false) = 'none')",
+            "SELECT 'none'::d",
+        ],
+    ),
+    ("a view", &["CREATE VIEW v AS SELECT set_config(lower('ROLE'), 'none', false) AS c", "SELECT * FROM v"]),
+    (
+        "a rule",
+        &[
+            "CREATE RULE r AS ON DELETE TO notes DO ALSO SELECT set_config(lower('ROLE'), 'none', false)",
+            "DELETE FROM notes",
+        ],
+    ),
+    (
+        "a query in a string that is put together",
+        &[
+            "SELECT query_to_xml('SELECT set_config(''ro''||''le'', ''none'', false)' || lower(''), true, true, '')",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn each_way_to_run_code_changes_the_role_and_is_refused_without_hardening() {
+    let (db, shared) = alpha_of(false).await;
+    let role = &shared.role;
+    // A tenant that was of level dedicated before has functions of its own.
+    db.admin_run(&format!(
+        "SET search_path = {role};
+         CREATE TYPE {role}.pair AS (a int);
+         CREATE FUNCTION earlier() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN NEW; END';
+         CREATE FUNCTION earlier_of(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+         CREATE FUNCTION earlier_of_pair(pair) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+         CREATE FUNCTION tenant_earlier() RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+         ALTER TYPE {role}.pair OWNER TO {role};
+         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {role} TO {role}"
+    ))
+    .await;
+    for (way, statements) in ESCAPES {
+        let refused =
+            statements.iter().any(|text| matches!(shared.guard.judge(text, &shared.scope), Verdict::Deny(_)));
+        assert!(refused, "{way}");
+        for text in *statements {
+            let text = text.replace("CREATE TYPE pair AS (a int)", "SELECT 1");
+            shared.client.batch_execute(&text).await.unwrap_or_else(|error| panic!("{way}: {error:?}"));
+        }
+        let now = value(&shared.client, "SELECT current_user::text").await;
+        assert_ne!(&now, role, "{way} changes nothing");
+        shared.client.batch_execute(&format!("SET ROLE {role}")).await.unwrap();
+        // A default of one case would run in the next.
+        shared
+            .client
+            .batch_execute(
+                "ALTER TABLE notes ALTER COLUMN body DROP DEFAULT; DROP TRIGGER IF EXISTS t ON notes",
+            )
+            .await
+            .unwrap();
+    }
 }
