@@ -22,6 +22,7 @@ const OF_A_RELATION: &[&str] = &[
     "pg_get_serial_sequence",
     "pg_get_viewdef",
     "pg_sequence_last_value",
+    "pg_get_sequence_data",
     "pg_partition_root",
     "pg_partition_tree",
     "pg_partition_ancestors",
@@ -57,7 +58,6 @@ const OF_A_RELATION: &[&str] = &[
     "verify_heapam",
     "get_raw_page",
     "connectby",
-    "pg_clear_relation_stats",
 ];
 
 /// Where a call has the string.
@@ -167,6 +167,9 @@ fn of_an_extension(name: &str, findings: &mut Findings) {
 /// Hands on the strings of a call that name objects, whichever schema the function is in: extensions
 /// with such functions are often installed in a shared one.
 fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
+    if matches!(name, "pg_restore_relation_stats" | "pg_restore_attribute_stats") {
+        return statistics(&call.children(field::func_call::ARGS).collect::<Vec<_>>(), findings);
+    }
     let Some((position, reference)) = named_argument(name) else { return };
     let arguments: Vec<_> = call.children(field::func_call::ARGS).collect();
     let named = arguments.iter().any(|argument| argument.kind() == Kind::NamedArgExpr);
@@ -192,6 +195,17 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     }
     if name == "pg_get_object_address" {
         address(&arguments, findings);
+    }
+}
+
+/// `pg_restore_relation_stats('schemaname', 'x', …)`: names and values in turn.
+fn statistics(arguments: &[Message<'_>], findings: &mut Findings) {
+    for pair in arguments.chunks_exact(2) {
+        if constants::string(pair[0], findings).is_some_and(|name| name == "schemaname")
+            && let Some(schema) = constants::string(pair[1], findings)
+        {
+            findings.schema(&schema);
+        }
     }
 }
 
@@ -225,6 +239,8 @@ fn named_argument(name: &str) -> Option<(Position, Reference)> {
         "has_column_privilege" => (Last(3), Reference::Object),
         "has_function_privilege" => (Last(2), Reference::Signature),
         "has_type_privilege" => (Last(2), Reference::Type),
+        // pg_clear_relation_stats(schema, table), pg_clear_attribute_stats(schema, table, column, inherited)
+        "pg_clear_relation_stats" | "pg_clear_attribute_stats" => (First(0), Reference::Schema),
         "has_schema_privilege" => (Last(2), Reference::Schema),
         "schema_to_xml" | "schema_to_xmlschema" | "schema_to_xml_and_xmlschema" => {
             (First(0), Reference::Schema)

@@ -246,6 +246,7 @@ const CLOSED_CATALOGS: &[&str] = &[
     "pg_backend_memory_contexts",
     "pg_shmem_allocations",
     "pg_shmem_allocations_numa",
+    "pg_aios",
     "pg_replication_origin_status",
 ];
 
