@@ -14,7 +14,7 @@ use crate::tenant::Ident;
 pub const VARIABLE_PREFIX: &str = "PGTENANT_";
 
 /// The short name of the variable with the master key.
-pub(in crate::config) const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
+pub const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
 
 /// Variables other parts of the program read for themselves.
 pub const OTHER_VARIABLES: &[&str] =

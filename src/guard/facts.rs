@@ -4,26 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, names, rules};
+use crate::guard::explain::NamedSchema;
+use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, rules};
 use crate::tenant::Level;
-
-/// Every effect, to turn a set into [`Effects`].
-const EFFECTS: [Effect; 14] = [
-    Effect::Setting,
-    Effect::Temporary,
-    Effect::AdvisoryLock,
-    Effect::HoldCursor,
-    Effect::Prepare,
-    Effect::Sequence,
-    Effect::Opaque,
-    Effect::DiscardAll,
-    Effect::Unclean,
-    Effect::Write,
-    Effect::ResetSetting,
-    Effect::ResetAll,
-    Effect::UnlockAll,
-    Effect::CloseAll,
-];
 
 /// Texts inside texts inside texts: one that is deeper is refused.
 const MAX_TEXT_DEPTH: u8 = 4;
@@ -50,6 +33,8 @@ enum Need {
 #[derive(Debug)]
 pub(super) struct Facts {
     refusal: Option<Denial>,
+    /// Behind a refusal that may be only reported, the first that may not.
+    firm: Option<Denial>,
     /// Why a tenant of level `shared` may not send it.
     shared: Option<Denial>,
     /// Why a tenant of level `shared` may not send it to a database that is not hardened.
@@ -67,6 +52,7 @@ impl Facts {
     pub(super) fn refused(denial: Denial) -> Self {
         Self {
             refusal: Some(denial),
+            firm: None,
             shared: None,
             unhardened: None,
             rewritten: None,
@@ -89,10 +75,34 @@ impl Facts {
         by_level.map_or(Ok(()), |denial| Err(denial.clone()))
     }
 
+    /// The refusal that holds even where others are only reported.
+    pub(super) const fn firm(&self) -> Option<&Denial> {
+        self.firm.as_ref()
+    }
+
+    /// Why the text could not be read as statements.
+    pub(super) fn failure(&self) -> Option<&Denial> {
+        self.refusal.as_ref().filter(|_| self.effects.statements == 0)
+    }
+
+    /// What is sent in its place for a tenant of this scope.
+    pub(super) fn rewritten_for(&self, scope: &Scope) -> Option<&Arc<str>> {
+        self.rewritten.as_ref().filter(|_| scope.level == Level::Shared)
+    }
+
+    /// The schemas it names.
+    pub(super) fn schemas(&self, scope: &Scope) -> impl Iterator<Item = NamedSchema> {
+        self.needs.iter().filter(|need| !matches!(need, Need::Code(_))).map(|need| NamedSchema {
+            name: need.name().to_owned(),
+            role: need.role(),
+            allowed: need.judge(scope).is_ok(),
+        })
+    }
+
     /// Memory it holds, in bytes.
     pub(super) fn size(&self) -> usize {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
-        let refusals = [&self.refusal, &self.shared, &self.unhardened];
+        let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened];
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
         let rewritten = self.rewritten.as_ref().map_or(0, |text| text.len());
         size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten
@@ -107,6 +117,15 @@ impl Need {
             | Self::OwnSchema(name)
             | Self::CodeIn(name)
             | Self::Code(name) => name,
+        }
+    }
+
+    const fn role(&self) -> &'static str {
+        match self {
+            Self::Schema(_) => "object",
+            Self::PathEntry(_) => "search_path",
+            Self::OwnSchema(_) => "create",
+            Self::CodeIn(_) | Self::Code(_) => "routine",
         }
     }
 
@@ -140,6 +159,7 @@ impl Need {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     refusal: Option<Denial>,
+    firm: Option<Denial>,
     shared: Option<Denial>,
     unhardened: Option<Denial>,
     needs: BTreeSet<Need>,
@@ -157,8 +177,8 @@ pub(super) struct Findings {
 impl Findings {
     /// No tenant may send it. The first refusal is the one that is told.
     pub(super) fn refuse(&mut self, rule: &'static Rule, message: impl Into<String>) {
-        if self.refusal.is_none() {
-            self.refusal = Some(Denial::new(rule, message));
+        if self.refusal.is_none() || rule.wall == Wall::Guard {
+            self.deny(Denial::new(rule, message));
         }
     }
 
@@ -189,8 +209,15 @@ impl Findings {
         Some(Self { depth: self.depth + 1, texts: self.texts, function, ..Self::default() })
     }
 
+    /// The same, for a reason found elsewhere.
     pub(super) fn deny(&mut self, denial: Denial) {
-        self.refusal.get_or_insert(denial);
+        match &self.refusal {
+            None => self.refusal = Some(denial),
+            Some(first) if (first.rule.wall, denial.rule.wall) == (Wall::Privileges, Wall::Guard) => {
+                self.firm.get_or_insert(denial);
+            }
+            Some(_) => {}
+        }
     }
 
     pub(super) const fn effect(&mut self, effect: Effect) {
@@ -267,7 +294,7 @@ impl Findings {
 
     /// Takes over what a text inside this one says. Its effects count only if it `runs` now.
     pub(super) fn merge(&mut self, inner: Self, runs: bool) {
-        if let Some(denial) = inner.refusal {
+        for denial in inner.refusal.into_iter().chain(inner.firm) {
             self.deny(denial);
         }
         if let Some(denial) = inner.shared {
@@ -289,13 +316,14 @@ impl Findings {
         let mut effects = Effects::default();
         effects.statements = statements;
         effects.deallocates = deallocates;
-        for effect in EFFECTS {
+        for &effect in Effect::ALL {
             if self.effects & effect as u16 != 0 {
                 effects.add(effect);
             }
         }
         Facts {
             refusal: self.refusal,
+            firm: self.firm,
             shared: self.shared,
             unhardened: self.unhardened,
             rewritten: None,

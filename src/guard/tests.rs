@@ -151,23 +151,6 @@ fn name_is_compared_after_the_cut_at_63_bytes() {
     }
 }
 
-const ALL_EFFECTS: [Effect; 14] = [
-    Setting,
-    Temporary,
-    AdvisoryLock,
-    HoldCursor,
-    Prepare,
-    Sequence,
-    Opaque,
-    DiscardAll,
-    Unclean,
-    Write,
-    ResetSetting,
-    ResetAll,
-    UnlockAll,
-    CloseAll,
-];
-
 const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT * FROM customers WHERE id = $1", &[]),
     ("SELECT lower(name), count(*), now(), random(), pg_catalog.format('%s', 1) FROM customers", &[]),
@@ -253,7 +236,7 @@ const EFFECTS: &[(&str, &[Effect])] = &[
 fn effects_follow_from_the_statement() {
     for (text, expected) in EFFECTS {
         let effects = effects(text);
-        let found: Vec<_> = ALL_EFFECTS.into_iter().filter(|&effect| effects.has(effect)).collect();
+        let found: Vec<_> = effects.iter().collect();
         let mut expected = expected.to_vec();
         expected.sort_by_key(|&effect| effect as u16);
         assert_eq!(found, expected, "{text}");
@@ -279,7 +262,10 @@ fn single_deallocate_is_told_with_its_name() {
 
 #[test]
 fn startup_settings_follow_the_rules_of_set() {
-    let judge = |name, value| guard().judge_setting(name, value, &scope()).map_err(|denial| denial.rule.id);
+    let judge = |name, value| match guard().judge_setting(name, value, &scope()) {
+        Ok(reported) => Ok(assert_eq!(reported, None)),
+        Err(denial) => Err(denial.rule.id),
+    };
     for (name, value) in [
         ("application_name", "x"),
         ("client_encoding", "UTF8"),
@@ -304,6 +290,123 @@ fn startup_settings_follow_the_rules_of_set() {
     ] {
         assert_eq!(judge(name, value), Err(rule), "{name} = {value}");
     }
+}
+
+fn reporting() -> Guard {
+    Guard::new(&crate::config::Guard {
+        mode: GuardMode::Report,
+        extra_schemas: Vec::new(),
+        extra_functions: vec![],
+        max_statement_bytes: 1 << 20,
+        cache_bytes: 1 << 20,
+    })
+}
+
+/// Statements that break a rule PostgreSQL's privileges stand behind, with secrets where values are.
+const REPORTED: &[(&str, &str)] = &[
+    ("SELECT 's3cret' FROM tenant_beta.t WHERE x = 's3cret'", "cross_schema"),
+    ("SELECT * FROM other.public.t WHERE x = 's3cret'", "cross_database"),
+    ("SET search_path = tenant_beta; SELECT 's3cret'", "search_path"),
+    ("SET ROLE 's3cret'", "role_change"),
+    ("SELECT set_config('role', 's3cret', false)", "role_change"),
+    ("SET SESSION AUTHORIZATION 's3cret'", "role_change"),
+    ("CREATE ROLE r PASSWORD 's3cret'", "role_management"),
+    ("ALTER ROLE tenant_alpha PASSWORD 's3cret'", "role_management"),
+    ("ALTER ROLE tenant_alpha SET x = 's3cret'", "role_management"),
+    ("COPY t FROM '/s3cret'", "server_files"),
+    ("COPY t TO PROGRAM 'curl s3cret'", "server_files"),
+    ("SELECT pg_read_file('s3cret')", "server_files"),
+    ("ALTER SYSTEM SET primary_conninfo = 's3cret'", "server_administration"),
+    ("CREATE SUBSCRIPTION s CONNECTION 'password=s3cret' PUBLICATION p", "server_administration"),
+    ("CREATE USER MAPPING FOR u SERVER s OPTIONS (password 's3cret')", "server_administration"),
+    ("ALTER DATABASE d SET x = 's3cret'", "server_administration"),
+    ("COMMENT ON ROLE r IS 's3cret'", "role_management"),
+    ("SECURITY LABEL ON TABLE t IS 's3cret'", "server_administration"),
+];
+
+#[test]
+fn guard_that_only_reports_lets_pass_and_tells_and_trusts_nothing_afterwards() {
+    let guard = reporting();
+    for (text, rule) in REPORTED {
+        let Verdict::Allow(allowed) = guard.judge(text, &scope()) else { panic!("{text} is refused") };
+        assert_eq!(allowed.reported.expect(text).rule.id, *rule, "{text}");
+        assert!([Unclean, Opaque, Write].iter().all(|effect| allowed.effects.has(*effect)), "{text}");
+        assert_eq!(verdict(text), *rule, "{text}");
+    }
+    let Verdict::Allow(allowed) = guard.judge("SELECT 1", &scope()) else { panic!("it is refused") };
+    assert!(allowed.reported.is_none() && !allowed.effects.has(Unclean));
+}
+
+#[test]
+fn report_names_no_value_of_the_statement() {
+    for (text, _) in REPORTED {
+        let Verdict::Allow(allowed) = reporting().judge(text, &scope()) else { panic!("{text}") };
+        let message = allowed.reported.expect(text).message;
+        assert!(!message.contains("s3cret"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn at_level_shared_nothing_is_only_reported() {
+    for (text, _) in REPORTED {
+        for scope in &levels()[1..] {
+            assert!(matches!(reporting().judge(text, scope), Verdict::Deny(_)), "{text}");
+            assert!(reporting().judge_setting("role", "x", scope).is_err());
+        }
+    }
+}
+
+#[test]
+fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
+    let long = format!("SELECT '{}'", "x".repeat(2 << 20));
+    for (text, rule) in [
+        ("LISTEN a", "notify"),
+        ("NOTIFY a, 'x'", "notify"),
+        ("SELECT pg_notify('a', 'x')", "notify"),
+        ("PREPARE TRANSACTION 'x'", "two_phase"),
+        ("SET client_encoding = 'GBK'", "fixed_setting"),
+        ("SET standard_conforming_strings = off", "fixed_setting"),
+        ("UPDATE pg_settings SET setting = 'off'", "fixed_setting"),
+        ("SELEC 1", "unparsable"),
+        (&long, "statement_too_long"),
+        // Behind one that would be only reported.
+        ("SET ROLE x; LISTEN a", "notify"),
+        ("CREATE ROLE r; SELECT pg_notify('a', 'x')", "notify"),
+        ("SELECT * FROM tenant_beta.t; PREPARE TRANSACTION 'x'", "two_phase"),
+        ("COPY t FROM '/x'; SET client_encoding = 'GBK'", "fixed_setting"),
+        (
+            "SELECT set_config('role', 'x', false), set_config('client_encoding', 'GBK', false)",
+            "fixed_setting",
+        ),
+        ("SELECT query_to_xml('CREATE ROLE r; LISTEN a', true, true, '')", "notify"),
+    ] {
+        match reporting().judge(text, &scope()) {
+            Verdict::Deny(denial) => assert_eq!(denial.rule.id, rule, "{}", &text[..text.len().min(80)]),
+            Verdict::Allow(_) => panic!("{text}"),
+        }
+    }
+}
+
+#[test]
+fn first_reason_is_told_where_the_guard_enforces() {
+    assert_eq!(verdict("SET ROLE x; LISTEN a"), "role_change");
+}
+
+#[test]
+fn startup_settings_are_reported_where_statements_are() {
+    let judge = |name, value| reporting().judge_setting(name, value, &scope());
+    assert_eq!(judge("role", "tenant_beta").unwrap().unwrap().rule.id, "role_change");
+    assert_eq!(judge("search_path", "tenant_beta").unwrap().unwrap().rule.id, "search_path");
+    assert_eq!(judge("search_path", "tenant_alpha"), Ok(None));
+    assert_eq!(judge("client_encoding", "GBK").unwrap_err().rule.id, "fixed_setting");
+}
+
+#[test]
+fn every_effect_has_a_bit_and_a_name_of_its_own() {
+    let bits = Effect::ALL.iter().fold(0, |bits, &effect| bits | effect as u16);
+    assert_eq!(bits.count_ones() as usize, Effect::ALL.len());
+    let names: std::collections::HashSet<_> = Effect::ALL.iter().map(|effect| effect.name()).collect();
+    assert_eq!(names.len(), Effect::ALL.len());
 }
 
 #[test]

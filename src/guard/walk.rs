@@ -17,7 +17,7 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
         Err(denial) => return Facts::refused(denial),
     };
     let mut findings = Findings::default();
-    let collected = collect(&tree, &mut findings)
+    let collected = collect(&tree, text, &mut findings)
         .and_then(|summary| rewritten(text, &summary.rewrites).map(|text| (summary, text)));
     match collected {
         Ok((summary, rewritten)) => {
@@ -39,8 +39,24 @@ pub(super) fn inner(
     let mut findings = outer.nested(function)?;
     // The outer text was within the limit, and this one is a part of it.
     let collected = parse::tree(text, usize::MAX)
-        .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
+        .and_then(|tree| collect(&tree, text, &mut findings).map_err(|Malformed| malformed()));
     Some(collected.map(|_| findings))
+}
+
+/// Where each statement of a text stands in it, in bytes, as the parser says.
+pub(super) fn spans(tree: &Tree, text: &str) -> Vec<Range<usize>> {
+    tree.root().children(field::parse_result::STMTS).map(|raw| span(raw, text)).collect()
+}
+
+fn span(raw: Message<'_>, text: &str) -> Range<usize> {
+    let number = |field| usize::try_from(raw.number(field)).unwrap_or(usize::MAX);
+    let start = number(field::raw_stmt::STMT_LOCATION).min(text.len());
+    // No length: to the end of the text.
+    let end = match number(field::raw_stmt::STMT_LEN) {
+        0 => text.len(),
+        length => start.saturating_add(length).min(text.len()),
+    };
+    start..start + text.get(start..end).unwrap_or_default().trim_end().len()
 }
 
 fn malformed() -> Denial {
@@ -64,23 +80,13 @@ fn rewritten(text: &str, rewrites: &[(Range<usize>, String)]) -> Result<Option<A
     for (range, replacement) in rewrites {
         out.push_str(text.get(from..range.start).ok_or(Malformed)?);
         out.push_str(replacement);
-        from = range.end.min(text.len());
+        from = range.end;
     }
     out.push_str(text.get(from..).ok_or(Malformed)?);
     Ok(Some(out.into()))
 }
 
-/// Where a statement stands in the text, in bytes. A length of 0 means to its end.
-fn place(raw: Message<'_>) -> Range<usize> {
-    let number = |field| usize::try_from(raw.number(field)).unwrap_or(usize::MAX);
-    let start = number(field::raw_stmt::STMT_LOCATION);
-    match number(field::raw_stmt::STMT_LEN) {
-        0 => start..usize::MAX,
-        length => start..start.saturating_add(length),
-    }
-}
-
-fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
+fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, Malformed> {
     let root = tree.root();
     let mut summary = Summary { statements: 0, deallocates: None, rewrites: Vec::new() };
     for field in root.fields() {
@@ -90,7 +96,7 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
     for raw in root.children(field::parse_result::STMTS) {
         summary.statements += 1;
         let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
-        summary.rewrites.extend(code::rewrite(statement).map(|text| (place(raw), text)));
+        summary.rewrites.extend(code::rewrite(statement).map(|sent| (span(raw, text), sent)));
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);

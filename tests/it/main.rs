@@ -16,6 +16,7 @@ mod init;
 mod levels;
 mod pooling;
 mod program;
+mod report;
 mod startup;
 mod state;
 mod support;
