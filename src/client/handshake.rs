@@ -321,6 +321,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         shared_schemas,
+        extra_functions: config.guard.extra_functions.iter().cloned().collect(),
         level: Level::Dedicated,
         hardened: false,
     }

@@ -23,6 +23,10 @@ enum Need {
     PathEntry(Box<str>),
     /// The schema of a CREATE SCHEMA: the tenant's own.
     OwnSchema(Box<str>),
+    /// The schema of a routine: at level `shared` without hardening only the operator may have made it.
+    CodeIn(Box<str>),
+    /// A routine without a schema that PostgreSQL does not bring along: the same.
+    Code(Box<str>),
 }
 
 /// The facts of one text, independent of the tenant.
@@ -63,13 +67,12 @@ impl Facts {
         if let Some(denial) = &self.refusal {
             return Err(denial.clone());
         }
-        if scope.level == Level::Shared {
-            let by_level = self.shared.as_ref().or(self.unhardened.as_ref().filter(|_| !scope.hardened));
-            if let Some(denial) = by_level {
-                return Err(denial.clone());
-            }
+        self.needs.iter().try_for_each(|need| need.judge(scope))?;
+        if scope.level == Level::Dedicated {
+            return Ok(());
         }
-        self.needs.iter().try_for_each(|need| need.judge(scope))
+        let by_level = self.shared.as_ref().or_else(|| self.unhardened.as_ref().filter(|_| !scope.hardened));
+        by_level.map_or(Ok(()), |denial| Err(denial.clone()))
     }
 
     /// The refusal that holds even where others are only reported.
@@ -89,7 +92,7 @@ impl Facts {
 
     /// The schemas it names.
     pub(super) fn schemas(&self, scope: &Scope) -> impl Iterator<Item = NamedSchema> {
-        self.needs.iter().map(|need| NamedSchema {
+        self.needs.iter().filter(|need| !matches!(need, Need::Code(_))).map(|need| NamedSchema {
             name: need.name().to_owned(),
             role: need.role(),
             allowed: need.judge(scope).is_ok(),
@@ -109,7 +112,11 @@ impl Facts {
 impl Need {
     fn name(&self) -> &str {
         match self {
-            Self::Schema(name) | Self::PathEntry(name) | Self::OwnSchema(name) => name,
+            Self::Schema(name)
+            | Self::PathEntry(name)
+            | Self::OwnSchema(name)
+            | Self::CodeIn(name)
+            | Self::Code(name) => name,
         }
     }
 
@@ -118,6 +125,7 @@ impl Need {
             Self::Schema(_) => "object",
             Self::PathEntry(_) => "search_path",
             Self::OwnSchema(_) => "create",
+            Self::CodeIn(_) | Self::Code(_) => "routine",
         }
     }
 
@@ -125,13 +133,23 @@ impl Need {
         let name = self.name();
         let own = name == scope.schema.as_str();
         let shared = || scope.shared_schemas.iter().any(|schema| schema.as_str() == name);
+        let runs_code = scope.level == Level::Dedicated || scope.hardened;
         let (allowed, rule): (bool, &'static Rule) = match self {
+            Self::CodeIn(_) => (runs_code || shared(), &rules::OPAQUE_CODE),
+            Self::Code(_) => {
+                let listed = || scope.extra_functions.iter().any(|function| function.as_str() == name);
+                (runs_code || listed(), &rules::OPAQUE_CODE)
+            }
             Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
             Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
             Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
         };
         if allowed {
             return Ok(());
+        }
+        if matches!(self, Self::Code(_) | Self::CodeIn(_)) {
+            let what = if matches!(self, Self::Code(_)) { "function" } else { "a function of schema" };
+            return Err(Denial::new(rule, format!("{what} \"{name}\" may be the tenant's own code")));
         }
         Err(Denial::new(rule, format!("schema \"{name}\" is not in this tenant's scope")))
     }
@@ -230,6 +248,14 @@ impl Findings {
         if !names::is_system(name) {
             self.needs.insert(Need::Schema(names::truncate(name).into()));
         }
+    }
+
+    /// The text runs a routine that PostgreSQL does not bring along, or has one run later.
+    pub(super) fn code(&mut self, schema: Option<&str>, name: &str) {
+        self.needs.insert(match schema {
+            Some(schema) => Need::CodeIn(names::truncate(schema).into()),
+            None => Need::Code(names::truncate(name).into()),
+        });
     }
 
     /// The text names this schema as one to be created.

@@ -9,9 +9,11 @@
 //! the wall there; the guard is the layer in front.
 
 mod cache;
+mod code;
 mod constants;
 pub mod explain;
 mod facts;
+mod function_class;
 mod functions;
 mod names;
 mod parse;

@@ -21,6 +21,7 @@ fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 2 << 20,
         cache_bytes: 32 << 20,
     })
@@ -31,6 +32,7 @@ fn scope_of(schema: &str) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
+        extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
         level: Level::Dedicated,
         hardened: false,
     }
@@ -294,6 +296,7 @@ fn reporting() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Report,
         extra_schemas: Vec::new(),
+        extra_functions: vec![],
         max_statement_bytes: 1 << 20,
         cache_bytes: 1 << 20,
     })
@@ -417,6 +420,7 @@ fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 100,
         cache_bytes: 1 << 20,
     });
@@ -445,6 +449,7 @@ fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 8 << 20,
     });
@@ -458,6 +463,7 @@ fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 1024,
         cache_bytes: 256 << 10,
     });
@@ -617,5 +623,61 @@ proptest! {
         let name = if upper { "TENANT_Alpha" } else { "\"tenant_alpha\"" };
         let text = PLACES[place].replace("{}", name);
         prop_assert_eq!(verdict(&text), "allow", "{}", text);
+    }
+}
+
+fn sent_in_place(text: &str, scope: &Scope) -> Option<String> {
+    match guard().judge(text, scope) {
+        Verdict::Allow(allowed) => allowed.rewritten.map(|text| text.to_string()),
+        Verdict::Deny(denial) => panic!("{text}: {denial:?}"),
+    }
+}
+
+#[test]
+fn do_block_is_rewritten_at_level_shared_only() {
+    let [dedicated, hardened, _] = levels();
+    for text in ["DO 'BEGIN END'", "DO LANGUAGE plpgsql $$BEGIN END$$", "  /* x */ DO 'BEGIN END' ;"] {
+        assert_eq!(sent_in_place(text, &dedicated), None);
+        let sent = sent_in_place(text, &hardened).unwrap();
+        assert!(sent.contains("SECURITY DEFINER AS $pgtenant_body$BEGIN END$pgtenant_body$"), "{sent}");
+    }
+    assert_eq!(sent_in_place("SELECT 'DO $$BEGIN END$$'", &hardened), None);
+}
+
+#[test]
+fn do_block_among_other_statements_leaves_them_as_they_are() {
+    let sent =
+        sent_in_place("SELECT 'é'; DO 'BEGIN END'; SELECT 2; DO 'BEGIN NULL; END'", &levels()[1]).unwrap();
+    assert!(sent.starts_with("SELECT 'é'; DO $pgtenant_do$BEGIN CREATE"), "{sent}");
+    assert!(sent.contains("plpgsql; SELECT 2; DO $pgtenant_do$BEGIN"), "{sent}");
+    assert_eq!(sent.matches("SECURITY DEFINER").count(), 2);
+}
+
+/// The function's body inside the rewritten text, as PostgreSQL reads it.
+fn body_inside(sent: &str) -> String {
+    let string_after = |text: &str, from: &str| {
+        let tail = &text[text.find(from).unwrap() + from.len()..];
+        let tag_end = tail[1..].find('$').unwrap() + 2;
+        let (tag, quoted) = tail.split_at(tag_end);
+        quoted[..quoted.find(tag).unwrap()].to_owned()
+    };
+    string_after(&string_after(sent, "DO "), "SECURITY DEFINER AS ")
+}
+
+proptest! {
+    #[test]
+    fn body_of_a_do_block_can_not_end_its_quotes(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "$", "pgtenant_body", "pgtenant_do", "_1x", "$pgtenant_do$", "$pgtenant_body$", "'", "é", "; END", "x",
+            ]),
+            0..12,
+        )
+    ) {
+        let body = pieces.concat();
+        let sent = sent_in_place(&format!("DO '{}'", body.replace('\'', "''")), &levels()[1]).unwrap();
+        prop_assert_eq!(body_inside(&sent), body);
+        // What is sent is one DO block for the parser too, and nothing behind it.
+        prop_assert_eq!(effects(&sent).statements, 1);
     }
 }

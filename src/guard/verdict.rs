@@ -15,6 +15,8 @@ pub struct Scope {
     pub schema: Ident,
     /// Other schemas it may name: `global`, and what the operator lists.
     pub shared_schemas: Arc<[Ident]>,
+    /// Functions it may name without their schema where it may run nothing but the operator's.
+    pub extra_functions: Arc<[Ident]>,
     /// Who enforces the wall.
     pub level: Level,
     /// Whether the database is hardened (`pgtenant init --harden`), so that code cannot change the role.

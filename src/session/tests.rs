@@ -48,6 +48,7 @@ impl Talk {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
+            extra_functions: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
         };
@@ -114,7 +115,13 @@ impl Talk {
 }
 
 fn limits(mode: config::GuardMode) -> config::Guard {
-    config::Guard { mode, extra_schemas: vec![], max_statement_bytes: 1000, cache_bytes: 1 << 16 }
+    config::Guard {
+        mode,
+        extra_schemas: vec![],
+        extra_functions: vec![],
+        max_statement_bytes: 1000,
+        cache_bytes: 1 << 16,
+    }
 }
 
 fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {

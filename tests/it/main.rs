@@ -13,6 +13,7 @@ mod extended;
 mod failure;
 mod guard;
 mod init;
+mod levels;
 mod pooling;
 mod program;
 mod report;

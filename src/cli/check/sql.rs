@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
         tenant: TenantId(Uuid::nil()),
         schema: names.schema,
         shared_schemas: std::iter::once(schemas.global).chain(config.extra_schemas.clone()).collect(),
+        extra_functions: config.extra_functions.iter().cloned().collect(),
         level,
         hardened: args.hardened && level == Level::Shared,
     };

@@ -12,7 +12,13 @@ use crate::tenant::{Ident, TenantId};
 
 fn guard(max_statement_bytes: usize) -> Guard {
     let mode = GuardMode::Report;
-    Guard::new(&config::Guard { mode, extra_schemas: vec![], max_statement_bytes, cache_bytes: 1 << 16 })
+    Guard::new(&config::Guard {
+        mode,
+        extra_schemas: vec![],
+        extra_functions: vec![],
+        max_statement_bytes,
+        cache_bytes: 1 << 16,
+    })
 }
 
 fn scope() -> Scope {
@@ -20,6 +26,7 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
+        extra_functions: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }
