@@ -99,6 +99,13 @@ impl Binary {
         Wire::log_in(self.addr, &parameters, PASSWORD).expect("login")
     }
 
+    /// Connection string through the proxy.
+    pub(crate) fn url(&self, tenant: &str) -> String {
+        let password = PASSWORD.replace(' ', "%20");
+        let Self { addr, database, .. } = self;
+        format!("postgresql://{database}_{tenant}:{password}@{addr}/{database}")
+    }
+
     /// Memory the process occupies.
     pub(crate) fn resident_bytes(&self) -> usize {
         let output =
