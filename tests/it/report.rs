@@ -157,10 +157,10 @@ fn log_tells_who_would_be_refused_what_but_no_values_and_not_without_end() {
     let role = format!("tenant_{}_alpha", binary.database);
     let mut wire = binary.wire_with("alpha", &[("role", &role)]);
     for n in 0..30 {
-        wire.query(&format!("select 's3cret' from tenant_beta.t where x = 's3cret {n}'"));
+        wire.query(&format!("select 'confidential' from tenant_beta.t where x = 'confidential {n}'"));
     }
-    wire.query("alter role tenant_beta password 's3cret'");
-    wire.query("listen s3cret");
+    wire.query("alter role tenant_beta password 'confidential'");
+    wire.query("listen confidential");
     drop(wire);
     let lines = || {
         let log = binary.log();
@@ -168,7 +168,7 @@ fn log_tells_who_would_be_refused_what_but_no_values_and_not_without_end() {
         lines
     };
     eventually("all is logged", || lines().iter().any(|line| line["message"] == "statement refused"));
-    assert!(!binary.log().contains("s3cret"), "{}", binary.log());
+    assert!(!binary.log().contains("confidential"), "{}", binary.log());
     let lines = lines();
     let warning = lines.iter().find(|line| line["level"] == "WARN").expect("a warning at the start");
     assert!(warning["message"].as_str().unwrap().starts_with("guard.mode is \"report\""), "{warning}");
