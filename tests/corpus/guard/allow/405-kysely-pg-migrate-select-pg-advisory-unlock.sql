@@ -1,0 +1,2 @@
+-- allow
+select pg_advisory_unlock(3853314791062309107)

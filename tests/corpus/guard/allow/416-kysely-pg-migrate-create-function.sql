@@ -1,0 +1,6 @@
+-- allow
+CREATE FUNCTION "touch"()
+  RETURNS trigger
+  AS $pga$BEGIN RETURN NEW; END$pga$
+  VOLATILE
+  LANGUAGE plpgsql;

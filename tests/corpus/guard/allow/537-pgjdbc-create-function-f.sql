@@ -1,0 +1,2 @@
+-- allow
+ CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT a'

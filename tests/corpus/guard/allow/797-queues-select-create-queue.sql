@@ -1,0 +1,2 @@
+-- allow
+SELECT tenant_alpha.create_queue($1, $2)

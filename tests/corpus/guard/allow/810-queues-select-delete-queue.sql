@@ -1,0 +1,2 @@
+-- allow
+SELECT tenant_alpha.delete_queue($1)

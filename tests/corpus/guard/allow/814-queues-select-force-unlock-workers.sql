@@ -1,0 +1,2 @@
+-- allow
+select "tenant_alpha".force_unlock_workers($1::text[]);
