@@ -1,0 +1,2 @@
+-- allow
+set session_replication_role = 'replica';
