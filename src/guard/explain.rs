@@ -135,6 +135,8 @@ impl Guard {
         let among = format!("{}\n;SELECT", &text[span.clone()]);
         let among_others = (facts.effects.statements == 1 && among.len() <= self.max_statement_bytes())
             .then(|| judge(&self.examine(&among), scope))
+            // What is sent for a DO block differs by the text around it, and that is no difference.
+            .map(|among| Judged { rewritten: judged.rewritten.clone(), ..among })
             .filter(|among| *among != judged);
         let schemas = facts.schemas(scope).collect();
         Explained { span, stopped_at: None, judged, schemas, other_levels, among_others }

@@ -112,6 +112,21 @@ fn corpus_is_judged_as_its_first_lines_say() {
 }
 
 #[test]
+fn syntax_error_inside_a_string_has_no_position_in_the_outer_text() {
+    for text in [
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM'",
+        "SELECT query_to_xml('SELEC 1', true, true, '')",
+    ] {
+        match guard().judge(text, &scope()) {
+            Verdict::Deny(denial) => {
+                assert_eq!((denial.rule.id, denial.position), ("unparsable", None), "{text}")
+            }
+            Verdict::Allow(..) => panic!("{text}"),
+        }
+    }
+}
+
+#[test]
 fn denial_of_a_schema_reads_the_same_whether_it_exists_or_not() {
     let message = |text| match guard().judge(text, &scope()) {
         Verdict::Deny(denial) => denial.message,
