@@ -40,6 +40,7 @@ fn guard() -> Guard {
     Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 64 << 20,
     })

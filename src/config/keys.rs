@@ -167,6 +167,9 @@ keys! {
     GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
         "list of schema names", kind::schemas, Value("[]"),
         "Schemas that tenants may name besides their own, the global one and the system's.";
+    GUARD_EXTRA_SETTINGS: Vec<String> = guard.extra_settings,
+        "list of setting names", kind::extra_settings, Value("[]"),
+        "PostgreSQL settings that tenants may change besides those known to concern nobody else.";
     GUARD_MAX_STATEMENT_BYTES: usize = guard.max_statement_bytes,
         "size from 1KiB to 64MiB", kind::size::<1024, 67_108_864>, Value("\"1MiB\""),
         "Longest statement text that is judged; a longer one is refused with `54000`.";

@@ -133,6 +133,8 @@ pub struct Guard {
     pub mode: GuardMode,
     /// Schemas a tenant may name besides its own, `global` and the system's.
     pub extra_schemas: Vec<Ident>,
+    /// Settings of PostgreSQL a tenant may change besides those known to be harmless, in lower case.
+    pub extra_settings: Vec<String>,
     /// Longest statement text that is judged, in bytes; a longer one is refused with `54000`.
     pub max_statement_bytes: usize,
     /// Memory for remembered verdicts, in bytes.

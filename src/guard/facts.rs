@@ -40,6 +40,8 @@ enum Need {
     PathEntry(Box<str>),
     /// The schema of a CREATE SCHEMA: the tenant's own.
     OwnSchema(Box<str>),
+    /// A setting that is on no list of the guard's, in lower case: one that the operator lists.
+    Setting(Box<str>),
 }
 
 /// The facts of one text, independent of the tenant.
@@ -72,8 +74,9 @@ impl Facts {
         }
     }
 
-    /// Whether a tenant of this scope may send the text. Allocates nothing if so.
-    pub(super) fn judge(&self, scope: &Scope) -> Result<(), Denial> {
+    /// Whether a tenant of this scope may send the text, where the operator lets these settings pass, in
+    /// lower case. Allocates nothing if so.
+    pub(super) fn judge(&self, scope: &Scope, settings: &[String]) -> Result<(), Denial> {
         if let Some(denial) = &self.refusal {
             return Err(denial.clone());
         }
@@ -83,7 +86,7 @@ impl Facts {
                 return Err(denial.clone());
             }
         }
-        self.needs.iter().try_for_each(|need| need.judge(scope))
+        self.needs.iter().try_for_each(|need| need.judge(scope, settings))
     }
 
     /// Memory it holds, in bytes.
@@ -99,11 +102,11 @@ impl Facts {
 impl Need {
     fn name(&self) -> &str {
         match self {
-            Self::Schema(name) | Self::PathEntry(name) | Self::OwnSchema(name) => name,
+            Self::Schema(name) | Self::PathEntry(name) | Self::OwnSchema(name) | Self::Setting(name) => name,
         }
     }
 
-    fn judge(&self, scope: &Scope) -> Result<(), Denial> {
+    fn judge(&self, scope: &Scope, settings: &[String]) -> Result<(), Denial> {
         let name = self.name();
         let own = name == scope.schema.as_str();
         let shared = || scope.shared_schemas.iter().any(|schema| schema.as_str() == name);
@@ -111,9 +114,14 @@ impl Need {
             Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
             Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
             Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
+            Self::Setting(_) => (settings.iter().any(|setting| setting == name), &rules::SETTING),
         };
         if allowed {
             return Ok(());
+        }
+        if matches!(self, Self::Setting(_)) {
+            let name = names::truncate(name);
+            return Err(Denial::new(rule, format!("parameter \"{name}\" cannot be set by a tenant")));
         }
         Err(Denial::new(rule, format!("schema \"{name}\" is not in this tenant's scope")))
     }
@@ -219,6 +227,11 @@ impl Findings {
         }
     }
 
+    /// The text sets a setting that is on no list of the guard's.
+    pub(super) fn setting(&mut self, name: &str) {
+        self.needs.insert(Need::Setting(name.to_ascii_lowercase().into()));
+    }
+
     /// A name in parts, as `[database.][schema.]object`.
     pub(super) fn qualified<S: AsRef<str>>(&mut self, parts: &[S]) {
         match parts {
@@ -281,7 +294,7 @@ impl Findings {
     }
 
     /// Judges what was found so far, for one scope.
-    pub(super) fn judge(self, scope: &Scope) -> Result<(), Denial> {
-        self.finish(0, None).judge(scope)
+    pub(super) fn judge(self, scope: &Scope, settings: &[String]) -> Result<(), Denial> {
+        self.finish(0, None).judge(scope, settings)
     }
 }

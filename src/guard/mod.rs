@@ -57,6 +57,7 @@ pub struct Stats {
 pub struct Guard {
     mode: Mode,
     max_statement_bytes: usize,
+    extra_settings: Box<[String]>,
     cache: Cache,
     big: Mutex<()>,
 }
@@ -77,6 +78,7 @@ impl Guard {
         Self {
             mode: config.mode,
             max_statement_bytes: config.max_statement_bytes,
+            extra_settings: config.extra_settings.clone().into(),
             cache: Cache::new(config.cache_bytes, config.max_statement_bytes),
             big: Mutex::new(()),
         }
@@ -103,7 +105,7 @@ impl Guard {
     #[must_use]
     pub fn judge(&self, text: &str, scope: &Scope) -> Verdict {
         let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
-        let reported = match facts.judge(scope) {
+        let reported = match facts.judge(scope, &self.extra_settings) {
             Ok(()) => None,
             Err(denial) if self.only_reports(&denial, scope) => Some(denial),
             Err(denial) => return Verdict::Deny(denial),
@@ -140,7 +142,7 @@ impl Guard {
         let mut findings = Findings::default();
         settings::startup(name, value, &mut findings);
         findings
-            .judge(scope)
+            .judge(scope, &self.extra_settings)
             .or_else(|denial| if self.only_reports(&denial, scope) { Ok(()) } else { Err(denial) })
     }
 

@@ -21,6 +21,7 @@ fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 2 << 20,
         cache_bytes: 32 << 20,
     })
@@ -315,6 +316,7 @@ fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 100,
         cache_bytes: 1 << 20,
     });
@@ -343,6 +345,7 @@ fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 8 << 20,
     });
@@ -356,6 +359,7 @@ fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 1024,
         cache_bytes: 256 << 10,
     });

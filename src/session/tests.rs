@@ -31,6 +31,7 @@ impl Talk {
         let limits = config::Guard {
             mode: config::GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_settings: vec![],
             max_statement_bytes: 1000,
             cache_bytes: 1 << 16,
         };

@@ -86,6 +86,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         Guard {
             mode: GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_settings: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 64 << 20
         }
