@@ -1,5 +1,8 @@
 //! Settings: SET, `set_config`, function clauses and the startup packet, all by the same rules.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
