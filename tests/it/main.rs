@@ -15,6 +15,7 @@ mod guard;
 mod init;
 mod pooling;
 mod program;
+mod settings;
 mod startup;
 mod state;
 mod support;

@@ -1,7 +1,7 @@
 //! Settings as clients set them: the lists, every spelling, the levels, the startup packet.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -22,8 +22,9 @@ fn guard_with(extra: &[&str], mode: config::GuardMode) -> Guard {
     })
 }
 
-fn guard() -> Guard {
-    guard_with(&[], config::GuardMode::Enforce)
+fn guard() -> &'static Guard {
+    static GUARD: LazyLock<Guard> = LazyLock::new(|| guard_with(&[], config::GuardMode::Enforce));
+    &GUARD
 }
 
 fn scope(level: Level, hardened: bool) -> Scope {
@@ -79,7 +80,7 @@ fn listed_name_with_a_dot_has_its_prefix_listed_so_that_only_it_passes() {
     for name in ALLOWED.iter().chain(&refused()) {
         if let Some((prefix, _)) = name.split_once('.') {
             assert!(PREFIXES.contains(prefix), "{name}");
-            assert_eq!(judged(&guard(), &format!("SET {prefix}.another = 1"), &dedicated()), "setting");
+            assert_eq!(judged(guard(), &format!("SET {prefix}.another = 1"), &dedicated()), "setting");
         }
     }
 }
@@ -89,12 +90,12 @@ fn every_allowed_setting_passes_and_every_refused_one_is_refused() {
     let with_rules = ["search_path", "client_encoding", "standard_conforming_strings"];
     for name in ALLOWED.iter().filter(|name| !with_rules.contains(name)) {
         for scope in [dedicated(), scope(Level::Shared, false)] {
-            assert_eq!(judged(&guard(), &format!("SET {name} = 'x'"), &scope), "allow", "{name}");
+            assert_eq!(judged(guard(), &format!("SET {name} = 'x'"), &scope), "allow", "{name}");
         }
     }
     for name in refused() {
-        assert_eq!(judged(&guard(), &format!("SET {name} = 'x'"), &dedicated()), "setting", "{name}");
-        assert_eq!(judged(&guard(), &format!("RESET {name}"), &dedicated()), "allow", "{name}");
+        assert_eq!(judged(guard(), &format!("SET {name} = 'x'"), &dedicated()), "setting", "{name}");
+        assert_eq!(judged(guard(), &format!("RESET {name}"), &dedicated()), "allow", "{name}");
         assert_eq!(at_startup(name, "x", &dedicated()), "setting", "{name}");
     }
 }
@@ -167,9 +168,9 @@ fn way_back_to_the_powerless_role_is_for_dedicated_connections() {
         "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET role = none AS 'SELECT 1'",
     ];
     for text in back {
-        assert_eq!(judged(&guard(), text, &dedicated()), "allow", "{text}");
+        assert_eq!(judged(guard(), text, &dedicated()), "allow", "{text}");
         for hardened in [true, false] {
-            assert_eq!(judged(&guard(), text, &scope(Level::Shared, hardened)), "role_change", "{text}");
+            assert_eq!(judged(guard(), text, &scope(Level::Shared, hardened)), "role_change", "{text}");
         }
     }
     assert_eq!(at_startup("role", "none", &dedicated()), "allow");
@@ -179,7 +180,7 @@ fn way_back_to_the_powerless_role_is_for_dedicated_connections() {
 #[test]
 fn clause_of_a_function_that_is_taken_away_passes_at_every_level() {
     for text in ["ALTER FUNCTION f() RESET role", "ALTER FUNCTION f() SET role TO DEFAULT RESET trace_sort"] {
-        assert_eq!(judged(&guard(), text, &scope(Level::Shared, false)), "allow", "{text}");
+        assert_eq!(judged(guard(), text, &scope(Level::Shared, false)), "allow", "{text}");
     }
 }
 
@@ -196,12 +197,12 @@ fn name_that_only_looks_constant_is_computed() {
         "lower('APP.X')",
     ] {
         let text = format!("SELECT set_config({name}, 'x', true)");
-        assert_eq!(judged(&guard(), &text, &dedicated()), "allow", "{text}");
-        assert_eq!(judged(&guard(), &text, &scope(Level::Shared, true)), "allow", "{text}");
-        assert_eq!(judged(&guard(), &text, &scope(Level::Shared, false)), "opaque_code", "{text}");
+        assert_eq!(judged(guard(), &text, &dedicated()), "allow", "{text}");
+        assert_eq!(judged(guard(), &text, &scope(Level::Shared, true)), "allow", "{text}");
+        assert_eq!(judged(guard(), &text, &scope(Level::Shared, false)), "opaque_code", "{text}");
     }
     for text in ["SELECT set_config('app.x', $1, true)", "SELECT set_config(('app.x'), 'x', $1)"] {
-        assert_eq!(judged(&guard(), text, &scope(Level::Shared, false)), "allow", "{text}");
+        assert_eq!(judged(guard(), text, &scope(Level::Shared, false)), "allow", "{text}");
     }
 }
 
@@ -215,8 +216,8 @@ fn call_with_named_or_missing_arguments_is_judged_by_what_looks_like_the_name() 
         ("setting_name => 'app.x', new_value => 'trace_sort', is_local => true", "allow"),
     ] {
         let text = format!("SELECT set_config({arguments})");
-        assert_eq!(judged(&guard(), &text, &dedicated()), expected, "{text}");
-        assert_ne!(judged(&guard(), &text, &scope(Level::Shared, false)), "allow", "{text}");
+        assert_eq!(judged(guard(), &text, &dedicated()), expected, "{text}");
+        assert_ne!(judged(guard(), &text, &scope(Level::Shared, false)), "allow", "{text}");
     }
 }
 
@@ -224,7 +225,7 @@ fn call_with_named_or_missing_arguments_is_judged_by_what_looks_like_the_name() 
 fn setting_that_ends_with_the_transaction_is_no_setting_of_a_connection() {
     for name in ["transaction_isolation", "Transaction_Read_Only", "transaction_deferrable", "seed"] {
         assert_eq!(at_startup(name, "1", &dedicated()), "setting", "{name}");
-        assert_eq!(judged(&guard(), &format!("SET {name} = 1"), &dedicated()), "allow", "{name}");
+        assert_eq!(judged(guard(), &format!("SET {name} = 1"), &dedicated()), "allow", "{name}");
     }
 }
 
@@ -248,7 +249,7 @@ fn text_search_configuration_is_a_name_wherever_it_is_set() {
     ] {
         assert_eq!(at_startup("default_text_search_config", value, &dedicated()), expected, "{value}");
         let text = format!("SET default_text_search_config = '{value}'");
-        assert_eq!(judged(&guard(), &text, &dedicated()), expected, "{text}");
+        assert_eq!(judged(guard(), &text, &dedicated()), expected, "{text}");
     }
 }
 
@@ -339,7 +340,7 @@ proptest! {
             8 => format!("WITH x AS (SELECT 1) INSERT INTO t SELECT (set_config({quoted}::text, 'x', true))"),
             _ => format!("CREATE VIEW v AS SELECT set_config({quoted} || '', 'x', true)"),
         };
-        prop_assert!(matches!(judged(&guard(), &text, &dedicated()), "setting" | "role_change"), "{}", text);
+        prop_assert!(matches!(judged(guard(), &text, &dedicated()), "setting" | "role_change"), "{}", text);
         prop_assert_ne!(at_startup(&name, "x", &dedicated()), "allow");
     }
 
@@ -356,6 +357,6 @@ proptest! {
             2 => format!("SELECT set_config({quoted}, $1, true)"),
             _ => format!("ALTER FUNCTION f() SET {word} = 'x'"),
         };
-        prop_assert_eq!(judged(&guard(), &text, &scope(Level::Shared, false)), "allow", "{}", text);
+        prop_assert_eq!(judged(guard(), &text, &scope(Level::Shared, false)), "allow", "{}", text);
     }
 }
