@@ -135,6 +135,9 @@ pub struct Guard {
     pub extra_schemas: Vec<Ident>,
     /// Settings of PostgreSQL a tenant may change besides those known to be harmless, in lower case.
     pub extra_settings: Vec<String>,
+    /// Functions the operator installed that a tenant may call without their schema at level `shared` without
+    /// hardening.
+    pub extra_functions: Vec<Ident>,
     /// Longest statement text that is judged, in bytes; a longer one is refused with `54000`.
     pub max_statement_bytes: usize,
     /// Memory for remembered verdicts, in bytes.

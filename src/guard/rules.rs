@@ -47,6 +47,15 @@ rules! {
     SERVER_ADMINISTRATION = "server_administration", INSUFFICIENT_PRIVILEGE, Privileges,
         "What is common to the whole database or server is managed by the operator.",
         "Ask the operator; an extension can be installed once for all tenants.";
+    OTHER_SESSIONS = "other_sessions", INSUFFICIENT_PRIVILEGE, Privileges,
+        "At level shared, sessions of other tenants are neither shown nor ended.",
+        "Cancel a statement with a cancel request (in psql: Ctrl-C), or ask the operator for level dedicated.";
+    LARGE_OBJECT = "large_object", FEATURE_NOT_SUPPORTED, Privileges,
+        "At level shared, large objects are refused: they are in no tenant's schema.",
+        "Use a column of type bytea, or ask the operator for level dedicated.";
+    ADVISORY_LOCK = "advisory_lock", FEATURE_NOT_SUPPORTED, Privileges,
+        "At level shared without hardening, advisory locks are refused: their keys are common to all tenants.",
+        "Lock a row or a table instead, or ask the operator to harden the database (pgtenant init --harden).";
     OPAQUE_CODE = "opaque_code", INSUFFICIENT_PRIVILEGE, Privileges,
         "At level shared without hardening, nothing runs SQL text or code that the operator did not install.",
         "Ask the operator to harden the database (pgtenant init --harden), or for level dedicated.";

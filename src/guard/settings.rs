@@ -72,9 +72,13 @@ fn is_custom(name: &str) -> bool {
     })
 }
 
-/// A SET or RESET, as a statement of its own or as a clause of a function.
+/// A SET or RESET, as a statement of its own, as a clause of a function, or of a role.
 pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings) {
     use field::variable_set_stmt as f;
+    // Refused as statements, and by PostgreSQL, whatever they set. A role may alter its own settings.
+    if matches!(parent, Kind::AlterSystemStmt | Kind::AlterDatabaseSetStmt) {
+        return;
+    }
     let name = set.text(f::NAME);
     let kind = i32::try_from(set.number(f::KIND)).ok().and_then(|kind| VariableSetKind::try_from(kind).ok());
     let at_top = parent == Kind::RawStmt;

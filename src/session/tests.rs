@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::config;
 use crate::guard::Guard;
+use crate::session::residue::ResetPlan;
 use crate::session::statements::MAX_ON_SERVER;
 use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -20,25 +21,32 @@ struct Talk {
 }
 
 impl Talk {
+    /// With a server, and a guard that only reports.
+    fn reporting() -> Self {
+        let mut talk = Self::attached();
+        talk.guard = Guard::new(&limits(config::GuardMode::Report));
+        talk
+    }
+
+    /// What a return of the server connection would take.
+    fn reset_plan(&self) -> ResetPlan {
+        self.server.as_ref().unwrap().residue.plan(config::ResetPolicy::OnNeed)
+    }
+
     fn detached() -> Self {
         let scope = Scope {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
+            extra_functions: Arc::new([]),
+            extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
-        };
-        let limits = config::Guard {
-            mode: config::GuardMode::Enforce,
-            extra_schemas: vec![],
-            extra_settings: vec![],
-            max_statement_bytes: 1000,
-            cache_bytes: 1 << 16,
         };
         Self {
             session: Session::new(scope, Arc::default(), Arc::default()),
             server: None,
-            guard: Guard::new(&limits),
+            guard: Guard::new(&limits(config::GuardMode::Enforce)),
         }
     }
 
@@ -94,6 +102,17 @@ impl Talk {
             }
         }
         text
+    }
+}
+
+fn limits(mode: config::GuardMode) -> config::Guard {
+    config::Guard {
+        mode,
+        extra_schemas: vec![],
+        extra_functions: vec![],
+        extra_settings: vec![],
+        max_statement_bytes: 1000,
+        cache_bytes: 1 << 16,
     }
 }
 
@@ -515,6 +534,62 @@ fn deallocate_of_the_extended_protocol_takes_effect_when_it_is_executed() {
     talk.client(SYNC);
     talk.backends("2C1Z");
     assert_eq!(talk.client(&bind("s")), "<E 26000>");
+}
+
+#[test]
+fn reported_statement_goes_to_the_server_and_closes_the_connection_on_return() {
+    let mut talk = Talk::reporting();
+    let text = "select * from tenant_b.t";
+    assert_eq!(talk.client(&query(text)), "Query \"select * from tenant_b.t\"");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42501\0\0"), "[E]");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+    let reports: Vec<_> = talk.session.take_reports().map(|denial| denial.rule.id).collect();
+    assert_eq!(reports, ["cross_schema"]);
+    assert_eq!(talk.session.take_denials().count(), 0);
+    // A DISCARD ALL of the client's does not make it clean.
+    talk.client(&query("discard all"));
+    talk.backends("CZ");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+}
+
+#[test]
+fn reported_statement_can_be_prepared_and_each_connection_that_runs_it_is_closed() {
+    let mut talk = Talk::reporting();
+    for frame in [parse("s", "select * from tenant_b.t"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backends("1Z"), "[1][Z]");
+    assert_eq!(talk.session.take_reports().count(), 1);
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.reset_plan(), ResetPlan::Clean);
+    let expected = "Parse pgtenant_1 \"select * from tenant_b.t\", Bind pgtenant_1";
+    assert_eq!(talk.client(&bind("s")), expected);
+    assert_eq!(talk.client(&execute()), "E");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12CZ"), "[2][C][Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+    assert_eq!(talk.session.take_reports().count(), 0, "judged once");
+}
+
+#[test]
+fn statement_judged_before_there_was_a_server_is_reported_once() {
+    let mut talk = Talk::reporting();
+    let server = talk.server.take();
+    assert_eq!(talk.client(&query("set role x")), "(needs a server)");
+    talk.server = server;
+    assert_eq!(talk.client(&query("set role x")), "Query \"set role x\"");
+    assert_eq!(talk.session.take_reports().count(), 1);
+}
+
+#[test]
+fn connection_that_had_settings_of_doubt_is_closed_on_return() {
+    let mut talk = Talk::attached();
+    talk.session.distrust_settings();
+    talk.client(&query("select 1"));
+    talk.backends("CZ");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
 }
 
 /// Frames of every kind, well-formed or not.

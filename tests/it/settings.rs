@@ -69,7 +69,9 @@ fn every_allowed_setting_that_the_server_has_can_be_set_by_a_tenant() {
         if name.starts_with("transaction_") && name != "transaction_timeout" {
             // Of one transaction only, and before its first query.
             for set in [format!("SET {name} = '{value}'"), format!("SET LOCAL {name} TO '{value}'")] {
-                ["BEGIN", &set, "COMMIT"].map(|sql| wire.run(sql));
+                for sql in ["BEGIN", &set, "COMMIT"] {
+                    wire.run(sql);
+                }
             }
             continue;
         }

@@ -87,6 +87,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             mode: GuardMode::Enforce,
             extra_schemas: vec![],
             extra_settings: vec![],
+            extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 64 << 20
         }

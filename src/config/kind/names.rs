@@ -42,11 +42,19 @@ pub(in crate::config) fn schema(given: Given<'_>) -> Result<Ident, Wrong> {
 
 /// Schemas, each once.
 pub(in crate::config) fn schemas(given: Given<'_>) -> Result<Vec<Ident>, Wrong> {
-    let names = given.list()?.iter().map(|text| schema_name(text)).collect::<Result<Vec<_>, _>>()?;
+    each_once("schema", given.list()?.iter().map(|text| schema_name(text)).collect::<Result<_, _>>()?)
+}
+
+/// A list of function names, each once and without a schema.
+pub(in crate::config) fn functions(given: Given<'_>) -> Result<Vec<Ident>, Wrong> {
+    each_once("function", given.list()?.iter().map(|text| identifier(text)).collect::<Result<_, _>>()?)
+}
+
+fn each_once(what: &str, names: Vec<Ident>) -> Result<Vec<Ident>, Wrong> {
     let mut seen = BTreeSet::new();
     match names.iter().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(Wrong::new(
-            format!("the schema {} is listed twice", shown(twice.as_str())),
+            format!("the {what} {} is listed twice", shown(twice.as_str())),
             "remove one of the two",
         )),
         None => Ok(names),

@@ -207,6 +207,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             mode: config::GuardMode::Enforce,
             extra_schemas: vec![],
             extra_settings: vec![],
+            extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 1 << 20,
         },

@@ -1,4 +1,4 @@
--- allow
+-- unhardened: advisory_lock
 SET client_min_messages TO 'warning';
 SET standard_conforming_strings = on;
 SET intervalstyle = iso_8601;
