@@ -154,6 +154,14 @@ impl Guard {
         }
     }
 
+    /// Remembers that this text is sent as another one at level `shared`.
+    #[cfg(test)]
+    pub(crate) fn learn_rewritten(&self, text: &str, sent: &str) {
+        let mut facts = self.examine(text);
+        facts.rewritten = Some(sent.into());
+        self.cache.insert(text, Arc::new(facts));
+    }
+
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {

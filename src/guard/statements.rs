@@ -77,6 +77,7 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::AlterTableStmt
         | Kind::ReplicaIdentityStmt
         | Kind::CreateSchemaStmt
+        | Kind::CreateExtensionStmt
         | Kind::CreateSeqStmt
         | Kind::AlterSeqStmt
         | Kind::IndexStmt
@@ -140,7 +141,6 @@ fn refused(kind: Kind) -> Option<&'static Rule> {
         | Kind::CheckPointStmt
         | Kind::LoadStmt
         | Kind::SecLabelStmt
-        | Kind::CreateExtensionStmt
         | Kind::AlterExtensionStmt
         | Kind::AlterExtensionContentsStmt
         | Kind::CreateFdwStmt
@@ -228,6 +228,7 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
             findings.refuse(&rules::NOTIFY, "UNLISTEN of one channel is not supported yet");
         }
         Kind::CreateSchemaStmt => create_schema(message, findings),
+        Kind::CreateExtensionStmt => create_extension(message, findings),
         Kind::CreateFunctionStmt => create_function(message, findings),
         Kind::DefineStmt => code::define(message, findings),
         Kind::CreateRangeStmt => code::range(message, findings),
@@ -334,6 +335,18 @@ fn create_schema(statement: Message<'_>, findings: &mut Findings) {
         findings.own_schema(name);
     } else {
         findings.refuse(&rules::SERVER_ADMINISTRATION, "schemas are created by the operator");
+    }
+}
+
+/// Tools send CREATE EXTENSION IF NOT EXISTS for what the operator has installed: PostgreSQL skips that, and
+/// refuses any other to a role without rights on the database.
+fn create_extension(statement: Message<'_>, findings: &mut Findings) {
+    use field::create_extension_stmt as f;
+    let message = "extensions are installed by the operator";
+    if statement.flag(f::IF_NOT_EXISTS) && statement.children(f::OPTIONS).next().is_none() {
+        findings.refuse_shared(&rules::SERVER_ADMINISTRATION, message);
+    } else {
+        findings.refuse(&rules::SERVER_ADMINISTRATION, message);
     }
 }
 
@@ -517,8 +530,8 @@ mod tests {
     #[test]
     fn refused_kind_is_told_in_words() {
         assert_eq!(
-            refusal(Kind::CreateExtensionStmt),
-            "statement of the kind \"Create Extension\" is not allowed here"
+            refusal(Kind::CreateTableSpaceStmt),
+            "statement of the kind \"Create Table Space\" is not allowed here"
         );
     }
 }

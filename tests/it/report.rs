@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 
 use pgtenant::config::GuardMode;
 
+use serde_json::Value;
+
+use crate::support::binary::Binary;
 use crate::support::proxy::{Proxy, eventually};
 use crate::support::wire::{Wire, bind, execute, parse, sync, unnamed};
 
@@ -140,9 +143,48 @@ fn settings_at_startup_are_reported_and_leave_nothing() {
     wire.run("set work_mem = '77kB'; reset all");
     drop(wire);
     let mut next = proxy.wire("alpha");
-    assert_eq!(next.value("show search_path"), format!("{alpha}, global"));
+    assert_eq!(next.value("show search_path"), format!("\"{alpha}\", \"global\""));
     assert_eq!(next.value("show role"), "none");
     assert_eq!((reports(&proxy, "search_path"), reports(&proxy, "role_change")), (1, 1));
     let refused = proxy.wire_with("alpha", &[("role", proxy.role("beta").as_str())]);
     assert!(refused.err().expect("PostgreSQL refuses").contains("42501"));
+}
+
+#[test]
+fn log_tells_who_would_be_refused_what_but_no_values_and_not_without_end() {
+    let variables = [("PGTENANT_GUARD_MODE", "report"), ("PGTENANT_LOG_FORMAT", "json")];
+    let binary = Binary::start_with(&["alpha"], &variables);
+    let role = format!("tenant_{}_alpha", binary.database);
+    let mut wire = binary.wire_with("alpha", &[("role", &role)]);
+    for n in 0..30 {
+        wire.query(&format!("select 'confidential' from tenant_beta.t where x = 'confidential {n}'"));
+    }
+    wire.query("alter role tenant_beta password 'confidential'");
+    wire.query("listen confidential");
+    drop(wire);
+    let lines = || {
+        let log = binary.log();
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines
+    };
+    eventually("all is logged", || lines().iter().any(|line| line["message"] == "statement refused"));
+    assert!(!binary.log().contains("confidential"), "{}", binary.log());
+    let lines = lines();
+    let warning = lines.iter().find(|line| line["level"] == "WARN").expect("a warning at the start");
+    assert!(warning["message"].as_str().unwrap().starts_with("guard.mode is \"report\""), "{warning}");
+    let of = |rule: &str| lines.iter().filter(|line| line["rule"] == rule).collect::<Vec<_>>();
+    assert_eq!(of("cross_schema").len(), 20);
+    for (rule, message) in [
+        ("cross_schema", "statement would be refused"),
+        ("role_management", "statement would be refused"),
+        ("role_change", "setting would be refused"),
+    ] {
+        let line = of(rule)[0];
+        assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &message.into()), "{line}");
+        let slug = Value::from(format!("{}_alpha", binary.database));
+        assert_eq!(line["span"]["tenant"], slug, "{line}");
+        assert!(line["span"]["user"].as_str().unwrap().contains("_alpha"), "{line}");
+    }
+    let refusal = &of("cross_schema")[0]["refusal"];
+    assert_eq!(refusal, "schema \"tenant_beta\" is not in this tenant's scope");
 }

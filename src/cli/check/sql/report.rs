@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::guard::Scope;
-use crate::guard::explain::{Explained, Judged, Ruling};
+use crate::guard::explain::{AtLevel, Explained, Judged, Ruling};
 use crate::tenant::Level;
 
 /// Characters of a statement that are shown.
@@ -92,15 +92,27 @@ impl<W: Write> Report<W> {
         if !explained.judged.effects.is_empty() {
             self.detail(format_args!("effects: {}", explained.judged.effects.join(", ")))?;
         }
-        for other in &explained.other_levels {
-            let level = level(other.level, other.hardened);
-            let why = other.message.as_deref().map(|message| format!(": {}", shown(message)));
-            let rule = other.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
-            let verdict = word(other.verdict);
-            self.detail(format_args!("at level {level}: {verdict}{rule}{}", why.unwrap_or_default()))?;
-        }
+        self.other_levels(&explained.other_levels)?;
         if let Some(among) = &explained.among_others {
             self.among_others(&explained.judged, among)?;
+        }
+        Ok(())
+    }
+
+    fn other_levels(&mut self, levels: &[AtLevel]) -> io::Result<()> {
+        for (nth, at) in levels.iter().enumerate() {
+            let same = |other: &AtLevel| {
+                other.level == at.level && (other.verdict, &other.message) == (at.verdict, &at.message)
+            };
+            if levels[..nth].iter().any(same) {
+                continue;
+            }
+            let whatever = levels[nth + 1..].iter().any(same);
+            let level = if whatever { at.level.to_owned() } else { level(at.level, at.hardened) };
+            let rule = at.rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+            let why = at.message.as_deref().map(|message| format!(": {}", shown(message)));
+            let verdict = word(at.verdict);
+            self.detail(format_args!("at level {level}: {verdict}{rule}{}", why.unwrap_or_default()))?;
         }
         Ok(())
     }
@@ -208,4 +220,46 @@ fn plain(letter: char) -> impl Iterator<Item = char> {
     let escaped = letter.is_control().then(|| letter.escape_default());
     let plain = escaped.is_none().then_some(letter);
     plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_line_is_shown_and_nothing_that_steers_a_terminal() {
+        assert_eq!(shown("select 1"), "select 1");
+        assert_eq!(shown("\n select 1,\n 2\n"), "select 1,…");
+        assert_eq!(shown("select '\u{1b}[2J\t'"), "select '\\u{1b}[2J\\t'");
+        assert_eq!(shown(&"ü".repeat(100)), "ü".repeat(80) + "…");
+    }
+
+    #[test]
+    fn levels_that_agree_are_told_together() {
+        let at = |level, hardened, message: Option<&str>| AtLevel {
+            level,
+            hardened,
+            verdict: if message.is_some() { Ruling::Refuse } else { Ruling::Allow },
+            rule: message.map(|_| "some_rule"),
+            message: message.map(str::to_owned),
+        };
+        let told = |levels: &[AtLevel]| {
+            let mut output = Vec::new();
+            Report::text(&mut output).other_levels(levels).unwrap();
+            String::from_utf8(output).unwrap().replace("                    ", "")
+        };
+        assert_eq!(
+            told(&[at("shared", true, Some("no")), at("shared", false, Some("no"))]),
+            "at level shared: refuse (some_rule): no\n"
+        );
+        assert_eq!(
+            told(&[at("dedicated", false, None), at("shared", true, None)]),
+            "at level dedicated: allow\nat level shared, hardened: allow\n"
+        );
+        assert_eq!(
+            told(&[at("shared", true, Some("no")), at("shared", false, Some("never"))]),
+            "at level shared, hardened: refuse (some_rule): no\n\
+             at level shared, not hardened: refuse (some_rule): never\n"
+        );
+    }
 }
