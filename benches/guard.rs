@@ -40,6 +40,7 @@ fn guard() -> Guard {
     Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         extra_functions: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 64 << 20,
@@ -52,6 +53,7 @@ fn scope() -> Scope {
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
         extra_functions: Arc::new([]),
+        extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }

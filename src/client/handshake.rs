@@ -322,6 +322,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         schema: tenant.names.schema.clone(),
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
+        extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),
         level: Level::Dedicated,
         hardened: false,
     }

@@ -167,6 +167,9 @@ keys! {
     GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
         "list of schema names", kind::schemas, Value("[]"),
         "Schemas that tenants may name besides their own, the global one and the system's.";
+    GUARD_EXTRA_SETTINGS: Vec<String> = guard.extra_settings,
+        "list of setting names", kind::extra_settings, Value("[]"),
+        "PostgreSQL settings that tenants may change besides those known to concern nobody else.";
     GUARD_EXTRA_FUNCTIONS: Vec<Ident> = guard.extra_functions,
         "list of function names", kind::functions, Value("[]"),
         "Functions of the operator that tenants of level shared may call without a schema where the database is not hardened.";

@@ -27,6 +27,8 @@ enum Need {
     CodeIn(Box<str>),
     /// A routine without a schema that PostgreSQL does not bring along: the same.
     Code(Box<str>),
+    /// A setting that is on no list of the guard's, in lower case: one that the operator lists.
+    Setting(Box<str>),
 }
 
 /// The facts of one text, independent of the tenant.
@@ -76,8 +78,9 @@ impl Facts {
     }
 
     /// The refusal that holds even where others are only reported.
-    pub(super) const fn firm(&self) -> Option<&Denial> {
-        self.firm.as_ref()
+    pub(super) fn firm(&self, scope: &Scope) -> Option<Denial> {
+        let setting = || self.needs.iter().filter(|need| matches!(need, Need::Setting(_)));
+        self.firm.clone().or_else(|| setting().find_map(|need| need.judge(scope).err()))
     }
 
     /// Why the text could not be read as statements.
@@ -92,10 +95,12 @@ impl Facts {
 
     /// The schemas it names.
     pub(super) fn schemas(&self, scope: &Scope) -> impl Iterator<Item = NamedSchema> {
-        self.needs.iter().filter(|need| !matches!(need, Need::Code(_))).map(|need| NamedSchema {
-            name: need.name().to_owned(),
-            role: need.role(),
-            allowed: need.judge(scope).is_ok(),
+        self.needs.iter().filter(|need| !matches!(need, Need::Code(_) | Need::Setting(_))).map(|need| {
+            NamedSchema {
+                name: need.name().to_owned(),
+                role: need.role(),
+                allowed: need.judge(scope).is_ok(),
+            }
         })
     }
 
@@ -116,7 +121,8 @@ impl Need {
             | Self::PathEntry(name)
             | Self::OwnSchema(name)
             | Self::CodeIn(name)
-            | Self::Code(name) => name,
+            | Self::Code(name)
+            | Self::Setting(name) => name,
         }
     }
 
@@ -126,6 +132,7 @@ impl Need {
             Self::PathEntry(_) => "search_path",
             Self::OwnSchema(_) => "create",
             Self::CodeIn(_) | Self::Code(_) => "routine",
+            Self::Setting(_) => "setting",
         }
     }
 
@@ -143,9 +150,17 @@ impl Need {
             Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
             Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
             Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
+            Self::Setting(_) => {
+                let listed = || scope.extra_settings.iter().any(|setting| setting.as_ref() == name);
+                (listed(), &rules::SETTING)
+            }
         };
         if allowed {
             return Ok(());
+        }
+        if matches!(self, Self::Setting(_)) {
+            let name = names::truncate(name);
+            return Err(Denial::new(rule, format!("parameter \"{name}\" cannot be set by a tenant")));
         }
         if matches!(self, Self::Code(_) | Self::CodeIn(_)) {
             let what = if matches!(self, Self::Code(_)) { "function" } else { "a function of schema" };
@@ -269,6 +284,11 @@ impl Findings {
         if !names::is_system(name) && !matches!(name, "" | "$user") {
             self.needs.insert(Need::PathEntry(names::truncate(name).into()));
         }
+    }
+
+    /// The text sets a setting that is on no list of the guard's.
+    pub(super) fn setting(&mut self, name: &str) {
+        self.needs.insert(Need::Setting(name.to_ascii_lowercase().into()));
     }
 
     /// A name in parts, as `[database.][schema.]object`.

@@ -109,9 +109,9 @@ impl Guard {
         let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
         let reported = match facts.judge(scope) {
             Ok(()) => None,
-            Err(denial) if self.only_reports(&denial, scope) => match facts.firm() {
+            Err(denial) if self.only_reports(&denial, scope) => match facts.firm(scope) {
                 None => Some(denial),
-                Some(firm) => return Verdict::Deny(firm.clone()),
+                Some(firm) => return Verdict::Deny(firm),
             },
             Err(denial) => return Verdict::Deny(denial),
         };

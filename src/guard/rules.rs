@@ -25,13 +25,16 @@ rules! {
         "List your own schema, the shared ones, pg_catalog or pg_temp, or use RESET search_path.";
     ROLE_CHANGE = "role_change", INSUFFICIENT_PRIVILEGE, Privileges,
         "A session keeps the role it was authenticated for: role and session_authorization are not set.",
-        "Connect as the user you want to be; RESET ROLE and SET ROLE NONE are allowed.";
+        "Connect as the user you want to be; at level dedicated RESET ROLE and SET ROLE NONE are allowed.";
     ROLE_MANAGEMENT = "role_management", INSUFFICIENT_PRIVILEGE, Privileges,
         "Roles, their settings and memberships belong to the operator, as they are common to all tenants.",
         "Ask the operator; credentials of a tenant are managed with the pgtenant command.";
     FIXED_SETTING = "fixed_setting", FEATURE_NOT_SUPPORTED, Guard,
         "client_encoding stays UTF8 and standard_conforming_strings on: other values change how a text is read.",
         "Leave the setting alone, or set it to the value it has; convert other encodings in the client.";
+    SETTING = "setting", INSUFFICIENT_PRIVILEGE, Guard,
+        "A tenant sets only what is known to concern nobody else: code, logs, roles and replication of the server do.",
+        "Check the spelling; the operator can let the setting of an extension pass with guard.extra_settings.";
     TWO_PHASE = "two_phase", FEATURE_NOT_SUPPORTED, Guard,
         "Two-phase commit is refused: prepared transactions are visible to, and keep locks for, the whole database.",
         "Use COMMIT.";

@@ -21,6 +21,7 @@ fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         extra_functions: Vec::new(),
         max_statement_bytes: 2 << 20,
         cache_bytes: 32 << 20,
@@ -33,6 +34,7 @@ fn scope_of(schema: &str) -> Scope {
         schema: Ident::parse(schema).unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
+        extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }
@@ -312,6 +314,7 @@ fn reporting() -> Guard {
         mode: GuardMode::Report,
         extra_schemas: Vec::new(),
         extra_functions: vec![],
+        extra_settings: vec![],
         max_statement_bytes: 1 << 20,
         cache_bytes: 1 << 20,
     })
@@ -327,7 +330,7 @@ const REPORTED: &[(&str, &str)] = &[
     ("SET SESSION AUTHORIZATION 's3cret'", "role_change"),
     ("CREATE ROLE r PASSWORD 's3cret'", "role_management"),
     ("ALTER ROLE tenant_alpha PASSWORD 's3cret'", "role_management"),
-    ("ALTER ROLE tenant_alpha SET x = 's3cret'", "role_management"),
+    ("ALTER ROLE tenant_alpha SET a.x = 's3cret'", "role_management"),
     ("COPY t FROM '/s3cret'", "server_files"),
     ("COPY t TO PROGRAM 'curl s3cret'", "server_files"),
     ("SELECT pg_read_file('s3cret')", "server_files"),
@@ -435,6 +438,7 @@ fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         extra_functions: Vec::new(),
         max_statement_bytes: 100,
         cache_bytes: 1 << 20,
@@ -464,6 +468,7 @@ fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         extra_functions: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 8 << 20,
@@ -478,6 +483,7 @@ fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
         extra_functions: Vec::new(),
         max_statement_bytes: 1024,
         cache_bytes: 256 << 10,

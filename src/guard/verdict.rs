@@ -17,6 +17,8 @@ pub struct Scope {
     pub shared_schemas: Arc<[Ident]>,
     /// Functions it may name without their schema where it may run nothing but the operator's.
     pub extra_functions: Arc<[Ident]>,
+    /// Settings it may change besides those known to concern nobody else, in lower case.
+    pub extra_settings: Arc<[Box<str>]>,
     /// Who enforces the wall.
     pub level: Level,
     /// Whether the database is hardened (`pgtenant init --harden`), so that code cannot change the role.

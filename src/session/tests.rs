@@ -49,6 +49,7 @@ impl Talk {
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
             extra_functions: Arc::new([]),
+            extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
         };
@@ -119,6 +120,7 @@ fn limits(mode: config::GuardMode) -> config::Guard {
         mode,
         extra_schemas: vec![],
         extra_functions: vec![],
+        extra_settings: vec![],
         max_statement_bytes: 1000,
         cache_bytes: 1 << 16,
     }

@@ -96,6 +96,7 @@ impl Shared {
             schema: Ident::parse(&db.schema(tenant)).unwrap(),
             shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
             extra_functions: Arc::new([]),
+            extra_settings: Arc::new([]),
             level: Level::Shared,
             hardened,
         };

@@ -17,6 +17,7 @@ mod levels;
 mod pooling;
 mod program;
 mod report;
+mod settings;
 mod startup;
 mod state;
 mod support;

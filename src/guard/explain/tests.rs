@@ -16,6 +16,7 @@ fn guard(max_statement_bytes: usize) -> Guard {
         mode,
         extra_schemas: vec![],
         extra_functions: vec![],
+        extra_settings: vec![],
         max_statement_bytes,
         cache_bytes: 1 << 16,
     })
@@ -27,6 +28,7 @@ fn scope() -> Scope {
         schema: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),
+        extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }

@@ -206,6 +206,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
         guard: config::Guard {
             mode: config::GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_settings: vec![],
             extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 1 << 20,

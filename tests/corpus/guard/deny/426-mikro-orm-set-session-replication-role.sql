@@ -1,2 +1,2 @@
--- allow
+-- deny: setting
 set session_replication_role = 'replica';
