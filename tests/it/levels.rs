@@ -245,8 +245,8 @@ const ESCAPES: &[(&str, &[&str])] = &[
     (
         "a rule",
         &[
-            "CREATE RULE r AS ON DELETE TO notes DO ALSO SELECT set_config(lower('ROLE'), 'none', false)",
-            "DELETE FROM notes",
+            "CREATE RULE r AS ON INSERT TO notes DO ALSO SELECT set_config(lower('ROLE'), 'none', false)",
+            "INSERT INTO notes VALUES (2)",
         ],
     ),
     (
@@ -288,7 +288,7 @@ async fn each_way_to_run_code_changes_the_role_and_is_refused_without_hardening(
         shared
             .client
             .batch_execute(
-                "ALTER TABLE notes ALTER COLUMN body DROP DEFAULT; DROP TRIGGER IF EXISTS t ON notes",
+                "ALTER TABLE notes ALTER COLUMN body DROP DEFAULT; DROP TRIGGER IF EXISTS t ON notes; DROP RULE IF EXISTS r ON notes",
             )
             .await
             .unwrap();
