@@ -336,6 +336,7 @@ fn scope(hardened: bool) -> Scope {
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         level: Level::Shared,
         hardened,
+        extra_settings: Arc::new([]),
         extra_functions: Arc::from([]),
     }
 }
