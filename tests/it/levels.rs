@@ -227,6 +227,7 @@ const ESCAPES: &[(&str, &[&str])] = &[
     ),
     ("a function that was there before", &["SELECT tenant_earlier()"]),
     ("set_config with a name put together", &["SELECT set_config(lower('ROLE'), 'none', false)"]),
+    ("set_config with a name that a cast cuts", &["SELECT set_config('role.x'::varchar(4), 'none', false)"]),
     (
         "a default",
         &[
@@ -245,8 +246,8 @@ const ESCAPES: &[(&str, &[&str])] = &[
     (
         "a rule",
         &[
-            "CREATE RULE r AS ON DELETE TO notes DO ALSO SELECT set_config(lower('ROLE'), 'none', false)",
-            "DELETE FROM notes",
+            "CREATE RULE r AS ON INSERT TO notes DO ALSO SELECT set_config(lower('ROLE'), 'none', false)",
+            "INSERT INTO notes (id) VALUES (2)",
         ],
     ),
     (
