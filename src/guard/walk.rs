@@ -7,11 +7,11 @@ use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, ref
 
 /// The facts of a text of at most `max_bytes`.
 pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
-    let tree = match parse::tree(text, max_bytes) {
+    let mut findings = Findings::default();
+    let tree = match parse::tree(text, max_bytes, &mut findings.tokens) {
         Ok(tree) => tree,
         Err(denial) => return Facts::refused(denial),
     };
-    let mut findings = Findings::default();
     match collect(&tree, &mut findings) {
         Ok(summary) => findings.finish(summary.statements, summary.deallocates),
         Err(Malformed) => Facts::refused(malformed()),
@@ -27,8 +27,9 @@ pub(super) fn inner(
 ) -> Option<Result<Findings, Denial>> {
     let mut findings = outer.nested(function)?;
     // The outer text was within the limit, and this one is a part of it.
-    let collected = parse::tree(text, usize::MAX)
+    let collected = parse::tree(text, usize::MAX, &mut findings.tokens)
         .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
+    outer.tokens = findings.tokens;
     Some(collected.map(|_| findings))
 }
 
@@ -50,7 +51,11 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
     let several = root.children(field::parse_result::STMTS).nth(1).is_some();
     for raw in root.children(field::parse_result::STMTS) {
         summary.statements += 1;
-        let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
+        let statement = raw.child(field::raw_stmt::STMT);
+        if !statement.is_some_and(|statement| literals_are_values(statement.kind())) {
+            findings.depends_on_literals();
+        }
+        let Some(statement) = statement else { continue };
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);
@@ -65,6 +70,15 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
         }
     }
     Ok(summary)
+}
+
+/// Statements in whose trees a literal is a constant, which only [`constants`] reads. In others strings and
+/// numbers stand in plain fields, as the name of a channel or a language.
+const fn literals_are_values(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::SelectStmt | Kind::InsertStmt | Kind::UpdateStmt | Kind::DeleteStmt | Kind::MergeStmt
+    )
 }
 
 /// Shows one node to the rules that concern it.
