@@ -156,6 +156,10 @@ proptest! {
     ) {
         agrees(&pieces.concat());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_text_is_read_as_postgresql_reads_it(text in "(?s).{0,60}") {

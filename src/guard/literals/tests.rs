@@ -141,8 +141,8 @@ fn text_that_is_wrong_or_has_unicode_escapes_or_nothing_to_leave_open_has_no_key
 /// The case that makes a key without a closer look dangerous: the string decides what the name means.
 #[test]
 fn string_behind_uescape_is_never_left_open() {
-    let named =
-        |escape| facts(&format!("TABLE U&\"!0061\" . b; SELECT * FROM U&\"!0061\" UESCAPE '{escape}' .b"));
+    let named = |escape| facts(&format!("SELECT 'x' FROM U&\"!0061\" UESCAPE '{escape}' .b"));
+    assert!(!named("!").is_unparsable() && !named("?").is_unparsable());
     assert_ne!(named("!"), named("?"));
     assert_eq!(key("SELECT 1 FROM U&\"!0061\" UESCAPE '!' .b"), None);
 }
@@ -378,7 +378,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT E AS x FROM t JOIN u ON E ORDER BY E LIMIT E OFFSET I",
     "VALUES (E), (E)",
     "SELECT * FROM t WHERE E AND (E OR NOT E) GROUP BY E HAVING E",
-    "SELECT E FETCH FIRST I ROWS WITH TIES",
+    "SELECT E ORDER BY E FETCH FIRST I ROWS WITH TIES",
     "SELECT * FROM t FETCH NEXT (I) ROWS ONLY FOR UPDATE",
     "SELECT E UNION ALL SELECT E",
     "SELECT DISTINCT ON (E) E FROM t",
@@ -391,7 +391,7 @@ const STATEMENTS: &[&str] = &[
     "DELETE FROM t USING u WHERE E",
     "MERGE INTO t USING u ON E WHEN MATCHED AND E THEN UPDATE SET a = E WHEN NOT MATCHED THEN INSERT VALUES (E)",
     "SELECT * FROM JSON_TABLE(E, S COLUMNS (a int PATH S DEFAULT E ON EMPTY, NESTED PATH S COLUMNS (b text EXISTS PATH S))) AS j",
-    "SELECT * FROM XMLTABLE(XMLNAMESPACES(S AS x), S PASSING E COLUMNS a int PATH S DEFAULT E, b FOR ORDINALITY) AS j",
+    "SELECT * FROM XMLTABLE(XMLNAMESPACES(S AS x), S PASSING (E) COLUMNS a int PATH S DEFAULT (E), b FOR ORDINALITY) AS j",
     "SELECT * FROM f(E) AS g(a varchar(I)), ROWS FROM (f(E), g(E)) WITH ORDINALITY, LATERAL (SELECT E) AS l",
     "SELECT * FROM t TABLESAMPLE bernoulli (I) REPEATABLE (I)",
     "SELECT E INTO TEMP u FROM t",
@@ -399,7 +399,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT E;; /* S */ DELETE FROM t",
     "TABLE t",
     "SELECT E WINDOW w AS (PARTITION BY E ORDER BY E RANGE BETWEEN E PRECEDING AND CURRENT ROW)",
-    "SELECT a FROM t WHERE a IS DISTINCT FROM E AND a BETWEEN E AND E AND a SIMILAR TO S AND a IS OF_TYPE",
+    "SELECT a FROM t WHERE a IS DISTINCT FROM E AND a BETWEEN E AND E AND a SIMILAR TO S",
     "SELECT E FROM t a(b), u",
     "COPY (SELECT E) TO STDOUT (DELIMITER S)",
     "EXPLAIN SELECT E",
@@ -489,7 +489,7 @@ fn is_unparsable(verdict: &Verdict) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn texts_of_one_key_have_the_same_tokens_and_facts((one, other) in pair()) {
@@ -499,7 +499,8 @@ proptest! {
         }
         prop_assert_eq!(skeleton(&one), skeleton(&other), "{} and {}", one, other);
         let (one_facts, other_facts) = (facts(&one), facts(&other));
-        if one_facts.hold_for_other_literals() && !other_facts.is_unparsable() {
+        let answered_by_key = one_facts.hold_for_other_literals() || other_facts.hold_for_other_literals();
+        if answered_by_key && !one_facts.is_unparsable() && !other_facts.is_unparsable() {
             prop_assert_eq!(one_facts, other_facts, "{} and {}", one, other);
         }
     }
