@@ -550,6 +550,136 @@ proptest! {
     }
 }
 
+fn judged(guard: &Guard, text: &str) -> String {
+    match guard.judge(text, &scopes()[0]) {
+        Verdict::Allow(..) => "allow".to_owned(),
+        Verdict::Deny(denial) => denial.rule.id.to_owned(),
+    }
+}
+
+fn counts(guard: &Guard) -> [u64; 3] {
+    let stats = guard.stats();
+    [stats.hits, stats.key_hits, stats.misses]
+}
+
+#[test]
+fn text_that_differs_in_literals_is_not_parsed_and_not_remembered_again() {
+    let guard = guard();
+    assert_eq!(judged(&guard, "SELECT abalance FROM pgbench_accounts WHERE aid = 1"), "allow");
+    let entries = guard.stats().entries;
+    for aid in 2..100 {
+        assert_eq!(
+            judged(&guard, &format!("SELECT abalance FROM pgbench_accounts WHERE aid = {aid}")),
+            "allow"
+        );
+    }
+    assert_eq!(judged(&guard, "SELECT abalance FROM pgbench_accounts WHERE aid = 1"), "allow");
+    assert_eq!(counts(&guard), [1, 98, 1]);
+    assert_eq!(guard.stats().entries, entries);
+}
+
+#[test]
+fn warm_text_is_cached_with_all_that_differ_in_literals() {
+    let guard = guard();
+    guard.warm("SELECT 'a'");
+    assert!(guard.is_cached("SELECT 'a'"));
+    assert!(guard.is_cached("SELECT 'b'"));
+    assert!(!guard.is_cached("SELECT  'b'"));
+    guard.warm("SELECT 'c'");
+    assert_eq!(judged(&guard, "SELECT 'd'"), "allow");
+    assert_eq!(counts(&guard), [0, 1, 0]);
+}
+
+#[test]
+fn text_whose_facts_read_a_literal_is_parsed_each_time() {
+    let guard = guard();
+    assert_eq!(judged(&guard, "SELECT 'tenant_alpha.t'::regclass"), "allow");
+    assert_eq!(judged(&guard, "SELECT 'tenant_beta.t'::regclass"), "cross_schema");
+    assert_eq!(judged(&guard, "SELECT set_config('a.b', '', true)"), "allow");
+    assert_eq!(judged(&guard, "SELECT set_config('role', '', true)"), "role_change");
+    assert_eq!(judged(&guard, "SET a.b = 'x'"), "allow");
+    assert_eq!(judged(&guard, "SET \"role\" = 'x'"), "role_change");
+    assert_eq!(counts(&guard), [0, 0, 6]);
+}
+
+#[test]
+fn refusal_is_remembered_for_its_own_text_only() {
+    let guard = guard();
+    for value in ["a", "b", "a"] {
+        assert_eq!(judged(&guard, &format!("UPDATE pg_settings SET setting = '{value}'")), "fixed_setting");
+    }
+    assert_eq!(counts(&guard), [1, 0, 2]);
+}
+
+#[test]
+fn schema_that_one_tenant_may_name_is_refused_to_another_by_key_too() {
+    let guard = guard();
+    assert_eq!(judged(&guard, "SELECT * FROM tenant_alpha.t LIMIT 1"), "allow");
+    let other = Scope { schema: Ident::parse("tenant_beta").unwrap(), ..scopes()[0].clone() };
+    let verdict = guard.judge("SELECT * FROM tenant_alpha.t LIMIT 2", &other);
+    assert!(matches!(verdict, Verdict::Deny(denial) if denial.rule.id == "cross_schema"));
+    assert_eq!(counts(&guard), [0, 1, 1]);
+}
+
+/// What the parser is kept from reading is also kept from a server that would read it.
+#[test]
+fn limits_hold_for_texts_whose_key_is_known() {
+    let guard = guard();
+    for known in ["SELECT 1", "SELECT 1 /**/", "SELECT 1 /**//**/", "SELECT 1 --", "SELECT 'a'"] {
+        assert_eq!(judged(&guard, known), "allow");
+    }
+    let misses = guard.stats().misses;
+    let (open, close) = ("/*".repeat(33), "*/".repeat(33));
+    let long = "x".repeat(MAX_STATEMENT_BYTES);
+    let stars = "/*".to_owned() + &"/**/".repeat(5_000) + "*/";
+    for (text, rule) in [
+        (format!("SELECT 1 {open}{close}"), "too_complex"),
+        (format!("SELECT 1 {stars}"), "too_complex"),
+        (format!("SELECT 1 /*{long}*/"), "statement_too_long"),
+        (format!("SELECT 1 --{long}"), "statement_too_long"),
+        (format!("SELECT '{long}'"), "statement_too_long"),
+        ("SELECT 'a\0'".to_owned(), "unparsable"),
+        ("SELECT 1 --\0".to_owned(), "unparsable"),
+    ] {
+        assert!(!guard.is_cached(&text));
+        assert_eq!(judged(&guard, &text), rule, "{}", &text[..20]);
+    }
+    assert_eq!(guard.stats().misses, misses + 7);
+    assert_eq!(guard.stats().key_hits, 0);
+}
+
+#[test]
+fn short_limit_holds_for_texts_whose_key_is_known() {
+    let guard = Guard::new(&crate::config::Guard {
+        mode: GuardMode::Enforce,
+        extra_schemas: Vec::new(),
+        max_statement_bytes: 20,
+        cache_bytes: 1 << 20,
+    });
+    assert_eq!(judged(&guard, "SELECT 'a'"), "allow");
+    assert_eq!(judged(&guard, "SELECT 'aaaaaaaaaaa'"), "allow");
+    assert_eq!(judged(&guard, "SELECT 'aaaaaaaaaaaa'"), "statement_too_long");
+    assert_eq!(counts(&guard), [0, 1, 2]);
+}
+
+/// A literal in the tree is a constant, and these two are where one is looked into: both say so with
+/// `depends_on_literals`. Another place that reads one must say so too, or answers by key are wrong.
+#[test]
+fn constants_are_read_in_two_places_only() {
+    let guard = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guard");
+    for entry in fs::read_dir(guard).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() || matches!(name.as_str(), "constants.rs" | "settings.rs") {
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        for node in ["a_const", "integer::", "float::", "boolean::", "bit_string::"] {
+            assert!(!source.contains(node), "{name} reads {node}");
+        }
+    }
+}
+
 #[test]
 fn most_of_the_corpus_that_only_reads_and_writes_rows_is_answered_by_key() {
     let open = CORPUS.iter().filter(|text| facts(text).hold_for_other_literals()).count();
