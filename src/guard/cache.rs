@@ -1,5 +1,7 @@
-//! Facts remembered by the exact text, for all tenants together, within a number of bytes.
+//! Facts remembered for all tenants together, within a number of bytes: by the exact text, and where they
+//! do not depend on its literals, by what is left of it without them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,6 +9,7 @@ use quick_cache::sync::{Cache as Sharded, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::guard::facts::Facts;
+use crate::guard::literals;
 
 /// What an entry costs besides its text and facts: table slots, list links, allocator headers.
 const ENTRY_OVERHEAD: usize = 160;
@@ -17,12 +20,19 @@ const TYPICAL_ENTRY: usize = 1024;
 /// Shards, if each can still hold several statements of the longest kind.
 const MAX_SHARDS: usize = 16;
 
+thread_local! {
+    /// Where keys without literals are put together: a hit allocates nothing. At most
+    /// [`literals::MAX_BYTES`] and one more.
+    static KEY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 #[derive(Clone, Debug)]
 struct Bytes;
 
-impl Weighter<Box<str>, Arc<Facts>> for Bytes {
-    fn weight(&self, text: &Box<str>, facts: &Arc<Facts>) -> u64 {
-        (text.len() + facts.size() + ENTRY_OVERHEAD) as u64
+/// The bytes of a text, or those of a key without literals, which no text can have.
+impl Weighter<Box<[u8]>, Arc<Facts>> for Bytes {
+    fn weight(&self, key: &Box<[u8]>, facts: &Arc<Facts>) -> u64 {
+        (key.len() + facts.size() + ENTRY_OVERHEAD) as u64
     }
 }
 
@@ -31,8 +41,10 @@ impl Weighter<Box<str>, Arc<Facts>> for Bytes {
 /// New entries only displace new entries until they are asked for again, so that a stream of texts
 /// that differ in literals does not push out the statements of the applications.
 pub(super) struct Cache {
-    entries: Sharded<Box<str>, Arc<Facts>, Bytes>,
-    hits: AtomicU64,
+    entries: Sharded<Box<[u8]>, Arc<Facts>, Bytes>,
+    longest: usize,
+    exact_hits: AtomicU64,
+    key_hits: AtomicU64,
     misses: AtomicU64,
 }
 
@@ -52,27 +64,53 @@ impl Cache {
             ),
             Err(_) => Sharded::with_weighter(items, bytes as u64, Bytes),
         };
-        Self { entries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        let (exact_hits, key_hits, misses) = Default::default();
+        Self { entries, longest, exact_hits, key_hits, misses }
     }
 
     /// The facts of a text; counts a hit or a miss.
     pub(super) fn get(&self, text: &str) -> Option<Arc<Facts>> {
-        let facts = self.entries.get(text);
-        let counter = if facts.is_some() { &self.hits } else { &self.misses };
+        let (facts, counter) = if let Some(facts) = self.entries.get(text.as_bytes()) {
+            (Some(facts), &self.exact_hits)
+        } else if let Some(facts) = self.by_key(text, |key| self.entries.get(key)).flatten() {
+            (Some(facts), &self.key_hits)
+        } else {
+            (None, &self.misses)
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         facts
     }
 
+    /// Whether [`Cache::get`] would find the text.
     pub(super) fn contains(&self, text: &str) -> bool {
-        self.entries.contains_key(text)
+        self.entries.contains_key(text.as_bytes())
+            || self.by_key(text, |key| self.entries.contains_key(key)) == Some(true)
     }
 
-    pub(super) fn insert(&self, text: &str, facts: Arc<Facts>) {
-        self.entries.insert(text.into(), facts);
+    /// Remembers the facts of a text by the text, as it may come again just so, and for all texts that
+    /// differ from it only where the facts do not depend on it.
+    pub(super) fn insert(&self, text: &str, facts: &Arc<Facts>) {
+        self.entries.insert(text.as_bytes().into(), Arc::clone(facts));
+        if facts.hold_for_other_literals() {
+            self.by_key(text, |key| self.entries.insert(key.into(), Arc::clone(facts)));
+        }
     }
 
-    pub(super) fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
+    /// What `ask` says to the key of a text without its literals. `None` if it has no such key, or is
+    /// longer than what is judged: comments are not in the key.
+    fn by_key<T>(&self, text: &str, ask: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        if text.len() > self.longest {
+            return None;
+        }
+        KEY.with_borrow_mut(|key| literals::write_key(text, key).then(|| ask(key)))
+    }
+
+    pub(super) fn exact_hits(&self) -> u64 {
+        self.exact_hits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn key_hits(&self) -> u64 {
+        self.key_hits.load(Ordering::Relaxed)
     }
 
     pub(super) fn misses(&self) -> u64 {

@@ -110,7 +110,7 @@ impl Guard {
                 let whole = start..start + text[start..].trim_end_matches([';', ' ', '\t', '\r', '\n']).len();
                 vec![self.explain_one(text, whole, &facts, scope)]
             }
-            _ => parse::tree(text, self.max_statement_bytes())
+            _ => parse::tree(text, self.max_statement_bytes(), &mut 0)
                 .map(|tree| walk::spans(&tree, text))
                 .unwrap_or_default()
                 .into_iter()

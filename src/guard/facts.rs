@@ -32,7 +32,7 @@ enum Need {
 }
 
 /// The facts of one text, independent of the tenant.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     refusal: Option<Denial>,
     /// Behind a refusal that may be only reported, the first that may not.
@@ -44,7 +44,7 @@ pub(super) struct Facts {
     /// What is sent in its place at level `shared`.
     pub(super) rewritten: Option<Arc<str>>,
     /// Whether they say nothing about the same text with other literals.
-    pub(super) reads_literals: bool,
+    reads_literals: bool,
     needs: Box<[Need]>,
     pub(super) effects: Arc<Effects>,
 }
@@ -102,6 +102,22 @@ impl Facts {
                 allowed: need.judge(scope).is_ok(),
             }
         })
+    }
+
+    /// Whether they are also those of the same text with other plain literals and other comments (see
+    /// [`crate::guard::literals`]), except that the other one may be no SQL. A refusal may tell of a literal.
+    pub(super) const fn hold_for_other_literals(&self) -> bool {
+        !self.reads_literals
+            && self.refusal.is_none()
+            && self.shared.is_none()
+            && self.unhardened.is_none()
+            && self.rewritten.is_none()
+    }
+
+    /// Whether the text is refused because it is no SQL.
+    #[cfg(test)]
+    pub(super) fn is_unparsable(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|denial| denial.rule == &rules::UNPARSABLE)
     }
 
     /// Memory it holds, in bytes.
@@ -183,6 +199,8 @@ pub(super) struct Findings {
     depth: u8,
     /// How many texts inside texts were read so far.
     texts: u32,
+    /// How many tokens were read so far, in all of them.
+    pub(super) tokens: usize,
     /// Whether a literal was looked into.
     reads_literals: Cell<bool>,
     /// The function whose body the text is.
@@ -197,8 +215,8 @@ impl Findings {
         }
     }
 
-    /// These findings were reached by looking into a literal: they say nothing about the same text with
-    /// another one.
+    /// These findings may have been reached by looking into a literal: they say nothing about the same text
+    /// with another one.
     pub(super) fn depends_on_literals(&self) {
         self.reads_literals.set(true);
     }
@@ -221,7 +239,8 @@ impl Findings {
             return None;
         }
         let function = function.map(Into::into);
-        Some(Self { depth: self.depth + 1, texts: self.texts, function, ..Self::default() })
+        let (depth, texts, tokens) = (self.depth + 1, self.texts, self.tokens);
+        Some(Self { depth, texts, tokens, function, ..Self::default() })
     }
 
     /// The same, for a reason found elsewhere.

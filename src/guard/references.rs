@@ -71,14 +71,16 @@ fn object(text: &str, findings: &mut Findings) {
     }
 }
 
-/// Lets the grammar read the type. What it cannot read names nothing: PostgreSQL refuses it.
+/// Lets the grammar read the type. What is not in it names nothing: PostgreSQL refuses it. What is only
+/// too much for us may name anything.
 fn type_name(text: &str, findings: &mut Findings) {
     if !text.contains('.') && !text.contains('(') {
         return;
     }
     match walk::inner(&format!("SELECT NULL::{text}"), None, findings) {
         Some(Ok(inner)) => findings.merge(inner, false),
-        Some(Err(_)) => {}
+        Some(Err(denial)) if denial.rule == &rules::UNPARSABLE => {}
+        Some(Err(denial)) => findings.deny(denial),
         None => too_many(findings),
     }
 }

@@ -69,7 +69,7 @@ rules! {
         "A text over guard.max_statement_bytes is refused, as judging can take 270 times its size in memory.",
         "Send values as parameters, split the statement, or use COPY FROM STDIN.";
     TOO_COMPLEX = "too_complex", PROGRAM_LIMIT_EXCEEDED, Guard,
-        "A text that nests deeper than can be judged in bounded time is refused.",
+        "A text that nests deeper, or has more words and signs, than can be judged in bounded time and memory is refused.",
         "Split the statement, use parentheses less, or replace a long chain by IN (...) or = ANY (...).";
 }
 

@@ -12,11 +12,11 @@ use crate::guard::{
 
 /// The facts of a text of at most `max_bytes`.
 pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
-    let tree = match parse::tree(text, max_bytes) {
+    let mut findings = Findings::default();
+    let tree = match parse::tree(text, max_bytes, &mut findings.tokens) {
         Ok(tree) => tree,
         Err(denial) => return Facts::refused(denial),
     };
-    let mut findings = Findings::default();
     let collected = collect(&tree, text, &mut findings)
         .and_then(|summary| rewritten(text, &summary.rewrites).map(|text| (summary, text)));
     match collected {
@@ -38,8 +38,9 @@ pub(super) fn inner(
 ) -> Option<Result<Findings, Denial>> {
     let mut findings = outer.nested(function)?;
     // The outer text was within the limit, and this one is a part of it.
-    let collected = parse::tree(text, usize::MAX)
+    let collected = parse::tree(text, usize::MAX, &mut findings.tokens)
         .and_then(|tree| collect(&tree, text, &mut findings).map_err(|Malformed| malformed()));
+    outer.tokens = findings.tokens;
     Some(collected.map(|_| findings))
 }
 
@@ -95,7 +96,11 @@ fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, 
     let several = root.children(field::parse_result::STMTS).nth(1).is_some();
     for raw in root.children(field::parse_result::STMTS) {
         summary.statements += 1;
-        let Some(statement) = raw.child(field::raw_stmt::STMT) else { continue };
+        let statement = raw.child(field::raw_stmt::STMT);
+        if !statement.is_some_and(|statement| literals_are_values(statement.kind())) {
+            findings.depends_on_literals();
+        }
+        let Some(statement) = statement else { continue };
         summary.rewrites.extend(code::rewrite(statement).map(|sent| (span(raw, text), sent)));
         let before = findings.effect_bits();
         if several {
@@ -111,6 +116,15 @@ fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, 
         }
     }
     Ok(summary)
+}
+
+/// Statements in whose trees a literal is a constant, which only [`constants`] reads. In others strings and
+/// numbers stand in plain fields, as the name of a channel or a language.
+const fn literals_are_values(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::SelectStmt | Kind::InsertStmt | Kind::UpdateStmt | Kind::DeleteStmt | Kind::MergeStmt
+    )
 }
 
 /// Shows one node to the rules that concern it.

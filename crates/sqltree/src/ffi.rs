@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "a C library is called here, and nowhere else")]
 
 use std::ffi::{CStr, CString, c_char, c_int};
+use std::ops::Range;
 use std::ptr;
 
 // Keeps the crate in the link, and with it the static C library that its build script makes.
@@ -41,7 +42,27 @@ struct RawResult {
     error: *mut RawError,
 }
 
+/// `PgQueryScanToken`.
+#[repr(C)]
+struct RawToken {
+    start: c_int,
+    end: c_int,
+    token: c_int,
+    keyword_kind: c_int,
+}
+
+/// `PgQueryScanTokensResult`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct RawTokens {
+    tokens: *mut RawToken,
+    count: c_int,
+    error: *mut RawError,
+}
+
 unsafe extern "C" {
+    fn pg_query_scan_tokens(input: *const c_char) -> RawTokens;
+    fn pg_query_free_scan_tokens_result(result: RawTokens);
     fn pg_query_parse_protobuf(input: *const c_char) -> RawResult;
     fn pg_query_free_protobuf_parse_result(result: RawResult);
 }
@@ -72,12 +93,42 @@ impl Drop for Parsed {
     }
 }
 
-/// Calls the parser.
-pub(crate) fn parse(text: &str) -> Result<Parsed, ParseError> {
-    let text = CString::new(text).map_err(|nul| ParseError {
+fn terminated(text: &str) -> Result<CString, ParseError> {
+    CString::new(text).map_err(|nul| ParseError {
         message: "a statement cannot hold a NUL byte".into(),
         cursor_position: u32::try_from(nul.nul_position()).map_or(0, |at| at.saturating_add(1)),
-    })?;
+    })
+}
+
+/// Calls the scanner alone: numbers of the tokens, with where they are.
+pub(crate) fn tokens(text: &str) -> Result<Vec<(c_int, Range<usize>)>, ParseError> {
+    let text = terminated(text)?;
+    // SAFETY: `text` is NUL-terminated and outlives the call. The library keeps its state per thread
+    // and returns errors as values: nothing unwinds or jumps out of the call.
+    let result = unsafe { pg_query_scan_tokens(text.as_ptr()) };
+    let tokens = if result.error.is_null() {
+        let raw: &[RawToken] = match usize::try_from(result.count) {
+            // SAFETY: without an error `tokens` points to `count` tokens, that nobody writes to; they are
+            // not used after the result is freed below.
+            Ok(count) if !result.tokens.is_null() => unsafe {
+                std::slice::from_raw_parts(result.tokens, count)
+            },
+            _ => &[],
+        };
+        let offset = |at: c_int| usize::try_from(at).unwrap_or(0);
+        Ok(raw.iter().map(|raw| (raw.token, offset(raw.start)..offset(raw.end))).collect())
+    } else {
+        // SAFETY: the error is valid until the result is freed below.
+        Err(unsafe { read_error(result.error) })
+    };
+    // SAFETY: the result is given back once and not used again.
+    unsafe { pg_query_free_scan_tokens_result(result) };
+    tokens
+}
+
+/// Calls the parser.
+pub(crate) fn parse(text: &str) -> Result<Parsed, ParseError> {
+    let text = terminated(text)?;
     // SAFETY: `text` is NUL-terminated and outlives the call. The library keeps its state per thread
     // and returns errors as values: nothing unwinds or jumps out of the call.
     let result = unsafe { pg_query_parse_protobuf(text.as_ptr()) };

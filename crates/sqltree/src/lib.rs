@@ -23,6 +23,9 @@ pub mod enums {
     };
 }
 
+use std::ops::Range;
+
+use pg_query::protobuf::Token as RawToken;
 use thiserror::Error;
 
 /// The parser's refusal of a text.
@@ -64,4 +67,35 @@ impl Tree {
 /// the stack of the calling thread.
 pub fn parse(text: &str) -> Result<Tree, ParseError> {
     ffi::parse(text).map(Tree)
+}
+
+/// What PostgreSQL's scanner takes a piece of a text for, as far as readers of constants need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scanned {
+    /// A string constant without Unicode escapes (`SCONST`).
+    String,
+    /// An integer constant of 32 bits (`ICONST`).
+    Integer,
+    /// Any other number (`FCONST`).
+    Decimal,
+    /// A comment.
+    Comment,
+    /// Anything else.
+    Other,
+}
+
+/// The tokens and comments of a text as PostgreSQL's scanner reads them, with the bytes they stand in:
+/// to check another reader of texts against it. The limits of [`parse`] are the caller's here too.
+///
+/// # Errors
+/// The scanner's message when the text holds something that it does not know, or a NUL byte.
+pub fn tokens(text: &str) -> Result<Vec<(Scanned, Range<usize>)>, ParseError> {
+    let kind = |token| match RawToken::try_from(token) {
+        Ok(RawToken::Sconst) => Scanned::String,
+        Ok(RawToken::Iconst) => Scanned::Integer,
+        Ok(RawToken::Fconst) => Scanned::Decimal,
+        Ok(RawToken::SqlComment | RawToken::CComment) => Scanned::Comment,
+        _ => Scanned::Other,
+    };
+    Ok(ffi::tokens(text)?.into_iter().map(|(token, bytes)| (kind(token), bytes)).collect())
 }
