@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
@@ -11,7 +11,7 @@ use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
 /// `pgtenant` in ASCII. Keeps two inits apart; before the registry exists there is no table to lock.
-const LOCK_KEY: i64 = 0x7067_7465_6e61_6e74;
+pub(super) const LOCK_KEY: i64 = 0x7067_7465_6e61_6e74;
 
 /// Start of the name of the role all tenants of a database are members of.
 const TENANTS_ROLE_PREFIX: &str = "pgtenant_tenants_";
@@ -36,17 +36,24 @@ pub struct InitPlan {
 /// [`ControlError`]; nothing was changed then.
 pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
     let tx = client.transaction().await?;
+    let steps = run_in(&tx, plan).await?;
+    tx.commit().await?;
+    Ok(steps)
+}
+
+/// [`init`] inside the caller's transaction.
+pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
     tx.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", &[&LOCK_KEY]).await?;
-    require_rights(&tx).await?;
+    require_rights(tx).await?;
     let mut steps = Vec::new();
-    let applied = store::install(&tx).await?;
+    let applied = store::install(tx).await?;
     let outcome = if applied.is_empty() { Outcome::Unchanged } else { Outcome::Created };
     steps.push(Step::new(outcome, "schema pgtenant, the tenant registry"));
-    let roles = ensure_roles(&tx, plan, &mut steps).await?;
+    let roles = ensure_roles(tx, plan, &mut steps).await?;
     for (schema, what) in
         [(&plan.schemas.global, "read by all tenants"), (&plan.schemas.template, "the template")]
     {
-        let outcome = ensure_schema(&tx, schema).await?;
+        let outcome = ensure_schema(tx, schema).await?;
         steps.push(Step::new(outcome, format!("schema {}, {what}", schema.as_str())));
     }
     tx.batch_execute(&format!(
@@ -58,10 +65,9 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
         global = plan.schemas.global,
     ))
     .await?;
-    steps.extend(grant_global(&tx, &plan.schemas.global).await?);
-    steps.push(close_public(&tx).await?);
-    steps.push(allow_connect(&tx, &roles).await?);
-    tx.commit().await?;
+    steps.extend(grant_global(tx, &plan.schemas.global).await?);
+    steps.push(close_public(tx).await?);
+    steps.push(allow_connect(tx, &roles).await?);
     Ok(steps)
 }
 
@@ -126,7 +132,11 @@ async fn ensure_roles(
 /// read another's `global`. A name too long for that is cut and told apart by a hash.
 #[must_use]
 pub fn tenants_role(database: &str) -> Ident {
-    let whole = format!("{TENANTS_ROLE_PREFIX}{database}");
+    role_for_database(TENANTS_ROLE_PREFIX, database)
+}
+
+pub(super) fn role_for_database(prefix: &str, database: &str) -> Ident {
+    let whole = format!("{prefix}{database}");
     Ident::parse(&whole).unwrap_or_else(|_| {
         let hash: String =
             Sha256::digest(database.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
