@@ -12,6 +12,7 @@ mod drivers;
 mod extended;
 mod failure;
 mod guard;
+mod harden;
 mod init;
 mod pooling;
 mod program;
