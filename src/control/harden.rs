@@ -241,15 +241,30 @@ async fn revoke_from_tenants(client: &impl GenericClient, names: &Names) -> Resu
 
 /// PostgreSQL checks a new function's body before event triggers run, with the function's own settings
 /// in force, and a check can run code. So the check is taken out of the languages, and an event trigger
-/// makes up for it once the function is what it has to be.
+/// makes up for it once the function is what it has to be. The validators check only functions of a
+/// language that names them: each gets one, untrusted and without a handler, so that nothing can be
+/// written in it or run.
 async fn take_validators(client: &impl GenericClient) -> Result<Step, ControlError> {
-    let taken = client
-        .execute(
-            "UPDATE pg_catalog.pg_language SET lanvalidator = 0
-             WHERE lanname IN ('sql', 'plpgsql') AND lanvalidator <> 0",
-            &[],
-        )
-        .await?;
+    let mut taken = 0;
+    for sql in [
+        "UPDATE pg_catalog.pg_language SET lanvalidator = 0
+         WHERE lanname IN ('sql', 'plpgsql') AND lanvalidator <> 0",
+        "DELETE FROM pg_catalog.pg_language WHERE lanname IN ('pgtenant_guard_sql', 'pgtenant_guard_plpgsql')
+         AND (lanispl OR lanpltrusted OR lanplcallfoid <> 0 OR laninline <> 0 OR lanacl IS NOT NULL
+              OR lanvalidator <> CASE lanname
+                  WHEN 'pgtenant_guard_sql' THEN 'pg_catalog.fmgr_sql_validator(oid)'::pg_catalog.regprocedure
+                  ELSE 'pg_catalog.plpgsql_validator(oid)'::pg_catalog.regprocedure END)",
+        "INSERT INTO pg_catalog.pg_language
+             (oid, lanname, lanowner, lanispl, lanpltrusted, lanplcallfoid, laninline, lanvalidator)
+         SELECT pg_catalog.pg_nextoid('pg_catalog.pg_language', 'oid', 'pg_catalog.pg_language_oid_index'),
+             'pgtenant_guard_' || l.lanname, l.lanowner, false, false, 0, 0,
+             CASE l.lanname WHEN 'sql' THEN 'pg_catalog.fmgr_sql_validator(oid)'::pg_catalog.regprocedure
+                            ELSE 'pg_catalog.plpgsql_validator(oid)'::pg_catalog.regprocedure END
+         FROM pg_catalog.pg_language l WHERE l.lanname IN ('sql', 'plpgsql')
+           AND NOT EXISTS (SELECT FROM pg_catalog.pg_language o WHERE o.lanname = 'pgtenant_guard_' || l.lanname)",
+    ] {
+        taken += client.execute(sql, &[]).await?;
+    }
     let outcome = if taken == 0 { Outcome::Unchanged } else { Outcome::Created };
     Ok(Step::new(outcome, "languages sql and plpgsql, bodies checked after SECURITY DEFINER is set"))
 }
@@ -323,7 +338,8 @@ async fn uninstall(client: &impl GenericClient, names: &Names) -> Result<Vec<Ste
             "UPDATE pg_catalog.pg_language SET lanvalidator = 'pg_catalog.fmgr_sql_validator(oid)'::regprocedure
              WHERE lanname = 'sql';
              UPDATE pg_catalog.pg_language SET lanvalidator = 'pg_catalog.plpgsql_validator(oid)'::regprocedure
-             WHERE lanname = 'plpgsql'",
+             WHERE lanname = 'plpgsql';
+             DELETE FROM pg_catalog.pg_language WHERE lanname IN ('pgtenant_guard_sql', 'pgtenant_guard_plpgsql')",
         )
         .await?;
     for routine in &ROUTINES {

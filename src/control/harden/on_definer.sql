@@ -22,4 +22,11 @@ BEGIN
             EXECUTE format('ALTER ROUTINE %s SECURITY DEFINER', routine.signature);
         END IF;
     END LOOP;
+    -- Until its body is checked the new routine is in a language that cannot be run. The validators
+    -- accept routines only of a language that names them.
+    UPDATE pg_proc p SET prolang = checked.oid
+    FROM pg_event_trigger_ddl_commands() c, pg_language l, pg_language checked
+    WHERE tg_tag IN ('CREATE FUNCTION', 'CREATE PROCEDURE') AND c.classid = 'pg_proc'::regclass
+      AND p.oid = c.objid AND l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+      AND checked.lanname = 'pgtenant_guard_' || l.lanname;
 END

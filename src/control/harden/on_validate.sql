@@ -30,9 +30,9 @@ BEGIN
                     END;
                 END LOOP;
             END IF;
-            IF language OPERATOR(pg_catalog.=) 'sql' THEN
+            IF language OPERATOR(pg_catalog.=) 'pgtenant_guard_sql' THEN
                 PERFORM pg_catalog.fmgr_sql_validator(routine);
-            ELSIF language OPERATOR(pg_catalog.=) 'plpgsql' THEN
+            ELSIF language OPERATOR(pg_catalog.=) 'pgtenant_guard_plpgsql' THEN
                 PERFORM pg_catalog.plpgsql_validator(routine);
             END IF;
             -- Takes the settings back. What the body's check found wrong passes by as it is.

@@ -9,13 +9,14 @@ use crate::tenant::Ident;
 pub(super) const SCHEMA: &str = "pgtenant_guard";
 
 /// The event triggers: name, tags, function. They run in the order of their names.
-pub(super) const EVENT_TRIGGERS: [(&str, &[&str], &str); 2] = [
+pub(super) const EVENT_TRIGGERS: [(&str, &[&str], &str); 3] = [
     (
         "pgtenant_guard_1_definer",
         &["ALTER FUNCTION", "ALTER PROCEDURE", "ALTER ROUTINE", "CREATE FUNCTION", "CREATE PROCEDURE"],
         "on_definer",
     ),
     ("pgtenant_guard_2_validate", &["CREATE FUNCTION", "CREATE PROCEDURE"], "on_validate"),
+    ("pgtenant_guard_3_settle", &["CREATE FUNCTION", "CREATE PROCEDURE"], "on_settle"),
 ];
 
 /// The roles in question.
@@ -75,7 +76,7 @@ const PLAIN: Routine = Routine {
     config: None,
 };
 
-pub(super) const ROUTINES: [Routine; 6] = [
+pub(super) const ROUTINES: [Routine; 7] = [
     Routine {
         name: "version",
         returns: "pg_catalog.int4",
@@ -124,6 +125,16 @@ pub(super) const ROUTINES: [Routine; 6] = [
         returns: "event_trigger",
         body: include_str!("on_validate.sql"),
         of_guard: false,
+        ..PLAIN
+    },
+    Routine {
+        name: "on_settle",
+        returns: "event_trigger",
+        attributes: "SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+        body: include_str!("on_settle.sql"),
+        of_guard: false,
+        definer: true,
+        config: Some("search_path=pg_catalog, pg_temp"),
         ..PLAIN
     },
 ];

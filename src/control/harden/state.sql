@@ -29,6 +29,15 @@ UNION ALL
 SELECT 'language ' || l.lanname || ' checks new functions before they are made SECURITY DEFINER'
 FROM pg_catalog.pg_language l WHERE l.lanname IN ('sql', 'plpgsql') AND l.lanvalidator <> 0
 UNION ALL
+SELECT 'language pgtenant_guard_' || l.lanname || ', which checks new functions, is missing or changed'
+FROM pg_catalog.pg_language l
+WHERE l.lanname IN ('sql', 'plpgsql') AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_language o JOIN pg_catalog.pg_proc p ON p.oid = o.lanvalidator
+    WHERE o.lanname = 'pgtenant_guard_' || l.lanname AND NOT o.lanispl AND NOT o.lanpltrusted
+      AND o.lanplcallfoid = 0 AND o.laninline = 0 AND o.lanacl IS NULL
+      AND p.proname = CASE l.lanname WHEN 'sql' THEN 'fmgr_sql_validator' ELSE 'plpgsql_validator' END
+      AND p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
+UNION ALL
 SELECT 'event trigger ' || wanted.name || ' is missing, changed or not ENABLE ALWAYS'
 FROM ({event_triggers}) AS wanted (name, tags, function)
 WHERE NOT EXISTS (
