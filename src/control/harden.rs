@@ -17,7 +17,7 @@ pub use state::{HardeningState, hardening_state};
 
 use crate::control::harden::builtins::{Builtin, Kind};
 use crate::control::harden::parts::{EVENT_TRIGGERS, Names, ROUTINES, SCHEMA, literal};
-use crate::control::init::{self, InitPlan, LOCK_KEY};
+use crate::control::init::{self, InitPlan};
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step};
 use crate::registry::store;
@@ -75,7 +75,7 @@ pub async fn harden(client: &mut Client, plan: &InitPlan, run: Run) -> Result<Ha
 /// [`ControlError`]; nothing was changed then.
 pub async fn remove_hardening(client: &mut Client, run: Run) -> Result<Vec<Step>, ControlError> {
     let tx = client.transaction().await?;
-    tx.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", &[&LOCK_KEY]).await?;
+    init::lock(&tx).await?;
     require_superuser(&tx, "--remove-hardening").await?;
     let names = names(&tx).await?;
     let steps = uninstall(&tx, &names).await?;
@@ -189,7 +189,7 @@ async fn ensure_schema(client: &impl GenericClient, names: &Names) -> Result<Out
         "SELECT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a WHERE a.privilege_type = 'USAGE'
                                  AND a.grantee = pg_catalog.to_regrole({guard_role})::pg_catalog.oid)
                      AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(n.nspacl) a
-                                     WHERE a.grantee = 0 OR a.grantee IN ({tenants}))
+                                     WHERE a.grantee = 0 OR a.grantee IN ({holders}))
                      AND (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = n.nspowner)
                   FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtenant_guard'";
     let right = match ours {
@@ -228,7 +228,7 @@ async fn revoke_from_tenants(client: &impl GenericClient, names: &Names) -> Resu
                 "SELECT DISTINCT pg_catalog.format('REVOKE ALL ON SCHEMA pgtenant_guard FROM %I',
                      pg_catalog.pg_get_userbyid(a.grantee))
                  FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
-                 WHERE n.nspname = 'pgtenant_guard' AND a.grantee IN ({tenants})",
+                 WHERE n.nspname = 'pgtenant_guard' AND a.grantee IN ({holders})",
             ),
             &[],
         )

@@ -11,7 +11,7 @@ use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
 /// `pgtenant` in ASCII. Keeps two inits apart; before the registry exists there is no table to lock.
-pub(super) const LOCK_KEY: i64 = 0x7067_7465_6e61_6e74;
+const LOCK_KEY: i64 = 0x7067_7465_6e61_6e74;
 
 /// Start of the name of the role all tenants of a database are members of.
 const TENANTS_ROLE_PREFIX: &str = "pgtenant_tenants_";
@@ -43,7 +43,7 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
 
 /// [`init`] inside the caller's transaction.
 pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
-    tx.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", &[&LOCK_KEY]).await?;
+    lock(tx).await?;
     require_rights(tx).await?;
     let mut steps = Vec::new();
     let applied = store::install(tx).await?;
@@ -69,6 +69,27 @@ pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<
     steps.push(close_public(tx).await?);
     steps.push(allow_connect(tx, &roles).await?);
     Ok(steps)
+}
+
+/// By PostgreSQL's own function where the hardening has put it, if we may: what stands in its place may be
+/// what has to be put right. For who is no tenant both take the same lock.
+pub(super) async fn lock(tx: &Transaction<'_>) -> Result<(), ControlError> {
+    let row = tx
+        .query_opt(
+            "SELECT pg_catalog.format('SELECT %I.pg_advisory_xact_lock($1)', n.nspname)
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+             WHERE p.oid < 16384 AND p.proname = 'pg_advisory_xact_lock' AND p.pronargs = 1
+               AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+               AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
+            &[],
+        )
+        .await?;
+    let sql = match &row {
+        Some(row) => row.try_get(0)?,
+        None => "SELECT pg_catalog.pg_advisory_xact_lock($1)",
+    };
+    tx.execute(sql, &[&LOCK_KEY]).await?;
+    Ok(())
 }
 
 /// Says at the start what would otherwise fail in the middle.

@@ -22,9 +22,22 @@ const MARKER: &str = "beta-s-own-7c41";
 /// Why an attack ends on a hardened database.
 const REASONS: &[&str] = &[
     "within security-definer function",
+    "routines of a tenant cannot set role",
+    // COMMIT and ROLLBACK are nothing for SECURITY DEFINER.
+    "2D000 invalid transaction termination",
+    // A routine cannot be run before its body is checked.
+    "XX000 cache lookup failed for function 0",
+];
+
+/// What comes along, before or after.
+const CONSEQUENCES: &[&str] = &[
     "25P02 current transaction is aborted",
     "permission denied for schema",
-    "routines of a tenant cannot set role",
+    "permission denied to set parameter",
+    "unrecognized configuration parameter",
+    "does not exist",
+    "is an aggregate function",
+    "has not been populated",
 ];
 
 /// A database with two tenants and a login that is a member of both and inherits from none.
@@ -150,15 +163,18 @@ impl Ground {
 
     /// What would have escaped must fail for the reasons given here: a hardening that breaks everything
     /// holds everything.
-    async fn hardened_holds(routes: &[Route], reasons: &[&str]) {
+    async fn hardened_holds(routes: &[Route]) {
         let ground = Self::hard().await;
         let mut otherwise = Vec::new();
         for (number, route) in routes.iter().enumerate() {
             let (escaped, told) = ground.attack(route, number).await;
             assert_eq!(escaped, None, "{}: {told:#?}", route.name);
             let errors: Vec<_> = told.into_iter().filter(|line| line.starts_with("Error")).collect();
-            let odd = |line: &String| !reasons.iter().any(|reason| line.contains(reason));
-            if route.escapes && (errors.is_empty() || errors.iter().any(odd)) {
+            let is_one_of = |line: &String, known: &[&str]| known.iter().any(|part| line.contains(part));
+            let stopped = errors.iter().any(|line| is_one_of(line, REASONS));
+            let explained =
+                errors.iter().all(|line| is_one_of(line, REASONS) || is_one_of(line, CONSEQUENCES));
+            if route.escapes && !(stopped && explained) {
                 otherwise.push((route.name, errors));
             }
         }
@@ -186,17 +202,17 @@ async fn init_of(db: &Db, url: &str, change: impl FnOnce(&mut InitArgs)) -> Resu
 
 #[tokio::test]
 async fn no_expression_leaves_the_role() {
-    Ground::hardened_holds(EXPRESSIONS, REASONS).await;
+    Ground::hardened_holds(EXPRESSIONS).await;
 }
 
 #[tokio::test]
 async fn no_routine_leaves_the_role() {
-    Ground::hardened_holds(ROUTINES, REASONS).await;
+    Ground::hardened_holds(ROUTINES).await;
 }
 
 #[tokio::test]
 async fn nobody_but_an_administrator_takes_the_hardening_apart() {
-    Ground::hardened_holds(TAMPERING, REASONS).await;
+    Ground::hardened_holds(TAMPERING).await;
 }
 
 #[tokio::test]
@@ -237,10 +253,10 @@ async fn function_call_message_by_oid_of_the_moved_function_is_refused() {
     )
     .await;
     let beta = ground.db.schema("beta");
-    let call = |oid: &str| {
+    let call = |oid: &str, beta: &str| {
         let mut body = oid.parse::<u32>().unwrap().to_be_bytes().to_vec();
         body.extend([0, 0, 0, 3]);
-        for text in ["role", beta.as_str(), "f"] {
+        for text in ["role", beta, "f"] {
             body.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
             body.extend(text.as_bytes());
         }
@@ -248,19 +264,18 @@ async fn function_call_message_by_oid_of_the_moved_function_is_refused() {
         frame(b'F', &body)
     };
     let mut wire = ground.switched_to("alpha");
-    let heard = wire.say(&call(&oid));
+    let heard = wire.say(&call(&oid, &beta));
     assert!(heard[0].starts_with("Error ERROR 42501"), "{heard:?}");
     assert_eq!(ground.escape(wire, heard).await, None);
     let wrapper = value(&ground.db.admin().await, "SELECT 'pg_catalog.set_config'::regproc::oid").await;
     let mut wire = ground.switched_to("alpha");
-    let heard = wire.say(&call(&wrapper));
+    let heard = wire.say(&call(&wrapper, &beta));
     assert!(heard[0].contains("within security-definer function"), "{heard:?}");
     assert_eq!(ground.escape(wire, heard).await, None);
 
     let soft = Ground::soft().await;
     let mut wire = soft.switched_to("alpha");
-    let body = call(&oid);
-    let heard = wire.say(&body);
+    let heard = wire.say(&call(&oid, &soft.db.schema("beta")));
     assert!(heard[0].starts_with("V "), "without the hardening it is carried out: {heard:?}");
 }
 
@@ -274,7 +289,7 @@ async fn immutable_function_at_bind_and_extended_messages_stay_in_the_role() {
         let beta = ground.db.schema("beta");
         let mut wire = ground.switched_to("alpha");
         wire.run(&format!(
-            "create function f() returns int immutable language plpgsql as $$begin set role {beta}; return 1; end$$"
+            "create function f() returns int immutable language plpgsql as $$begin perform set_config('role', '{beta}', false); return 1; end$$"
         ));
         let mut heard = wire.say(&[parse("s", "select f() + $1::int"), sync()].concat());
         // Bind plans, nothing is executed.
@@ -480,10 +495,10 @@ async fn notifications_of_tenants_get_channels_of_their_own() {
         (&*format!("'{}'", "z".repeat(64)), "22023 channel name too long"),
     ] {
         let heard = wire.query(&format!("select pg_notify({name}, 'x')"));
-        assert_eq!(heard[0], format!("Error ERROR {error}"), "{name}");
+        assert!(heard.contains(&format!("Error ERROR {error}")), "{name}: {heard:?}");
     }
     let heard = wire.query("select pg_notify('c', repeat('x', 8000))");
-    assert_eq!(heard[0], "Error ERROR 22023 payload string too long");
+    assert!(heard.contains(&"Error ERROR 22023 payload string too long".to_owned()), "{heard:?}");
 }
 
 /// Whether a NotificationResponse on this channel is among the messages, which [`Wire`] prints as bytes.
@@ -859,7 +874,7 @@ async fn audit_lists_what_weakens_it_with_a_remedy() {
     line("note", "routine global.harmless()");
     line("note", "routine global.definer()");
     line("note", &format!("default of a column of {alpha}.t"));
-    for absent in ["hidden", "closed", "pg_trgm", "plpgsql_call_handler()", "pgtenant."] {
+    for absent in ["hidden", "global.closed", "pg_trgm", "plpgsql_call_handler()", "pgtenant."] {
         assert!(!report.contains(absent), "{absent}:\n{report}");
     }
     assert!(report.contains("findings above break the hardening"), "{report}");

@@ -1,5 +1,6 @@
 -- What weakens the hardening: breaks, object, what, remedy.
 WITH tenant AS ({tenants}),
+holder AS ({holders}),
 -- Extensions that an administrator should think about where tenants share a database.
 risky (name, breaks, what, remedy) AS (VALUES
     ('adminpack', false, 'reads and writes server files for whoever is granted its functions', 'grant them to no tenant'),
@@ -43,9 +44,9 @@ callable AS (
       AND n.nspname NOT IN ('information_schema', 'pgtenant_guard')
       AND NOT (n.nspname = 'pg_catalog' AND (p.oid < 16384 OR p.proowner = pg_catalog.to_regrole({guard_role})::pg_catalog.oid))
       AND ((EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
-                    WHERE a.privilege_type = 'EXECUTE' AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM tenant)))
+                    WHERE a.privilege_type = 'EXECUTE' AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder)))
             AND EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
-                        WHERE a.privilege_type = 'USAGE' AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM tenant))))
+                        WHERE a.privilege_type = 'USAGE' AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder))))
            OR EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
                       WHERE t.tgfoid = p.oid AND c.relowner IN (SELECT oid FROM tenant)))
 ),
@@ -88,7 +89,7 @@ SELECT true, 'language ' || l.lanname, 'may be used by tenants; its handlers are
 FROM pg_catalog.pg_language l
 WHERE l.lanname NOT IN ('internal', 'c', 'sql', 'plpgsql')
   AND EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(l.lanacl, pg_catalog.acldefault('l', l.lanowner))) a
-              WHERE l.lanpltrusted AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM tenant)))
+              WHERE l.lanpltrusted AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder)))
 UNION ALL
 SELECT true, 'routine ' || p.oid::pg_catalog.regprocedure, 'belongs to a tenant and is in language ' || l.lanname,
     pg_catalog.format('ALTER ROUTINE %s OWNER TO CURRENT_USER, or drop it', p.oid::pg_catalog.regprocedure)

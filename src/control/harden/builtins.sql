@@ -6,7 +6,7 @@ SELECT p.proname::text, pg_catalog.oidvectortypes(p.proargtypes), pg_catalog.pg_
     p.proisstrict,
     CASE p.proparallel WHEN 'u' THEN 'UNSAFE' WHEN 'r' THEN 'RESTRICTED' ELSE 'SAFE' END,
     EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
-            WHERE a.grantee = 0 OR a.grantee IN ({tenants})) AS open,
+            WHERE a.grantee = 0 OR a.grantee IN ({holders})) AS open,
     EXISTS (SELECT FROM pg_catalog.aclexplode(p.proacl) a
             WHERE a.grantee = pg_catalog.to_regrole({guard_role})::pg_catalog.oid) AS granted,
     w.oid IS NOT NULL AS wrapped,

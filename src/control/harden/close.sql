@@ -7,7 +7,7 @@ BEGIN
         SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
         FROM pg_proc p, aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) a
         WHERE p.oid = 'pgtenant_guard.{name}({types})'::regprocedure
-          AND (a.grantee = 0 OR a.grantee IN ({tenants}))
+          AND (a.grantee = 0 OR a.grantee IN ({holders}))
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION pgtenant_guard.{name}({types}) FROM %s', grantee);
     END LOOP;

@@ -29,10 +29,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Replaces `{tenants}` (a subquery: OIDs of the tenants' roles), `{guard}` (an identifier) and
+    /// Replaces `{tenants}` (a subquery: OIDs of the roles that are a tenant's or a member of one, such as
+    /// a pool's login), `{holders}` (a subquery: OIDs of the roles whose rights a tenant has), `{guard}` (an identifier) and
     /// `{tenants_role}`, `{guard_role}`, `{guard_name}` (literals, the first two quoted for to_regrole).
     pub(super) fn fill(&self, sql: &str) -> String {
-        sql.replace("{tenants}", include_str!("tenants.sql").trim_end())
+        sql.replace("{holders}", include_str!("holders.sql").trim_end())
+            .replace("{tenants}", include_str!("tenants.sql").trim_end())
             .replace("{tenants_role}", &literal(&self.tenants_role.to_string()))
             .replace("{guard_role}", &literal(&self.guard_role.to_string()))
             .replace("{guard_name}", &literal(self.guard_role.as_str()))

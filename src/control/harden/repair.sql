@@ -1,8 +1,7 @@
 -- Routines of tenants from before the event trigger, with what puts them right.
-SELECT pg_catalog.concat_ws('; ',
-    CASE WHEN NOT p.prosecdef THEN pg_catalog.format('ALTER ROUTINE %s SECURITY DEFINER', p.oid::pg_catalog.regprocedure) END,
-    (SELECT pg_catalog.string_agg(pg_catalog.format('ALTER ROUTINE %s RESET %I', p.oid::pg_catalog.regprocedure,
-        pg_catalog.split_part(s, '=', 1)), '; ') FROM pg_catalog.unnest(p.proconfig) s
+SELECT pg_catalog.concat_ws(' ', 'ALTER ROUTINE', p.oid::pg_catalog.regprocedure, 'SECURITY DEFINER',
+    (SELECT pg_catalog.string_agg(pg_catalog.format('RESET %I', pg_catalog.split_part(s, '=', 1)), ' ')
+     FROM pg_catalog.unnest(p.proconfig) s
      WHERE pg_catalog.lower(pg_catalog.split_part(s, '=', 1)) IN ('role', 'session_authorization'))),
     p.oid::pg_catalog.regprocedure::pg_catalog.text
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang

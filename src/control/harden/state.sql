@@ -1,6 +1,7 @@
 -- Everything besides functions that must be so for the hardening to hold. One row a defect.
 -- Reads catalogs only, which everybody may.
 WITH tenant AS ({tenants}),
+holder AS ({holders}),
 guard AS (SELECT * FROM pg_catalog.pg_roles r WHERE r.rolname = {guard_name}),
 vault AS (SELECT n.oid, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace n WHERE n.nspname = 'pgtenant_guard')
 SELECT 'role ' || {guard_name} || ' is missing' AS defect WHERE NOT EXISTS (SELECT FROM guard)
@@ -20,7 +21,7 @@ FROM vault v JOIN pg_catalog.pg_roles r ON r.oid = v.nspowner WHERE NOT r.rolsup
 UNION ALL
 SELECT 'schema pgtenant_guard is open to ' ||
     CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(a.grantee) END
-FROM vault v, pg_catalog.aclexplode(v.nspacl) a WHERE a.grantee = 0 OR a.grantee IN (SELECT oid FROM tenant)
+FROM vault v, pg_catalog.aclexplode(v.nspacl) a WHERE a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder)
 UNION ALL
 SELECT 'schema pgtenant_guard is closed to ' || g.rolname FROM vault v, guard g
 WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(v.nspacl) a

@@ -505,12 +505,11 @@ pub(super) const ROUTINES: &[Route] = &[
         ],
     ),
     escapes(
-        "function_renamed_and_moved",
+        "function_renamed",
         &[
             "create function f{N}() returns void language plpgsql as $$begin set role {B}; end$$",
             "alter function f{N}() rename to g{N}",
-            "alter function g{N}() set schema pg_temp",
-            "select pg_temp.g{N}()",
+            "select g{N}()",
         ],
     ),
     escapes(
@@ -791,7 +790,7 @@ pub(super) const ROUTINES: &[Route] = &[
     dead_end(
         "function_in_an_index",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} as select 1 as x",
             "create index on t{N} (f{N}(x))",
             "insert into t{N} values (2)",
@@ -800,7 +799,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "function_in_an_index_of_an_empty_table",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} (x int)",
             "create index on t{N} (f{N}(x))",
             "insert into t{N} values (2)",
@@ -809,7 +808,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "function_in_an_index_predicate",
         &[
-            "create function f{N}(int) returns bool immutable language plpgsql as $$begin set role {B}; return true; end$$",
+            "create function f{N}(int) returns bool immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return true; end$$",
             "create table t{N} (x int)",
             "create index on t{N} (x) where f{N}(x)",
             "insert into t{N} values (2)",
@@ -818,7 +817,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "function_in_a_generated_column",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} (x int, y int generated always as (f{N}(x)) stored)",
             "insert into t{N} values (2)",
         ],
@@ -826,7 +825,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "function_in_a_partition_key",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} (x int) partition by list (f{N}(x))",
             "create table t{N}a partition of t{N} default",
             "insert into t{N} values (2)",
@@ -835,7 +834,7 @@ pub(super) const ROUTINES: &[Route] = &[
     dead_end(
         "function_in_statistics",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} as select 1 as x",
             "create statistics s{N} on (f{N}(x)) from t{N}",
             "analyze t{N}",
@@ -852,14 +851,14 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "immutable_function_at_plain_explain",
         &[
-            "create function f{N}() returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}() returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "explain select f{N}()",
         ],
     ),
     escapes(
         "immutable_function_at_create_view_and_explain",
         &[
-            "create function f{N}() returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}() returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create view v{N} as select 1 as x where f{N}() = 1",
             "explain table v{N}",
         ],
@@ -867,7 +866,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "stable_function_estimated_by_the_planner",
         &[
-            "create function f{N}() returns int stable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}() returns int stable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} as select generate_series(1, 100) as x",
             "analyze t{N}",
             "explain select * from t{N} where x < f{N}()",
@@ -947,7 +946,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "subtype_difference_of_a_range",
         &[
-            "create function f{N}(int, int) returns float8 immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int, int) returns float8 immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create type r{N} as range (subtype = int, subtype_diff = f{N})",
             "create table t{N} (x r{N})",
             "create index on t{N} using gist (x)",
@@ -957,7 +956,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "exclusion_constraint",
         &[
-            "create function f{N}(int) returns int immutable language plpgsql as $$begin set role {B}; return 1; end$$",
+            "create function f{N}(int) returns int immutable language plpgsql as $$begin perform set_config('role', '{B}', false); return 1; end$$",
             "create table t{N} (x int, exclude using btree (f{N}(x) with =))",
             "insert into t{N} values (1)",
         ],
@@ -1066,7 +1065,7 @@ pub(super) const ROUTINES: &[Route] = &[
     escapes(
         "function_for_an_operator_class",
         &[
-            "create function f{N}(int, int) returns bool language plpgsql immutable as $$begin set role {B}; return true; end$$",
+            "create function f{N}(int, int) returns bool language plpgsql immutable as $$begin perform set_config('role', '{B}', false); return true; end$$",
             "create operator <{OP}= (leftarg = int, rightarg = int, function = f{N}, restrict = scalarltsel, join = scalarltjoinsel)",
             "explain select 1 where 1 operator({A}.<{OP}=) 2",
         ],
