@@ -13,6 +13,7 @@ mod drivers;
 mod extended;
 mod failure;
 mod guard;
+mod harden;
 mod init;
 mod levels;
 mod pooling;

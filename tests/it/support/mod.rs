@@ -125,7 +125,12 @@ impl Db {
 
     pub(crate) async fn init_as(&self, admin_url: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        let done = init::run(InitArgs { admin: admin_args(admin_url) }, &self.config, &mut out).await;
+        let done = init::run(
+            InitArgs { admin: admin_args(admin_url), ..InitArgs::default() },
+            &self.config,
+            &mut out,
+        )
+        .await;
         done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
     }
 
