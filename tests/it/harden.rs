@@ -782,6 +782,16 @@ async fn administrator_who_is_no_superuser_is_told_and_init_without_the_flag_nee
 }
 
 #[tokio::test]
+async fn administrators_default_privileges_do_not_close_the_wrappers() {
+    let ground = Ground::soft().await;
+    ground.db.admin_run("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").await;
+    ground.harden().await.unwrap();
+    let alpha = ground.db.as_tenant("alpha").await;
+    assert_eq!(value(&alpha, "SELECT set_config('my.x', 'y', false)").await, "y");
+    assert_eq!(value(&alpha, "SELECT pg_try_advisory_lock(1)").await, "t");
+}
+
+#[tokio::test]
 async fn strangers_schema_and_role_of_the_hardenings_names_are_left_alone() {
     let db = Db::ready().await;
     db.admin_run("CREATE SCHEMA pgtenant_guard; CREATE TABLE pgtenant_guard.x ()").await;
