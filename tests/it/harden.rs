@@ -59,6 +59,12 @@ impl Ground {
              GRANT USAGE ON SCHEMA {alpha} TO {beta}"
         ))
         .await;
+        // An attacker opens its own routines to the roles it means to become.
+        let alpha = db.schema("alpha");
+        db.admin_run(&format!(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {alpha} GRANT EXECUTE ON ROUTINES TO PUBLIC"
+        ))
+        .await;
         Self { db, pool }
     }
 
@@ -779,6 +785,16 @@ async fn administrator_who_is_no_superuser_is_told_and_init_without_the_flag_nee
     assert!(!again.contains("created ") && !again.contains("changed "), "{again}");
     let admin = admin_args(&url);
     db.create_with("alpha", |args| args.admin = admin, "").await.unwrap();
+}
+
+#[tokio::test]
+async fn administrators_default_privileges_do_not_close_the_wrappers() {
+    let ground = Ground::soft().await;
+    ground.db.admin_run("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").await;
+    ground.harden().await.unwrap();
+    let alpha = ground.db.as_tenant("alpha").await;
+    assert_eq!(value(&alpha, "SELECT set_config('my.x', 'y', false)").await, "y");
+    assert_eq!(value(&alpha, "SELECT pg_try_advisory_lock(1)").await, "t");
 }
 
 #[tokio::test]

@@ -15,5 +15,10 @@ BEGIN
             EXECUTE format('GRANT EXECUTE ON FUNCTION pg_catalog.{name}({types}) TO %s%s', may.grantee,
                 CASE WHEN may.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
         END LOOP;
+    ELSIF EXISTS (SELECT FROM pg_proc p WHERE p.oid = 'pg_catalog.{name}({types})'::regprocedure
+                  AND p.proacl IS NOT NULL)
+    THEN
+        -- Default privileges of this administrator's closed it.
+        GRANT EXECUTE ON FUNCTION pg_catalog.{name}({types}) TO PUBLIC;
     END IF;
 END $do$;
