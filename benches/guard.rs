@@ -66,6 +66,8 @@ fn guard() -> Guard {
     Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 64 << 20,
     })
@@ -76,6 +78,8 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
+        extra_functions: Arc::new([]),
+        extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }
@@ -133,6 +137,8 @@ fn most_tokens(bencher: Bencher<'_, '_>) {
     let guard = Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 64 << 20,
         cache_bytes: 1,
     });

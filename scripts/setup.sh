@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
 #   scripts/setup.sh test   the same, pgbench, and target/test-venv: Python with the drivers that the tests run
+#   scripts/setup.sh ci     the same, and SQLsmith where apt-get has it
 #
 # As root, or with CI=true, it installs without asking. Otherwise it shows the commands and asks; without
 # a terminal to ask on, it shows them and exits with 1. Rust itself is never installed: how to is printed.
@@ -141,6 +142,7 @@ packages_for() {
         apt-get:libclang) echo libclang-dev ;;
         apt-get:postgresql) echo postgresql postgresql-client ;;
         apt-get:pgbench) echo postgresql-contrib ;;
+        apt-get:sqlsmith) echo sqlsmith ;;
         apt-get:python) echo python3 python3-venv ;;
         dnf:compiler) echo gcc glibc-devel ;;
         dnf:libclang) echo clang-devel ;;
@@ -232,9 +234,14 @@ make_venv() {
 }
 
 mode=${1:-}
+with_sqlsmith=false
 case "$mode" in
     demo | test) ;;
-    *) fail "usage: scripts/setup.sh demo|test" ;;
+    ci)
+        mode=test
+        with_sqlsmith=true
+        ;;
+    *) fail "usage: scripts/setup.sh demo|test|ci" ;;
 esac
 
 check_cargo
@@ -247,4 +254,8 @@ if [ -n "$lacking" ]; then
 fi
 if [ "$mode" = test ]; then
     make_venv
+fi
+# Not every distribution has it: CI goes on without, and says so.
+if [ "$with_sqlsmith" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
+    (install sqlsmith) || say "sqlsmith could not be installed."
 fi

@@ -2,6 +2,7 @@
 
 mod counters;
 mod period;
+mod sparing;
 
 pub use counters::{Batch, Counters, Snapshot};
 pub use period::Period;

@@ -2,43 +2,69 @@
 
 mod machine;
 mod server;
+mod sql;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::load::ConfigArgs;
-use crate::cli::{EXIT_USAGE, block_on, out};
+use crate::cli::{EXIT_USAGE, ONLY_REPORTS, block_on, out};
 use crate::config::problem::Problems;
-use crate::config::{Config, ServerAddress};
+use crate::config::{Config, GuardMode, ServerAddress};
 
 /// Check the configuration, and whether the server and the addresses in it can be used
 #[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true)]
 pub(in crate::cli) struct CheckArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Option<CheckCommand>,
+    /// Configuration file in TOML; docs/config.md has every key
+    // As in ConfigArgs, but a subcommand has its own.
+    #[arg(long, value_name = "FILE", env = "PGTENANT_CONFIG", required = true)]
+    config: Option<PathBuf>,
     /// Check the file and the environment only, without touching the network
     #[arg(long)]
     offline: bool,
-    /// Print one JSON object: {"ok": …, "problems": […]}
+    /// Print one JSON object: {"ok": …, "problems": […]}, with "warnings" if there are any
     #[arg(long)]
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum CheckCommand {
+    Sql(sql::SqlArgs),
+}
+
 pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let result = match args.config.load() {
-        Ok(config) if args.offline => Ok(summary(&config, None)),
-        Ok(config) => online(&config)?,
+    if let Some(CheckCommand::Sql(sql)) = &args.command {
+        return sql::run(sql, args.config.as_ref(), args.json);
+    }
+    let file = ConfigArgs { config: args.config.clone().unwrap_or_default() };
+    let mut warning = None;
+    let result = file.load().map(|config| {
+        warning = (config.guard.mode == GuardMode::Report).then_some(ONLY_REPORTS);
+        if args.offline { Ok(Ok(summary(&config, None))) } else { online(&config) }
+    });
+    let result = match result {
+        Ok(checked) => checked?,
         Err(problems) => Err(problems),
     };
     if args.json {
-        out::line(
-            json!({ "ok": result.is_ok(), "problems": result.as_ref().err().cloned().unwrap_or_default() }),
-        );
+        let problems = result.as_ref().err().cloned().unwrap_or_default();
+        let mut found = json!({ "ok": result.is_ok(), "problems": problems });
+        if let Some(warning) = warning {
+            found["warnings"] = json!([warning]);
+        }
+        out::line(found);
         return Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) });
     }
-    out::line(format_args!("{} is good\n{}", args.config.name(), result?));
+    if let Some(warning) = warning {
+        out::error(format_args!("pgtenant: WARNING: {warning}"));
+    }
+    out::line(format_args!("{} is good\n{}", file.name(), result?));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! The configuration from where it really is: the file and this process's environment.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -7,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::Config;
 use crate::config::file::{self, Input, SecretFile};
+use crate::config::keys;
 use crate::config::problem::{Place, Problem, Problems};
+use crate::config::{Config, Guard, Schemas};
 
 /// Where the configuration is; part of every command that needs one.
 #[derive(Args, Clone, Debug)]
@@ -25,6 +27,32 @@ impl ConfigArgs {
     /// # Errors
     /// Everything that is wrong; [`crate::cli::run`] prints it and exits with 2.
     pub fn load(&self) -> Result<Config, Problems> {
+        let environment: Vec<_> = std::env::vars_os().collect();
+        self.read(&environment, &read_secret)
+    }
+
+    /// Reads what the guard goes by. The rest must be right too, but the master key is not looked at: who
+    /// checks statements need not have it.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load_without_key(&self) -> Result<(Guard, Schemas), Problems> {
+        let secret = |name: &OsString| {
+            let mut secrets = keys::ROWS.iter().filter(|row| row.section == "secrets");
+            secrets.any(|row| *name == *row.variable()) || *name == *keys::MASTER_KEY_VARIABLE
+        };
+        let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| !secret(name)).collect();
+        // A variable wins over a file that is named in the configuration.
+        environment.push((keys::MASTER_KEY_VARIABLE.into(), "0".repeat(64).into()));
+        let no_secret = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+        self.read(&environment, &no_secret).map(|config| (config.guard, config.schemas))
+    }
+
+    fn read(
+        &self,
+        environment: &[(OsString, OsString)],
+        read_file: &dyn Fn(&Path) -> io::Result<SecretFile>,
+    ) -> Result<Config, Problems> {
         let name = self.name();
         let text = fs::read(&self.config)
             .and_then(|bytes| {
@@ -32,8 +60,7 @@ impl ConfigArgs {
                     .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
             })
             .map_err(|error| unreadable(&name, &error))?;
-        let environment: Vec<_> = std::env::vars_os().collect();
-        file::read(&Input { name: &name, text: &text, environment: &environment, read_file: &read_secret })
+        file::read(&Input { name: &name, text: &text, environment, read_file })
     }
 
     /// The file's name, as it stands in messages.

@@ -73,6 +73,10 @@ impl Command {
 /// The exit code for a wrong command line or configuration, as clap and many shells have it.
 pub const EXIT_USAGE: u8 = 2;
 
+/// What is said at the start of whatever serves with a guard that only reports.
+pub(in crate::cli) const ONLY_REPORTS: &str = "guard.mode is \"report\": the guard does NOT refuse what \
+    PostgreSQL's privileges stand behind, it only logs it; set guard.mode to \"enforce\" when the log is quiet";
+
 /// Runs the command that the arguments name; the first of them is the program.
 ///
 /// The exit code is 0 when it succeeded, 2 when the command line or the configuration is wrong, and 1

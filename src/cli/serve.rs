@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::load::ConfigArgs;
-use crate::cli::start_log;
+use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
-use crate::config::Config;
+use crate::config::{Config, GuardMode};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::pool::Pool;
@@ -84,6 +84,9 @@ impl Server {
     /// What keeps the proxy from serving safely, with the remedy.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let config = Arc::new(config);
+        if config.guard.mode == GuardMode::Report {
+            tracing::warn!("{ONLY_REPORTS}");
+        }
         let registry =
             Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
         audit(&registry, &config).await?;

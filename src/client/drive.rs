@@ -90,7 +90,9 @@ impl Client {
         cx: &mut Context<'_>,
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Poll<Result<Front, End>> {
-        let front = ready!(self.relay.poll_idle(cx)).map_err(end_of);
+        let polled = self.relay.poll_idle(cx);
+        self.relay.tell_verdicts(&self.shared.counters);
+        let front = ready!(polled).map_err(end_of);
         if matches!(front, Ok(Front::Blocked)) {
             // Nothing to do: the time to notice that the process or the tenant goes out of service.
             return match stop.poll(cx) {
@@ -188,6 +190,7 @@ impl Client {
                 let relaying = std::future::poll_fn(|cx| {
                     let polled = self.relay.poll_attached(cx, attached, &mut moved);
                     self.relay.note_pin(self.relay.session().pinned(), &self.shared.counters);
+                    self.relay.tell_verdicts(&self.shared.counters);
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
                         return Poll::Ready(Outcome::Stopped);
                     }

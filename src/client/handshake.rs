@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::auth::Verifier;
 use crate::auth::scram::{self, ScramError};
-use crate::client::Shared;
 use crate::client::roster::Place;
+use crate::client::{Shared, tell_report};
 use crate::error::SqlState;
-use crate::guard::Scope;
+use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
 use crate::registry::UserEntry;
@@ -38,6 +38,8 @@ struct Proved {
     entry: Arc<UserEntry>,
     scope: Scope,
     settings: Settings,
+    /// A setting would have been refused.
+    reported: bool,
     minor: u16,
 }
 
@@ -94,7 +96,7 @@ impl Hello<'_> {
     async fn log_in(&mut self, shared: &Arc<Shared>) -> Result<Login, Halt> {
         let limit = shared.config.listen.auth_timeout;
         let proving = tokio::time::timeout(limit, self.prove(shared));
-        let Proved { entry, scope, settings, minor } = proving.await.unwrap_or_else(|_| {
+        let Proved { entry, scope, settings, reported, minor } = proving.await.unwrap_or_else(|_| {
             let message = "canceling authentication due to timeout";
             Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
         })?;
@@ -116,7 +118,10 @@ impl Hello<'_> {
         write::ready_for_query(&mut out, b'I');
         self.stream.write_all(&out).await?;
         let store = shared.pool.statements(entry.tenant.id);
-        let session = Session::new(scope, Arc::clone(&welcome.settings), store);
+        let mut session = Session::new(scope, Arc::clone(&welcome.settings), store);
+        if reported {
+            session.distrust_settings();
+        }
         Ok(Login { entry, place, session, early: std::mem::take(&mut self.buf) })
     }
 
@@ -136,8 +141,12 @@ impl Hello<'_> {
         let entry = known.ok_or_else(|| wrong_password(user))?;
         admit(shared, &startup, &entry)?;
         let scope = scope(shared, &entry.tenant);
-        let settings = settings(shared, &startup, &scope)?;
-        Ok(Proved { entry, scope, settings, minor: startup.spoken_minor() })
+        let (settings, reports) = settings(shared, &startup, &scope)?;
+        // The client's own span begins when it is served.
+        let span = tracing::info_span!("client", tenant = %entry.tenant.slug, user = ?entry.user_name);
+        span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
+        let reported = !reports.is_empty();
+        Ok(Proved { entry, scope, settings, reported, minor: startup.spoken_minor() })
     }
 
     /// First packets until one is a StartupMessage. Encryption is asked for at most once each.
@@ -312,30 +321,34 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         shared_schemas,
+        extra_functions: config.guard.extra_functions.iter().cloned().collect(),
+        extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),
         level: Level::Dedicated,
         hardened: false,
     }
 }
 
-/// The settings of the startup packet, `options` first as the server takes them, each one judged.
-fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<Settings, Refusal> {
+/// The settings of the startup packet, `options` first as the server takes them, each one judged, and the
+/// refusals that are only reported.
+fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settings, Vec<Denial>), Refusal> {
     let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(|word| {
         Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, format!("startup option \"{word}\" is not supported"))
             .with_hint("Options of the form `-c name=value` are.")
     })?;
-    let mut settings = Settings::default();
+    let (mut settings, mut reports) = (Settings::default(), Vec::new());
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.chain(startup.settings()) {
         if name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value) {
             continue;
         }
-        shared.guard.judge_setting(name, value, scope).map_err(|denial| {
+        let judged = shared.guard.judge_setting(name, value, scope).map_err(|denial| {
             shared.counters.denied(denial.rule.id);
             Refusal::from(denial).into_fatal()
         })?;
+        reports.extend(judged);
         settings.set(name, value);
     }
-    Ok(settings)
+    Ok((settings, reports))
 }
 
 /// Names of UTF-8 as `pg_char_to_encoding` takes them, and SQL_ASCII, with which a client says that it

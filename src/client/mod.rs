@@ -7,6 +7,7 @@ mod roster;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ use tracing::Instrument;
 
 use crate::config::Config;
 use crate::error::{Report, SqlState};
-use crate::guard::Guard;
+use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
 use crate::pool::Pool;
 use crate::registry::Directory;
@@ -137,6 +138,15 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     let span =
         tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
     drive::run(shared, stream, login).instrument(span).await;
+}
+
+/// Counts what the guard would have refused, and logs it in the span of its client, unless there were many
+/// of the kind lately. The message names schemas, settings and kinds of statements, never a value.
+fn tell_report(denial: &Denial, what: &'static str, counters: &Counters) {
+    let rule = denial.rule.id;
+    if let Some(untold) = counters.reported(rule, Instant::now()) {
+        tracing::warn!(rule, refusal = denial.message, untold, "{what} would be refused");
+    }
 }
 
 /// Last words to a client; nobody waits long for it to listen.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::client::handshake::lost_server;
+use crate::client::tell_report;
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -252,13 +253,17 @@ impl Relay {
 
     pub(super) fn flush_counts(&mut self, counters: &Counters) {
         counters.add(&mut self.batch);
+        self.tell_verdicts(counters);
+    }
+
+    /// Counts and logs what was refused, or would have been. A client may do nothing else for days.
+    pub(super) fn tell_verdicts(&mut self, counters: &Counters) {
         for rule in self.session.take_denials() {
             counters.denied(rule);
             tracing::info!(rule, "statement refused");
         }
         for denial in self.session.take_reports() {
-            counters.reported(denial.rule.id);
-            tracing::warn!(rule = denial.rule.id, refusal = denial.message, "statement would be refused");
+            tell_report(&denial, "statement", counters);
         }
     }
 

@@ -179,11 +179,15 @@ fn registry(source: &mut Source<'_>) -> Option<Registry> {
 fn guard(source: &mut Source<'_>) -> Option<Guard> {
     let mode = source.take(&keys::GUARD_MODE);
     let extra_schemas = source.take(&keys::GUARD_EXTRA_SCHEMAS);
+    let extra_settings = source.take(&keys::GUARD_EXTRA_SETTINGS);
+    let extra_functions = source.take(&keys::GUARD_EXTRA_FUNCTIONS);
     let max_statement_bytes = source.take(&keys::GUARD_MAX_STATEMENT_BYTES);
     let cache_bytes = source.take(&keys::GUARD_CACHE_BYTES);
     Some(Guard {
         mode: mode?,
         extra_schemas: extra_schemas?,
+        extra_settings: extra_settings?,
+        extra_functions: extra_functions?,
         max_statement_bytes: max_statement_bytes?,
         cache_bytes: cache_bytes?,
     })

@@ -14,7 +14,7 @@ use crate::tenant::Ident;
 pub const VARIABLE_PREFIX: &str = "PGTENANT_";
 
 /// The short name of the variable with the master key.
-pub(in crate::config) const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
+pub const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
 
 /// Variables other parts of the program read for themselves.
 pub const OTHER_VARIABLES: &[&str] =
@@ -167,6 +167,12 @@ keys! {
     GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
         "list of schema names", kind::schemas, Value("[]"),
         "Schemas that tenants may name besides their own, the global one and the system's.";
+    GUARD_EXTRA_SETTINGS: Vec<String> = guard.extra_settings,
+        "list of setting names", kind::extra_settings, Value("[]"),
+        "PostgreSQL settings that tenants may change besides those known to concern nobody else.";
+    GUARD_EXTRA_FUNCTIONS: Vec<Ident> = guard.extra_functions,
+        "list of function names", kind::functions, Value("[]"),
+        "Functions of the operator that tenants of level shared may call without a schema where the database is not hardened.";
     GUARD_MAX_STATEMENT_BYTES: usize = guard.max_statement_bytes,
         "size from 1KiB to 64MiB", kind::size::<1024, 67_108_864>, Value("\"1MiB\""),
         "Longest statement text that is judged; a longer one is refused with `54000`.";

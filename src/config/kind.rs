@@ -6,7 +6,7 @@ mod address;
 mod names;
 
 pub(in crate::config) use address::{addresses, directory_or_off, host, key_file, port};
-pub(in crate::config) use names::{database, role, schema, schemas, settings};
+pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
 
 use std::time::Duration;
 

@@ -133,6 +133,11 @@ pub struct Guard {
     pub mode: GuardMode,
     /// Schemas a tenant may name besides its own, `global` and the system's.
     pub extra_schemas: Vec<Ident>,
+    /// Settings of PostgreSQL a tenant may change besides those known to be harmless, in lower case.
+    pub extra_settings: Vec<String>,
+    /// Functions the operator installed that a tenant may call without their schema at level `shared` without
+    /// hardening.
+    pub extra_functions: Vec<Ident>,
     /// Longest statement text that is judged, in bytes; a longer one is refused with `54000`.
     pub max_statement_bytes: usize,
     /// Memory for remembered verdicts, in bytes.

@@ -25,6 +25,31 @@ pub enum ControlError {
         /// SQL for somebody who may.
         remedy: String,
     },
+    /// The hardening moves PostgreSQL's own functions, which takes a superuser.
+    #[error(
+        "role {role} is no superuser, which `pgtenant init {flag}` needs once; run it as a superuser, or leave \
+         the hardening out: `pgtenant init` needs none"
+    )]
+    NotSuperuser {
+        /// Who tried.
+        role: String,
+        /// The flag.
+        flag: String,
+    },
+    /// The hardening was installed by a newer program.
+    #[error("the hardening is of version {found}, this program knows up to {known}; use a newer pgtenant")]
+    NewerHardening {
+        /// Version in the database.
+        found: i32,
+        /// Version this program installs.
+        known: i32,
+    },
+    /// A schema of the hardening's name exists and was made by somebody else.
+    #[error("schema pgtenant_guard exists already and is not pgtenant's; rename or drop the schema")]
+    ForeignGuardSchema,
+    /// The hardening was installed and something keeps it from being in force.
+    #[error("the hardening cannot be put in force; correct this and run it again:\n  {}", .0.join("\n  "))]
+    HardeningDefects(Vec<String>),
     /// The configured registry login is the administrator itself.
     #[error(
         "`registry.user` is {0}, the role this command runs as; the proxy needs a role of its own without rights"

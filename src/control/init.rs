@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
@@ -36,17 +36,24 @@ pub struct InitPlan {
 /// [`ControlError`]; nothing was changed then.
 pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
     let tx = client.transaction().await?;
-    tx.execute("SELECT pg_catalog.pg_advisory_xact_lock($1)", &[&LOCK_KEY]).await?;
-    require_rights(&tx).await?;
+    let steps = run_in(&tx, plan).await?;
+    tx.commit().await?;
+    Ok(steps)
+}
+
+/// [`init`] inside the caller's transaction.
+pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
+    lock(tx).await?;
+    require_rights(tx).await?;
     let mut steps = Vec::new();
-    let applied = store::install(&tx).await?;
+    let applied = store::install(tx).await?;
     let outcome = if applied.is_empty() { Outcome::Unchanged } else { Outcome::Created };
     steps.push(Step::new(outcome, "schema pgtenant, the tenant registry"));
-    let roles = ensure_roles(&tx, plan, &mut steps).await?;
+    let roles = ensure_roles(tx, plan, &mut steps).await?;
     for (schema, what) in
         [(&plan.schemas.global, "read by all tenants"), (&plan.schemas.template, "the template")]
     {
-        let outcome = ensure_schema(&tx, schema).await?;
+        let outcome = ensure_schema(tx, schema).await?;
         steps.push(Step::new(outcome, format!("schema {}, {what}", schema.as_str())));
     }
     tx.batch_execute(&format!(
@@ -58,11 +65,31 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
         global = plan.schemas.global,
     ))
     .await?;
-    steps.extend(grant_global(&tx, &plan.schemas.global).await?);
-    steps.push(close_public(&tx).await?);
-    steps.push(allow_connect(&tx, &roles).await?);
-    tx.commit().await?;
+    steps.extend(grant_global(tx, &plan.schemas.global).await?);
+    steps.push(close_public(tx).await?);
+    steps.push(allow_connect(tx, &roles).await?);
     Ok(steps)
+}
+
+/// By PostgreSQL's own function where the hardening has put it, if we may: what stands in its place may be
+/// what has to be put right. For who is no tenant both take the same lock.
+pub(super) async fn lock(tx: &Transaction<'_>) -> Result<(), ControlError> {
+    let row = tx
+        .query_opt(
+            "SELECT pg_catalog.format('SELECT %I.pg_advisory_xact_lock($1)', n.nspname)
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+             WHERE p.oid < 16384 AND p.proname = 'pg_advisory_xact_lock' AND p.pronargs = 1
+               AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+               AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')",
+            &[],
+        )
+        .await?;
+    let sql = match &row {
+        Some(row) => row.try_get(0)?,
+        None => "SELECT pg_catalog.pg_advisory_xact_lock($1)",
+    };
+    tx.execute(sql, &[&LOCK_KEY]).await?;
+    Ok(())
 }
 
 /// Says at the start what would otherwise fail in the middle.
@@ -126,7 +153,11 @@ async fn ensure_roles(
 /// read another's `global`. A name too long for that is cut and told apart by a hash.
 #[must_use]
 pub fn tenants_role(database: &str) -> Ident {
-    let whole = format!("{TENANTS_ROLE_PREFIX}{database}");
+    role_for_database(TENANTS_ROLE_PREFIX, database)
+}
+
+pub(super) fn role_for_database(prefix: &str, database: &str) -> Ident {
+    let whole = format!("{prefix}{database}");
     Ident::parse(&whole).unwrap_or_else(|_| {
         let hash: String =
             Sha256::digest(database.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();

@@ -4,11 +4,16 @@
 
 mod clone;
 mod error;
+mod harden;
 mod init;
 mod provision;
 mod role;
 
 pub use error::ControlError;
+pub use harden::{
+    AuditFinding, HARDENING_VERSION, HardenReport, HardeningState, Run, Severity, harden, hardening_state,
+    remove_hardening,
+};
 pub use init::{InitPlan, init, tenants_role};
 pub use provision::{NewTenant, Provisioned, create_tenant};
 
@@ -23,6 +28,8 @@ pub enum Outcome {
     Changed,
     /// It was there and right.
     Unchanged,
+    /// It was there and is gone.
+    Removed,
 }
 
 impl fmt::Display for Outcome {
@@ -31,6 +38,7 @@ impl fmt::Display for Outcome {
             Self::Created => "created",
             Self::Changed => "changed",
             Self::Unchanged => "exists",
+            Self::Removed => "removed",
         })
     }
 }

@@ -216,11 +216,47 @@ async fn ensure_schema(
             Step::new(outcome, format!("schema {}, its tables left as they are", schema.as_str()))
         }
     };
+    steps.push(step);
+    steps.extend(close_routines(client, names).await?);
     if entered {
         role::leave(client, role).await?;
     }
-    steps.push(step);
     Ok(())
+}
+
+/// Takes EXECUTE on the tenant's routines from PUBLIC, now and for those to come.
+///
+/// Without it USAGE of the schema would be all that keeps others out, and PostgreSQL does not ask for that
+/// where a type is given by its number (Parse with a parameter type): a domain's check then runs for anybody,
+/// with its owner's rights where a function in it is SECURITY DEFINER.
+async fn close_routines(
+    client: &impl GenericClient,
+    names: &TenantNames,
+) -> Result<Option<Step>, ControlError> {
+    let TenantNames { schema, role } = names;
+    client
+        .batch_execute(&format!(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {role} REVOKE EXECUTE ON ROUTINES FROM PUBLIC"
+        ))
+        .await?;
+    let open = client
+        .query(
+            "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
+             JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+             WHERE r.rolname = $1 AND p.prokind IN ('f', 'p', 'a', 'w')
+               AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+                           WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')",
+            &[&role.as_str()],
+        )
+        .await?;
+    for row in &open {
+        let routine: &str = row.try_get(0)?;
+        client.batch_execute(&format!("REVOKE EXECUTE ON ROUTINE {routine} FROM PUBLIC")).await?;
+    }
+    Ok((!open.is_empty()).then(|| {
+        let what = format!("{} routines of schema {}, no longer open to PUBLIC", open.len(), schema.as_str());
+        Step::new(Outcome::Changed, what)
+    }))
 }
 
 /// Adds a user if the name is free. Never changes a password.

@@ -4,26 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, names, rules};
+use crate::guard::explain::NamedSchema;
+use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, rules};
 use crate::tenant::Level;
-
-/// Every effect, to turn a set into [`Effects`].
-const EFFECTS: [Effect; 14] = [
-    Effect::Setting,
-    Effect::Temporary,
-    Effect::AdvisoryLock,
-    Effect::HoldCursor,
-    Effect::Prepare,
-    Effect::Sequence,
-    Effect::Opaque,
-    Effect::DiscardAll,
-    Effect::Unclean,
-    Effect::Write,
-    Effect::ResetSetting,
-    Effect::ResetAll,
-    Effect::UnlockAll,
-    Effect::CloseAll,
-];
 
 /// Texts inside texts inside texts: one that is deeper is refused.
 const MAX_TEXT_DEPTH: u8 = 4;
@@ -40,12 +23,20 @@ enum Need {
     PathEntry(Box<str>),
     /// The schema of a CREATE SCHEMA: the tenant's own.
     OwnSchema(Box<str>),
+    /// The schema of a routine: at level `shared` without hardening only the operator may have made it.
+    CodeIn(Box<str>),
+    /// A routine without a schema that PostgreSQL does not bring along: the same.
+    Code(Box<str>),
+    /// A setting that is on no list of the guard's, in lower case: one that the operator lists.
+    Setting(Box<str>),
 }
 
 /// The facts of one text, independent of the tenant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     refusal: Option<Denial>,
+    /// Behind a refusal that may be only reported, the first that may not.
+    firm: Option<Denial>,
     /// Why a tenant of level `shared` may not send it.
     shared: Option<Denial>,
     /// Why a tenant of level `shared` may not send it to a database that is not hardened.
@@ -63,6 +54,7 @@ impl Facts {
     pub(super) fn refused(denial: Denial) -> Self {
         Self {
             refusal: Some(denial),
+            firm: None,
             shared: None,
             unhardened: None,
             rewritten: None,
@@ -77,13 +69,39 @@ impl Facts {
         if let Some(denial) = &self.refusal {
             return Err(denial.clone());
         }
-        if scope.level == Level::Shared {
-            let by_level = self.shared.as_ref().or(self.unhardened.as_ref().filter(|_| !scope.hardened));
-            if let Some(denial) = by_level {
-                return Err(denial.clone());
-            }
+        self.needs.iter().try_for_each(|need| need.judge(scope))?;
+        if scope.level == Level::Dedicated {
+            return Ok(());
         }
-        self.needs.iter().try_for_each(|need| need.judge(scope))
+        let by_level = self.shared.as_ref().or_else(|| self.unhardened.as_ref().filter(|_| !scope.hardened));
+        by_level.map_or(Ok(()), |denial| Err(denial.clone()))
+    }
+
+    /// The refusal that holds even where others are only reported.
+    pub(super) fn firm(&self, scope: &Scope) -> Option<Denial> {
+        let setting = || self.needs.iter().filter(|need| matches!(need, Need::Setting(_)));
+        self.firm.clone().or_else(|| setting().find_map(|need| need.judge(scope).err()))
+    }
+
+    /// Why the text could not be read as statements.
+    pub(super) fn failure(&self) -> Option<&Denial> {
+        self.refusal.as_ref().filter(|_| self.effects.statements == 0)
+    }
+
+    /// What is sent in its place for a tenant of this scope.
+    pub(super) fn rewritten_for(&self, scope: &Scope) -> Option<&Arc<str>> {
+        self.rewritten.as_ref().filter(|_| scope.level == Level::Shared)
+    }
+
+    /// The schemas it names.
+    pub(super) fn schemas(&self, scope: &Scope) -> impl Iterator<Item = NamedSchema> {
+        self.needs.iter().filter(|need| !matches!(need, Need::Code(_) | Need::Setting(_))).map(|need| {
+            NamedSchema {
+                name: need.name().to_owned(),
+                role: need.role(),
+                allowed: need.judge(scope).is_ok(),
+            }
+        })
     }
 
     /// Whether they are also those of the same text with other plain literals and other comments (see
@@ -105,7 +123,7 @@ impl Facts {
     /// Memory it holds, in bytes.
     pub(super) fn size(&self) -> usize {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
-        let refusals = [&self.refusal, &self.shared, &self.unhardened];
+        let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened];
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
         let rewritten = self.rewritten.as_ref().map_or(0, |text| text.len());
         size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten
@@ -115,7 +133,22 @@ impl Facts {
 impl Need {
     fn name(&self) -> &str {
         match self {
-            Self::Schema(name) | Self::PathEntry(name) | Self::OwnSchema(name) => name,
+            Self::Schema(name)
+            | Self::PathEntry(name)
+            | Self::OwnSchema(name)
+            | Self::CodeIn(name)
+            | Self::Code(name)
+            | Self::Setting(name) => name,
+        }
+    }
+
+    const fn role(&self) -> &'static str {
+        match self {
+            Self::Schema(_) => "object",
+            Self::PathEntry(_) => "search_path",
+            Self::OwnSchema(_) => "create",
+            Self::CodeIn(_) | Self::Code(_) => "routine",
+            Self::Setting(_) => "setting",
         }
     }
 
@@ -123,13 +156,31 @@ impl Need {
         let name = self.name();
         let own = name == scope.schema.as_str();
         let shared = || scope.shared_schemas.iter().any(|schema| schema.as_str() == name);
+        let runs_code = scope.level == Level::Dedicated || scope.hardened;
         let (allowed, rule): (bool, &'static Rule) = match self {
+            Self::CodeIn(_) => (runs_code || shared(), &rules::OPAQUE_CODE),
+            Self::Code(_) => {
+                let listed = || scope.extra_functions.iter().any(|function| function.as_str() == name);
+                (runs_code || listed(), &rules::OPAQUE_CODE)
+            }
             Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
             Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
             Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
+            Self::Setting(_) => {
+                let listed = || scope.extra_settings.iter().any(|setting| setting.as_ref() == name);
+                (listed(), &rules::SETTING)
+            }
         };
         if allowed {
             return Ok(());
+        }
+        if matches!(self, Self::Setting(_)) {
+            let name = names::truncate(name);
+            return Err(Denial::new(rule, format!("parameter \"{name}\" cannot be set by a tenant")));
+        }
+        if matches!(self, Self::Code(_) | Self::CodeIn(_)) {
+            let what = if matches!(self, Self::Code(_)) { "function" } else { "a function of schema" };
+            return Err(Denial::new(rule, format!("{what} \"{name}\" may be the tenant's own code")));
         }
         Err(Denial::new(rule, format!("schema \"{name}\" is not in this tenant's scope")))
     }
@@ -139,6 +190,7 @@ impl Need {
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     refusal: Option<Denial>,
+    firm: Option<Denial>,
     shared: Option<Denial>,
     unhardened: Option<Denial>,
     needs: BTreeSet<Need>,
@@ -158,8 +210,8 @@ pub(super) struct Findings {
 impl Findings {
     /// No tenant may send it. The first refusal is the one that is told.
     pub(super) fn refuse(&mut self, rule: &'static Rule, message: impl Into<String>) {
-        if self.refusal.is_none() {
-            self.refusal = Some(Denial::new(rule, message));
+        if self.refusal.is_none() || rule.wall == Wall::Guard {
+            self.deny(Denial::new(rule, message));
         }
     }
 
@@ -191,8 +243,15 @@ impl Findings {
         Some(Self { depth, texts, tokens, function, ..Self::default() })
     }
 
+    /// The same, for a reason found elsewhere.
     pub(super) fn deny(&mut self, denial: Denial) {
-        self.refusal.get_or_insert(denial);
+        match &self.refusal {
+            None => self.refusal = Some(denial),
+            Some(first) if (first.rule.wall, denial.rule.wall) == (Wall::Privileges, Wall::Guard) => {
+                self.firm.get_or_insert(denial);
+            }
+            Some(_) => {}
+        }
     }
 
     pub(super) const fn effect(&mut self, effect: Effect) {
@@ -225,6 +284,14 @@ impl Findings {
         }
     }
 
+    /// The text runs a routine that PostgreSQL does not bring along, or has one run later.
+    pub(super) fn code(&mut self, schema: Option<&str>, name: &str) {
+        self.needs.insert(match schema {
+            Some(schema) => Need::CodeIn(names::truncate(schema).into()),
+            None => Need::Code(names::truncate(name).into()),
+        });
+    }
+
     /// The text names this schema as one to be created.
     pub(super) fn own_schema(&mut self, name: &str) {
         self.needs.insert(Need::OwnSchema(names::truncate(name).into()));
@@ -236,6 +303,11 @@ impl Findings {
         if !names::is_system(name) && !matches!(name, "" | "$user") {
             self.needs.insert(Need::PathEntry(names::truncate(name).into()));
         }
+    }
+
+    /// The text sets a setting that is on no list of the guard's.
+    pub(super) fn setting(&mut self, name: &str) {
+        self.needs.insert(Need::Setting(name.to_ascii_lowercase().into()));
     }
 
     /// A name in parts, as `[database.][schema.]object`.
@@ -261,7 +333,7 @@ impl Findings {
 
     /// Takes over what a text inside this one says. Its effects count only if it `runs` now.
     pub(super) fn merge(&mut self, inner: Self, runs: bool) {
-        if let Some(denial) = inner.refusal {
+        for denial in inner.refusal.into_iter().chain(inner.firm) {
             self.deny(denial);
         }
         if let Some(denial) = inner.shared {
@@ -283,13 +355,14 @@ impl Findings {
         let mut effects = Effects::default();
         effects.statements = statements;
         effects.deallocates = deallocates;
-        for effect in EFFECTS {
+        for &effect in Effect::ALL {
             if self.effects & effect as u16 != 0 {
                 effects.add(effect);
             }
         }
         Facts {
             refusal: self.refusal,
+            firm: self.firm,
             shared: self.shared,
             unhardened: self.unhardened,
             rewritten: None,

@@ -1,18 +1,11 @@
 //! Functions by name: what a call does to the session, and which of its strings name objects.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use pgtenant_sqltree::{Kind, Message, field};
 
 use crate::guard::facts::Findings;
+use crate::guard::function_class::{self, Class};
 use crate::guard::references::{self, Reference};
 use crate::guard::{Effect, constants, names, rules, settings};
-
-/// Functions of pg_catalog that leave no session state, one a line.
-static HARMLESS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    include_str!("harmless_functions.txt").lines().filter(|line| !line.starts_with('#')).collect()
-});
 
 /// Functions whose first argument is a relation, as regclass or as text.
 const OF_A_RELATION: &[&str] = &[
@@ -29,6 +22,7 @@ const OF_A_RELATION: &[&str] = &[
     "pg_get_serial_sequence",
     "pg_get_viewdef",
     "pg_sequence_last_value",
+    "pg_get_sequence_data",
     "pg_partition_root",
     "pg_partition_tree",
     "pg_partition_ancestors",
@@ -64,7 +58,6 @@ const OF_A_RELATION: &[&str] = &[
     "verify_heapam",
     "get_raw_page",
     "connectby",
-    "pg_clear_relation_stats",
 ];
 
 /// Where a call has the string.
@@ -84,52 +77,99 @@ enum Position {
 pub(super) fn call(call: Message<'_>, findings: &mut Findings) {
     let parts = constants::parts(call.children(field::func_call::FUNCNAME));
     let Some((&name, qualifier)) = parts.split_last() else { return };
-    let schema = qualifier.last().copied().unwrap_or("pg_catalog");
     strings(name, call, findings);
-    if name.starts_with("dblink") {
-        findings.effect(Effect::Unclean);
-        findings.opaque();
-    } else if schema == "pg_catalog" {
-        effects(name, call, findings);
-    } else if schema != "information_schema" {
-        findings.opaque();
+    match qualifier.last() {
+        Some(&"information_schema") => {}
+        None | Some(&"pg_catalog") => match function_class::of(name) {
+            Some(class) => built_in(class, name, call, findings),
+            None => {
+                findings.opaque();
+                findings.code(None, name);
+            }
+        },
+        Some(&schema) => {
+            findings.opaque();
+            findings.code(Some(schema), name);
+        }
     }
+    of_an_extension(name, findings);
 }
 
-fn effects(name: &str, call: Message<'_>, findings: &mut Findings) {
-    match name {
-        "set_config" => settings::set_config(call, findings),
-        "currval" | "lastval" => findings.effect(Effect::Sequence),
-        "nextval" | "setval" => {
+/// A function of PostgreSQL; a tenant's own of that name and other argument types may be meant as well,
+/// where its schema is searched.
+fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings) {
+    match class {
+        Class::Harmless | Class::Text => {}
+        Class::Setting => settings::set_config(call, findings),
+        Class::SequenceState => findings.effect(Effect::Sequence),
+        Class::Sequence => {
             findings.effect(Effect::Sequence);
             findings.effect(Effect::Write);
         }
-        "pg_notify" => findings.refuse(&rules::NOTIFY, "pg_notify is not supported yet"),
-        _ if is_session_lock(name) => findings.effect(Effect::AdvisoryLock),
-        _ if is_file_function(name) => {
+        Class::Notify => findings.refuse(&rules::NOTIFY, "pg_notify is not supported yet"),
+        Class::SessionLock => {
+            findings.effect(Effect::AdvisoryLock);
+            refuse_lock(findings);
+        }
+        Class::TransactionLock | Class::Unlock => refuse_lock(findings),
+        Class::State => findings.opaque(),
+        Class::WholeDatabase => {
+            findings
+                .refuse(&rules::CROSS_SCHEMA, format!("function {name} reads the schemas of all tenants"));
+        }
+        Class::OtherSessions => {
+            findings.opaque();
+            refuse_sessions(name, findings);
+        }
+        Class::Activity => refuse_sessions(name, findings),
+        Class::LargeObject => {
+            findings.opaque();
+            large_object(findings);
+        }
+        Class::File => {
             findings.refuse(&rules::SERVER_FILES, format!("function {name} reaches files of the server"));
         }
-        _ if HARMLESS.contains(name) || name.starts_with("pg_advisory_unlock") => {}
-        _ => findings.opaque(),
+        Class::Administration => {
+            findings.refuse(&rules::SERVER_ADMINISTRATION, format!("function {name} is for the operator"));
+        }
     }
 }
 
-/// The session-level ones; those with `xact` in their names end with the transaction. Releasing one
-/// leaves nothing: who took it did.
-fn is_session_lock(name: &str) -> bool {
-    ["pg_advisory_lock", "pg_try_advisory_lock"].iter().any(|prefix| name.starts_with(prefix))
+fn refuse_lock(findings: &mut Findings) {
+    findings.refuse_unhardened(
+        &rules::ADVISORY_LOCK,
+        "advisory locks are common to all tenants of this database",
+    );
 }
 
-fn is_file_function(name: &str) -> bool {
-    matches!(name, "lo_import" | "lo_export" | "pg_stat_file" | "pg_current_logfile" | "pg_logdir_ls")
-        || ["pg_read_file", "pg_read_binary_file", "pg_ls_", "pg_file_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+fn refuse_sessions(name: &str, findings: &mut Findings) {
+    findings
+        .refuse_shared(&rules::OTHER_SESSIONS, format!("function {name} reaches sessions of other tenants"));
+}
+
+/// A statement reaches large objects.
+pub(super) fn large_object(findings: &mut Findings) {
+    findings.refuse_shared(&rules::LARGE_OBJECT, "large objects are not available at level shared");
+}
+
+/// Functions of PostgreSQL's own extensions, whichever schema they were put in.
+fn of_an_extension(name: &str, findings: &mut Findings) {
+    if name.starts_with("dblink") {
+        findings.effect(Effect::Unclean);
+        findings.opaque();
+    }
+    if name.starts_with("dblink") || name == "xpath_table" {
+        let message = format!("function {name} runs SQL text out of the guard's sight");
+        findings.refuse_shared(&rules::OPAQUE_CODE, message);
+    }
 }
 
 /// Hands on the strings of a call that name objects, whichever schema the function is in: extensions
 /// with such functions are often installed in a shared one.
 fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
+    if matches!(name, "pg_restore_relation_stats" | "pg_restore_attribute_stats") {
+        return statistics(&call.children(field::func_call::ARGS).collect::<Vec<_>>(), findings);
+    }
     let Some((position, reference)) = named_argument(name) else { return };
     let arguments: Vec<_> = call.children(field::func_call::ARGS).collect();
     let named = arguments.iter().any(|argument| argument.kind() == Kind::NamedArgExpr);
@@ -141,7 +181,14 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     };
     for (index, &argument) in arguments.iter().enumerate() {
         if named || Some(index) == at {
-            for text in constants::strings(argument, findings) {
+            let texts = constants::strings(argument, findings);
+            if texts.is_empty() && reads_by_name(name) {
+                findings.refuse_unhardened(
+                    &rules::OPAQUE_CODE,
+                    format!("function {name} is given a text that is put together at run time"),
+                );
+            }
+            for text in texts {
                 references::note(reference, &text, findings);
             }
         }
@@ -149,6 +196,22 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     if name == "pg_get_object_address" {
         address(&arguments, findings);
     }
+}
+
+/// `pg_restore_relation_stats('schemaname', 'x', …)`: names and values in turn.
+fn statistics(arguments: &[Message<'_>], findings: &mut Findings) {
+    for pair in arguments.chunks_exact(2) {
+        if constants::string(pair[0], findings).is_some_and(|name| name == "schemaname")
+            && let Some(schema) = constants::string(pair[1], findings)
+        {
+            findings.schema(&schema);
+        }
+    }
+}
+
+/// Whether it runs the text it is given, or reads the relation that it names.
+fn reads_by_name(name: &str) -> bool {
+    function_class::of(name) == Some(Class::Text) || name.starts_with("crosstab") || name == "connectby"
 }
 
 /// `pg_get_object_address(type, names, arguments)`: the first of several names is a schema.
@@ -176,6 +239,8 @@ fn named_argument(name: &str) -> Option<(Position, Reference)> {
         "has_column_privilege" => (Last(3), Reference::Object),
         "has_function_privilege" => (Last(2), Reference::Signature),
         "has_type_privilege" => (Last(2), Reference::Type),
+        // pg_clear_relation_stats(schema, table), pg_clear_attribute_stats(schema, table, column, inherited)
+        "pg_clear_relation_stats" | "pg_clear_attribute_stats" => (First(0), Reference::Schema),
         "has_schema_privilege" => (Last(2), Reference::Schema),
         "schema_to_xml" | "schema_to_xmlschema" | "schema_to_xml_and_xmlschema" => {
             (First(0), Reference::Schema)

@@ -10,8 +10,11 @@
 //! the wall there; the guard is the layer in front.
 
 mod cache;
+mod code;
 mod constants;
+pub mod explain;
 mod facts;
+mod function_class;
 mod functions;
 mod lexer;
 mod literals;
@@ -19,6 +22,7 @@ mod names;
 mod parse;
 mod references;
 mod rules;
+pub mod script;
 mod settings;
 mod statements;
 #[cfg(test)]
@@ -110,13 +114,16 @@ impl Guard {
         let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
         let reported = match facts.judge(scope) {
             Ok(()) => None,
-            Err(denial) if self.only_reports(&denial, scope) => Some(denial),
+            Err(denial) if self.only_reports(&denial, scope) => match facts.firm(scope) {
+                None => Some(denial),
+                Some(firm) => return Verdict::Deny(firm),
+            },
             Err(denial) => return Verdict::Deny(denial),
         };
         Verdict::Allow(Allowed {
             cleared: Cleared::new(scope.tenant),
             effects: if reported.is_some() { facts.effects.unknown() } else { Arc::clone(&facts.effects) },
-            rewritten: facts.rewritten.clone().filter(|_| scope.level == Level::Shared),
+            rewritten: facts.rewritten_for(scope).cloned(),
             reported,
         })
     }
@@ -137,16 +144,27 @@ impl Guard {
         }
     }
 
-    /// Judges one setting of the startup packet, also one inside its `options`, by the rules for SET.
+    /// Judges one setting of the startup packet, also one inside its `options`, by the rules for SET. Gives
+    /// the refusal that it would have met, where the guard only reports.
     ///
     /// # Errors
     /// The refusal.
-    pub fn judge_setting(&self, name: &str, value: &str, scope: &Scope) -> Result<(), Denial> {
+    pub fn judge_setting(&self, name: &str, value: &str, scope: &Scope) -> Result<Option<Denial>, Denial> {
         let mut findings = Findings::default();
         settings::startup(name, value, &mut findings);
-        findings
-            .judge(scope)
-            .or_else(|denial| if self.only_reports(&denial, scope) { Ok(()) } else { Err(denial) })
+        match findings.judge(scope) {
+            Ok(()) => Ok(None),
+            Err(denial) if self.only_reports(&denial, scope) => Ok(Some(denial)),
+            Err(denial) => Err(denial),
+        }
+    }
+
+    /// Remembers that this text is sent as another one at level `shared`.
+    #[cfg(test)]
+    pub(crate) fn learn_rewritten(&self, text: &str, sent: &str) {
+        let mut facts = self.examine(text);
+        facts.rewritten = Some(sent.into());
+        self.cache.insert(text, &Arc::new(facts));
     }
 
     /// The counters.
@@ -165,11 +183,15 @@ impl Guard {
         self.mode == Mode::Report && scope.level == Level::Dedicated && denial.rule.wall == Wall::Privileges
     }
 
-    fn learn(&self, text: &str) -> Arc<Facts> {
+    fn examine(&self, text: &str) -> Facts {
         let facts = catch_unwind(AssertUnwindSafe(|| walk::facts(text, self.max_statement_bytes)));
-        let facts = Arc::new(facts.unwrap_or_else(|_| {
+        facts.unwrap_or_else(|_| {
             Facts::refused(Denial::new(&rules::UNPARSABLE, "the statement could not be judged"))
-        }));
+        })
+    }
+
+    fn learn(&self, text: &str) -> Arc<Facts> {
+        let facts = Arc::new(self.examine(text));
         // A text over the limit costs nothing to refuse again.
         if text.len() <= self.max_statement_bytes {
             self.cache.insert(text, &facts);

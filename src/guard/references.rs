@@ -3,7 +3,7 @@
 use pgtenant_sqltree::{Kind, Message, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{constants, names, rules, walk};
+use crate::guard::{Denial, constants, names, rules, walk};
 
 /// How a string names something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,8 @@ fn type_name(text: &str, findings: &mut Findings) {
 fn statement(text: &str, findings: &mut Findings) {
     match walk::inner(text, None, findings) {
         Some(Ok(inner)) => findings.merge(inner, true),
-        Some(Err(denial)) => findings.deny(denial),
+        // A position would count from the beginning of the inner text.
+        Some(Err(denial)) => findings.deny(Denial { position: None, ..denial }),
         None => too_many(findings),
     }
 }
@@ -99,6 +100,7 @@ pub(super) fn body(text: &str, function: &str, findings: &mut Findings) {
         Some(Ok(inner)) => findings.merge(inner, false),
         Some(Err(mut denial)) => {
             denial.message = format!("in the function's body: {}", denial.message);
+            denial.position = None;
             findings.deny(denial);
         }
         None => too_many(findings),

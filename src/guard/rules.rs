@@ -25,13 +25,16 @@ rules! {
         "List your own schema, the shared ones, pg_catalog or pg_temp, or use RESET search_path.";
     ROLE_CHANGE = "role_change", INSUFFICIENT_PRIVILEGE, Privileges,
         "A session keeps the role it was authenticated for: role and session_authorization are not set.",
-        "Connect as the user you want to be; RESET ROLE and SET ROLE NONE are allowed.";
+        "Connect as the user you want to be; at level dedicated RESET ROLE and SET ROLE NONE are allowed.";
     ROLE_MANAGEMENT = "role_management", INSUFFICIENT_PRIVILEGE, Privileges,
         "Roles, their settings and memberships belong to the operator, as they are common to all tenants.",
         "Ask the operator; credentials of a tenant are managed with the pgtenant command.";
     FIXED_SETTING = "fixed_setting", FEATURE_NOT_SUPPORTED, Guard,
         "client_encoding stays UTF8 and standard_conforming_strings on: other values change how a text is read.",
         "Leave the setting alone, or set it to the value it has; convert other encodings in the client.";
+    SETTING = "setting", INSUFFICIENT_PRIVILEGE, Guard,
+        "A tenant sets only what is known to concern nobody else: code, logs, roles and replication of the server do.",
+        "Check the spelling; the operator can let the setting of an extension pass with guard.extra_settings.";
     TWO_PHASE = "two_phase", FEATURE_NOT_SUPPORTED, Guard,
         "Two-phase commit is refused: prepared transactions are visible to, and keep locks for, the whole database.",
         "Use COMMIT.";
@@ -44,6 +47,18 @@ rules! {
     SERVER_ADMINISTRATION = "server_administration", INSUFFICIENT_PRIVILEGE, Privileges,
         "What is common to the whole database or server is managed by the operator.",
         "Ask the operator; an extension can be installed once for all tenants.";
+    OTHER_SESSIONS = "other_sessions", INSUFFICIENT_PRIVILEGE, Privileges,
+        "At level shared, sessions of other tenants are neither shown nor ended.",
+        "Cancel a statement with a cancel request (in psql: Ctrl-C), or ask the operator for level dedicated.";
+    LARGE_OBJECT = "large_object", FEATURE_NOT_SUPPORTED, Privileges,
+        "At level shared, large objects are refused: they are in no tenant's schema.",
+        "Use a column of type bytea, or ask the operator for level dedicated.";
+    ADVISORY_LOCK = "advisory_lock", FEATURE_NOT_SUPPORTED, Privileges,
+        "At level shared without hardening, advisory locks are refused: their keys are common to all tenants.",
+        "Lock a row or a table instead, or ask the operator to harden the database (pgtenant init --harden).";
+    OPAQUE_CODE = "opaque_code", INSUFFICIENT_PRIVILEGE, Privileges,
+        "At level shared without hardening, nothing runs SQL text or code that the operator did not install.",
+        "Ask the operator to harden the database (pgtenant init --harden), or for level dedicated.";
     UNKNOWN_STATEMENT = "unknown_statement", FEATURE_NOT_SUPPORTED, Guard,
         "A kind of statement that is not classified is refused.",
         "Report the statement: it may be from a newer PostgreSQL than this version knows.";

@@ -1,6 +1,11 @@
 //! Settings: SET, `set_config`, function clauses and the startup packet, all by the same rules.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use pgtenant_sqltree::enums::VariableSetKind;
 use pgtenant_sqltree::{Kind, Message, field};
@@ -8,14 +13,35 @@ use pgtenant_sqltree::{Kind, Message, field};
 use crate::guard::facts::Findings;
 use crate::guard::{Effect, constants, names, rules};
 
-/// The settings with rules of their own. Their names ignore the case of ASCII letters, quoted or not.
+/// Settings a tenant may change, one a line.
+static ALLOWED: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| lines(include_str!("settings_allowed.txt")).collect());
+
+/// What stands before the dot in names of settings that are not an application's own.
+static PREFIXES: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| lines(include_str!("settings_prefixes.txt")).collect());
+
+fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// What there is to say about a setting by its name, which ignores the case of ASCII letters, quoted or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Setting {
+    /// role, session_authorization.
     Role,
     SearchPath,
     ClientEncoding,
     StandardConformingStrings,
-    Other,
+    /// default_text_search_config: its value is a name.
+    TextSearchConfig,
+    Seed,
+    /// Holds for a transaction, which gives it a value when it begins.
+    Transaction,
+    /// Any other that a tenant may change.
+    Free,
+    /// Not known to be a tenant's own business: only the operator's word lets it pass.
+    Unlisted,
 }
 
 impl Setting {
@@ -25,36 +51,52 @@ impl Setting {
             "search_path" => Self::SearchPath,
             "client_encoding" => Self::ClientEncoding,
             "standard_conforming_strings" => Self::StandardConformingStrings,
-            _ => Self::Other,
+            "default_text_search_config" => Self::TextSearchConfig,
+            "seed" => Self::Seed,
+            "transaction_isolation" | "transaction_read_only" | "transaction_deferrable" => Self::Transaction,
+            name if ALLOWED.contains(name) || is_custom(name) => Self::Free,
+            _ => Self::Unlisted,
         }
     }
 }
 
-/// A SET or RESET, as a statement of its own or as a clause of a function.
+/// Whether a name, in lower case, is one that an application made up: it has a dot, and no extension or
+/// product known to have settings stands before it.
+///
+/// PostgreSQL 13 takes any such name and stores that of a function's clause as `name=value`, to be split at
+/// the first `=` and with `_` for `-` when the function is called: there `SET "role=a.b"` becomes a role
+/// change. Later versions refuse both signs, 13 lives with the dash.
+fn is_custom(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(prefix, _)| {
+        !name.contains('=') && !PREFIXES.contains(prefix.replace('-', "_").as_str())
+    })
+}
+
+/// A SET or RESET, as a statement of its own, as a clause of a function, or of a role.
 pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings) {
     use field::variable_set_stmt as f;
+    // Refused as statements, and by PostgreSQL, whatever they set. A role may alter its own settings.
+    if matches!(parent, Kind::AlterSystemStmt | Kind::AlterDatabaseSetStmt) {
+        return;
+    }
     let name = set.text(f::NAME);
     let kind = i32::try_from(set.number(f::KIND)).ok().and_then(|kind| VariableSetKind::try_from(kind).ok());
     let at_top = parent == Kind::RawStmt;
+    let is_clause = parent == Kind::DefElem;
     match kind {
         Some(VariableSetKind::VarSetValue) => {
             let values: Option<Vec<_>> =
                 set.children(f::ARGS).map(|value| constant(value, findings)).collect();
             assign(name, values.as_deref(), at_top, findings);
         }
-        Some(VariableSetKind::VarSetCurrent) if Setting::named(name) == Setting::Role => {
-            refuse_role(name, findings);
+        Some(VariableSetKind::VarSetCurrent) => from_current(name, findings),
+        Some(VariableSetKind::VarSetMulti) => several(set, findings),
+        // A clause of a function that it takes away leaves less than there was.
+        Some(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) if !is_clause => {
+            reset(name, findings);
         }
-        Some(
-            VariableSetKind::VarSetDefault
-            | VariableSetKind::VarSetCurrent
-            | VariableSetKind::VarSetMulti
-            | VariableSetKind::VarReset
-            | VariableSetKind::VarResetAll,
-        ) => {}
-        Some(VariableSetKind::Undefined) | None => {
-            findings.refuse(&rules::UNKNOWN_STATEMENT, "this form of SET is not known");
-        }
+        Some(VariableSetKind::VarSetDefault | VariableSetKind::VarReset | VariableSetKind::VarResetAll) => {}
+        Some(VariableSetKind::Undefined) | None => unknown_form(findings),
     }
     let transaction = kind == Some(VariableSetKind::VarSetMulti) && name.starts_with("TRANSACTION");
     if at_top && !transaction && !set.flag(f::IS_LOCAL) {
@@ -63,6 +105,39 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
             Some(VariableSetKind::VarResetAll) => Effect::ResetAll,
             _ => Effect::Setting,
         });
+    }
+}
+
+fn unknown_form(findings: &mut Findings) {
+    findings.refuse(&rules::UNKNOWN_STATEMENT, "this form of SET is not known");
+}
+
+/// `SET name FROM CURRENT`, a clause of a function: what the session has, it was allowed to have.
+fn from_current(name: &str, findings: &mut Findings) {
+    match Setting::named(name) {
+        Setting::Role => refuse_role(name, findings),
+        Setting::Unlisted => findings.setting(name),
+        _ => {}
+    }
+}
+
+/// `SET TRANSACTION …` and `SET SESSION CHARACTERISTICS AS TRANSACTION …`, which set what their options
+/// name, and `SET TRANSACTION SNAPSHOT`, which sets nothing.
+fn several(set: Message<'_>, findings: &mut Findings) {
+    use field::variable_set_stmt as f;
+    if !matches!(set.text(f::NAME), "TRANSACTION" | "TRANSACTION SNAPSHOT" | "SESSION CHARACTERISTICS") {
+        unknown_form(findings);
+    }
+    for option in set.children(f::ARGS).filter(|option| option.kind() == Kind::DefElem) {
+        assign(option.text(field::def_elem::DEFNAME), None, true, findings);
+    }
+}
+
+/// RESET and SET … TO DEFAULT: every setting may go back to what the session began with. At level `shared`
+/// that is the powerless role, which belongs to the proxy and not to the tenant.
+fn reset(name: &str, findings: &mut Findings) {
+    if Setting::named(name) == Setting::Role {
+        refuse_role_at_shared(name, findings);
     }
 }
 
@@ -84,47 +159,75 @@ fn constant<'t>(value: Message<'t>, findings: &Findings) -> Option<Cow<'t, str>>
 /// A call of `set_config(name, value, is_local)`.
 pub(super) fn set_config(call: Message<'_>, findings: &mut Findings) {
     let arguments: Vec<_> = call.children(field::func_call::ARGS).collect();
-    let positional = arguments.len() == 3
-        && !call.flag(field::func_call::FUNC_VARIADIC)
+    let positional = !call.flag(field::func_call::FUNC_VARIADIC)
         && arguments.iter().all(|argument| argument.kind() != Kind::NamedArgExpr);
+    let [name, value, is_local] = arguments[..] else { return other_set_config(&arguments, findings) };
     if !positional {
-        // Which argument is the name is not known: any of them might be.
-        for argument in arguments {
-            let Some(name) = constants::string(argument, findings) else { continue };
-            if Setting::named(&name) != Setting::Other {
-                assign(&name, None, true, findings);
+        return other_set_config(&arguments, findings);
+    }
+    if let Some(named) = constants::string(name, findings) {
+        if Setting::named(&named) == Setting::SearchPath {
+            // Schemas that are put together on the way there only route: at every level the role's
+            // privileges decide what can be reached in them, as for names written out.
+            match constants::string(value, findings) {
+                Some(list) => path_text(&list, findings),
+                None => findings.opaque(),
             }
-        }
-        findings.effect(Effect::Setting);
-        findings.opaque();
-        return;
-    }
-    let value = constants::string(arguments[1], findings);
-    match constants::string(arguments[0], findings) {
-        Some(name) if Setting::named(&name) == Setting::SearchPath => match value {
-            Some(list) => path_text(&list, findings),
-            None => findings.opaque(),
-        },
-        Some(name) => {
-            let values = value.map(|value| [value]);
-            assign(&name, values.as_ref().map(<[_; 1]>::as_slice), true, findings);
-        }
-        None => {
-            findings.effect(Effect::Setting);
-            findings.opaque();
+        } else {
+            let values = literal(value, findings).map(|value| [value]);
+            assign(&named, values.as_ref().map(<[_; 1]>::as_slice), true, findings);
         }
     }
-    if !constants::is_true(arguments[2]) {
+    if literal(name, findings).is_none() {
+        computed_name(findings);
+    }
+    if !constants::is_true(is_local) {
         findings.effect(Effect::Setting);
     }
 }
 
+/// A call of a function of this name that cannot be PostgreSQL's, whose parameters have no names up to
+/// version 18. A later version may give them some, so what looks like the name is judged.
+fn other_set_config(arguments: &[Message<'_>], findings: &mut Findings) {
+    let is_name = |argument: &Message<'_>| {
+        argument.kind() == Kind::NamedArgExpr && argument.text(field::named_arg_expr::NAME) == "setting_name"
+    };
+    let first = arguments.first().filter(|first| first.kind() != Kind::NamedArgExpr);
+    for &argument in first.into_iter().chain(arguments.iter().filter(|argument| is_name(argument))) {
+        if let Some(name) = constants::string(argument, findings) {
+            assign(&name, None, true, findings);
+        }
+    }
+    computed_name(findings);
+}
+
+/// Which setting `set_config` changes is not known: it may be the role, which a connection that is logged in
+/// as the tenant cannot change, nor a call where the hardening has taken the function away.
+fn computed_name(findings: &mut Findings) {
+    findings.effect(Effect::Setting);
+    findings.opaque();
+    let message = "set_config needs the name of the setting as a plain string";
+    findings.refuse_unhardened(&rules::OPAQUE_CODE, message);
+}
+
+/// A string that the server cannot take for another one. A cast can (`'role.x'::varchar(4)` is the role), and
+/// so can an operator `||` of the tenant's.
+fn literal<'t>(value: Message<'t>, findings: &Findings) -> Option<Cow<'t, str>> {
+    if value.kind() == Kind::AConst { constants::string(value, findings) } else { None }
+}
+
 /// A setting in the startup packet: its text is what would stand in the configuration file.
 pub(super) fn startup(name: &str, value: &str, findings: &mut Findings) {
-    if Setting::named(name) == Setting::SearchPath {
-        path_text(value, findings);
-    } else {
-        assign(name, Some(&[Cow::Borrowed(value)]), true, findings);
+    match Setting::named(name) {
+        Setting::SearchPath => path_text(value, findings),
+        // They could not be put back when another client gets the server connection (PostgreSQL 16: "cannot
+        // be reset").
+        Setting::Seed | Setting::Transaction => {
+            let name = name.to_ascii_lowercase();
+            findings
+                .refuse(&rules::SETTING, format!("parameter \"{name}\" cannot be set when a session begins"));
+        }
+        _ => assign(name, Some(&[Cow::Borrowed(value)]), true, findings),
     }
 }
 
@@ -135,7 +238,8 @@ fn assign(name: &str, values: Option<&[Cow<'_, str>]>, takes_effect: bool, findi
         _ => None,
     };
     match Setting::named(name) {
-        Setting::Role if value != Some("none") => refuse_role(name, findings),
+        Setting::Role if value == Some("none") => refuse_role_at_shared(name, findings),
+        Setting::Role => refuse_role(name, findings),
         Setting::SearchPath => match values {
             Some(entries) => path(entries, takes_effect, findings),
             None => findings.opaque(),
@@ -146,6 +250,11 @@ fn assign(name: &str, values: Option<&[Cow<'_, str>]>, takes_effect: bool, findi
         Setting::StandardConformingStrings if !value.is_some_and(is_on) => {
             findings.refuse(&rules::FIXED_SETTING, "standard_conforming_strings stays on");
         }
+        Setting::TextSearchConfig => {
+            findings.qualified(&value.and_then(|name| names::split(name, '.')).unwrap_or_default());
+        }
+        Setting::Seed => findings.opaque(),
+        Setting::Unlisted => findings.setting(name),
         _ => {}
     }
 }
@@ -153,6 +262,12 @@ fn assign(name: &str, values: Option<&[Cow<'_, str>]>, takes_effect: bool, findi
 fn refuse_role(name: &str, findings: &mut Findings) {
     let name = name.to_ascii_lowercase();
     findings.refuse(&rules::ROLE_CHANGE, format!("parameter \"{name}\" cannot be changed in this session"));
+}
+
+fn refuse_role_at_shared(name: &str, findings: &mut Findings) {
+    let name = name.to_ascii_lowercase();
+    let message = format!("parameter \"{name}\" cannot be reset at level shared");
+    findings.refuse_shared(&rules::ROLE_CHANGE, message);
 }
 
 /// A search_path as text. PostgreSQL refuses one that it cannot split.

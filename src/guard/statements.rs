@@ -6,7 +6,8 @@ use pgtenant_sqltree::enums::{
 use pgtenant_sqltree::{Kind, Message, Visit, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{Deallocated, Effect, Rule, constants, references, rules, settings};
+
+use crate::guard::{Deallocated, Effect, Rule, code, constants, functions, references, rules, settings};
 
 /// `CURSOR_OPT_HOLD` of PostgreSQL's `parsenodes.h`.
 const CURSOR_OPT_HOLD: u64 = 0x20;
@@ -20,6 +21,8 @@ enum Class {
     Write,
     /// Allowed; runs code that the text does not show.
     Opaque,
+    /// Allowed, but at level `shared` only with hardening: makes code of these kinds run.
+    Code(&'static str),
     /// Refused.
     Refuse(&'static Rule),
 }
@@ -49,9 +52,19 @@ fn class(kind: Kind) -> Option<Class> {
         | Kind::MergeStmt
         | Kind::TruncateStmt
         | Kind::LockStmt => Class::Write,
-        Kind::DoStmt | Kind::CallStmt | Kind::ExecuteStmt => Class::Opaque,
-        _ => return definition(kind).or_else(|| refused(kind).map(Class::Refuse)),
+        Kind::CallStmt | Kind::ExecuteStmt => Class::Opaque,
+        _ => return coded(kind).or_else(|| definition(kind)).or_else(|| refused(kind).map(Class::Refuse)),
     })
+}
+
+/// Statements that run code of their own, or have it run later.
+fn coded(kind: Kind) -> Option<Class> {
+    Some(Class::Code(match kind {
+        Kind::DoStmt => "DO blocks",
+        Kind::CreateFunctionStmt | Kind::AlterFunctionStmt => "routines",
+        Kind::CreateCastStmt => "casts",
+        _ => return None,
+    }))
 }
 
 /// Statements that define objects of a schema, and maintenance.
@@ -64,6 +77,7 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::AlterTableStmt
         | Kind::ReplicaIdentityStmt
         | Kind::CreateSchemaStmt
+        | Kind::CreateExtensionStmt
         | Kind::CreateSeqStmt
         | Kind::AlterSeqStmt
         | Kind::IndexStmt
@@ -73,8 +87,6 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::RuleStmt
         | Kind::CreatePolicyStmt
         | Kind::AlterPolicyStmt
-        | Kind::CreateFunctionStmt
-        | Kind::AlterFunctionStmt
         | Kind::CreateDomainStmt
         | Kind::AlterDomainStmt
         | Kind::CreateEnumStmt
@@ -87,7 +99,6 @@ fn definition(kind: Kind) -> Option<Class> {
         | Kind::AlterCollationStmt
         | Kind::AlterTSDictionaryStmt
         | Kind::AlterTSConfigurationStmt
-        | Kind::CreateCastStmt
         | Kind::CreateConversionStmt
         | Kind::CreateOpFamilyStmt
         | Kind::AlterOpFamilyStmt
@@ -130,7 +141,6 @@ fn refused(kind: Kind) -> Option<&'static Rule> {
         | Kind::CheckPointStmt
         | Kind::LoadStmt
         | Kind::SecLabelStmt
-        | Kind::CreateExtensionStmt
         | Kind::AlterExtensionStmt
         | Kind::AlterExtensionContentsStmt
         | Kind::CreateFdwStmt
@@ -167,6 +177,10 @@ pub(super) fn statement(visit: Visit<'_>, findings: &mut Findings) {
         Some(Class::Allow) => {}
         Some(Class::Write) => findings.effect(Effect::Write),
         Some(Class::Opaque) => findings.opaque(),
+        Some(Class::Code(what)) => {
+            findings.effect(Effect::Write);
+            code::brings(what, findings);
+        }
         Some(Class::Refuse(rule)) => findings.refuse(rule, refusal(kind)),
         None if visit.parent == Kind::RawStmt || kind.name().ends_with("Stmt") => {
             findings.refuse(&rules::UNKNOWN_STATEMENT, refusal(kind));
@@ -214,7 +228,16 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
             findings.refuse(&rules::NOTIFY, "UNLISTEN of one channel is not supported yet");
         }
         Kind::CreateSchemaStmt => create_schema(message, findings),
+        Kind::CreateExtensionStmt => create_extension(message, findings),
         Kind::CreateFunctionStmt => create_function(message, findings),
+        Kind::DefineStmt => code::define(message, findings),
+        Kind::CreateRangeStmt => code::range(message, findings),
+        Kind::CreateTrigStmt => code::runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
+        Kind::DoStmt => code::do_block(message, findings),
+        Kind::DiscardStmt if discards_all(message) => {
+            let message = "DISCARD ALL would end the tenant's role on a shared server connection";
+            findings.refuse_shared(&rules::ROLE_CHANGE, message);
+        }
         Kind::ReindexStmt => reindex(message, findings),
         Kind::GrantStmt => grant(message, findings),
         Kind::AlterObjectSchemaStmt => {
@@ -315,6 +338,18 @@ fn create_schema(statement: Message<'_>, findings: &mut Findings) {
     }
 }
 
+/// Tools send CREATE EXTENSION IF NOT EXISTS for what the operator has installed: PostgreSQL skips that, and
+/// refuses any other to a role without rights on the database.
+fn create_extension(statement: Message<'_>, findings: &mut Findings) {
+    use field::create_extension_stmt as f;
+    let message = "extensions are installed by the operator";
+    if statement.flag(f::IF_NOT_EXISTS) && statement.children(f::OPTIONS).next().is_none() {
+        findings.refuse_shared(&rules::SERVER_ADMINISTRATION, message);
+    } else {
+        findings.refuse(&rules::SERVER_ADMINISTRATION, message);
+    }
+}
+
 fn create_function(statement: Message<'_>, findings: &mut Findings) {
     let option = |name| {
         statement
@@ -330,6 +365,10 @@ fn create_function(statement: Message<'_>, findings: &mut Findings) {
             references::body(text, name, findings);
         }
     }
+}
+
+fn discards_all(statement: Message<'_>) -> bool {
+    enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll)
 }
 
 fn reindex(statement: Message<'_>, findings: &mut Findings) {
@@ -348,6 +387,9 @@ fn grant(statement: Message<'_>, findings: &mut Findings) {
         return findings.refuse(&rules::UNKNOWN_STATEMENT, "this form of GRANT is not known");
     };
     let all_in = enumeration(statement, f::TARGTYPE) == Some(GrantTargetType::AclTargetAllInSchema);
+    if objtype == ObjectType::ObjectLargeobject {
+        functions::large_object(findings);
+    }
     if all_in || objtype == ObjectType::ObjectSchema {
         for schema in constants::parts(statement.children(f::OBJECTS)) {
             findings.schema(schema);
@@ -364,6 +406,9 @@ fn objects(statement: Message<'_>, type_field: u32, object_field: u32, findings:
     let Some(objtype) = enumeration::<ObjectType>(statement, type_field) else {
         return findings.refuse(&rules::UNKNOWN_STATEMENT, "this type of object is not known");
     };
+    if objtype == ObjectType::ObjectLargeobject {
+        functions::large_object(findings);
+    }
     let comment = statement.kind() == Kind::CommentStmt
         && matches!(objtype, ObjectType::ObjectSchema | ObjectType::ObjectExtension);
     match not_in_a_schema(objtype) {
@@ -426,16 +471,14 @@ fn name_of(objtype: ObjectType, object: Message<'_>, findings: &mut Findings) {
     findings.qualified(&parts);
 }
 
-fn enumeration<E: TryFrom<i32>>(message: Message<'_>, number: u32) -> Option<E> {
+pub(super) fn enumeration<E: TryFrom<i32>>(message: Message<'_>, number: u32) -> Option<E> {
     i32::try_from(message.number(number)).ok().and_then(|value| E::try_from(value).ok())
 }
 
 /// A statement that is the whole text.
 pub(super) fn alone(statement: Message<'_>, findings: &mut Findings) -> Option<Deallocated> {
     match statement.kind() {
-        Kind::DiscardStmt
-            if enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll) =>
-        {
+        Kind::DiscardStmt if discards_all(statement) => {
             findings.effect(Effect::DiscardAll);
             None
         }
@@ -479,15 +522,16 @@ mod tests {
         for &kind in Kind::ALL {
             let is_statement = kind.name().ends_with("Stmt");
             assert_eq!(class(kind).is_some(), is_statement, "{}", kind.name());
-            assert!(!(definition(kind).is_some() && refused(kind).is_some()), "{}", kind.name());
+            let classes = [coded(kind).is_some(), definition(kind).is_some(), refused(kind).is_some()];
+            assert!(classes.into_iter().filter(|&is_in| is_in).count() <= 1, "{}", kind.name());
         }
     }
 
     #[test]
     fn refused_kind_is_told_in_words() {
         assert_eq!(
-            refusal(Kind::CreateExtensionStmt),
-            "statement of the kind \"Create Extension\" is not allowed here"
+            refusal(Kind::CreateTableSpaceStmt),
+            "statement of the kind \"Create Table Space\" is not allowed here"
         );
     }
 }

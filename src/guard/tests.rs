@@ -21,6 +21,8 @@ fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 2 << 20,
         cache_bytes: 32 << 20,
     })
@@ -31,6 +33,8 @@ fn scope_of(schema: &str) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
+        extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
+        extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
     }
@@ -110,6 +114,21 @@ fn corpus_is_judged_as_its_first_lines_say() {
 }
 
 #[test]
+fn syntax_error_inside_a_string_has_no_position_in_the_outer_text() {
+    for text in [
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1 FROM'",
+        "SELECT query_to_xml('SELEC 1', true, true, '')",
+    ] {
+        match guard().judge(text, &scope()) {
+            Verdict::Deny(denial) => {
+                assert_eq!((denial.rule.id, denial.position), ("unparsable", None), "{text}")
+            }
+            Verdict::Allow(..) => panic!("{text}"),
+        }
+    }
+}
+
+#[test]
 fn denial_of_a_schema_reads_the_same_whether_it_exists_or_not() {
     let message = |text| match guard().judge(text, &scope()) {
         Verdict::Deny(denial) => denial.message,
@@ -148,23 +167,6 @@ fn name_is_compared_after_the_cut_at_63_bytes() {
         assert_eq!(matches!(verdict, Verdict::Allow(..)), allowed, "{name}");
     }
 }
-
-const ALL_EFFECTS: [Effect; 14] = [
-    Setting,
-    Temporary,
-    AdvisoryLock,
-    HoldCursor,
-    Prepare,
-    Sequence,
-    Opaque,
-    DiscardAll,
-    Unclean,
-    Write,
-    ResetSetting,
-    ResetAll,
-    UnlockAll,
-    CloseAll,
-];
 
 const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT * FROM customers WHERE id = $1", &[]),
@@ -251,7 +253,7 @@ const EFFECTS: &[(&str, &[Effect])] = &[
 fn effects_follow_from_the_statement() {
     for (text, expected) in EFFECTS {
         let effects = effects(text);
-        let found: Vec<_> = ALL_EFFECTS.into_iter().filter(|&effect| effects.has(effect)).collect();
+        let found: Vec<_> = effects.iter().collect();
         let mut expected = expected.to_vec();
         expected.sort_by_key(|&effect| effect as u16);
         assert_eq!(found, expected, "{text}");
@@ -277,7 +279,10 @@ fn single_deallocate_is_told_with_its_name() {
 
 #[test]
 fn startup_settings_follow_the_rules_of_set() {
-    let judge = |name, value| guard().judge_setting(name, value, &scope()).map_err(|denial| denial.rule.id);
+    let judge = |name, value| match guard().judge_setting(name, value, &scope()) {
+        Ok(None) => Ok(()),
+        Ok(Some(denial)) | Err(denial) => Err(denial.rule.id),
+    };
     for (name, value) in [
         ("application_name", "x"),
         ("client_encoding", "UTF8"),
@@ -304,6 +309,124 @@ fn startup_settings_follow_the_rules_of_set() {
     }
 }
 
+fn reporting() -> Guard {
+    Guard::new(&crate::config::Guard {
+        mode: GuardMode::Report,
+        extra_schemas: Vec::new(),
+        extra_functions: vec![],
+        extra_settings: vec![],
+        max_statement_bytes: 1 << 20,
+        cache_bytes: 1 << 20,
+    })
+}
+
+/// Statements that break a rule PostgreSQL's privileges stand behind, with secrets where values are.
+const REPORTED: &[(&str, &str)] = &[
+    ("SELECT 's3cret' FROM tenant_beta.t WHERE x = 's3cret'", "cross_schema"),
+    ("SELECT * FROM other.public.t WHERE x = 's3cret'", "cross_database"),
+    ("SET search_path = tenant_beta; SELECT 's3cret'", "search_path"),
+    ("SET ROLE 's3cret'", "role_change"),
+    ("SELECT set_config('role', 's3cret', false)", "role_change"),
+    ("SET SESSION AUTHORIZATION 's3cret'", "role_change"),
+    ("CREATE ROLE r PASSWORD 's3cret'", "role_management"),
+    ("ALTER ROLE tenant_alpha PASSWORD 's3cret'", "role_management"),
+    ("ALTER ROLE tenant_alpha SET a.x = 's3cret'", "role_management"),
+    ("COPY t FROM '/s3cret'", "server_files"),
+    ("COPY t TO PROGRAM 'curl s3cret'", "server_files"),
+    ("SELECT pg_read_file('s3cret')", "server_files"),
+    ("ALTER SYSTEM SET primary_conninfo = 's3cret'", "server_administration"),
+    ("CREATE SUBSCRIPTION s CONNECTION 'password=s3cret' PUBLICATION p", "server_administration"),
+    ("CREATE USER MAPPING FOR u SERVER s OPTIONS (password 's3cret')", "server_administration"),
+    ("ALTER DATABASE d SET x = 's3cret'", "server_administration"),
+    ("COMMENT ON ROLE r IS 's3cret'", "role_management"),
+    ("SECURITY LABEL ON TABLE t IS 's3cret'", "server_administration"),
+];
+
+#[test]
+fn guard_that_only_reports_lets_pass_and_tells_and_trusts_nothing_afterwards() {
+    let guard = reporting();
+    for (text, rule) in REPORTED {
+        let Verdict::Allow(allowed) = guard.judge(text, &scope()) else { panic!("{text} is refused") };
+        assert_eq!(allowed.reported.expect(text).rule.id, *rule, "{text}");
+        assert!([Unclean, Opaque, Write].iter().all(|effect| allowed.effects.has(*effect)), "{text}");
+        assert_eq!(verdict(text), *rule, "{text}");
+    }
+    let Verdict::Allow(allowed) = guard.judge("SELECT 1", &scope()) else { panic!("it is refused") };
+    assert!(allowed.reported.is_none() && !allowed.effects.has(Unclean));
+}
+
+#[test]
+fn report_names_no_value_of_the_statement() {
+    for (text, _) in REPORTED {
+        let Verdict::Allow(allowed) = reporting().judge(text, &scope()) else { panic!("{text}") };
+        let message = allowed.reported.expect(text).message;
+        assert!(!message.contains("s3cret"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn at_level_shared_nothing_is_only_reported() {
+    for (text, _) in REPORTED {
+        for scope in &levels()[1..] {
+            assert!(matches!(reporting().judge(text, scope), Verdict::Deny(_)), "{text}");
+            assert!(reporting().judge_setting("role", "x", scope).is_err());
+        }
+    }
+}
+
+#[test]
+fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
+    let long = format!("SELECT '{}'", "x".repeat(2 << 20));
+    for (text, rule) in [
+        ("LISTEN a", "notify"),
+        ("NOTIFY a, 'x'", "notify"),
+        ("SELECT pg_notify('a', 'x')", "notify"),
+        ("PREPARE TRANSACTION 'x'", "two_phase"),
+        ("SET client_encoding = 'GBK'", "fixed_setting"),
+        ("SET standard_conforming_strings = off", "fixed_setting"),
+        ("UPDATE pg_settings SET setting = 'off'", "fixed_setting"),
+        ("SELEC 1", "unparsable"),
+        (&long, "statement_too_long"),
+        // Behind one that would be only reported.
+        ("SET ROLE x; LISTEN a", "notify"),
+        ("CREATE ROLE r; SELECT pg_notify('a', 'x')", "notify"),
+        ("SELECT * FROM tenant_beta.t; PREPARE TRANSACTION 'x'", "two_phase"),
+        ("COPY t FROM '/x'; SET client_encoding = 'GBK'", "fixed_setting"),
+        (
+            "SELECT set_config('role', 'x', false), set_config('client_encoding', 'GBK', false)",
+            "fixed_setting",
+        ),
+        ("SELECT query_to_xml('CREATE ROLE r; LISTEN a', true, true, '')", "notify"),
+    ] {
+        match reporting().judge(text, &scope()) {
+            Verdict::Deny(denial) => assert_eq!(denial.rule.id, rule, "{}", &text[..text.len().min(80)]),
+            Verdict::Allow(_) => panic!("{text}"),
+        }
+    }
+}
+
+#[test]
+fn first_reason_is_told_where_the_guard_enforces() {
+    assert_eq!(verdict("SET ROLE x; LISTEN a"), "role_change");
+}
+
+#[test]
+fn startup_settings_are_reported_where_statements_are() {
+    let judge = |name, value| reporting().judge_setting(name, value, &scope());
+    assert_eq!(judge("role", "tenant_beta").unwrap().unwrap().rule.id, "role_change");
+    assert_eq!(judge("search_path", "tenant_beta").unwrap().unwrap().rule.id, "search_path");
+    assert_eq!(judge("search_path", "tenant_alpha"), Ok(None));
+    assert_eq!(judge("client_encoding", "GBK").unwrap_err().rule.id, "fixed_setting");
+}
+
+#[test]
+fn every_effect_has_a_bit_and_a_name_of_its_own() {
+    let bits = Effect::ALL.iter().fold(0, |bits, &effect| bits | effect as u16);
+    assert_eq!(bits.count_ones() as usize, Effect::ALL.len());
+    let names: std::collections::HashSet<_> = Effect::ALL.iter().map(|effect| effect.name()).collect();
+    assert_eq!(names.len(), Effect::ALL.len());
+}
+
 #[test]
 fn schema_that_is_also_shared_by_nobody_may_not_be_created() {
     assert_eq!(verdict("CREATE SCHEMA IF NOT EXISTS tenant_alpha"), "allow");
@@ -315,6 +438,8 @@ fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 100,
         cache_bytes: 1 << 20,
     });
@@ -343,6 +468,8 @@ fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 1 << 20,
         cache_bytes: 8 << 20,
     });
@@ -356,6 +483,8 @@ fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_settings: Vec::new(),
+        extra_functions: Vec::new(),
         max_statement_bytes: 1024,
         cache_bytes: 256 << 10,
     });
@@ -515,5 +644,61 @@ proptest! {
         let name = if upper { "TENANT_Alpha" } else { "\"tenant_alpha\"" };
         let text = PLACES[place].replace("{}", name);
         prop_assert_eq!(verdict(&text), "allow", "{}", text);
+    }
+}
+
+fn sent_in_place(text: &str, scope: &Scope) -> Option<String> {
+    match guard().judge(text, scope) {
+        Verdict::Allow(allowed) => allowed.rewritten.map(|text| text.to_string()),
+        Verdict::Deny(denial) => panic!("{text}: {denial:?}"),
+    }
+}
+
+#[test]
+fn do_block_is_rewritten_at_level_shared_only() {
+    let [dedicated, hardened, _] = levels();
+    for text in ["DO 'BEGIN END'", "DO LANGUAGE plpgsql $$BEGIN END$$", "  /* x */ DO 'BEGIN END' ;"] {
+        assert_eq!(sent_in_place(text, &dedicated), None);
+        let sent = sent_in_place(text, &hardened).unwrap();
+        assert!(sent.contains("SECURITY DEFINER AS $pgtenant_body$BEGIN END$pgtenant_body$"), "{sent}");
+    }
+    assert_eq!(sent_in_place("SELECT 'DO $$BEGIN END$$'", &hardened), None);
+}
+
+#[test]
+fn do_block_among_other_statements_leaves_them_as_they_are() {
+    let sent =
+        sent_in_place("SELECT 'é'; DO 'BEGIN END'; SELECT 2; DO 'BEGIN NULL; END'", &levels()[1]).unwrap();
+    assert!(sent.starts_with("SELECT 'é'; DO $pgtenant_do$BEGIN CREATE"), "{sent}");
+    assert!(sent.contains("plpgsql; SELECT 2; DO $pgtenant_do$BEGIN"), "{sent}");
+    assert_eq!(sent.matches("SECURITY DEFINER").count(), 2);
+}
+
+/// The function's body inside the rewritten text, as PostgreSQL reads it.
+fn body_inside(sent: &str) -> String {
+    let string_after = |text: &str, from: &str| {
+        let tail = &text[text.find(from).unwrap() + from.len()..];
+        let tag_end = tail[1..].find('$').unwrap() + 2;
+        let (tag, quoted) = tail.split_at(tag_end);
+        quoted[..quoted.find(tag).unwrap()].to_owned()
+    };
+    string_after(&string_after(sent, "DO "), "SECURITY DEFINER AS ")
+}
+
+proptest! {
+    #[test]
+    fn body_of_a_do_block_can_not_end_its_quotes(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "$", "pgtenant_body", "pgtenant_do", "_1x", "$pgtenant_do$", "$pgtenant_body$", "'", "é", "; END", "x",
+            ]),
+            0..12,
+        )
+    ) {
+        let body = pieces.concat();
+        let sent = sent_in_place(&format!("DO '{}'", body.replace('\'', "''")), &levels()[1]).unwrap();
+        prop_assert_eq!(body_inside(&sent), body);
+        // What is sent is one DO block for the parser too, and nothing behind it.
+        prop_assert_eq!(effects(&sent).statements, 1);
     }
 }

@@ -15,6 +15,10 @@ pub struct Scope {
     pub schema: Ident,
     /// Other schemas it may name: `global`, and what the operator lists.
     pub shared_schemas: Arc<[Ident]>,
+    /// Functions it may name without their schema where it may run nothing but the operator's.
+    pub extra_functions: Arc<[Ident]>,
+    /// Settings it may change besides those known to concern nobody else, in lower case.
+    pub extra_settings: Arc<[Box<str>]>,
     /// Who enforces the wall.
     pub level: Level,
     /// Whether the database is hardened (`pgtenant init --harden`), so that code cannot change the role.
@@ -83,41 +87,62 @@ pub struct Allowed {
     pub reported: Option<Denial>,
 }
 
-/// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub enum Effect {
+macro_rules! effects {
+    ($($(#[$about:meta])* $variant:ident = $bit:expr, $name:literal;)*) => {
+        /// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Effect {
+            $($(#[$about])* $variant = $bit,)*
+        }
+
+        impl Effect {
+            /// Every effect.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its stable name, as `pgtenant check sql` prints it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+effects! {
     /// Changes a setting beyond the transaction: SET, `set_config(…, false)` or one whose third
     /// argument is not the constant `true`.
-    Setting = 1,
+    Setting = 1, "setting";
     /// Makes a temporary table, view, sequence, function, type (also SELECT INTO TEMP, `pg_temp.x`).
-    Temporary = 1 << 1,
+    Temporary = 1 << 1, "temporary";
     /// Takes a session-level advisory lock.
-    AdvisoryLock = 1 << 2,
+    AdvisoryLock = 1 << 2, "advisory_lock";
     /// DECLARE … WITH HOLD.
-    HoldCursor = 1 << 3,
+    HoldCursor = 1 << 3, "hold_cursor";
     /// SQL-level PREPARE.
-    Prepare = 1 << 4,
+    Prepare = 1 << 4, "prepare";
     /// May leave sequence state (`currval`, `lastval`): INSERT, MERGE, COPY FROM, nextval, setval.
-    Sequence = 1 << 5,
+    Sequence = 1 << 5, "sequence";
     /// Runs code whose effect the text does not show: functions not known to be harmless, DO, CALL,
     /// EXECUTE, LOAD, statement kinds not classified.
-    Opaque = 1 << 6,
+    Opaque = 1 << 6, "opaque";
     /// DISCARD ALL: all session state is gone.
-    DiscardAll = 1 << 7,
+    DiscardAll = 1 << 7, "discard_all";
     /// LOAD of a library, or a function of an extension with state of its own: the connection cannot
     /// be made clean by DISCARD ALL.
-    Unclean = 1 << 8,
+    Unclean = 1 << 8, "unclean";
     /// May write (anything but plain SELECT, SHOW, EXPLAIN without ANALYZE, transaction control, SET).
-    Write = 1 << 9,
+    Write = 1 << 9, "write";
     /// Puts a setting back to what the session began with: RESET, SET … TO DEFAULT.
-    ResetSetting = 1 << 10,
+    ResetSetting = 1 << 10, "reset_setting";
     /// RESET ALL.
-    ResetAll = 1 << 11,
+    ResetAll = 1 << 11, "reset_all";
     /// `SELECT pg_advisory_unlock_all()`, as a statement that cannot but run.
-    UnlockAll = 1 << 12,
+    UnlockAll = 1 << 12, "unlock_all";
     /// CLOSE ALL.
-    CloseAll = 1 << 13,
+    CloseAll = 1 << 13, "close_all";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
@@ -152,6 +177,11 @@ impl Effects {
         effects.add(Effect::Write);
         effects.add(Effect::Unclean);
         Arc::new(effects)
+    }
+
+    /// What it does.
+    pub fn iter(&self) -> impl Iterator<Item = Effect> + '_ {
+        Effect::ALL.iter().copied().filter(|effect| self.has(*effect))
     }
 
     /// Whether the text does this.

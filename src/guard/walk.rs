@@ -1,9 +1,14 @@
 //! One walk over a tree: every node is shown to the rules.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
 use crate::guard::facts::{Facts, Findings};
-use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, references, rules, statements};
+use crate::guard::{
+    Deallocated, Denial, Effect, code, constants, functions, parse, references, rules, statements,
+};
 
 /// The facts of a text of at most `max_bytes`.
 pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
@@ -12,8 +17,14 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
         Ok(tree) => tree,
         Err(denial) => return Facts::refused(denial),
     };
-    match collect(&tree, &mut findings) {
-        Ok(summary) => findings.finish(summary.statements, summary.deallocates),
+    let collected = collect(&tree, text, &mut findings)
+        .and_then(|summary| rewritten(text, &summary.rewrites).map(|text| (summary, text)));
+    match collected {
+        Ok((summary, rewritten)) => {
+            let mut facts = findings.finish(summary.statements, summary.deallocates);
+            facts.rewritten = rewritten;
+            facts
+        }
         Err(Malformed) => Facts::refused(malformed()),
     }
 }
@@ -28,9 +39,25 @@ pub(super) fn inner(
     let mut findings = outer.nested(function)?;
     // The outer text was within the limit, and this one is a part of it.
     let collected = parse::tree(text, usize::MAX, &mut findings.tokens)
-        .and_then(|tree| collect(&tree, &mut findings).map_err(|Malformed| malformed()));
+        .and_then(|tree| collect(&tree, text, &mut findings).map_err(|Malformed| malformed()));
     outer.tokens = findings.tokens;
     Some(collected.map(|_| findings))
+}
+
+/// Where each statement of a text stands in it, in bytes, as the parser says.
+pub(super) fn spans(tree: &Tree, text: &str) -> Vec<Range<usize>> {
+    tree.root().children(field::parse_result::STMTS).map(|raw| span(raw, text)).collect()
+}
+
+fn span(raw: Message<'_>, text: &str) -> Range<usize> {
+    let number = |field| usize::try_from(raw.number(field)).unwrap_or(usize::MAX);
+    let start = number(field::raw_stmt::STMT_LOCATION).min(text.len());
+    // No length: to the end of the text.
+    let end = match number(field::raw_stmt::STMT_LEN) {
+        0 => text.len(),
+        length => start.saturating_add(length).min(text.len()),
+    };
+    start..start + text.get(start..end).unwrap_or_default().trim_end().len()
 }
 
 fn malformed() -> Denial {
@@ -40,11 +67,29 @@ fn malformed() -> Denial {
 struct Summary {
     statements: u32,
     deallocates: Option<Deallocated>,
+    /// Bytes of the text, and what is sent at level `shared` in their place.
+    rewrites: Vec<(Range<usize>, String)>,
 }
 
-fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
+/// The text with the replacements, which are in order.
+fn rewritten(text: &str, rewrites: &[(Range<usize>, String)]) -> Result<Option<Arc<str>>, Malformed> {
+    if rewrites.is_empty() {
+        return Ok(None);
+    }
+    let mut out = String::new();
+    let mut from = 0;
+    for (range, replacement) in rewrites {
+        out.push_str(text.get(from..range.start).ok_or(Malformed)?);
+        out.push_str(replacement);
+        from = range.end;
+    }
+    out.push_str(text.get(from..).ok_or(Malformed)?);
+    Ok(Some(out.into()))
+}
+
+fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, Malformed> {
     let root = tree.root();
-    let mut summary = Summary { statements: 0, deallocates: None };
+    let mut summary = Summary { statements: 0, deallocates: None, rewrites: Vec::new() };
     for field in root.fields() {
         field?;
     }
@@ -56,6 +101,7 @@ fn collect(tree: &Tree, findings: &mut Findings) -> Result<Summary, Malformed> {
             findings.depends_on_literals();
         }
         let Some(statement) = statement else { continue };
+        summary.rewrites.extend(code::rewrite(statement).map(|sent| (span(raw, text), sent)));
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);
@@ -196,8 +242,40 @@ fn relation(relation: Message<'_>, findings: &mut Findings) {
     if !schema.is_empty() {
         findings.schema(schema);
     }
+    if matches!(schema, "" | "pg_catalog") {
+        catalog(relation.text(f::RELNAME), findings);
+    }
     if relation.text(f::RELPERSISTENCE) == "t" {
         findings.effect(Effect::Temporary);
+    }
+}
+
+/// Catalogs that PostgreSQL opens to nobody, because they hold rows, passwords or what the server is made of.
+/// It refuses them itself; at level `shared` the guard does not count on that.
+const CLOSED_CATALOGS: &[&str] = &[
+    "pg_authid",
+    "pg_shadow",
+    "pg_user_mapping",
+    "pg_statistic",
+    "pg_statistic_ext_data",
+    "pg_largeobject",
+    "pg_config",
+    "pg_file_settings",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_backend_memory_contexts",
+    "pg_shmem_allocations",
+    "pg_shmem_allocations_numa",
+    "pg_aios",
+    "pg_replication_origin_status",
+];
+
+/// A relation of this name without a schema, or with that of the system's catalogs.
+fn catalog(name: &str, findings: &mut Findings) {
+    if name == "pg_stat_activity" {
+        findings.refuse_shared(&rules::OTHER_SESSIONS, "pg_stat_activity shows sessions of other tenants");
+    } else if CLOSED_CATALOGS.contains(&name) {
+        findings.refuse(&rules::SERVER_ADMINISTRATION, format!("{name} is for the operator"));
     }
 }
 

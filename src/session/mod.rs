@@ -122,6 +122,8 @@ pub enum Boundary {
 pub struct Session {
     scope: Scope,
     settings: Arc<Settings>,
+    /// Whether the settings are such that a connection that had them is not used again.
+    distrusts_settings: bool,
     store: Arc<StatementStore>,
     names: ClientStatements,
     unnamed: Unnamed,
@@ -197,6 +199,7 @@ impl Session {
         Self {
             scope,
             settings,
+            distrusts_settings: false,
             store,
             names: ClientStatements::default(),
             unnamed: Unnamed::default(),
@@ -216,6 +219,12 @@ impl Session {
     #[must_use]
     pub const fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Among the settings is one that the guard would have refused, had it not only to report: what it does to
+    /// a connection is not known, so that nobody is to have it afterwards.
+    pub const fn distrust_settings(&mut self) {
+        self.distrusts_settings = true;
     }
 
     /// Settings a server connection must have for this client.
@@ -311,6 +320,9 @@ impl Session {
 
     fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
         server.residue.add(effects);
+        if self.distrusts_settings {
+            server.residue.taint();
+        }
         self.pins.add(effects);
     }
 

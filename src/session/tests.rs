@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::config;
 use crate::guard::Guard;
+use crate::session::residue::ResetPlan;
 use crate::session::statements::MAX_ON_SERVER;
 use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -20,24 +21,42 @@ struct Talk {
 }
 
 impl Talk {
+    /// With a server, and a guard that only reports.
+    fn reporting() -> Self {
+        let mut talk = Self::attached();
+        talk.guard = Guard::new(&limits(config::GuardMode::Report));
+        talk
+    }
+
+    /// Of a tenant of level `shared`, with a guard that has another text sent for [`DO`].
+    fn rewriting(server: Option<ServerState>) -> Self {
+        let mut talk = Self::detached();
+        let scope = Scope { level: Level::Shared, hardened: true, ..talk.session.scope().clone() };
+        talk.session = Session::new(scope, Arc::default(), Arc::default());
+        talk.guard.learn_rewritten(DO, CALL);
+        talk.server = server;
+        talk
+    }
+
+    /// What a return of the server connection would take.
+    fn reset_plan(&self) -> ResetPlan {
+        self.server.as_ref().unwrap().residue.plan(config::ResetPolicy::OnNeed)
+    }
+
     fn detached() -> Self {
         let scope = Scope {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
+            extra_functions: Arc::new([]),
+            extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
-        };
-        let limits = config::Guard {
-            mode: config::GuardMode::Enforce,
-            extra_schemas: vec![],
-            max_statement_bytes: 1000,
-            cache_bytes: 1 << 16,
         };
         Self {
             session: Session::new(scope, Arc::default(), Arc::default()),
             server: None,
-            guard: Guard::new(&limits),
+            guard: Guard::new(&limits(config::GuardMode::Enforce)),
         }
     }
 
@@ -93,6 +112,17 @@ impl Talk {
             }
         }
         text
+    }
+}
+
+fn limits(mode: config::GuardMode) -> config::Guard {
+    config::Guard {
+        mode,
+        extra_schemas: vec![],
+        extra_functions: vec![],
+        extra_settings: vec![],
+        max_statement_bytes: 1000,
+        cache_bytes: 1 << 16,
     }
 }
 
@@ -514,6 +544,165 @@ fn deallocate_of_the_extended_protocol_takes_effect_when_it_is_executed() {
     talk.client(SYNC);
     talk.backends("2C1Z");
     assert_eq!(talk.client(&bind("s")), "<E 26000>");
+}
+
+const DO: &str = "do $$ begin end $$";
+/// What the server gets instead. Its real form is the guard's business.
+const CALL: &str = "select pgtenant_do()";
+
+#[test]
+fn rewritten_query_goes_to_the_server_in_its_other_form() {
+    let mut talk = Talk::rewriting(None);
+    assert_eq!(talk.client(&query(DO)), "(needs a server)");
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&query(DO)), "Query \"select pgtenant_do()\"");
+    assert_eq!(talk.backends("CZ"), "[C][Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.reset_plan(), ResetPlan::Discard, "its effects are those of the client's text");
+    assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"", "others go as they are");
+}
+
+#[test]
+fn statement_is_rewritten_at_level_shared_only() {
+    let mut talk = Talk::attached();
+    talk.guard.learn_rewritten(DO, CALL);
+    assert_eq!(talk.client(&query(DO)), format!("Query {DO:?}"));
+    talk.backends("CZ");
+    assert_eq!(talk.client(&parse("s", DO)), format!("Parse pgtenant_1 {DO:?}"));
+}
+
+#[test]
+fn rewritten_query_destroys_the_unnamed_statement_as_any_other() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    talk.client(&parse("", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    talk.client(&query(DO));
+    talk.backends("CZ");
+    assert_eq!(talk.client(&bind("")), "<E 26000>");
+}
+
+#[test]
+fn rewritten_unnamed_statement_follows_its_client_in_its_other_form() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    assert_eq!(talk.client(&parse("", DO)), "Parse  \"select pgtenant_do()\"");
+    assert_eq!(talk.client(&bind("")), "Bind ");
+    talk.client(&execute());
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12CZ"), "[1][2][C][Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Discard);
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&bind("")), "Parse  \"select pgtenant_do()\", Bind ");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12Z"), "[2][Z]");
+}
+
+#[test]
+fn rewritten_named_statement_is_prepared_in_its_other_form_wherever_it_runs() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    assert_eq!(talk.client(&parse("s1", DO)), "Parse pgtenant_1 \"select pgtenant_do()\"");
+    assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12Z"), "[1][2][Z]");
+    // The same again is known, under whichever name.
+    assert_eq!(talk.client(&parse("s2", DO)), "");
+    assert_eq!(talk.client(&bind("s2")), "Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("2Z"), "<1>[2][Z]");
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.client(&bind("s1")), "Parse pgtenant_1 \"select pgtenant_do()\", Bind pgtenant_1");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12Z"), "[2][Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Discard);
+}
+
+#[test]
+fn name_of_a_rewritten_statement_that_fails_is_free_again() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    talk.client(&parse("s", DO));
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42883\0\0"), "[E]");
+    talk.backends("Z");
+    assert_eq!(talk.client(&parse("s", "select 1")), "Parse pgtenant_2 \"select 1\"");
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.client(&parse("s", DO)), "<E 42P05>", "the name is taken");
+}
+
+#[test]
+fn parameter_types_of_a_rewritten_parse_are_kept() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    for name in ["", "s"] {
+        let types = [0, 1, 0, 0, 0, 23];
+        let mut frame = Vec::new();
+        write::parse(&mut frame, name.as_bytes(), &[DO.as_bytes(), &[0], &types].concat());
+        assert!(talk.client(&frame).ends_with("\"select pgtenant_do()\""));
+        assert!(talk.session.front().ends_with(&types), "{:?}", talk.session.front());
+    }
+}
+
+#[test]
+fn lost_server_ends_a_rewritten_query_as_any_other() {
+    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    talk.client(&query(DO));
+    assert!(talk.session.server_lost(&Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone")));
+    assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");
+}
+
+#[test]
+fn reported_statement_goes_to_the_server_and_closes_the_connection_on_return() {
+    let mut talk = Talk::reporting();
+    let text = "select * from tenant_b.t";
+    assert_eq!(talk.client(&query(text)), "Query \"select * from tenant_b.t\"");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42501\0\0"), "[E]");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+    let reports: Vec<_> = talk.session.take_reports().map(|denial| denial.rule.id).collect();
+    assert_eq!(reports, ["cross_schema"]);
+    assert_eq!(talk.session.take_denials().count(), 0);
+    // A DISCARD ALL of the client's does not make it clean.
+    talk.client(&query("discard all"));
+    talk.backends("CZ");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+}
+
+#[test]
+fn reported_statement_can_be_prepared_and_each_connection_that_runs_it_is_closed() {
+    let mut talk = Talk::reporting();
+    for frame in [parse("s", "select * from tenant_b.t"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backends("1Z"), "[1][Z]");
+    assert_eq!(talk.session.take_reports().count(), 1);
+    talk.server = Some(ServerState::default());
+    assert_eq!(talk.reset_plan(), ResetPlan::Clean);
+    let expected = "Parse pgtenant_1 \"select * from tenant_b.t\", Bind pgtenant_1";
+    assert_eq!(talk.client(&bind("s")), expected);
+    assert_eq!(talk.client(&execute()), "E");
+    talk.client(SYNC);
+    assert_eq!(talk.backends("12CZ"), "[2][C][Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+    assert_eq!(talk.session.take_reports().count(), 0, "judged once");
+}
+
+#[test]
+fn statement_judged_before_there_was_a_server_is_reported_once() {
+    let mut talk = Talk::reporting();
+    let server = talk.server.take();
+    assert_eq!(talk.client(&query("set role x")), "(needs a server)");
+    talk.server = server;
+    assert_eq!(talk.client(&query("set role x")), "Query \"set role x\"");
+    assert_eq!(talk.session.take_reports().count(), 1);
+}
+
+#[test]
+fn connection_that_had_settings_of_doubt_is_closed_on_return() {
+    let mut talk = Talk::attached();
+    talk.session.distrust_settings();
+    talk.client(&query("select 1"));
+    talk.backends("CZ");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
 }
 
 /// Frames of every kind, well-formed or not.

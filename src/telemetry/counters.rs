@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::telemetry::sparing::Sparing;
 
 /// What one client did since it last told [`Counters::add`]. Clients count for themselves and tell at
 /// the end of a transaction, so that the busiest counters are not written for every message.
@@ -31,6 +33,7 @@ pub struct Counters {
     servers: Apart<Servers>,
     denials: Tally,
     reports: Tally,
+    report_lines: Sparing,
     pins_started: Tally,
     pins_ended: Tally,
 }
@@ -119,9 +122,12 @@ impl Counters {
         self.denials.add(rule);
     }
 
-    /// The guard would have refused a text, by the rule with this id, and only reported it.
-    pub fn reported(&self, rule: &'static str) {
+    /// The guard would have refused a text, by the rule with this id, and only reports it. Gives leave for
+    /// a log line, with the number of those that got none before it: an application that breaks a rule
+    /// breaks it with every request.
+    pub fn reported(&self, rule: &'static str, now: Instant) -> Option<u64> {
         self.reports.add(rule);
+        self.report_lines.ask(rule, now)
     }
 
     /// A client got its server connection after waiting this long.

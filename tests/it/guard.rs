@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::support::proxy::Proxy;
-use crate::support::wire::{bind, execute, flush, frame, parse, query, sync, unnamed};
+use crate::support::wire::{
+    Wire, bind, copy_data, copy_done, copy_fail, execute, flush, frame, parse, query, sync, unnamed,
+};
 
 const CROSS: &str = "select * from tenant_somebody_else.notes";
 
@@ -222,4 +224,158 @@ fn roles_alone_keep_tenants_apart_for_what_is_named_at_run_time() {
         format!("do $$ begin execute 'select * from ' || '{}' || '{}.notes'; end $$", &beta[..8], &beta[8..]);
     let lines = wire.query(&sql);
     assert!(lines[0].starts_with("Error ERROR 42501 permission denied"), "{lines:?}");
+}
+
+/// Has a conversation with the proxy in which a statement is refused, and the same with PostgreSQL in which
+/// the statement fails by itself: all but the error must be the same.
+fn as_if_it_failed(conversation: impl Fn(&mut Wire, &str) -> Vec<String>) -> Vec<String> {
+    let plain = |lines: Vec<String>| -> Vec<String> {
+        let plain = |line: String| match line.contains("no_such_table") || is_refusal(&line) {
+            true => "refused".to_owned(),
+            false => line,
+        };
+        lines.into_iter().map(plain).collect()
+    };
+    let mut direct = proxy().direct("alpha");
+    let expected = plain(conversation(&mut direct, "select * from no_such_table"));
+    let mut through = proxy().wire("alpha");
+    let seen = plain(conversation(&mut through, CROSS));
+    assert_eq!(seen, expected, "the proxy is on the left");
+    assert!(seen.iter().any(|line| line == "refused"), "{seen:?}");
+    seen
+}
+
+/// Sends all at once and reads that many answers.
+fn at_once(wire: &mut Wire, messages: &[Vec<u8>], rounds: usize) -> Vec<String> {
+    wire.send(&messages.concat());
+    (0..rounds).flat_map(|_| wire.until_ready()).collect()
+}
+
+/// COPY into a table of the session's, as a query or a batch without Sync.
+const COPY: &str = "copy pg_temp.sheet from stdin";
+
+fn with_sheet(wire: &mut Wire) {
+    wire.run("create temp table sheet (n int)");
+}
+
+#[test]
+fn refusal_behind_copy_data_in_the_same_write_fails_alone() {
+    let lines = as_if_it_failed(|wire, bad| {
+        with_sheet(wire);
+        let copy = [query(COPY), copy_data("1\n"), copy_done()].concat();
+        let mut lines = at_once(wire, &[copy, query(bad), query("select count(*) from sheet")], 3);
+        let batch =
+            [parse("", COPY), bind("", "", &[]), execute("", 0), copy_data("2\n"), copy_done(), sync()];
+        lines.extend(at_once(wire, &[batch.concat(), unnamed(bad, &[]), sync(), query("table sheet")], 3));
+        lines
+    });
+    assert_eq!(lines.last().unwrap(), "ReadyForQuery I");
+}
+
+#[test]
+fn refusal_behind_copy_in_the_same_batch_undoes_the_copy() {
+    as_if_it_failed(|wire, bad| {
+        with_sheet(wire);
+        let copy =
+            [parse("", COPY), bind("", "", &[]), execute("", 0), copy_data("1\n"), copy_done()].concat();
+        at_once(wire, &[copy, unnamed(bad, &[]), sync(), query("select count(*) from sheet")], 2)
+    });
+}
+
+#[test]
+fn refusal_before_copy_in_the_same_batch_skips_the_copy_and_its_data() {
+    as_if_it_failed(|wire, bad| {
+        with_sheet(wire);
+        let copy =
+            [parse("", COPY), bind("", "", &[]), execute("", 0), copy_data("1\n"), copy_done()].concat();
+        at_once(wire, &[unnamed(bad, &[]), copy, sync(), query("select count(*) from sheet")], 2)
+    });
+}
+
+#[test]
+fn refusal_behind_copy_that_failed_or_was_given_up_fails_alone() {
+    for end in [copy_fail("changed my mind"), [copy_data("x\n"), copy_done()].concat()] {
+        as_if_it_failed(|wire, bad| {
+            with_sheet(wire);
+            let mut lines = at_once(wire, &[query(COPY), end.clone(), query(bad), query("select 1")], 3);
+            // Within a batch the failure skips the refused statement too.
+            let copy = [parse("", COPY), bind("", "", &[]), execute("", 0), end.clone()].concat();
+            lines.extend(at_once(wire, &[copy, unnamed(bad, &[]), sync(), query(bad)], 2));
+            lines
+        });
+    }
+}
+
+#[test]
+fn refusal_around_copy_within_a_transaction_aborts_it() {
+    as_if_it_failed(|wire, bad| {
+        with_sheet(wire);
+        let copy = [query(COPY), copy_data("1\n"), copy_done()].concat();
+        let mut lines = at_once(wire, &[query("begin"), copy.clone(), query(bad), query("select 1")], 4);
+        lines.extend(at_once(wire, &[query("rollback"), query("select count(*) from sheet")], 2));
+        let savepoint = [query("begin"), query("savepoint s"), query(bad), query("rollback to s"), copy];
+        lines.extend(at_once(wire, &savepoint, 5));
+        lines.extend(at_once(wire, &[query("commit"), query("select count(*) from sheet")], 2));
+        lines
+    });
+}
+
+#[test]
+fn refused_statement_sent_into_copy_data_ends_the_copy_as_any_statement_does() {
+    // PostgreSQL takes none in there, whatever it says; and nothing of it runs.
+    for message in [query(CROSS), unnamed(CROSS, &[])] {
+        let mut wire = proxy().wire("alpha");
+        wire.send(&query("copy notes from stdin"));
+        assert_eq!(wire.recv().to_string(), "CopyInResponse");
+        wire.send(&[copy_data("1\tone\n"), message, copy_done()].concat());
+        assert!(wire.until_end()[0].contains("08P01"));
+        assert_eq!(proxy().wire("alpha").value("select count(*) from notes where body = 'one'"), "0");
+    }
+}
+
+#[test]
+fn refusal_in_batches_can_be_rolled_back_to_a_savepoint() {
+    as_if_it_failed(|wire, bad| {
+        let step = |sql: &str| [unnamed(sql, &[]), sync()].concat();
+        let steps = [
+            step("begin"),
+            step("create temp table kept (n int)"),
+            step("savepoint a"),
+            step("insert into kept values (1)"),
+            step("savepoint b"),
+            step(bad),
+            step("insert into kept values (2)"),
+            step("rollback to b"),
+            step("select count(*) from kept"),
+            step(bad),
+            step("release a"),
+            step("rollback to a"),
+            step("select count(*) from kept"),
+            step("commit"),
+            step("select count(*) from kept"),
+        ];
+        let mut lines = Vec::new();
+        for step in &steps {
+            lines.extend(wire.say(step));
+        }
+        wire.run("drop table kept");
+        // And without waiting for any of them.
+        lines.extend(at_once(wire, &steps, steps.len()));
+        lines
+    });
+}
+
+#[test]
+fn refusal_between_savepoints_of_one_batch_aborts_its_transaction() {
+    as_if_it_failed(|wire, bad| {
+        let batch =
+            ["begin", "savepoint s", bad, "rollback to s", "select 1"].map(|sql| unnamed(sql, &[])).concat();
+        let mut lines = at_once(wire, &[batch, sync()], 1);
+        lines.extend(at_once(
+            wire,
+            &[unnamed("rollback to s", &[]), sync(), query("select 2"), query("commit")],
+            3,
+        ));
+        lines
+    });
 }

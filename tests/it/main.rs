@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod attack;
 mod audit;
 mod cancel;
 mod clone;
@@ -12,9 +13,13 @@ mod drivers;
 mod extended;
 mod failure;
 mod guard;
+mod harden;
 mod init;
+mod levels;
 mod pooling;
 mod program;
+mod report;
+mod settings;
 mod startup;
 mod state;
 mod support;

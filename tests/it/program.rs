@@ -68,3 +68,31 @@ fn pgbench_script_with_a_pipeline() {
     assert!(stdout(&output).contains("actually processed: 160/160"));
     assert_eq!(proxy.wire("alpha").value("select count(*) from notes"), "160");
 }
+
+#[test]
+fn dump_of_a_tenant_is_checked_with_its_data_skipped() {
+    let binary = Binary::start(&["alpha"]);
+    let slug = format!("{}_alpha", binary.database);
+    let mut wire = binary.wire("alpha");
+    wire.run("create table words (id serial primary key, word text not null default ';', unique (word))");
+    wire.run("insert into words (word) values (E'it''s\\n\\\\.\\nno end; \\\\d $$'), ('plain')");
+    wire.run("create function f() returns int begin atomic select 1; select 2; end");
+    wire.run("create function g() returns int language plpgsql as 'begin return 1; end'");
+    for (more, refused) in [(&[][..], 1), (&["--inserts", "--table", "words"], 0)] {
+        let mut dump = std::process::Command::new(crate::support::cluster().bin("pg_dump"));
+        dump.args(["--no-owner", "-n", &format!("tenant_{slug}")]).args(more).arg(binary.url("alpha"));
+        let sql = stdout(&dump.output().unwrap());
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        std::fs::write(&path, &sql).unwrap();
+        let checked = binary.command().args(["check", "sql", "--tenant", &slug]).arg(&path).output().unwrap();
+        let told = String::from_utf8(checked.stdout).unwrap();
+        let refusals: Vec<&str> =
+            told.lines().filter(|line| line.split_whitespace().nth(1) == Some("refuse")).collect();
+        // The schema itself is made by the operator.
+        let created = refusals.iter().filter(|line| line.contains("CREATE SCHEMA")).count();
+        assert_eq!((refusals.len(), created), (refused, refused), "{sql}{told}");
+        assert!(told.contains("words"), "{told}");
+        let error = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!((checked.status.code(), error.as_str()), (Some(i32::from(refused > 0)), ""));
+    }
+}

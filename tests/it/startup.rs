@@ -332,11 +332,9 @@ fn wrong_startup_parameters_are_fatal_with_the_servers_own_code() {
     let proxy = proxy();
     let direct = |more| proxy.direct_with("alpha", more).err().unwrap();
     for more in [
-        &[("no_such_setting", "1")][..],
-        &[("TimeZone", "Middle/Earth")],
+        &[("TimeZone", "Middle/Earth")][..],
         &[("statement_timeout", "soon")],
-        &[("max_connections", "7")],
-        &[("log_statement", "all")],
+        &[("default_transaction_isolation", "perfect")],
     ] {
         let through = proxy.wire_with("alpha", more).err().unwrap();
         let code = |line: &str| line.split(' ').take(3).collect::<Vec<_>>().join(" ");
@@ -344,6 +342,117 @@ fn wrong_startup_parameters_are_fatal_with_the_servers_own_code() {
     }
     // None of them leaves anything behind.
     assert_eq!(proxy.wire("alpha").value("show statement_timeout"), "0");
+}
+
+/// What a login with these parameters is told, in one line.
+fn refusal(more: &[(&str, &str)]) -> String {
+    proxy().wire_with("alpha", more).err().unwrap_or_else(|| panic!("{more:?} is let in"))
+}
+
+#[test]
+fn parameter_that_is_no_setting_of_a_tenants_is_refused_by_name_whichever_way_it_is_sent() {
+    for name in [
+        "no_such_setting",
+        "max_connections",
+        "log_statement",
+        "is_superuser",
+        "Local_Preload_Libraries",
+        "trace_sort",
+        "session_replication_role",
+        "auto_explain.log_min_duration",
+        "pgtenant.tenant",
+        "set_user.superuser_allowlist",
+    ] {
+        let told = name.to_ascii_lowercase();
+        let expected = format!("Error FATAL 42501 parameter \"{told}\" cannot be set by a tenant");
+        assert_eq!(refusal(&[(name, "on")]), expected);
+        assert_eq!(refusal(&[("options", &format!("-c {name}=on"))]), expected);
+        assert_eq!(refusal(&[("options", &format!("-cgeqo=off --{}=on", name.replace('_', "-")))]), expected);
+    }
+}
+
+#[test]
+fn words_of_the_startup_packet_are_no_settings_in_other_spellings_or_inside_options() {
+    for (name, value) in [
+        ("Replication", "database"),
+        ("DATABASE", "template1"),
+        ("User", "postgres"),
+        ("Options", "-c geqo=off"),
+        ("options", "-c replication=database"),
+        ("options", "-c options=-crole=postgres"),
+        ("options", "-c user=postgres"),
+    ] {
+        let refusal = refusal(&[(name, value)]);
+        assert!(refusal.starts_with("Error FATAL 42501 parameter \""), "{name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn role_in_the_startup_packet_is_refused_whichever_way_it_is_sent() {
+    let proxy = proxy();
+    let own = proxy.role("alpha");
+    for value in [own.as_str(), "postgres", ""] {
+        for name in ["role", "ROLE", "session_authorization", "Session-Authorization"] {
+            let told = name.to_ascii_lowercase().replace('-', "_");
+            let expected =
+                format!("Error FATAL 42501 parameter \"{told}\" cannot be changed in this session");
+            if !name.contains('-') {
+                assert_eq!(refusal(&[(name, value)]), expected);
+            }
+            assert_eq!(refusal(&[("options", &format!("-c {name}={value}"))]), expected);
+        }
+    }
+    assert!(proxy.wire_with("alpha", &[("role", "none")]).is_ok());
+}
+
+#[test]
+fn search_path_and_encoding_of_the_startup_packet_are_judged_by_their_values() {
+    let proxy = proxy();
+    for (more, code) in [
+        (("search_path", "tenant_somebody_else"), "42501"),
+        (("Search_Path", "\"$user\", public"), "42501"),
+        (("options", "-c search_path=pg_catalog,tenant_somebody_else"), "42501"),
+        (("default_text_search_config", "tenant_somebody_else.x"), "42501"),
+        (("client_encoding", "LATIN1"), "0A000"),
+        (("options", "--client-encoding=GB18030"), "0A000"),
+        (("standard_conforming_strings", "off"), "0A000"),
+    ] {
+        let refusal = refusal(&[more]);
+        assert!(refusal.starts_with(&format!("Error FATAL {code} ")), "{more:?}: {refusal}");
+    }
+    let path = proxy.role("alpha");
+    let mut wire = proxy
+        .wire_with("alpha", &[("Client_Encoding", "utf-8"), ("search_path", &format!("{path}, pg_catalog"))])
+        .unwrap();
+    assert_eq!(wire.value("show search_path"), format!("{path}, pg_catalog"));
+}
+
+#[test]
+fn setting_that_ends_with_the_transaction_is_refused_at_the_start_of_a_session() {
+    for name in ["transaction_read_only", "Transaction_Isolation", "transaction_deferrable", "seed"] {
+        let told = name.to_ascii_lowercase();
+        let expected = format!("Error FATAL 42501 parameter \"{told}\" cannot be set when a session begins");
+        assert_eq!(refusal(&[(name, "1")]), expected);
+    }
+}
+
+#[test]
+fn protocol_extension_is_no_setting_and_not_sent_on() {
+    let proxy = proxy();
+    let mut wire = Wire::dial(proxy.addr());
+    wire.send(&alpha(proxy, V3_2, &[("_pq_.role", "postgres"), ("_pq_.", "x")]));
+    assert_eq!(wire.recv().tag, b'v');
+    wire.authenticate(PASSWORD).unwrap();
+    wire.welcome().unwrap();
+    assert_eq!(wire.value("select current_user"), proxy.role("alpha"));
+}
+
+#[test]
+fn refused_parameter_leaves_nothing_behind() {
+    let proxy = proxy();
+    refusal(&[("application_name", "half"), ("trace_sort", "on")]);
+    assert_eq!(proxy.wire("alpha").value("show application_name"), "");
+    assert_eq!(proxy.wire("alpha").value("show trace_sort"), "off");
 }
 
 #[test]

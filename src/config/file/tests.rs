@@ -86,6 +86,8 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         Guard {
             mode: GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_settings: vec![],
+            extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 64 << 20
         }
@@ -127,6 +129,7 @@ user = "reader"
 max_connections = 1
 [guard]
 extra_schemas = ["public", "Reports"]
+extra_settings = ["TimescaleDB.enable_x", "trace_sort"]
 max_statement_bytes = "2 MiB"
 cache_bytes = 2_000_000
 [secrets]
@@ -172,6 +175,7 @@ fn every_key_of_the_file_is_read() {
     );
     assert_eq!(config.registry, Registry { user: "reader".into(), max_connections: 1 });
     assert_eq!(config.guard.extra_schemas, ["public", "Reports"].map(|name| Ident::parse(name).unwrap()));
+    assert_eq!(config.guard.extra_settings, ["timescaledb.enable_x", "trace_sort"]);
     assert_eq!((config.guard.max_statement_bytes, config.guard.cache_bytes), (2 << 20, 2_000_000));
     let expected = MasterKey::parse(KEY).unwrap().role_password("x");
     let derived = config.secrets.master_key.role_password("x");
@@ -486,6 +490,30 @@ fn setting_with_an_impossible_name_or_value_is_refused() {
     assert!(settings("app.x = 1").contains("has a table as its value"), "a dotted name needs quotes");
     assert!(settings("jit = \"\\u0000\"").contains("NUL byte"));
     refused("server", "settings = 5", "expected a table of settings", "statement_timeout");
+}
+
+#[test]
+fn setting_that_no_tenant_may_ever_change_is_refused_in_any_spelling() {
+    for name in [
+        "role",
+        "session_authorization",
+        "search_path",
+        "client_encoding",
+        "standard_conforming_strings",
+        "local_preload_libraries",
+        "event_triggers",
+        "replication",
+        "pgtenant.tenant",
+    ] {
+        for spelling in [name.to_owned(), name.to_ascii_uppercase()] {
+            let found = problem(&format!("[guard]\nextra_settings = [\"jit\", \"{spelling}\"]\n"));
+            assert!(found.starts_with("etc/p.toml:2: guard.extra_settings: "), "{found}");
+            assert!(found.contains(&format!("remove `{name}`")), "{found}");
+        }
+    }
+    refused("guard", "extra_settings = [\"a b\"]", "is not the name of a PostgreSQL setting", "use letters");
+    refused("guard", "extra_settings = [\"_pq_.x\"]", "option of the protocol", "remove");
+    refused("guard", "extra_settings = [\"a.b\", \"A.B\"]", "listed twice", "remove");
 }
 
 #[test]

@@ -42,11 +42,19 @@ pub(in crate::config) fn schema(given: Given<'_>) -> Result<Ident, Wrong> {
 
 /// Schemas, each once.
 pub(in crate::config) fn schemas(given: Given<'_>) -> Result<Vec<Ident>, Wrong> {
-    let names = given.list()?.iter().map(|text| schema_name(text)).collect::<Result<Vec<_>, _>>()?;
+    each_once("schema", given.list()?.iter().map(|text| schema_name(text)).collect::<Result<_, _>>()?)
+}
+
+/// A list of function names, each once and without a schema.
+pub(in crate::config) fn functions(given: Given<'_>) -> Result<Vec<Ident>, Wrong> {
+    each_once("function", given.list()?.iter().map(|text| identifier(text)).collect::<Result<_, _>>()?)
+}
+
+fn each_once(what: &str, names: Vec<Ident>) -> Result<Vec<Ident>, Wrong> {
     let mut seen = BTreeSet::new();
     match names.iter().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(Wrong::new(
-            format!("the schema {} is listed twice", shown(twice.as_str())),
+            format!("the {what} {} is listed twice", shown(twice.as_str())),
             "remove one of the two",
         )),
         None => Ok(names),
@@ -129,8 +137,73 @@ fn read_settings(table: &DeTable<'_>) -> Result<BTreeMap<String, String>, Wrong>
     Ok(settings)
 }
 
-/// A name as PostgreSQL takes it (`valid_custom_variable_name` in its guc.c), ASCII only.
+/// Settings that no tenant may change whatever the operator says, and why.
+const NEVER_EXTRA: [(&str, &str); 14] = [
+    ("role", "a tenant must act as its own role and no other"),
+    ("session_authorization", "a tenant must act as its own role and no other"),
+    ("is_superuser", "PostgreSQL decides it by the role"),
+    (
+        "search_path",
+        "it is allowed as far as it names the schemas a tenant may name; see guard.extra_schemas",
+    ),
+    ("client_encoding", "it is always UTF8, because other encodings can hide statements from the guard"),
+    ("standard_conforming_strings", "it is always on, because off hides statements from the guard"),
+    ("local_preload_libraries", "it loads code into server processes"),
+    ("session_preload_libraries", "it loads code into server processes"),
+    ("dynamic_library_path", "it decides which code server processes load"),
+    ("event_triggers", "off takes the hardening out of force"),
+    ("replication", "a replication connection reads every tenant's data"),
+    ("options", "it could set any of the settings refused here; list settings one by one"),
+    ("user", "it is no setting"),
+    ("database", "it is no setting"),
+];
+
+/// Prefix of settings that are for the proxy.
+const OWN_SETTINGS: &str = "pgtenant.";
+
+/// Settings that tenants may change besides those the guard knows, each once, in lower case.
+pub(in crate::config) fn extra_settings(given: Given<'_>) -> Result<Vec<String>, Wrong> {
+    let mut names = Vec::new();
+    for text in given.list()? {
+        let name = plain_setting_name(&text)?;
+        if let Some((_, why)) = NEVER_EXTRA.iter().find(|(never, _)| *never == name) {
+            return Err(Wrong::new(
+                format!("tenants can never be let change `{name}`: {why}"),
+                format!("remove `{name}`"),
+            ));
+        }
+        if name.starts_with(OWN_SETTINGS) {
+            return Err(Wrong::new(
+                format!(
+                    "`{name}` is one of the settings beginning with `{OWN_SETTINGS}`, which pgtenant keeps for itself"
+                ),
+                format!("remove `{name}`"),
+            ));
+        }
+        if names.contains(&name) {
+            return Err(Wrong::new(
+                format!("the setting `{name}` is listed twice; PostgreSQL's setting names ignore case"),
+                "remove one of the two",
+            ));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+/// The name of a setting of a server connection, in lower case.
 fn setting_name(text: &str) -> Result<String, Wrong> {
+    let name = plain_setting_name(text)?;
+    match RESERVED_SETTINGS.iter().find(|(reserved, _)| *reserved == name) {
+        Some((_, why)) => {
+            Err(Wrong::new(format!("`{name}` cannot be set here: {why}"), format!("remove `{name}`")))
+        }
+        None => Ok(name),
+    }
+}
+
+/// A name as PostgreSQL takes it (`valid_custom_variable_name` in its guc.c), ASCII only, in lower case.
+fn plain_setting_name(text: &str) -> Result<String, Wrong> {
     let part = |part: &str| {
         part.bytes().enumerate().all(|(at, byte)| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
@@ -151,12 +224,7 @@ fn setting_name(text: &str) -> Result<String, Wrong> {
             format!("remove `{name}`"),
         ));
     }
-    match RESERVED_SETTINGS.iter().find(|(reserved, _)| *reserved == name) {
-        Some((_, why)) => {
-            Err(Wrong::new(format!("`{name}` cannot be set here: {why}"), format!("remove `{name}`")))
-        }
-        None => Ok(name),
-    }
+    Ok(name)
 }
 
 fn setting_value(name: &str, value: &DeValue<'_>) -> Result<String, Wrong> {

@@ -459,6 +459,8 @@ fn scopes() -> [Scope; 3] {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Vec::new().into(),
+        extra_functions: std::sync::Arc::new([]),
+        extra_settings: std::sync::Arc::new([]),
         level,
         hardened,
     };
@@ -469,6 +471,8 @@ fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: MAX_STATEMENT_BYTES,
         cache_bytes: 4 << 20,
     })
@@ -653,6 +657,8 @@ fn short_limit_holds_for_texts_whose_key_is_known() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
         extra_schemas: Vec::new(),
+        extra_functions: Vec::new(),
+        extra_settings: Vec::new(),
         max_statement_bytes: 20,
         cache_bytes: 1 << 20,
     });

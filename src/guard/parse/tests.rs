@@ -20,6 +20,8 @@ fn verdict(text: String) -> &'static str {
         let guard = Guard::new(&crate::config::Guard {
             mode: GuardMode::Enforce,
             extra_schemas: Vec::new(),
+            extra_functions: Vec::new(),
+            extra_settings: Vec::new(),
             max_statement_bytes: MAX_BYTES,
             cache_bytes: 1 << 20,
         });
@@ -27,6 +29,8 @@ fn verdict(text: String) -> &'static str {
             tenant: TenantId(Uuid::nil()),
             schema: Ident::parse("tenant_alpha").unwrap(),
             shared_schemas: Arc::from([]),
+            extra_functions: Arc::new([]),
+            extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
         };

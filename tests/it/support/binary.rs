@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use std::io::Write as _;
 use tempfile::TempDir;
@@ -19,12 +20,18 @@ pub(crate) struct Binary {
     child: Child,
     addr: SocketAddr,
     dir: TempDir,
+    log: Arc<Mutex<String>>,
     pub(crate) database: String,
 }
 
 impl Binary {
     /// After `init` and `tenant create` by the same program.
     pub(crate) fn start(tenants: &[&str]) -> Self {
+        Self::start_with(tenants, &[])
+    }
+
+    /// The same, with variables in the environment of `serve`.
+    pub(crate) fn start_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let database =
@@ -60,18 +67,43 @@ impl Binary {
             child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
             succeed(&child.wait_with_output().unwrap());
         }
-        let mut child = command(dir.path()).arg("serve").stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let addr = listening(&mut log);
+        let mut serve = command(dir.path());
+        serve.arg("serve").envs(variables.iter().copied()).stderr(Stdio::piped());
+        let mut child = serve.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let (addr, said) = listening(&mut lines);
+        let log = Arc::new(Mutex::new(said));
+        let kept = Arc::clone(&log);
         // Read on, or the pipe fills and the program waits.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, addr, dir, database }
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Self { child, addr, dir, log, database }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn wire(&self, tenant: &str) -> Wire {
+        self.wire_with(tenant, &[])
+    }
+
+    /// With more in the startup packet.
+    pub(crate) fn wire_with(&self, tenant: &str, more: &[(&str, &str)]) -> Wire {
         let user = format!("{}_{tenant}", self.database);
-        let parameters = [("user", user.as_str()), ("database", &self.database)];
+        let parameters = [&[("user", user.as_str()), ("database", &self.database)][..], more].concat();
         Wire::log_in(self.addr, &parameters, PASSWORD).expect("login")
+    }
+
+    /// Connection string through the proxy.
+    pub(crate) fn url(&self, tenant: &str) -> String {
+        let password = PASSWORD.replace(' ', "%20");
+        let Self { addr, database, .. } = self;
+        format!("postgresql://{database}_{tenant}:{password}@{addr}/{database}")
     }
 
     /// Memory the process occupies.
@@ -118,8 +150,8 @@ fn succeed(output: &Output) {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
-/// The address in the log line that says it serves.
-fn listening(log: &mut impl BufRead) -> SocketAddr {
+/// The address in the log line that says it serves, and the log up to there.
+fn listening(log: &mut impl BufRead) -> (SocketAddr, String) {
     let mut said = String::new();
     loop {
         let mut line = String::new();
@@ -131,7 +163,7 @@ fn listening(log: &mut impl BufRead) -> SocketAddr {
             .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
         if let Some(Ok(port)) = address.filter(|_| plain.contains("serving")).map(|port| port.parse::<u16>())
         {
-            return SocketAddr::from(([127, 0, 0, 1], port));
+            return (SocketAddr::from(([127, 0, 0, 1], port)), said);
         }
         said.push_str(&line);
     }

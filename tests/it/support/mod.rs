@@ -47,6 +47,8 @@ pub(crate) async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Err
 /// A new database with the configuration to serve it.
 pub(crate) struct Db {
     pub(crate) name: String,
+    /// What every slug begins with.
+    prefix: String,
     pub(crate) config: Config,
     pub(crate) admin_url: String,
     port: u16,
@@ -61,10 +63,20 @@ impl Db {
     /// Empty, on this server.
     pub(crate) async fn on(cluster: &PrivateCluster) -> Self {
         let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!("{name}_");
+        Self::named(cluster, name, prefix).await
+    }
+
+    /// Empty, on a server of its own, under this name and with slugs as they are given.
+    pub(crate) async fn alone_on(cluster: &PrivateCluster, name: &str) -> Self {
+        Self::named(cluster, name.to_owned(), String::new()).await
+    }
+
+    async fn named(cluster: &PrivateCluster, name: String, prefix: String) -> Self {
         let admin = connect(&cluster.superuser_url("postgres")).await;
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         let config = config(&name, ServerAddress::Tcp("127.0.0.1".into(), cluster.port()));
-        Self { config, admin_url: cluster.superuser_url(&name), port: cluster.port(), name }
+        Self { config, admin_url: cluster.superuser_url(&name), port: cluster.port(), name, prefix }
     }
 
     /// After `pgtenant init`.
@@ -76,7 +88,7 @@ impl Db {
 
     /// Slugs are part of role names, and roles belong to the whole server.
     pub(crate) fn slug(&self, name: &str) -> Slug {
-        Slug::parse(&format!("{}_{name}", self.name)).unwrap()
+        Slug::parse(&format!("{}{name}", self.prefix)).unwrap()
     }
 
     pub(crate) fn schema(&self, name: &str) -> String {
@@ -113,7 +125,12 @@ impl Db {
 
     pub(crate) async fn init_as(&self, admin_url: &str) -> Result<String, String> {
         let mut out = Vec::new();
-        let done = init::run(InitArgs { admin: admin_args(admin_url) }, &self.config, &mut out).await;
+        let done = init::run(
+            InitArgs { admin: admin_args(admin_url), ..InitArgs::default() },
+            &self.config,
+            &mut out,
+        )
+        .await;
         done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
     }
 
@@ -206,6 +223,8 @@ fn config(database: &str, address: ServerAddress) -> Config {
         guard: config::Guard {
             mode: config::GuardMode::Enforce,
             extra_schemas: vec![],
+            extra_settings: vec![],
+            extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 1 << 20,
         },

@@ -43,6 +43,25 @@ impl Proxy {
         tenants: &[&str],
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
+        Self::before(cluster, Db::on(cluster), tenants, change)
+    }
+
+    /// The only one on this server: the database and its tenants have the names they are given.
+    pub(crate) fn alone_on(
+        cluster: &PrivateCluster,
+        database: &str,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        Self::before(cluster, Db::alone_on(cluster, database), tenants, change)
+    }
+
+    fn before(
+        cluster: &PrivateCluster,
+        db: impl Future<Output = Db> + Send,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
         let work = || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -50,7 +69,7 @@ impl Proxy {
                 .build()
                 .expect("a runtime");
             let (db, server) = runtime.block_on(async {
-                let mut db = prepare(cluster, tenants).await;
+                let mut db = prepare(db.await, tenants).await;
                 db.config.listen.addresses = vec!["127.0.0.1:0".parse().unwrap()];
                 change(&mut db.config);
                 let server = Server::start(db.config.clone()).await.expect("the proxy starts");
@@ -72,6 +91,14 @@ impl Proxy {
 
     pub(crate) const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    pub(crate) fn superuser_password(&self) -> &str {
+        &self.superuser_password
+    }
+
+    pub(crate) const fn server_port(&self) -> u16 {
+        self.server_port
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -195,8 +222,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn prepare(cluster: &PrivateCluster, tenants: &[&str]) -> Db {
-    let db = Db::on(cluster).await;
+async fn prepare(db: Db, tenants: &[&str]) -> Db {
     db.init().await.unwrap();
     db.admin_run("CREATE TABLE base_template.notes (id serial PRIMARY KEY, body text)").await;
     for tenant in tenants {

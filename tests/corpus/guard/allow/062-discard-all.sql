@@ -1,2 +1,2 @@
--- allow
+-- shared: role_change
 DISCARD ALL;

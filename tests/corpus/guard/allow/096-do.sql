@@ -1,2 +1,2 @@
--- allow
+-- unhardened: opaque_code
 DO $$ BEGIN PERFORM 1; END $$;

@@ -1,2 +1,2 @@
--- allow
+-- unhardened: opaque_code
 CALL tenant_alpha.p(1, $1);

@@ -1,2 +1,2 @@
--- allow
+-- unhardened: advisory_lock
 SELECT pg_advisory_xact_lock(hashtext('migrations'));

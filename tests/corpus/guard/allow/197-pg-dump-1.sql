@@ -1,4 +1,4 @@
--- allow
+-- unhardened: opaque_code
 -- pg_dump -n tenant_alpha
 SELECT pg_catalog.set_config('search_path', '', false);
 SELECT pg_catalog.pg_is_in_recovery();

@@ -1,4 +1,4 @@
--- allow
+-- unhardened: opaque_code
 -- What pg_dump -n tenant_alpha wrote, without CREATE SCHEMA.
 --
 -- PostgreSQL database dump

@@ -1,2 +1,2 @@
 -- deny: server_administration
-CREATE EXTENSION IF NOT EXISTS dblink;
+CREATE EXTENSION dblink;

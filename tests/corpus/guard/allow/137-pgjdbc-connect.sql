@@ -1,2 +1,0 @@
--- allow
-SET extra_float_digits = 3; SET application_name = 'PostgreSQL JDBC Driver'; SHOW TRANSACTION ISOLATION LEVEL; SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE;

@@ -1,2 +1,0 @@
--- allow
-SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;

@@ -1,0 +1,2 @@
+-- allow
+SET LOCAL request.jwt.claim.sub = 'x'; SET "My.Setting" TO 'y'; SET "app"."user id" = 'z';

@@ -1,0 +1,2 @@
+-- allow
+SELECT set_config('transaction_isolation', 'serializable', true);

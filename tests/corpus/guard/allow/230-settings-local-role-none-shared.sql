@@ -1,0 +1,2 @@
+-- shared: role_change
+BEGIN; SET LOCAL ROLE "none"; COMMIT;

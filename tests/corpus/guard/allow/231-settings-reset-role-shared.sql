@@ -1,0 +1,2 @@
+-- shared: role_change
+RESET "RoLe";

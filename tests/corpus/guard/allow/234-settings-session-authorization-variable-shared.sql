@@ -1,0 +1,2 @@
+-- shared: role_change
+SET LOCAL session_authorization TO DEFAULT;

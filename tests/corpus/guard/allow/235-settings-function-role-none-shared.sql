@@ -1,0 +1,2 @@
+-- shared: role_change
+ALTER FUNCTION f() SET role TO none;

@@ -1,0 +1,2 @@
+-- shared: role_change
+SELECT set_config('ROLE', 'none', true);

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT set_config($1, $2, false);

@@ -1,0 +1,2 @@
+-- allow
+SELECT set_config('TimeZone', 'UTC', false)

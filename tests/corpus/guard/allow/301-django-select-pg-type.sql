@@ -1,0 +1,2 @@
+-- allow
+SELECT oid, typarray FROM pg_type WHERE typname = 'hstore'

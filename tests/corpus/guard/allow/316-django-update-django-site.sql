@@ -1,0 +1,2 @@
+-- allow
+UPDATE "django_site" SET "domain" = 'example.com', "name" = 'example.com' WHERE "django_site"."id" = 1

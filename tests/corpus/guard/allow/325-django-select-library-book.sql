@@ -1,0 +1,2 @@
+-- allow
+SELECT DISTINCT "library_book"."id", "library_book"."title", "library_book"."slug", "library_book"."author_id", "library_book"."price", "library_book"."tags", "library_book"."sold", "library_book"."pages", "library_book"."search", "library_book"."key", "library_book"."cover", "library_book"."length", "library_book"."shelf" FROM "library_book" WHERE NOT (EXISTS(SELECT 1 AS "a" FROM "library_book_editors" U1 INNER JOIN "library_author" U2 ON (U1."author_id" = U2."id") WHERE (U2."name" = 'Ada' AND U1."book_id" = ("library_book"."id")) LIMIT 1))

@@ -1,0 +1,2 @@
+-- allow
+SELECT id, title FROM library_book WHERE pages > 1

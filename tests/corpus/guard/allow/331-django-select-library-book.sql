@@ -1,0 +1,2 @@
+-- allow
+SELECT COUNT(*) AS "__count" FROM "library_book"

@@ -1,0 +1,2 @@
+-- allow
+SAVEPOINT "s140234_x1"

@@ -1,0 +1,2 @@
+-- allow
+RELEASE SAVEPOINT "s140234_x1"

@@ -1,0 +1,2 @@
+-- allow
+ROLLBACK TO SAVEPOINT "s140234_x2"

@@ -1,0 +1,2 @@
+-- allow
+DECLARE "_django_curs_140234_sync_1" NO SCROLL CURSOR WITH HOLD FOR SELECT "library_book"."id", "library_book"."title", "library_book"."slug", "library_book"."author_id", "library_book"."price", "library_book"."tags", "library_book"."sold", "library_book"."pages", "library_book"."search", "library_book"."key", "library_book"."cover", "library_book"."length", "library_book"."shelf" FROM "library_book"

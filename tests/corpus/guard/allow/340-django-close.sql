@@ -1,0 +1,2 @@
+-- allow
+CLOSE "_django_curs_140234_sync_1"

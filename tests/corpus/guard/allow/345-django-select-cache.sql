@@ -1,0 +1,2 @@
+-- allow
+SELECT "cache_key", "expires" FROM "cache" WHERE "cache_key" = ':1:a'

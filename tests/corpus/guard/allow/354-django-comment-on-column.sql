@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON COLUMN "library_book"."isbn" IS 'the number'

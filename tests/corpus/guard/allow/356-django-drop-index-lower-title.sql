@@ -1,0 +1,2 @@
+-- allow
+DROP INDEX IF EXISTS "lower_title"

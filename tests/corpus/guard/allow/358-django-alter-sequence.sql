@@ -1,0 +1,2 @@
+-- allow
+ALTER SEQUENCE IF EXISTS "library_shelf_id_seq" AS bigint

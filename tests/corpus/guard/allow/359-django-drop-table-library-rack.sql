@@ -1,0 +1,2 @@
+-- allow
+DROP TABLE "library_rack" CASCADE

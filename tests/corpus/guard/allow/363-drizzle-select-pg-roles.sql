@@ -1,0 +1,2 @@
+-- allow
+SELECT rolname, rolinherit, rolcreatedb, rolcreaterole FROM pg_roles;

@@ -1,0 +1,2 @@
+-- allow
+select count(*) as count from information_schema.tables where table_schema = 'tenant_alpha';

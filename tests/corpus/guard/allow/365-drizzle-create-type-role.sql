@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE "role" AS ENUM('a', 'b');

@@ -1,0 +1,3 @@
+-- allow
+
+CREATE INDEX "by_role" ON "users" USING btree ("role","name");

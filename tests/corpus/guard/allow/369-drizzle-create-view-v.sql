@@ -1,0 +1,3 @@
+-- allow
+
+CREATE VIEW "v" AS (select "id" from "users");

@@ -1,0 +1,2 @@
+-- allow
+select "role", count(*) from "users" group by "users"."role"

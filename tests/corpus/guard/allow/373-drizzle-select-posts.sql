@@ -1,0 +1,2 @@
+-- allow
+select "posts"."id", "posts"."user", "posts"."title", "posts_owner"."data" as "owner" from "posts" "posts" left join lateral (select json_build_array("posts_owner"."id", "posts_owner"."name", "posts_owner"."role", "posts_owner"."data", "posts_owner"."tags", "posts_owner"."at") as "data" from (select * from "users" "posts_owner" where "posts_owner"."id" = "posts"."user" limit $1) "posts_owner") "posts_owner" on true limit $2

@@ -1,0 +1,2 @@
+-- allow
+with "q" as (select "id" from "users") select "id" from "q"

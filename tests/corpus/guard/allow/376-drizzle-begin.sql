@@ -1,0 +1,2 @@
+-- allow
+begin isolation level serializable read write deferrable

@@ -1,0 +1,2 @@
+-- allow
+savepoint sp1

@@ -1,0 +1,2 @@
+-- allow
+release savepoint sp1

@@ -1,0 +1,2 @@
+-- allow
+select "name" from "knex_migrations" order by "id" asc

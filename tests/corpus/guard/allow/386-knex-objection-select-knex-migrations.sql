@@ -1,0 +1,2 @@
+-- allow
+select max("batch") as "max_batch" from "knex_migrations"

@@ -1,0 +1,2 @@
+-- allow
+create type "role_kind" as enum ('a', 'b')

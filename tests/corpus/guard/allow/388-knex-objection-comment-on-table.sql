@@ -1,0 +1,2 @@
+-- allow
+comment on table "users" is 'people'

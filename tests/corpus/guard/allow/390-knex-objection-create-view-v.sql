@@ -1,0 +1,2 @@
+-- allow
+create view "v" ("id") as select "id" from "users"

@@ -1,0 +1,2 @@
+-- allow
+select distinct on ("role") * from "users" order by "role" asc

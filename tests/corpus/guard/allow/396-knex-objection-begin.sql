@@ -1,0 +1,2 @@
+-- allow
+BEGIN TRANSACTION ISOLATION LEVEL serializable;

@@ -1,0 +1,2 @@
+-- allow
+SAVEPOINT trx5;

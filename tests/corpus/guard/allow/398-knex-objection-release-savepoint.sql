@@ -1,0 +1,2 @@
+-- allow
+RELEASE SAVEPOINT trx5;

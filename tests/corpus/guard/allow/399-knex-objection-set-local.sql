@@ -1,0 +1,2 @@
+-- allow
+SET LOCAL statement_timeout = 1000

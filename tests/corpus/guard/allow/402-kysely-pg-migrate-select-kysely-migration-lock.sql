@@ -1,0 +1,2 @@
+-- allow
+select "id" from "kysely_migration_lock" where "id" = $1

@@ -1,0 +1,2 @@
+-- allow
+alter table "users" add column "n" integer

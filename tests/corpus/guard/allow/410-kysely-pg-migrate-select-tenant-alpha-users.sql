@@ -1,0 +1,2 @@
+-- allow
+select count(*) as "c" from "tenant_alpha"."users"

@@ -1,0 +1,2 @@
+-- allow
+start transaction isolation level repeatable read

@@ -1,0 +1,2 @@
+-- allow
+select "nspname" from "pg_catalog"."pg_namespace"

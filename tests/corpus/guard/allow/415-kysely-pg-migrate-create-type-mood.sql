@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE "mood" AS ENUM ($pga$a$pga$, $pga$b$pga$);

@@ -1,0 +1,2 @@
+-- allow
+CREATE VIEW "tv" AS SELECT id FROM things;

@@ -1,0 +1,2 @@
+-- allow
+select 1 from pg_database where datname = 'app'

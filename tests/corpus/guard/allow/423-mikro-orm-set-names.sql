@@ -1,0 +1,2 @@
+-- allow
+set names 'utf8';

@@ -1,0 +1,2 @@
+-- allow
+update "user" set "name" = 'Ada L' where "id" = 1

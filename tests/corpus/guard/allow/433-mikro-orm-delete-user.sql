@@ -1,0 +1,2 @@
+-- allow
+delete from "user" where "name" = 'Cy'

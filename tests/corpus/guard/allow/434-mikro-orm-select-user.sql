@@ -1,0 +1,2 @@
+-- allow
+select "u0".*, "p1"."id" as "p1__id", "p1"."title" as "p1__title", "p1"."user_id" as "p1__user_id", "p1"."version" as "p1__version" from "user" as "u0" left join "post" as "p1" on "u0"."id" = "p1"."user_id" left join "post" as "p2" on "u0"."id" = "p2"."user_id" where "u0"."id" in (select "u0"."id" from (select "u0"."id" from "user" as "u0" left join "post" as "p1" on "u0"."id" = "p1"."user_id" left join "post" as "p2" on "u0"."id" = "p2"."user_id" where "p2"."title" = 'p' group by "u0"."id" order by min("u0"."id") desc limit 2) as "u0") order by "u0"."id" desc

@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM notes WHERE id = $1

@@ -1,0 +1,2 @@
+-- allow
+BEGIN; INSERT INTO notes (body) VALUES ('b'); COMMIT; SELECT count(*) FROM notes

@@ -1,0 +1,2 @@
+-- allow
+SELECT $1::int + 1 AS n

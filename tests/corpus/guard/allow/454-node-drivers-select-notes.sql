@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM notes ORDER BY id

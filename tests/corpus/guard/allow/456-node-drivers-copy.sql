@@ -1,0 +1,2 @@
+-- allow
+COPY notes (body) TO STDOUT

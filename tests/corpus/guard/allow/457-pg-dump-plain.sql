@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_catalog.pg_is_in_recovery()

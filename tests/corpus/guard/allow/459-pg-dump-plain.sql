@@ -1,0 +1,2 @@
+-- allow
+SET INTERVALSTYLE = POSTGRES

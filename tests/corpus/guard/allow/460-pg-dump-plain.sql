@@ -1,0 +1,2 @@
+-- allow
+SET extra_float_digits TO 3

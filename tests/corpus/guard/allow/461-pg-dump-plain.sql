@@ -1,0 +1,2 @@
+-- allow
+SET synchronize_seqscans TO off

@@ -1,0 +1,2 @@
+-- allow
+SET statement_timeout = 0

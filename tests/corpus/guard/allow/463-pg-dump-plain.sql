@@ -1,0 +1,2 @@
+-- allow
+SET lock_timeout = 0

@@ -1,0 +1,2 @@
+-- allow
+SET idle_in_transaction_session_timeout = 0

@@ -1,0 +1,2 @@
+-- allow
+SET row_security = off

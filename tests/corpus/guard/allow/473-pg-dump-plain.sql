@@ -1,0 +1,2 @@
+-- allow
+LOCK TABLE tenant_alpha.customers IN ACCESS SHARE MODE

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE getDomainConstraints('16504')

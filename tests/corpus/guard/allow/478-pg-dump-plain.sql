@@ -1,0 +1,2 @@
+-- allow
+SELECT inhrelid, inhparent FROM pg_inherits

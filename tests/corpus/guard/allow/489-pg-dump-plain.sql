@@ -1,0 +1,2 @@
+-- allow
+SELECT DISTINCT attrelid FROM pg_attribute WHERE attacl IS NOT NULL

@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_catalog.current_schemas(false)

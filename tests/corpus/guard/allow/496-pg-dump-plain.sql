@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpEnumType('16499')

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpCompositeType('16508')

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpDomain('16504')

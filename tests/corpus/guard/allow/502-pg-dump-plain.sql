@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpRangeType('16512')

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpFunc('16561')

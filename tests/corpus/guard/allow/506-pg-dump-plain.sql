@@ -1,0 +1,26 @@
+-- allow
+PREPARE dumpAgg(pg_catalog.oid) AS
+SELECT aggtransfn,
+aggfinalfn,
+aggtranstype::pg_catalog.regtype,
+agginitval,
+aggsortop,
+pg_catalog.pg_get_function_arguments(p.oid) AS funcargs,
+pg_catalog.pg_get_function_identity_arguments(p.oid) AS funciargs,
+aggkind,
+aggmtransfn,
+aggminvtransfn,
+aggmfinalfn,
+aggmtranstype::pg_catalog.regtype,
+aggfinalextra,
+aggmfinalextra,
+aggtransspace,
+aggmtransspace,
+aggminitval,
+aggcombinefn,
+aggserialfn,
+aggdeserialfn,
+proparallel,
+aggfinalmodify,
+aggmfinalmodify
+FROM pg_catalog.pg_aggregate a, pg_catalog.pg_proc p WHERE a.aggfnoid = p.oid AND p.oid = $1

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpAgg('16564')

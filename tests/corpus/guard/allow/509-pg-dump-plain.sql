@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpOpr('16569')

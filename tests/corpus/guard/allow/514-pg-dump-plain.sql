@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_get_partkeydef('16555')

@@ -1,0 +1,2 @@
+-- allow
+EXECUTE dumpTableAttach('16558')

@@ -1,0 +1,2 @@
+-- allow
+truncate table pgbench_accounts, pgbench_branches, pgbench_history, pgbench_tellers

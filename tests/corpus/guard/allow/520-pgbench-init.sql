@@ -1,0 +1,2 @@
+-- allow
+insert into pgbench_branches(bid,bbalance) values(1,0)

@@ -1,0 +1,2 @@
+-- allow
+vacuum analyze pgbench_branches

@@ -1,0 +1,2 @@
+-- allow
+alter table pgbench_branches add primary key (bid)

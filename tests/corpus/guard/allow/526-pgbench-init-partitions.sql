@@ -1,0 +1,2 @@
+-- allow
+create table pgbench_accounts(aid    int not null,bid int,abalance int,filler char(84)) partition by hash (aid)

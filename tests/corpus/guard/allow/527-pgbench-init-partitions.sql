@@ -1,0 +1,2 @@
+-- allow
+copy pgbench_accounts from stdin

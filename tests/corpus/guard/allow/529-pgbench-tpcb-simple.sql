@@ -1,0 +1,2 @@
+-- allow
+select count(*) from pgbench_branches

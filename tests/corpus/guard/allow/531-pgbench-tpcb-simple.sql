@@ -1,0 +1,2 @@
+-- allow
+vacuum pgbench_branches

@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE mood AS ENUM ('a')

@@ -1,0 +1,2 @@
+-- allow
+ CREATE TABLE posts (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, u int REFERENCES users)

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+ CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT a'

@@ -1,0 +1,2 @@
+-- allow
+ CREATE VIEW v AS SELECT id FROM users

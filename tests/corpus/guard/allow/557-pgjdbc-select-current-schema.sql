@@ -1,0 +1,2 @@
+-- allow
+select current_schema()

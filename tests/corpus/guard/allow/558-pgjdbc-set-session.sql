@@ -1,0 +1,2 @@
+-- allow
+SET SESSION search_path TO 'tenant_alpha'

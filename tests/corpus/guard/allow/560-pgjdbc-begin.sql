@@ -1,0 +1,2 @@
+-- allow
+BEGIN READ ONLY

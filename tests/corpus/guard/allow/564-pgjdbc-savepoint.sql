@@ -1,0 +1,2 @@
+-- allow
+SAVEPOINT JDBC_SAVEPOINT_0

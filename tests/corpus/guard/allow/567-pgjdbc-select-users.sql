@@ -1,0 +1,2 @@
+-- allow
+SELECT id, name FROM users ORDER BY id

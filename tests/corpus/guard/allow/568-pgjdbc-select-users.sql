@@ -1,0 +1,2 @@
+-- allow
+SELECT m, tags, NULL::mood[], NULL::users FROM users

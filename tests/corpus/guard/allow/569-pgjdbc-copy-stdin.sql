@@ -1,0 +1,2 @@
+-- allow
+COPY users (name) FROM STDIN

@@ -1,0 +1,2 @@
+-- allow
+show transaction_read_only

@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE notes (id serial PRIMARY KEY, body text, b bytea)

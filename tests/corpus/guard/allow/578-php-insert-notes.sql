@@ -1,0 +1,2 @@
+-- allow
+INSERT INTO notes (body) VALUES ($1) RETURNING id

@@ -1,0 +1,2 @@
+-- allow
+DEALLOCATE pdo_stmt_00000001

@@ -1,0 +1,2 @@
+-- allow
+FETCH FORWARD 0 FROM pdo_crsr_00000003

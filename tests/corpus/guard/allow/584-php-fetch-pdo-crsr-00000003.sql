@@ -1,0 +1,2 @@
+-- allow
+FETCH LAST FROM pdo_crsr_00000003

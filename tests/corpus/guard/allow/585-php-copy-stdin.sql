@@ -1,0 +1,2 @@
+-- allow
+COPY notes FROM STDIN WITH DELIMITER E'	' NULL AS E'\\N'

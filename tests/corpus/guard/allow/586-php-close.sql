@@ -1,0 +1,2 @@
+-- allow
+CLOSE pdo_crsr_00000003

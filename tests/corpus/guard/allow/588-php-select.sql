@@ -1,0 +1,2 @@
+-- allow
+SELECT CURRVAL($1)

@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON TABLE users IS 'people'

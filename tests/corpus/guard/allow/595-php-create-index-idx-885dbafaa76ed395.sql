@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX IDX_885DBAFAA76ED395 ON posts (user_id)

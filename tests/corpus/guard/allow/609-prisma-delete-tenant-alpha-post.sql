@@ -1,0 +1,2 @@
+-- allow
+DELETE FROM "tenant_alpha"."Post" WHERE "tenant_alpha"."Post"."price" > $1

@@ -1,0 +1,2 @@
+-- allow
+CREATE COLLATION plain (provider = libc, locale = 'C')

@@ -1,0 +1,3 @@
+-- allow
+ SELECT channel    FROM pg_catalog.pg_listening_channels() AS channel   WHERE channel LIKE '%'
+LIMIT 1000

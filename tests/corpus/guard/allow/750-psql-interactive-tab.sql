@@ -1,0 +1,3 @@
+-- allow
+SELECT spcname FROM pg_catalog.pg_tablespace  WHERE spcname LIKE '%'
+LIMIT 1000

@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE items (id serial PRIMARY KEY, name text, j jsonb, a int[])

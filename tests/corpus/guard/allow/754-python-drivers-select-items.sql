@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM items WHERE name = ANY(ARRAY['a']) AND j IS NOT DISTINCT FROM NULL

@@ -1,0 +1,2 @@
+-- allow
+COPY items (name) FROM STDIN WITH (FORMAT csv)

@@ -1,0 +1,2 @@
+-- allow
+DECLARE "named" CURSOR WITHOUT HOLD FOR SELECT * FROM items

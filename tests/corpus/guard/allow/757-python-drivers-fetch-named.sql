@@ -1,0 +1,2 @@
+-- allow
+FETCH FORWARD ALL FROM "named"

@@ -1,0 +1,2 @@
+-- allow
+DECLARE "scrolling" SCROLL CURSOR WITH HOLD FOR SELECT * FROM items

@@ -1,0 +1,2 @@
+-- allow
+MOVE 1 FROM "scrolling"

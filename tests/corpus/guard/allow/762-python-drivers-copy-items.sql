@@ -1,0 +1,2 @@
+-- allow
+COPY (SELECT name FROM items WHERE id > 0) TO STDOUT

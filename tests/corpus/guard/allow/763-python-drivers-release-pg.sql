@@ -1,0 +1,2 @@
+-- allow
+RELEASE "_pg3_3"

@@ -1,0 +1,2 @@
+-- allow
+MOVE ABSOLUTE 0 FROM "server side"

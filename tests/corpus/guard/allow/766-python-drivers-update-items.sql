@@ -1,0 +1,2 @@
+-- allow
+UPDATE items SET name = $1 WHERE id = $2

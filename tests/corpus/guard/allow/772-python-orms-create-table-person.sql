@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE IF NOT EXISTS "person" ("id" SERIAL NOT NULL PRIMARY KEY, "name" VARCHAR(255) NOT NULL, "data" JSONB, "tags" TEXT[], "words" TSVECTOR)

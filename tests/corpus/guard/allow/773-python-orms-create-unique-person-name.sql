@@ -1,0 +1,2 @@
+-- allow
+CREATE UNIQUE INDEX IF NOT EXISTS "person_name" ON "person" ("name")

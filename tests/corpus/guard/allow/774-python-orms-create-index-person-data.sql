@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX IF NOT EXISTS "person_data" ON "person" USING GIN ("data")

@@ -1,0 +1,2 @@
+-- allow
+DELETE FROM "pet" WHERE ("pet"."id" = 99)

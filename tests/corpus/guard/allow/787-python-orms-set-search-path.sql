@@ -1,0 +1,2 @@
+-- allow
+SET search_path TO tenant_alpha

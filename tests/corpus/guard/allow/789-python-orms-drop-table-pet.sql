@@ -1,0 +1,2 @@
+-- allow
+DROP TABLE IF EXISTS "pet" CASCADE

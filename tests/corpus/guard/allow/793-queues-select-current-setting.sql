@@ -1,0 +1,2 @@
+-- allow
+select current_setting('server_version_num') as server_version_num

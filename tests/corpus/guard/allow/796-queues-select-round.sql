@@ -1,0 +1,2 @@
+-- allow
+SELECT round(date_part('epoch', now()) * 1000) as time

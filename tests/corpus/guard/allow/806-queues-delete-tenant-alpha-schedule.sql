@@ -1,0 +1,5 @@
+-- allow
+
+    DELETE FROM tenant_alpha.schedule
+    WHERE name = $1
+  

@@ -1,0 +1,5 @@
+-- allow
+
+    SELECT name FROM tenant_alpha.subscription
+    WHERE event = $1
+  

@@ -1,0 +1,5 @@
+-- allow
+
+    DELETE FROM tenant_alpha.subscription
+    WHERE event = $1 and name = $2
+  

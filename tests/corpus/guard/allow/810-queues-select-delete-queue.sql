@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT tenant_alpha.delete_queue($1)

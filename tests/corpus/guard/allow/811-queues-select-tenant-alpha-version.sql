@@ -1,0 +1,2 @@
+-- allow
+SELECT version from tenant_alpha.version

@@ -1,0 +1,2 @@
+-- allow
+SET client_min_messages TO 'warning'

@@ -1,0 +1,2 @@
+-- allow
+SET intervalstyle = iso_8601

@@ -1,0 +1,2 @@
+-- allow
+SET SESSION statement_timeout TO 20000

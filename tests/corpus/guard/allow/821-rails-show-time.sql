@@ -1,0 +1,2 @@
+-- allow
+SHOW TIME ZONE

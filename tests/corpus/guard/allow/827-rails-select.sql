@@ -1,0 +1,2 @@
+-- allow
+SELECT 'jsonb'::regtype::oid

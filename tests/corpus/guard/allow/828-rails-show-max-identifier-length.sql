@@ -1,0 +1,2 @@
+-- allow
+SHOW max_identifier_length

@@ -1,0 +1,2 @@
+-- allow
+CREATE UNIQUE INDEX "index_authors_on_name" ON "authors" ("name")

@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX "by_lower" ON "books" (lower(title))

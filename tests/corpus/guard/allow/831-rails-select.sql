@@ -1,0 +1,2 @@
+-- allow
+SELECT 'text'::regtype::oid

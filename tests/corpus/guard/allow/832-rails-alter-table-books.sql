@@ -1,0 +1,2 @@
+-- allow
+ALTER TABLE "books" ADD "note" text DEFAULT 'x'

@@ -1,0 +1,2 @@
+-- allow
+UPDATE "books" SET "note"='y' WHERE "note" IS NULL

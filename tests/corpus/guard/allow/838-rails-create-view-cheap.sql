@@ -1,0 +1,2 @@
+-- allow
+CREATE VIEW cheap AS SELECT * FROM books WHERE price < 5

@@ -1,0 +1,2 @@
+-- allow
+SELECT AVG("books"."price") FROM "books"

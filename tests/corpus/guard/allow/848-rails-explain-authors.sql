@@ -1,0 +1,2 @@
+-- allow
+EXPLAIN SELECT "authors".* FROM "authors"

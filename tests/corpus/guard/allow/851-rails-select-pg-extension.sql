@@ -1,0 +1,2 @@
+-- allow
+SELECT extname FROM pg_extension

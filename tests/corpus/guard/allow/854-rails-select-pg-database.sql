@@ -1,0 +1,2 @@
+-- allow
+SELECT datcollate FROM pg_database WHERE datname = current_database()

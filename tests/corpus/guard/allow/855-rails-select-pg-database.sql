@@ -1,0 +1,2 @@
+-- allow
+SELECT datctype FROM pg_database WHERE datname = current_database()

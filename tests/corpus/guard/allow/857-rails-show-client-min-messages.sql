@@ -1,0 +1,2 @@
+-- allow
+SHOW client_min_messages

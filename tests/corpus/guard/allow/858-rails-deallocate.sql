@@ -1,0 +1,2 @@
+-- allow
+DEALLOCATE a1

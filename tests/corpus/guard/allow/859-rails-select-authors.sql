@@ -1,0 +1,2 @@
+-- allow
+SELECT MAX("id") FROM "authors"

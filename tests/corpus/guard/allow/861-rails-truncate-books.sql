@@ -1,0 +1,2 @@
+-- allow
+TRUNCATE TABLE "books", "authors"

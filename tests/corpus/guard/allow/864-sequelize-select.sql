@@ -1,0 +1,2 @@
+-- allow
+SELECT 1+1 AS result

@@ -1,0 +1,2 @@
+-- allow
+INSERT INTO "users" ("id","name","data","tags","key","createdAt","updatedAt") VALUES (DEFAULT,'Ada','{"a":{"b":1}}',ARRAY['x']::TEXT[],'5f0c9b0e-0000-4000-8000-000000000001','2026-11-24 03:39:17.287 +02:00','2026-11-24 03:39:17.287 +02:00'),(DEFAULT,'Bo',NULL,NULL,'5f0c9b0e-0000-4000-8000-000000000001','2026-11-24 03:39:17.287 +02:00','2026-11-24 03:39:17.287 +02:00') ON CONFLICT ("name") DO UPDATE SET "data"=EXCLUDED."data" RETURNING "id","name","data","tags","role","born","range","key","createdAt","updatedAt";

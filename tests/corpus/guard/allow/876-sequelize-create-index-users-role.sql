@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX "users_role" ON "tenant_alpha"."users" ("role") WHERE "role" = 'a'

@@ -1,0 +1,2 @@
+-- allow
+select pg_catalog.version()

@@ -1,0 +1,2 @@
+-- allow
+show standard_conforming_strings

@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE state AS ENUM ('new', 'old')

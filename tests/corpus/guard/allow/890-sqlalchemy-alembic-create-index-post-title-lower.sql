@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX post_title_lower ON post (lower(title))

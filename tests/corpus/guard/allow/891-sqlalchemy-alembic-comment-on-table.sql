@@ -1,0 +1,2 @@
+-- allow
+COMMENT ON TABLE post IS 'posts'

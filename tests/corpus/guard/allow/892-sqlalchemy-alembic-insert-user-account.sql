@@ -1,0 +1,2 @@
+-- allow
+INSERT INTO user_account (name, data, tags, state) SELECT p0::VARCHAR, p1::JSONB, p2::VARCHAR[], p3::state FROM (VALUES ('u0', '{}'::JSONB, '{}'::VARCHAR[], 'new', 0), ('u1', '{}'::JSONB, '{}'::VARCHAR[], 'new', 1), ('u2', '{}'::JSONB, '{}'::VARCHAR[], 'new', 2), ('u3', '{}'::JSONB, '{}'::VARCHAR[], 'new', 3), ('u4', '{}'::JSONB, '{}'::VARCHAR[], 'new', 4)) AS imp_sen(p0, p1, p2, p3, sen_counter) ORDER BY sen_counter RETURNING user_account.id, user_account.id AS id__1

@@ -1,0 +1,2 @@
+-- allow
+SAVEPOINT sa_savepoint_1

@@ -1,0 +1,2 @@
+-- allow
+RELEASE SAVEPOINT sa_savepoint_1

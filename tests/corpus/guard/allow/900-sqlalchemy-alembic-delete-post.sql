@@ -1,0 +1,2 @@
+-- allow
+DELETE FROM post WHERE post.id = 3

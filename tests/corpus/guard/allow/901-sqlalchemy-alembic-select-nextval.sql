@@ -1,0 +1,2 @@
+-- allow
+select nextval('numbers_n')

@@ -1,0 +1,3 @@
+-- allow
+SELECT numbers.n AS x 
+FROM numbers

@@ -1,0 +1,3 @@
+-- allow
+SELECT row_number() OVER (ORDER BY numbers.n) AS anon_1 
+FROM numbers

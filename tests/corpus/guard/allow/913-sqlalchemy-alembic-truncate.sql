@@ -1,0 +1,2 @@
+-- allow
+TRUNCATE numbers RESTART IDENTITY

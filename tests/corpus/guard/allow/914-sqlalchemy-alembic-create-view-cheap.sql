@@ -1,0 +1,2 @@
+-- allow
+CREATE VIEW cheap AS SELECT * FROM post WHERE price < 5

@@ -1,0 +1,2 @@
+-- allow
+VACUUM ANALYZE post

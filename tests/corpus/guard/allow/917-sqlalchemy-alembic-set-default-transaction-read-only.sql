@@ -1,0 +1,2 @@
+-- allow
+SET default_transaction_read_only TO DEFAULT

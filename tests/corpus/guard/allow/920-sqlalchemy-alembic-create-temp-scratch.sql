@@ -1,0 +1,2 @@
+-- allow
+CREATE TEMP TABLE scratch (a int) ON COMMIT PRESERVE ROWS

@@ -1,0 +1,3 @@
+-- allow
+
+DROP TABLE post

@@ -1,0 +1,2 @@
+-- allow
+DROP SEQUENCE numbers_n

@@ -1,0 +1,2 @@
+-- allow
+DROP TYPE state

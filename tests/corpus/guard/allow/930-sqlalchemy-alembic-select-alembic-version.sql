@@ -1,0 +1,3 @@
+-- allow
+SELECT alembic_version.version_num 
+FROM alembic_version

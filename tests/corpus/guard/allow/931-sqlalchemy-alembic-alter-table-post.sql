@@ -1,0 +1,2 @@
+-- allow
+ALTER TABLE post ADD COLUMN note TEXT

@@ -1,0 +1,2 @@
+-- allow
+SELECT * FROM current_schema()

@@ -1,0 +1,2 @@
+-- allow
+SELECT "table_schema", "table_name", obj_description((quote_ident("table_schema") || '.' || quote_ident("table_name"))::regclass, 'pg_class') AS table_comment FROM "information_schema"."tables" WHERE ("table_schema" = 'tenant_alpha' AND "table_name" = 'user') OR ("table_schema" = 'tenant_alpha' AND "table_name" = 'post') OR ("table_schema" = 'tenant_alpha' AND "table_name" = 'post_likers_user')

@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE "user" ("id" SERIAL NOT NULL, "name" character varying NOT NULL, "data" jsonb, "tags" text array NOT NULL DEFAULT '{}', "role" "tenant_alpha"."user_role_enum" NOT NULL DEFAULT 'a', "created" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), "version" integer NOT NULL, CONSTRAINT "UQ_065d4d8f3b5adb4a08841eae3c8" UNIQUE ("name"), CONSTRAINT "PK_cace4a159ff9f2512dd42373760" PRIMARY KEY ("id"))

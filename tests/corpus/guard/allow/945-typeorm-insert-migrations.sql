@@ -1,0 +1,2 @@
+-- allow
+INSERT INTO "migrations"("timestamp", "name") VALUES ($1, $2)

@@ -1,0 +1,2 @@
+-- shared: other_sessions
+SELECT pg_terminate_backend(1234);

@@ -1,0 +1,2 @@
+-- shared: large_object
+SELECT lo_create(0);

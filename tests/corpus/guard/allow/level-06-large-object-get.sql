@@ -1,0 +1,2 @@
+-- shared: large_object
+SELECT lo_get(16400);

@@ -1,0 +1,2 @@
+-- shared: large_object
+GRANT SELECT ON LARGE OBJECT 16400 TO PUBLIC;

@@ -1,0 +1,2 @@
+-- shared: large_object
+ALTER LARGE OBJECT 16400 OWNER TO CURRENT_USER;

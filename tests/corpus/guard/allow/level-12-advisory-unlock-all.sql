@@ -1,0 +1,2 @@
+-- allow
+SELECT pg_advisory_unlock_all();

@@ -1,0 +1,2 @@
+-- shared: opaque_code
+DO LANGUAGE plperl 'elog(NOTICE, 1)';

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT total(7);

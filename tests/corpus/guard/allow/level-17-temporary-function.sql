@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT pg_temp.total(7);

@@ -1,0 +1,2 @@
+-- allow
+SELECT global.total(7);

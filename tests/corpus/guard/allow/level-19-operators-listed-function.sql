@@ -1,0 +1,2 @@
+-- allow
+SELECT uuid_generate_v4();

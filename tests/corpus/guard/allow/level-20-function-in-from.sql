@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT * FROM totals(7) AS t;

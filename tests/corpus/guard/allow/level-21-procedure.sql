@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+CALL close_month();

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+CREATE PROCEDURE close_month() LANGUAGE plpgsql AS 'BEGIN END';

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);

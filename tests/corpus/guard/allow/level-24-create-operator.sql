@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);

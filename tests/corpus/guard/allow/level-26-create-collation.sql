@@ -1,0 +1,2 @@
+-- allow
+CREATE COLLATION german (LOCALE = 'de_DE');

@@ -1,0 +1,2 @@
+-- allow
+CREATE TYPE timerange AS RANGE (SUBTYPE = time);

@@ -1,0 +1,2 @@
+-- allow
+CREATE TRIGGER touch BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION global.touch();

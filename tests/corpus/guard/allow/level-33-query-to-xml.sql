@@ -1,0 +1,2 @@
+-- allow
+SELECT query_to_xml('SELECT id FROM customers', true, true, '');

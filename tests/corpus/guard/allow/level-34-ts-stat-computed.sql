@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+SELECT * FROM ts_stat('SELECT v FROM ' || $1);

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+ALTER FUNCTION total(int) IMMUTABLE;

@@ -1,0 +1,2 @@
+-- allow
+SELECT JSON_OBJECT('a': 1), JSON_ARRAY(1, 2);

@@ -1,0 +1,2 @@
+-- unhardened: opaque_code
+CREATE VIEW totals AS SELECT total(id) FROM customers;

@@ -1,0 +1,2 @@
+-- shared: server_administration
+CREATE EXTENSION IF NOT EXISTS "plpgsql";

@@ -1,0 +1,2 @@
+-- deny: setting
+SET local_preload_libraries = 'x';

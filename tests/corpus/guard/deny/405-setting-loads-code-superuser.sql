@@ -1,0 +1,2 @@
+-- deny: setting
+SET LOCAL session_preload_libraries = 'x';

@@ -1,0 +1,2 @@
+-- deny: setting
+SET trace_sort = on;

@@ -1,0 +1,2 @@
+-- deny: setting
+SELECT set_config('debug_print_plan', 'on', true);

@@ -1,0 +1,2 @@
+-- deny: setting
+SET log_statement TO 'none';

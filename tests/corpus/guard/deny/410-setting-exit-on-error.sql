@@ -1,0 +1,2 @@
+-- deny: setting
+SET exit_on_error = true;

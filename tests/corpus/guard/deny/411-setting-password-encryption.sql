@@ -1,0 +1,2 @@
+-- deny: setting
+SET password_encryption = 'md5';

@@ -1,0 +1,2 @@
+-- deny: setting
+SET createrole_self_grant = 'set, inherit';

@@ -1,0 +1,2 @@
+-- deny: setting
+SET debug_parallel_query = on;

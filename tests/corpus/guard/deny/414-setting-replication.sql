@@ -1,0 +1,2 @@
+-- deny: setting
+SET wal_sender_timeout = 0;

@@ -1,0 +1,2 @@
+-- deny: setting
+SET session_replication_role = 'replica';

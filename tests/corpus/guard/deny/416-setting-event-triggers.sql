@@ -1,0 +1,2 @@
+-- deny: setting
+SET event_triggers = off;

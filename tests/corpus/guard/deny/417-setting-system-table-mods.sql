@@ -1,0 +1,2 @@
+-- deny: setting
+SET allow_system_table_mods = on;

@@ -1,0 +1,2 @@
+-- deny: setting
+SET statment_timeout = 1;

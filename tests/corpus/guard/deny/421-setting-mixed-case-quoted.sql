@@ -1,0 +1,2 @@
+-- deny: setting
+SET "Trace_SORT" = on;

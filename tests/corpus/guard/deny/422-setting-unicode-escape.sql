@@ -1,0 +1,2 @@
+-- deny: setting
+SET U&"trace\005Fsort" = on;

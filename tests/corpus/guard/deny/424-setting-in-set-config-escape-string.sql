@@ -1,0 +1,2 @@
+-- deny: setting
+SELECT set_config(E'\x74race_sort', 'on', false);

@@ -1,0 +1,2 @@
+-- deny: setting
+set session_replication_role = 'replica';

@@ -1,0 +1,2 @@
+-- deny: setting
+CREATE TABLE t (a text DEFAULT set_config('trace_sort', 'on', false));

@@ -1,0 +1,2 @@
+-- deny: setting
+ALTER FUNCTION f() SET trace_sort TO on;

@@ -1,0 +1,2 @@
+-- deny: setting
+SET pgtenant.tenant = 'beta';

@@ -1,0 +1,2 @@
+-- deny: setting
+SET LOCAL "PgTenant.Tenant" = 'beta';

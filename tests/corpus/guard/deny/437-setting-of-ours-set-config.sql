@@ -1,0 +1,2 @@
+-- deny: setting
+SELECT set_config('pgtenant.tenant', 'beta', true);

@@ -1,0 +1,2 @@
+-- deny: setting
+SET set_user.block_log_statement = off;

@@ -1,0 +1,2 @@
+-- deny: setting
+SET plv8.start_proc = 'f';

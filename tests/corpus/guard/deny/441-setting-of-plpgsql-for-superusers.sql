@@ -1,0 +1,2 @@
+-- deny: setting
+SET plpgsql.variable_conflict = 'use_column';

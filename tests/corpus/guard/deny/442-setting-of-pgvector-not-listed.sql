@@ -1,0 +1,2 @@
+-- deny: setting
+SET hnsw.something_new = 1;

@@ -1,0 +1,2 @@
+-- deny: setting
+SET "auto-explain.log_min_duration" = 0;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SET default_text_search_config = 'tenant_beta.own';

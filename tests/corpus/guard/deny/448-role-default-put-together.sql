@@ -1,0 +1,2 @@
+-- deny: role_change
+SELECT set_config('role', 'no' || 'ne', false);

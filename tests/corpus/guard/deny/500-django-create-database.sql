@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE DATABASE "test_app" 

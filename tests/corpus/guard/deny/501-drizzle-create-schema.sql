@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE SCHEMA IF NOT EXISTS "drizzle"

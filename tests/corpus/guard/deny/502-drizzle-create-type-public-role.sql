@@ -1,0 +1,2 @@
+-- deny: cross_schema
+CREATE TYPE "public"."role" AS ENUM('a', 'b');

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT name FROM "public"."pgmigrations" ORDER BY run_on, id

@@ -1,0 +1,2 @@
+-- deny: notify
+select pg_notify($1, $2)

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+LOCK TABLE pgtenant.schema_versions IN ACCESS SHARE MODE

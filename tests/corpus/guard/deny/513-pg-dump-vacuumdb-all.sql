@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ANALYZE pgtenant.schema_versions;

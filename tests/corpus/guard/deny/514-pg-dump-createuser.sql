@@ -1,0 +1,2 @@
+-- deny: role_management
+CREATE ROLE nobody_else NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT LOGIN;

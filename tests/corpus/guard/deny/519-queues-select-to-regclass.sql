@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT to_regclass('pgboss.version') as name

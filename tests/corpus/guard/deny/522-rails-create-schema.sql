@@ -1,0 +1,2 @@
+-- deny: server_administration
+CREATE SCHEMA "tenant_alpha"

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+ALTER TABLE "public"."posts" ADD COLUMN "note" VARCHAR(255);

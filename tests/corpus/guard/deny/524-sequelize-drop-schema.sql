@@ -1,0 +1,2 @@
+-- deny: server_administration
+DROP SCHEMA IF EXISTS "tenant_alpha" CASCADE;

@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT database_to_xml(true, true, '');

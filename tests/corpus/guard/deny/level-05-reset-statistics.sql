@@ -1,0 +1,2 @@
+-- deny: server_administration
+SELECT pg_stat_reset();

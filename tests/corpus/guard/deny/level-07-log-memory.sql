@@ -1,0 +1,2 @@
+-- deny: server_administration
+SELECT pg_log_backend_memory_contexts(1);

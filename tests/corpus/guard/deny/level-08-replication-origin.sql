@@ -1,0 +1,2 @@
+-- deny: server_administration
+SELECT pg_replication_origin_create('x');

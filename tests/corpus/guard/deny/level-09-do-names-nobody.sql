@@ -1,0 +1,2 @@
+-- deny: cross_schema
+DO $$BEGIN NULL; END$$; SELECT * FROM tenant_beta.customers;

@@ -1,0 +1,2 @@
+-- deny: server_administration
+SELECT * FROM pg_largeobject;

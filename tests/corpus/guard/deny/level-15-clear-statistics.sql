@@ -1,0 +1,2 @@
+-- deny: cross_schema
+SELECT pg_clear_relation_stats('tenant_beta', 'customers');
