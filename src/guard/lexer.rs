@@ -87,6 +87,7 @@ impl<'t> Lexer<'t> {
         Self { bytes: text.as_bytes(), at: 0, run_end: 0, work: 0 }
     }
 
+    #[inline]
     fn byte(&self, ahead: usize) -> Option<u8> {
         self.bytes.get(self.at + ahead).copied()
     }
@@ -96,19 +97,27 @@ impl<'t> Lexer<'t> {
     }
 
     /// Goes to the first byte from here on that is not so.
+    #[inline]
     fn skip_while(&mut self, is_so: impl Fn(u8) -> bool) {
         let rest = &self.bytes[self.at..];
         self.at += rest.iter().position(|&byte| !is_so(byte)).unwrap_or(rest.len());
     }
 
-    /// Reads one piece, which begins with this byte.
+    /// Reads one piece, which begins with this byte. What is most frequent is asked for first.
+    #[inline]
     fn piece(&mut self, first: u8) -> Result<Token, Excess> {
+        if is(IDENTIFIER_START, first) {
+            return Ok(self.word(first));
+        }
+        if is(LONE, first) {
+            self.at += 1;
+            return Ok(Token::Other);
+        }
         Ok(match first {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => self.word(first),
+            b'"' => self.quoted(Token::Other, b'"', Inside::Doubled),
+            b'\'' => self.string(Token::String, Inside::Doubled),
             b'0'..=b'9' => self.number(),
             b'.' if self.is_digit(1) => self.number(),
-            b'\'' => self.string(Token::String, Inside::Doubled),
-            b'"' => self.quoted(Token::Other, b'"', Inside::Doubled),
             b'$' => self.dollar(),
             b'-' if self.byte(1) == Some(b'-') => {
                 self.skip_while(|byte| !is_newline(byte));
@@ -126,6 +135,7 @@ impl<'t> Lexer<'t> {
 
     /// An identifier, or the string that a letter in front of its quote makes special. (`N'…'` is the
     /// word NCHAR and a plain string, also to the scanner.)
+    #[inline]
     fn word(&mut self, first: u8) -> Token {
         let start = self.at;
         self.skip_while(is_identifier);
@@ -181,10 +191,15 @@ impl<'t> Lexer<'t> {
     }
 
     /// From one quote to the other.
+    #[inline]
     fn quoted(&mut self, token: Token, quote: u8, inside: Inside) -> Token {
         self.at += 1;
         loop {
-            self.skip_while(|byte| byte != quote && !(inside == Inside::Escaped && byte == b'\\'));
+            if inside == Inside::Escaped {
+                self.skip_while(|byte| byte != quote && byte != b'\\');
+            } else {
+                self.at += find(quote, &self.bytes[self.at..]);
+            }
             match self.byte(0) {
                 None => {
                     self.at = self.bytes.len();
@@ -223,7 +238,7 @@ impl<'t> Lexer<'t> {
             }
         }
         match self.byte(0) {
-            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..) => Token::Wrong,
+            Some(byte) if is(IDENTIFIER_START, byte) => Token::Wrong,
             _ if !plain => Token::Other,
             _ if decimal => Token::Decimal,
             _ => integer(&self.bytes[start..self.at]),
@@ -328,6 +343,7 @@ impl<'t> Lexer<'t> {
 impl Iterator for Lexer<'_> {
     type Item = Result<Piece, Excess>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.skip_while(is_space);
         let start = self.at;
@@ -351,25 +367,74 @@ fn integer(digits: &[u8]) -> Token {
     }
 }
 
-const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
+/// What a byte can be, as bits: looked up, as every byte of every text comes by here.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte: u8 = 0;
+    loop {
+        classes[byte as usize] = match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => IDENTIFIER | IDENTIFIER_START,
+            b'0'..=b'9' | b'$' => IDENTIFIER,
+            b'(' | b')' | b',' | b';' | b'[' | b']' => LONE,
+            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' => OPERATOR | STANDARD_OPERATOR,
+            b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%' => OPERATOR,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+const SPACE: u8 = 1;
+const IDENTIFIER: u8 = 1 << 1;
+const OPERATOR: u8 = 1 << 2;
+const STANDARD_OPERATOR: u8 = 1 << 3;
+const IDENTIFIER_START: u8 = 1 << 4;
+/// A token of its own, whatever stands next to it.
+const LONE: u8 = 1 << 5;
+
+fn is(class: u8, byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+fn is_space(byte: u8) -> bool {
+    is(SPACE, byte)
 }
 
 const fn is_newline(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-const fn is_identifier(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+fn is_identifier(byte: u8) -> bool {
+    is(IDENTIFIER, byte)
 }
 
-const fn is_operator(byte: u8) -> bool {
-    is_standard_operator(byte)
-        || matches!(byte, b'~' | b'!' | b'@' | b'#' | b'^' | b'&' | b'|' | b'`' | b'?' | b'%')
+fn is_operator(byte: u8) -> bool {
+    is(OPERATOR, byte)
 }
 
-const fn is_standard_operator(byte: u8) -> bool {
-    matches!(byte, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=')
+fn is_standard_operator(byte: u8) -> bool {
+    is(STANDARD_OPERATOR, byte)
+}
+
+/// Where the byte is first; the length if it is nowhere. Eight bytes at a time: names and literals are
+/// short, and a branch for each byte is what would take the time.
+fn find(byte: u8, bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let pattern = ONES * u64::from(byte);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let difference = u64::from_le_bytes(*word) ^ pattern;
+        // The lowest bit that is set is the highest of the first byte that is zero.
+        let zeros = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
+        if zeros != 0 {
+            return number * 8 + zeros.trailing_zeros() as usize / 8;
+        }
+    }
+    let end = bytes.len() - rest.len();
+    end + rest.iter().position(|&other| other == byte).unwrap_or(rest.len())
 }
 
 #[cfg(test)]

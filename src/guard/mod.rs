@@ -105,9 +105,9 @@ impl Guard {
 
     /// Judges the text of a Query or Parse message for one tenant.
     ///
-    /// For a text in the cache this takes well under a microsecond, for one that differs from it in
-    /// literals about one, and allocates nothing when it is allowed. Otherwise it parses: about 8 µs for a point query, 0.1 to 1.3 s for
-    /// 1 MB (benches/guard.rs; optimized, shared two-core machine). Callers
+    /// For a text in the cache this takes well under a microsecond, for one that differs from it only in
+    /// literals 0.1 to 4, and allocates nothing when it is allowed. Otherwise it parses: about 8 µs for
+    /// a point query, 0.1 to 1.3 s for 1 MB (benches/guard.rs; optimized, shared two-core machine). Callers
     /// that must not block ask [`Guard::is_cached`] and let [`Guard::warm`] run elsewhere first.
     #[must_use]
     pub fn judge(&self, text: &str, scope: &Scope) -> Verdict {
