@@ -68,14 +68,40 @@ fn do_body(statement: Message<'_>) -> Option<&str> {
     body
 }
 
-/// What is sent at level `shared` in the place of a statement of its own.
+/// What is sent in the place of a statement.
+pub(super) struct Rewrite {
+    /// The other statement.
+    pub(super) sent: String,
+    /// Whether the statement itself is sent at level `dedicated`.
+    pub(super) only_shared: bool,
+}
+
+/// What is sent in the place of this statement; `None` for the statement itself.
+pub(super) fn rewrite(statement: Message<'_>) -> Option<Rewrite> {
+    match statement.kind() {
+        Kind::DoStmt => definer_block(statement).map(|sent| Rewrite { sent, only_shared: true }),
+        Kind::CreateSchemaStmt => Some(Rewrite { sent: schema_is_there(statement), only_shared: false }),
+        _ => None,
+    }
+}
+
+/// CREATE SCHEMA IF NOT EXISTS of the tenant's own schema, which is there: the notice PostgreSQL would give.
+/// It asks for the right to create schemas first, which no tenant has, and tools stop at that.
+fn schema_is_there(statement: Message<'_>) -> String {
+    let name = statement.text(field::create_schema_stmt::SCHEMANAME);
+    let tag = unused_tag(name, "do");
+    let literal = name.replace('\'', "''");
+    format!(
+        "DO ${tag}$BEGIN RAISE NOTICE USING ERRCODE = 'duplicate_schema', \
+         MESSAGE = 'schema \"{literal}\" already exists, skipping'; END${tag}$ LANGUAGE plpgsql"
+    )
+}
+
+/// A DO block that stays in the tenant's role.
 ///
 /// The role of a shared server connection can be changed by code, unless that runs within a function with
 /// SECURITY DEFINER: PostgreSQL then refuses to. So a DO block is made one, of a DO block of ours.
-pub(super) fn rewrite(statement: Message<'_>) -> Option<String> {
-    if statement.kind() != Kind::DoStmt {
-        return None;
-    }
+fn definer_block(statement: Message<'_>) -> Option<String> {
     let body = do_body(statement)?;
     let inner = unused_tag(body, "body");
     let outer = unused_tag(body, "do");

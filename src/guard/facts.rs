@@ -43,6 +43,8 @@ pub(super) struct Facts {
     unhardened: Option<Denial>,
     /// What is sent in its place at level `shared`.
     pub(super) rewritten: Option<Arc<str>>,
+    /// What is sent in its place at level `dedicated`.
+    pub(super) in_place: Option<Arc<str>>,
     /// Whether they say nothing about the same text with other literals.
     reads_literals: bool,
     needs: Box<[Need]>,
@@ -58,6 +60,7 @@ impl Facts {
             shared: None,
             unhardened: None,
             rewritten: None,
+            in_place: None,
             reads_literals: true,
             needs: Box::default(),
             effects: Arc::default(),
@@ -90,7 +93,10 @@ impl Facts {
 
     /// What is sent in its place for a tenant of this scope.
     pub(super) fn rewritten_for(&self, scope: &Scope) -> Option<&Arc<str>> {
-        self.rewritten.as_ref().filter(|_| scope.level == Level::Shared)
+        match scope.level {
+            Level::Dedicated => self.in_place.as_ref(),
+            Level::Shared => self.rewritten.as_ref(),
+        }
     }
 
     /// The schemas it names.
@@ -125,7 +131,8 @@ impl Facts {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
         let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened];
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
-        let rewritten = self.rewritten.as_ref().map_or(0, |text| text.len());
+        let rewritten: usize =
+            [&self.rewritten, &self.in_place].into_iter().flatten().map(|text| text.len()).sum();
         size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten
     }
 }
@@ -366,6 +373,7 @@ impl Findings {
             shared: self.shared,
             unhardened: self.unhardened,
             rewritten: None,
+            in_place: None,
             reads_literals: self.reads_literals.get(),
             needs: self.needs.into_iter().collect(),
             effects: Arc::new(effects),

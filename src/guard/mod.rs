@@ -123,7 +123,7 @@ impl Guard {
         Verdict::Allow(Allowed {
             cleared: Cleared::new(scope.tenant),
             effects: if reported.is_some() { facts.effects.unknown() } else { Arc::clone(&facts.effects) },
-            rewritten: facts.rewritten_for(scope).cloned(),
+            rewritten: facts.rewritten_for(scope).filter(|_| reported.is_none()).cloned(),
             reported,
         })
     }

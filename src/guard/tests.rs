@@ -674,6 +674,19 @@ fn do_block_among_other_statements_leaves_them_as_they_are() {
     assert_eq!(sent.matches("SECURITY DEFINER").count(), 2);
 }
 
+#[test]
+fn own_schema_that_is_to_be_there_is_answered_with_the_notice_at_every_level() {
+    for scope in levels() {
+        let sent = sent_in_place("SELECT 1; CREATE SCHEMA IF NOT EXISTS Tenant_Alpha ;", &scope).unwrap();
+        assert_eq!(
+            sent,
+            "SELECT 1; DO $pgtenant_do$BEGIN RAISE NOTICE USING ERRCODE = 'duplicate_schema', \
+             MESSAGE = 'schema \"tenant_alpha\" already exists, skipping'; END$pgtenant_do$ LANGUAGE plpgsql ;"
+        );
+        assert_eq!(effects(&sent).statements, 2);
+    }
+}
+
 /// The function's body inside the rewritten text, as PostgreSQL reads it.
 fn body_inside(sent: &str) -> String {
     let string_after = |text: &str, from: &str| {

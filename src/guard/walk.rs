@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
+use crate::guard::code::Rewrite;
 use crate::guard::facts::{Facts, Findings};
 use crate::guard::{
     Deallocated, Denial, Effect, code, constants, functions, parse, references, rules, statements,
@@ -17,11 +18,13 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
         Ok(tree) => tree,
         Err(denial) => return Facts::refused(denial),
     };
-    let collected = collect(&tree, text, &mut findings)
-        .and_then(|summary| rewritten(text, &summary.rewrites).map(|text| (summary, text)));
+    let collected = collect(&tree, text, &mut findings).and_then(|summary| {
+        Ok((sent_in_place(text, &summary, true)?, sent_in_place(text, &summary, false)?, summary))
+    });
     match collected {
-        Ok((summary, rewritten)) => {
+        Ok((in_place, rewritten, summary)) => {
             let mut facts = findings.finish(summary.statements, summary.deallocates);
+            facts.in_place = in_place;
             facts.rewritten = rewritten;
             facts
         }
@@ -67,21 +70,22 @@ fn malformed() -> Denial {
 struct Summary {
     statements: u32,
     deallocates: Option<Deallocated>,
-    /// Bytes of the text, and what is sent at level `shared` in their place.
-    rewrites: Vec<(Range<usize>, String)>,
+    /// Bytes of the text, and what is sent in their place.
+    rewrites: Vec<(Range<usize>, Rewrite)>,
 }
 
-/// The text with the replacements, which are in order.
-fn rewritten(text: &str, rewrites: &[(Range<usize>, String)]) -> Result<Option<Arc<str>>, Malformed> {
-    if rewrites.is_empty() {
-        return Ok(None);
-    }
+/// The text with the replacements of level `dedicated`, or of `shared`. They are in order.
+fn sent_in_place(text: &str, summary: &Summary, dedicated: bool) -> Result<Option<Arc<str>>, Malformed> {
     let mut out = String::new();
     let mut from = 0;
-    for (range, replacement) in rewrites {
+    for (range, rewrite) in summary.rewrites.iter().filter(|(_, rewrite)| !(dedicated && rewrite.only_shared))
+    {
         out.push_str(text.get(from..range.start).ok_or(Malformed)?);
-        out.push_str(replacement);
+        out.push_str(&rewrite.sent);
         from = range.end;
+    }
+    if out.is_empty() {
+        return Ok(None);
     }
     out.push_str(text.get(from..).ok_or(Malformed)?);
     Ok(Some(out.into()))

@@ -379,3 +379,20 @@ fn refusal_between_savepoints_of_one_batch_aborts_its_transaction() {
         lines
     });
 }
+
+#[test]
+fn own_schema_is_there_for_tools_that_create_it_if_it_is_not() {
+    let mut wire = proxy().wire("alpha");
+    let own = proxy().role("alpha");
+    let create = format!("create schema if not exists {own}");
+    let notice = format!("Notice 42P06 schema \"{own}\" already exists, skipping");
+    let lines = wire.query(&create);
+    assert_eq!(lines[0], notice);
+    assert_eq!(lines[1..], ["CommandComplete DO", "ReadyForQuery I"]);
+    let lines = wire.say(&[parse("s", &create), bind("", "s", &[]), execute("", 0), sync()].concat());
+    assert!(lines.contains(&notice), "{lines:?}");
+    assert!(
+        wire.query("create schema if not exists tenant_somebody_else")[0].starts_with("Error ERROR 42501")
+    );
+    assert!(wire.query(&format!("create schema {own}"))[0].starts_with("Error ERROR 42501"));
+}
