@@ -34,6 +34,7 @@ const CONSEQUENCES: &[&str] = &[
     "25P02 current transaction is aborted",
     "permission denied for schema",
     "permission denied to set parameter",
+    "must be able to SET ROLE",
     "unrecognized configuration parameter",
     "does not exist",
     "is an aggregate function",
