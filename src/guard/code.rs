@@ -4,7 +4,7 @@ use pgtenant_sqltree::enums::ObjectType;
 use pgtenant_sqltree::{Kind, Message, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{constants, function_class, names, rules, statements};
+use crate::guard::{constants, function_class, rules, statements};
 
 /// At level `shared` without hardening, code of the tenant's own could change the role.
 pub(super) fn brings(what: &str, findings: &mut Findings) {
@@ -40,9 +40,10 @@ pub(super) fn range(statement: Message<'_>, findings: &mut Findings) {
 pub(super) fn runs_routine<'t>(name: impl Iterator<Item = Message<'t>>, findings: &mut Findings) {
     let parts = constants::parts(name);
     match parts.split_last() {
-        Some((name, [.., schema])) if !names::is_system(schema) => findings.code(Some(schema), name),
+        Some((_, [.., "pg_catalog" | "information_schema"])) | None => {}
+        Some((name, [.., schema])) => findings.code(Some(schema), name),
         Some((name, [])) if function_class::of(name).is_none() => findings.code(None, name),
-        _ => {}
+        Some(_) => {}
     }
 }
 
