@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use crate::client::handshake::lost_server;
 use crate::client::tell_report;
@@ -260,7 +261,9 @@ impl Relay {
     pub(super) fn tell_verdicts(&mut self, counters: &Counters) {
         for rule in self.session.take_denials() {
             counters.denied(rule);
-            tracing::info!(rule, "statement refused");
+            if let Some(untold) = counters.tells_denial(rule, Instant::now()) {
+                tracing::info!(rule, untold, "statement refused");
+            }
         }
         for denial in self.session.take_reports() {
             tell_report(&denial, "statement", counters);

@@ -33,6 +33,7 @@ pub struct Counters {
     servers: Apart<Servers>,
     denials: Tally,
     reports: Tally,
+    denial_lines: Sparing,
     report_lines: Sparing,
     pins_started: Tally,
     pins_ended: Tally,
@@ -120,6 +121,12 @@ impl Counters {
     /// The guard refused a text, by the rule with this id.
     pub fn denied(&self, rule: &'static str) {
         self.denials.add(rule);
+    }
+
+    /// Gives leave for a log line on such a refusal, with the number of those that got none before it: a
+    /// client can break rules by the thousand.
+    pub fn tells_denial(&self, rule: &'static str, now: Instant) -> Option<u64> {
+        self.denial_lines.ask(rule, now)
     }
 
     /// The guard would have refused a text, by the rule with this id, and only reports it. Gives leave for
