@@ -77,6 +77,7 @@ fn scope() -> Scope {
     Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
+        role: Ident::parse("tenant_alpha").expect("an identifier"),
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),

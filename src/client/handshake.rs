@@ -320,6 +320,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
     Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
+        role: tenant.names.role.clone(),
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
         extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),

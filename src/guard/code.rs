@@ -4,7 +4,7 @@ use pgtenant_sqltree::enums::ObjectType;
 use pgtenant_sqltree::{Kind, Message, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{constants, function_class, rules, statements};
+use crate::guard::{constants, function_class, rules, settings, statements};
 
 /// At level `shared` without hardening, code of the tenant's own could change the role.
 pub(super) fn brings(what: &str, findings: &mut Findings) {
@@ -81,6 +81,8 @@ pub(super) struct Rewrite {
 pub(super) fn rewrite(statement: Message<'_>) -> Option<Rewrite> {
     match statement.kind() {
         Kind::DoStmt => definer_block(statement).map(|sent| Rewrite { sent, only_shared: true }),
+        Kind::VariableSetStmt => settings::role_in_place(statement)
+            .map(|sent| Rewrite { sent: sent.to_owned(), only_shared: false }),
         Kind::CreateSchemaStmt => Some(Rewrite { sent: schema_is_there(statement), only_shared: false }),
         _ => None,
     }

@@ -23,6 +23,8 @@ enum Need {
     PathEntry(Box<str>),
     /// The schema of a CREATE SCHEMA: the tenant's own.
     OwnSchema(Box<str>),
+    /// The role of a SET ROLE: the tenant's own, where the server connection is logged in as that.
+    OwnRole(Box<str>),
     /// The schema of a routine: at level `shared` without hardening only the operator may have made it.
     CodeIn(Box<str>),
     /// A routine without a schema that PostgreSQL does not bring along: the same.
@@ -101,13 +103,14 @@ impl Facts {
 
     /// The schemas it names.
     pub(super) fn schemas(&self, scope: &Scope) -> impl Iterator<Item = NamedSchema> {
-        self.needs.iter().filter(|need| !matches!(need, Need::Code(_) | Need::Setting(_))).map(|need| {
-            NamedSchema {
+        self.needs
+            .iter()
+            .filter(|need| !matches!(need, Need::Code(_) | Need::Setting(_) | Need::OwnRole(_)))
+            .map(|need| NamedSchema {
                 name: need.name().to_owned(),
                 role: need.role(),
                 allowed: need.judge(scope).is_ok(),
-            }
-        })
+            })
     }
 
     /// Whether they are also those of the same text with other plain literals and other comments (see
@@ -143,6 +146,7 @@ impl Need {
             Self::Schema(name)
             | Self::PathEntry(name)
             | Self::OwnSchema(name)
+            | Self::OwnRole(name)
             | Self::CodeIn(name)
             | Self::Code(name)
             | Self::Setting(name) => name,
@@ -154,6 +158,7 @@ impl Need {
             Self::Schema(_) => "object",
             Self::PathEntry(_) => "search_path",
             Self::OwnSchema(_) => "create",
+            Self::OwnRole(_) => "role",
             Self::CodeIn(_) | Self::Code(_) => "routine",
             Self::Setting(_) => "setting",
         }
@@ -173,6 +178,7 @@ impl Need {
             Self::Schema(_) => (own || shared(), &rules::CROSS_SCHEMA),
             Self::PathEntry(_) => (own || shared(), &rules::SEARCH_PATH),
             Self::OwnSchema(_) => (own, &rules::SERVER_ADMINISTRATION),
+            Self::OwnRole(_) => (name == scope.role.as_str(), &rules::ROLE_CHANGE),
             Self::Setting(_) => {
                 let listed = || scope.extra_settings.iter().any(|setting| setting.as_ref() == name);
                 (listed(), &rules::SETTING)
@@ -184,6 +190,9 @@ impl Need {
         if matches!(self, Self::Setting(_)) {
             let name = names::truncate(name);
             return Err(Denial::new(rule, format!("parameter \"{name}\" cannot be set by a tenant")));
+        }
+        if matches!(self, Self::OwnRole(_)) {
+            return Err(Denial::new(rule, "parameter \"role\" cannot be changed in this session"));
         }
         if matches!(self, Self::Code(_) | Self::CodeIn(_)) {
             let what = if matches!(self, Self::Code(_)) { "function" } else { "a function of schema" };
@@ -302,6 +311,11 @@ impl Findings {
     /// The text names this schema as one to be created.
     pub(super) fn own_schema(&mut self, name: &str) {
         self.needs.insert(Need::OwnSchema(names::truncate(name).into()));
+    }
+
+    /// The text sets the role to this one.
+    pub(super) fn own_role(&mut self, name: &str) {
+        self.needs.insert(Need::OwnRole(names::truncate(name).into()));
     }
 
     /// The text puts this schema into search_path. Whether it stands before all real schemas, where new

@@ -83,6 +83,12 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
     let kind = i32::try_from(set.number(f::KIND)).ok().and_then(|kind| VariableSetKind::try_from(kind).ok());
     let at_top = parent == Kind::RawStmt;
     let is_clause = parent == Kind::DefElem;
+    if let (true, Some(role)) = (at_top, role_of(set)) {
+        // What is sent is SET ROLE NONE, which changes nothing.
+        findings.depends_on_literals();
+        findings.own_role(&role);
+        return refuse_role_at_shared(name, findings);
+    }
     match kind {
         Some(VariableSetKind::VarSetValue) => {
             let values: Option<Vec<_>> =
@@ -106,6 +112,25 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
             _ => Effect::Setting,
         });
     }
+}
+
+/// The role that a SET ROLE names. Flyway sends one with the role it has, to be sure of it.
+fn role_of(set: Message<'_>) -> Option<Cow<'_, str>> {
+    use field::variable_set_stmt as f;
+    let kind = i32::try_from(set.number(f::KIND)).ok().and_then(|kind| VariableSetKind::try_from(kind).ok());
+    let mut values = set.children(f::ARGS);
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let is_role =
+        kind == Some(VariableSetKind::VarSetValue) && set.text(f::NAME).eq_ignore_ascii_case("role");
+    let role = constants::string(value, &Findings::default()).filter(|_| is_role)?;
+    (role != "none" && value.kind() == Kind::AConst).then_some(role)
+}
+
+/// What is sent in the place of a SET ROLE of the tenant's own role: the connection is logged in as that.
+pub(super) fn role_in_place(set: Message<'_>) -> Option<&'static str> {
+    role_of(set)?;
+    let local = set.flag(field::variable_set_stmt::IS_LOCAL);
+    Some(if local { "SET LOCAL ROLE NONE" } else { "SET ROLE NONE" })
 }
 
 fn unknown_form(findings: &mut Findings) {

@@ -32,6 +32,7 @@ fn scope_of(schema: &str) -> Scope {
     Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
+        role: Ident::parse(schema).unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
         extra_settings: Arc::new([]),
@@ -407,7 +408,7 @@ fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
 
 #[test]
 fn first_reason_is_told_where_the_guard_enforces() {
-    assert_eq!(verdict("SET ROLE x; LISTEN a"), "role_change");
+    assert_eq!(verdict("SET SESSION AUTHORIZATION x; LISTEN a"), "role_change");
 }
 
 #[test]
@@ -684,6 +685,31 @@ fn own_schema_that_is_to_be_there_is_answered_with_the_notice_at_every_level() {
              MESSAGE = 'schema \"tenant_alpha\" already exists, skipping'; END$pgtenant_do$ LANGUAGE plpgsql ;"
         );
         assert_eq!(effects(&sent).statements, 2);
+    }
+}
+
+#[test]
+fn set_role_of_the_own_role_changes_nothing_and_any_other_is_refused() {
+    let [dedicated, hardened, unhardened] = levels();
+    for (text, sent) in [
+        ("SET ROLE 'tenant_alpha'", "SET ROLE NONE"),
+        ("SET SESSION \"RoLe\" = Tenant_Alpha", "SET ROLE NONE"),
+        ("SET LOCAL ROLE tenant_alpha", "SET LOCAL ROLE NONE"),
+    ] {
+        assert_eq!(sent_in_place(text, &dedicated).as_deref(), Some(sent), "{text}");
+        let found: Vec<_> = effects(text).iter().collect();
+        assert!(found.is_empty(), "{text}: {found:?}");
+        for shared in [&hardened, &unhardened] {
+            assert!(matches!(guard().judge(text, shared), Verdict::Deny(_)), "{text}");
+        }
+    }
+    for text in [
+        "SET ROLE tenant_beta",
+        "SET ROLE 'TENANT_ALPHA'",
+        "SET ROLE U&'\\0074enant_beta'",
+        "SET LOCAL ROLE global",
+    ] {
+        assert_eq!(verdict(text), "role_change", "{text}");
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Scope {
     pub tenant: TenantId,
     /// The tenant's schema.
     pub schema: Ident,
+    /// The tenant's role.
+    pub role: Ident,
     /// Other schemas it may name: `global`, and what the operator lists.
     pub shared_schemas: Arc<[Ident]>,
     /// Functions it may name without their schema where it may run nothing but the operator's.

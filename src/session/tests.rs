@@ -47,6 +47,7 @@ impl Talk {
         let scope = Scope {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
+            role: Ident::parse("tenant_a").unwrap(),
             shared_schemas: Arc::new([]),
             extra_functions: Arc::new([]),
             extra_settings: Arc::new([]),

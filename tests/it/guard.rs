@@ -396,3 +396,13 @@ fn own_schema_is_there_for_tools_that_create_it_if_it_is_not() {
     );
     assert!(wire.query(&format!("create schema {own}"))[0].starts_with("Error ERROR 42501"));
 }
+
+#[test]
+fn set_role_of_the_own_role_is_answered_and_leaves_nothing() {
+    let mut wire = proxy().wire("alpha");
+    let own = proxy().role("alpha");
+    assert_eq!(wire.query(&format!("set role '{own}'")), ["CommandComplete SET", "ReadyForQuery I"]);
+    assert_eq!(wire.value("show role"), "none");
+    assert_eq!(wire.value("select current_user"), own);
+    assert!(is_refusal(&wire.query(&format!("set role '{}'", proxy().role("beta")))[0]));
+}

@@ -94,6 +94,7 @@ impl Shared {
         let scope = Scope {
             tenant: TenantId(uuid::Uuid::nil()),
             schema: Ident::parse(&db.schema(tenant)).unwrap(),
+            role: Ident::parse(&db.schema(tenant)).unwrap(),
             shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
             extra_functions: Arc::new([]),
             extra_settings: Arc::new([]),

@@ -66,6 +66,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
     let scope = Scope {
         tenant: TenantId(Uuid::nil()),
         schema: names.schema,
+        role: names.role,
         shared_schemas: std::iter::once(schemas.global).chain(config.extra_schemas.clone()).collect(),
         extra_functions: config.extra_functions.iter().cloned().collect(),
         extra_settings: config.extra_settings.iter().map(|name| name.as_str().into()).collect(),

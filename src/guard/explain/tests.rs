@@ -26,6 +26,7 @@ fn scope() -> Scope {
     Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").unwrap(),
+        role: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),

@@ -458,6 +458,7 @@ fn scopes() -> [Scope; 3] {
     let scope = |level, hardened| Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
+        role: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Vec::new().into(),
         extra_functions: std::sync::Arc::new([]),
         extra_settings: std::sync::Arc::new([]),

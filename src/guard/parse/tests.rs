@@ -28,6 +28,7 @@ fn verdict(text: String) -> &'static str {
         let scope = Scope {
             tenant: TenantId(Uuid::nil()),
             schema: Ident::parse("tenant_alpha").unwrap(),
+            role: Ident::parse("tenant_alpha").unwrap(),
             shared_schemas: Arc::from([]),
             extra_functions: Arc::new([]),
             extra_settings: Arc::new([]),

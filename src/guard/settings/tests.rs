@@ -31,6 +31,7 @@ fn scope(level: Level, hardened: bool) -> Scope {
     Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
+        role: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),

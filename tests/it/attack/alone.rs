@@ -333,6 +333,7 @@ fn scope(hardened: bool) -> Scope {
     Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
+        role: Ident::parse("tenant_alpha").unwrap(),
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         level: Level::Shared,
         hardened,

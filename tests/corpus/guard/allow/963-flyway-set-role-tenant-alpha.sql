@@ -1,0 +1,2 @@
+-- shared: role_change
+SET ROLE 'tenant_alpha'

@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX CONCURRENTLY tickets_customer ON tickets (customer_id)
