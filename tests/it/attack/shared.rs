@@ -98,8 +98,11 @@ impl<'a> Shared<'a> {
                 Fate::Refused(rule)
             }
             Ok((sent, _)) => {
-                let answer = converse(wire, &message(mode, &sent), 1);
+                let mut answer = converse(wire, &message(mode, &sent), 1);
                 let fate = fate(&answer);
+                if mode == Mode::Extended && answer.iter().any(|message| message.tag == b'G') {
+                    answer.extend(in_step(wire));
+                }
                 seen.extend(answer);
                 fate
             }
@@ -130,7 +133,7 @@ impl<'a> Shared<'a> {
             seen.extend(self.follow_up(&mut wire, status(&seen) == b'T'));
         }
         let clean = !attack.texts.iter().any(|text| matches!(self.judge(text), Ok((_, true))));
-        let kept = self.give_back(wire, &mut seen);
+        let kept = self.give_back(&attack.name, wire, &mut seen);
         self.wire = kept.filter(|_| clean);
         self.look(mode, &attack.name, &seen);
         fates
@@ -152,14 +155,14 @@ impl<'a> Shared<'a> {
 
     /// Asks who the session is, within what is open and after it; then makes it as the pool does. `None`
     /// if the connection has ended.
-    fn give_back(&mut self, mut wire: Wire, seen: &mut Vec<Message>) -> Option<Wire> {
+    fn give_back(&mut self, name: &str, mut wire: Wire, seen: &mut Vec<Message>) -> Option<Wire> {
         if !alive_or_silent(seen) {
             return None;
         }
         seen.extend(converse(&mut wire, &[query(WHO), query(BEYOND), query("rollback")].concat(), 3));
         let last = converse(&mut wire, &query(WHO), 1);
         if alive(&last) && !lines(&last).contains(&format!("DataRow tenant_alpha|{POOL}")) {
-            self.findings.push(format!("who: {:?}", lines(&last)));
+            self.findings.push(format!("{name}: the session is {:?}", lines(&last)));
         }
         seen.extend(last);
         seen.extend(converse(&mut wire, &[query(BEYOND), query("discard all"), query(SWITCH)].concat(), 3));
@@ -266,6 +269,18 @@ impl<'a> Shared<'a> {
 /// The state of the transaction, as last told.
 fn status(seen: &[Message]) -> u8 {
     seen.iter().rev().find(|message| message.tag == b'Z').map_or(b'I', |message| message.body[0])
+}
+
+/// Reads all there is. A COPY that fails before it reads leaves a Sync more than was counted.
+fn in_step(wire: &mut Wire) -> Vec<Message> {
+    let mut seen = Vec::new();
+    if wire.try_send(&query("")) {
+        while !(alive(&seen) && seen.iter().any(|message: &Message| message.tag == b'I')) {
+            let Some(message) = wire.try_recv() else { break };
+            seen.push(message);
+        }
+    }
+    seen
 }
 
 /// Whether the connection is there: nothing was sent yet, or everything was answered.
