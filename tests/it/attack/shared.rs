@@ -2,6 +2,7 @@
 //! guard before it, which says what is sent and in which form. On a hardened database and on one that is not.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use pgtenant::guard::{Effect, Guard, Scope, UNPARSABLE, Verdict};
 
@@ -9,7 +10,7 @@ use crate::attack::alone::{BEYOND, FOLLOW_UPS, MODES, Mode, begin, scope};
 use crate::attack::list::texts;
 use crate::attack::world::{POOL, Text, World, alive, assert_no_panic, converse, corpus, lines};
 use crate::harden::fill;
-use crate::harden::routes::{EXPRESSIONS, ROUTINES, TAMPERING};
+use crate::harden::routes::{EXPRESSIONS, ROUTINES, Route, TAMPERING};
 use crate::levels::{EARLIER, ESCAPES};
 use crate::support::wire::{Message, Wire, copy_data, copy_done, query, sync, unnamed};
 
@@ -21,6 +22,12 @@ const WHO: &str = "select current_user, session_user";
 
 /// Alters nothing of what is there: an attacker opens its routines to the roles that it means to become.
 const OPENED: &str = "alter default privileges grant execute on routines to public";
+
+/// Fails either way, with another error: the session has used its temporary schema before.
+const DIFFERENT_ERROR: &[&str] = &["level-17-temporary-function.sql"];
+
+/// How many ways out there are at least, of those in the tables, where the guard is wrong.
+const LEFT_IF_TAKEN_FOR_HARDENED: usize = 130;
 
 /// What became of a statement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,8 +118,12 @@ impl<'a> Shared<'a> {
 
     /// One attack and what follows from it. All that is found is noted; the session is given back.
     fn attack(&mut self, mode: Mode, attack: &Attack) -> Vec<Fate> {
-        let mut wire = self.wire.take().unwrap_or_else(|| self.switched());
         let in_transaction = mode == Mode::InTransaction;
+        let judged: Vec<_> = attack.texts.iter().map(|text| self.judge(text)).collect();
+        if !in_transaction && judged.iter().all(Result::is_err) {
+            return judged.into_iter().filter_map(|judged| judged.err().map(Fate::Refused)).collect();
+        }
+        let mut wire = self.wire.take().unwrap_or_else(|| self.switched());
         let (mut seen, mut fates) = (Vec::new(), Vec::new());
         if in_transaction {
             seen.extend(begin(&mut wire, &attack.texts.join(";")));
@@ -132,7 +143,7 @@ impl<'a> Shared<'a> {
         if alive_or_silent(&seen) && fates.contains(&Fate::Done) {
             seen.extend(self.follow_up(&mut wire, status(&seen) == b'T'));
         }
-        let clean = !attack.texts.iter().any(|text| matches!(self.judge(text), Ok((_, true))));
+        let clean = !judged.iter().any(|judged| matches!(judged, Ok((_, true))));
         let kept = self.give_back(&attack.name, wire, &mut seen);
         self.wire = kept.filter(|_| clean);
         self.look(mode, &attack.name, &seen);
@@ -244,17 +255,13 @@ impl<'a> Shared<'a> {
         // Every statement of a route has names of its own.
         self.more = OPENED;
         self.restore();
-        for (number, (what, routes)) in
-            [("expressions", EXPRESSIONS), ("routines", ROUTINES), ("tampering", TAMPERING)]
-                .into_iter()
-                .enumerate()
-        {
-            let (world, first) = (self.world, number * 1000);
-            let route = |(number, route): (usize, &crate::harden::routes::Route)| Attack {
-                name: route.name.to_owned(),
-                texts: route.sql.iter().map(|sql| fill(&world.proxy.db, POOL, sql, first + number)).collect(),
-            };
-            let routes: Vec<_> = routes.iter().enumerate().map(route).collect();
+        let world = self.world;
+        for (what, routes) in [
+            ("expressions", routes(world, EXPRESSIONS, 0)),
+            ("expressions, disguised", disguised(routes(world, EXPRESSIONS, 1000))),
+            ("routines", routes(world, ROUTINES, 2000)),
+            ("tampering", routes(world, TAMPERING, 3000)),
+        ] {
             self.group(what, &routes, false);
             self.restore();
         }
@@ -326,6 +333,25 @@ fn attacks(texts: Vec<Text>) -> Vec<Attack> {
     texts.into_iter().map(Attack::from).collect()
 }
 
+/// Their names have the numbers from `first` on.
+fn routes(world: &World, routes: &[Route], first: usize) -> Vec<Attack> {
+    let attack = |(number, route): (usize, &Route)| Attack {
+        name: route.name.to_owned(),
+        texts: route.sql.iter().map(|sql| fill(&world.proxy.db, POOL, sql, first + number)).collect(),
+    };
+    routes.iter().enumerate().map(attack).collect()
+}
+
+/// The same where the text does not show the setting's name, so that the guard does not refuse it for that.
+fn disguised(routes: Vec<Attack>) -> Vec<Attack> {
+    let text = |text: &String| text.replace("set_config('role'", "set_config(lower('ROLE')");
+    let attack = |attack: Attack| Attack {
+        name: format!("disguised {}", attack.name),
+        texts: attack.texts.iter().map(text).collect(),
+    };
+    routes.into_iter().map(attack).collect()
+}
+
 fn escapes() -> Vec<Attack> {
     let attack = |(way, texts): &(&str, &[&str])| Attack {
         name: (*way).to_owned(),
@@ -341,10 +367,6 @@ fn as_itself(world: &World, mode: Mode, texts: &[Text]) -> Vec<Fate> {
     let mut fates = Vec::new();
     for text in texts {
         let mut connection = wire.take().unwrap_or_else(|| world.proxy.direct("alpha"));
-        let in_transaction = mode == Mode::InTransaction;
-        if in_transaction {
-            begin(&mut connection, &text.sql);
-        }
         let answer = converse(&mut connection, &message(mode, &text.sql), 1);
         fates.push(fate(&answer));
         let end = [query("rollback"), query("discard all")].concat();
@@ -358,35 +380,136 @@ fn as_itself(world: &World, mode: Mode, texts: &[Text]) -> Vec<Fate> {
     fates
 }
 
+/// Code that a tenant had before it shared a login, and that no text of its shows when it runs.
+const BEFORE: &str =
+    "create function before() returns trigger language plpgsql as 'begin reset role; return new; end';
+    create trigger before before insert on tickets for each row execute function before();
+    create function before_of(int) returns int language plpgsql as 'begin reset role; return 1; end';
+    create operator @@@@ (function = before_of, rightarg = int);
+    create type pair as (a int);
+    create function before_of(pair) returns int language plpgsql as 'begin reset role; return 1; end';
+    create cast (pair as int) with function before_of(pair);
+    create table before (id int, a text default set_config(lower('ROLE'), 'none', false));
+    create domain before_domain as text check (set_config(lower('ROLE'), value, false) = 'none');
+    create view before_view as select set_config(lower('ROLE'), 'none', false) as a;
+    create table before_rule (a int);
+    create rule before as on insert to before_rule do also select set_config(lower('ROLE'), 'none', false)";
+
+/// What runs it.
+const RUNS_IT: &[(&str, &str)] = &[
+    ("a trigger", "insert into tickets values (7, 7, 'x')"),
+    ("an operator", "select @@@@ 1"),
+    ("a cast", "select cast(row(1)::pair as int)"),
+    ("a default", "insert into before (id) values (1)"),
+    ("a domain", "select 'none'::before_domain"),
+    ("a view", "table before_view"),
+    ("a rule", "insert into before_rule values (1)"),
+];
+
+/// The ways by which alpha leaves its role, of those in [`RUNS_IT`].
+fn left_by_what_was_there_before(hardened: bool) -> Vec<&'static str> {
+    let world = World::shared(hardened);
+    let _turn = world.turn();
+    let mut shared = Shared::new(world, hardened);
+    shared.more = BEFORE;
+    shared.follow_ups.clear();
+    let mut left = Vec::new();
+    for (way, sql) in RUNS_IT {
+        shared.restore();
+        let attack = Attack { name: (*way).to_owned(), texts: vec![(*sql).to_owned()] };
+        shared.attack(Mode::Simple, &attack);
+        if !std::mem::take(&mut shared.findings).is_empty() {
+            left.push(*way);
+        }
+    }
+    shared.more = "";
+    shared.restore();
+    world.assert_untouched("what was there before");
+    left
+}
+
+/// Without the hardening the guard keeps code from being made, and cannot see what is there.
 #[test]
-fn nobody_leaves_a_shared_login_of_a_hardened_database_and_applications_work() {
+fn code_from_before_the_login_was_shared_leaves_the_role_unless_the_database_is_hardened() {
+    assert_eq!(left_by_what_was_there_before(true), [""; 0]);
+    let ways: Vec<_> = RUNS_IT.iter().map(|(way, _)| *way).collect();
+    assert_eq!(left_by_what_was_there_before(false), ways);
+}
+
+/// The harness must be able to see an escape: a guard that takes a database for hardened which is not.
+#[test]
+fn guard_that_takes_the_database_for_hardened_is_left_where_it_is_not() {
+    let world = World::shared(false);
+    let _turn = world.turn();
+    let mut shared = Shared::new(world, true);
+    shared.more = EARLIER;
+    shared.restore();
+    let mut seen = BTreeMap::new();
+    let expressions = disguised(routes(world, EXPRESSIONS, 0));
+    // Taken back each time: beta stays as it is.
+    for attack in escapes().into_iter().chain(expressions).chain(routes(world, ROUTINES, 1000)) {
+        shared.attack(Mode::InTransaction, &attack);
+        seen.insert(attack.name, !std::mem::take(&mut shared.findings).is_empty());
+    }
+    shared.more = "";
+    shared.restore();
+    world.assert_untouched("a guard that is wrong");
+    let left = seen.values().filter(|left| **left).count();
+    println!("shared, taken for hardened: {left} of {} leave the role", seen.len());
+    assert!(left >= LEFT_IF_TAKEN_FOR_HARDENED, "{seen:#?}");
+}
+
+/// What becomes of the allow corpus in these modes where alpha logs in itself.
+fn allowed_as_itself() -> &'static BTreeMap<Mode, Vec<Fate>> {
+    static FATES: OnceLock<BTreeMap<Mode, Vec<Fate>>> = OnceLock::new();
+    FATES.get_or_init(|| {
+        let world = World::shared(false);
+        let _turn = world.turn();
+        let fates = |mode| (mode, as_itself(world, mode, &corpus("allow")));
+        [Mode::Simple, Mode::Extended].map(fates).into()
+    })
+}
+
+/// Of the allow corpus, what becomes of it otherwise at level `shared`.
+fn differences(allowed: &BTreeMap<Mode, Vec<Vec<Fate>>>) -> BTreeMap<String, Vec<String>> {
+    let texts = corpus("allow");
+    let mut differences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (mode, itself) in allowed_as_itself() {
+        for ((text, shared), itself) in texts.iter().zip(&allowed[mode]).zip(itself) {
+            if shared[0] != *itself {
+                let what = format!("{mode:?}: {:?} instead of {itself:?}", shared[0]);
+                differences.entry(text.name.clone()).or_default().push(what);
+            }
+        }
+    }
+    println!("shared, hardened: {} of {} files differ: {differences:#?}", differences.len(), texts.len());
+    differences
+}
+
+#[test]
+fn nobody_leaves_a_shared_login_of_a_hardened_database_and_applications_work_as_with_their_own() {
     let world = World::shared(true);
     let turn = world.turn();
     let allowed = Shared::new(world, true).run();
     drop(turn);
-    let world = World::shared(false);
-    let _turn = world.turn();
-    let texts = corpus("allow");
-    let mut differences: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut files: BTreeMap<&str, ()> = BTreeMap::new();
-    for mode in MODES {
-        for ((text, shared), itself) in texts.iter().zip(&allowed[&mode]).zip(as_itself(world, mode, &texts))
-        {
-            if shared[0] != itself {
-                files.insert(&text.name, ());
-                let what = format!("{:?} instead of {itself:?}", shared[0]);
-                differences.entry(what).or_default().push(format!("{mode:?} {}", text.name));
-            }
-        }
-    }
-    println!("shared, hardened: {} of {} files differ: {differences:#?}", files.len(), texts.len());
+    let promised: Vec<_> = corpus("allow")
+        .into_iter()
+        .filter(|text| text.sql.starts_with("-- shared:"))
+        .map(|text| text.name)
+        .collect();
+    let mut otherwise = differences(&allowed);
+    otherwise.retain(|name, _| !promised.contains(name) && !DIFFERENT_ERROR.contains(&name.as_str()));
+    assert!(otherwise.is_empty(), "{otherwise:#?}");
     assert_no_panic();
 }
 
 #[test]
 fn nobody_leaves_a_shared_login_of_a_database_that_is_not_hardened() {
     let world = World::shared(false);
-    let _turn = world.turn();
+    let turn = world.turn();
     Shared::new(world, false).run();
+    drop(turn);
+    // Here, because the other database is still under attack.
+    allowed_as_itself();
     assert_no_panic();
 }
