@@ -4,5 +4,6 @@ mod alone;
 mod fuzz;
 mod list;
 mod served;
+mod shared;
 mod sqlsmith;
 mod world;

@@ -1,7 +1,7 @@
 //! `pgtenant init --harden`: a session that was switched with SET ROLE cannot leave its role from inside
 //! code. The attacker's SQL goes to PostgreSQL as it is, no proxy and no guard in between.
 
-mod routes;
+pub(crate) mod routes;
 
 use std::net::SocketAddr;
 use std::process::{Command, Output};
@@ -92,18 +92,11 @@ impl Ground {
     }
 
     fn fill(&self, sql: &str, number: usize) -> String {
-        let operator: String = format!("{number:b}").replace('0', "#").replace('1', "&");
-        sql.replace("{A}", &self.db.schema("alpha"))
-            .replace("{B}", &self.db.schema("beta"))
-            .replace("{T}", &format!("pgtenant_tenants_{}", self.db.name))
-            .replace("{G}", &self.guard())
-            .replace("{P}", &self.pool)
-            .replace("{OP}", &operator)
-            .replace("{N}", &number.to_string())
+        fill(&self.db, &self.pool, sql, number)
     }
 
     fn guard(&self) -> String {
-        format!("pgtenant_guard_{}", self.db.name)
+        guard_role(&self.db)
     }
 
     /// As the shared pool does it: the login, then the tenant's role.
@@ -203,7 +196,28 @@ impl Ground {
     }
 }
 
-async fn init_of(db: &Db, url: &str, change: impl FnOnce(&mut InitArgs)) -> Result<String, String> {
+fn guard_role(db: &Db) -> String {
+    format!("pgtenant_guard_{}", db.name)
+}
+
+/// A route's statement for this database, where the shared login is `pool`.
+pub(crate) fn fill(db: &Db, pool: &str, sql: &str, number: usize) -> String {
+    let operator: String = format!("{number:b}").replace('0', "#").replace('1', "&");
+    sql.replace("{A}", &db.schema("alpha"))
+        .replace("{B}", &db.schema("beta"))
+        .replace("{T}", &format!("pgtenant_tenants_{}", db.name))
+        .replace("{G}", &guard_role(db))
+        .replace("{P}", pool)
+        .replace("{OP}", &operator)
+        .replace("{N}", &number.to_string())
+}
+
+/// `pgtenant init`, with what `change` asks for.
+pub(crate) async fn init_of(
+    db: &Db,
+    url: &str,
+    change: impl FnOnce(&mut InitArgs),
+) -> Result<String, String> {
     let mut args = InitArgs { admin: admin_args(url), ..InitArgs::default() };
     change(&mut args);
     let mut out = Vec::new();

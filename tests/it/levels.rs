@@ -186,7 +186,7 @@ async fn do_block_of_level_shared_cannot_leave_the_tenants_role() {
 
 /// Ways for a tenant's statements to change the role of a shared server connection, where code is not made
 /// to run as its owner. The last statement of each is followed by a look at who runs it.
-const ESCAPES: &[(&str, &[&str])] = &[
+pub(crate) const ESCAPES: &[(&str, &[&str])] = &[
     ("DO", &["DO 'BEGIN RESET ROLE; END'"]),
     (
         "a function",
@@ -259,6 +259,13 @@ const ESCAPES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What a tenant has of its own that was of level `dedicated` before, as [`ESCAPES`] calls it.
+pub(crate) const EARLIER: &str = "CREATE TYPE pair AS (a int);
+    CREATE FUNCTION earlier() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN NEW; END';
+    CREATE FUNCTION earlier_of(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+    CREATE FUNCTION earlier_of_pair(pair) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+    CREATE FUNCTION tenant_earlier() RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END'";
+
 #[tokio::test]
 async fn each_way_to_run_code_changes_the_role_and_is_refused_without_hardening() {
     let (db, shared) = alpha_of(false).await;
@@ -266,11 +273,7 @@ async fn each_way_to_run_code_changes_the_role_and_is_refused_without_hardening(
     // A tenant that was of level dedicated before has functions of its own.
     db.admin_run(&format!(
         "SET search_path = {role};
-         CREATE TYPE {role}.pair AS (a int);
-         CREATE FUNCTION earlier() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN NEW; END';
-         CREATE FUNCTION earlier_of(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
-         CREATE FUNCTION earlier_of_pair(pair) RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
-         CREATE FUNCTION tenant_earlier() RETURNS int LANGUAGE plpgsql AS 'BEGIN RESET ROLE; RETURN 1; END';
+         {EARLIER};
          ALTER TYPE {role}.pair OWNER TO {role};
          GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {role} TO {role}"
     ))

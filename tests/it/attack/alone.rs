@@ -13,7 +13,7 @@ use crate::attack::world::{Text, World, alive, converse, corpus, lines};
 use crate::support::wire::{Message, Wire, query, sync, unnamed};
 
 /// What uses the objects that an attack may have made, and shows under whose name it is done.
-const FOLLOW_UPS: &[&str] = &[
+pub(super) const FOLLOW_UPS: &[&str] = &[
     "select session_user",
     "table customers",
     "select * from x",
@@ -35,7 +35,7 @@ const FOLLOW_UPS: &[&str] = &[
 ];
 
 /// What a role must not be able to do, whatever it did before.
-const BEYOND: &str = "table tenant_beta.customers";
+pub(super) const BEYOND: &str = "table tenant_beta.customers";
 
 /// What is in the way of a text, by words of it, and is put aside first: a name that is taken would stop
 /// it before any privilege is asked for. As far as the role may.
@@ -67,7 +67,7 @@ const IN_THE_WAY: &[(&str, &str)] = &[
 ];
 
 /// How an attack is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mode {
     Simple,
     Extended,
@@ -98,7 +98,7 @@ fn follow_up(wire: &mut Wire, then: &[&str], in_transaction: bool) -> Vec<Messag
 }
 
 /// Begins a transaction in which the text can do what it wants, and a savepoint `s`.
-fn begin(wire: &mut Wire, sql: &str) -> Vec<Message> {
+pub(super) fn begin(wire: &mut Wire, sql: &str) -> Vec<Message> {
     let mut seen = converse(wire, &query("begin"), 1);
     for (_, aside) in IN_THE_WAY.iter().filter(|(words, _)| sql.contains(words)) {
         seen.extend(converse(wire, &[query("savepoint q"), query(aside)].concat(), 2));
@@ -329,7 +329,7 @@ fn most_of_the_deny_corpus_succeeds_where_nothing_stops_it() {
 }
 
 /// A tenant's scope at level `shared`.
-fn scope(hardened: bool) -> Scope {
+pub(super) fn scope(hardened: bool) -> Scope {
     Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),

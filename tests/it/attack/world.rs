@@ -8,12 +8,16 @@ use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
 
 use pgtenant::cli::cluster::{Options, PrivateCluster};
 
+use crate::harden::init_of;
 use crate::support::proxy::Proxy;
 use crate::support::wire::{Message, Wire, copy_fail, query, sync};
 
 const BETA: &str = include_str!("beta.sql");
 const ALPHA: &str = include_str!("alpha.sql");
 const SERVER: &str = include_str!("server.sql");
+
+/// Login and password of level `shared`.
+pub(super) const POOL: &str = "pool";
 
 /// Length of a marker's random part.
 const RANDOM_DIGITS: usize = 16;
@@ -37,16 +41,32 @@ impl World {
     /// The world where beta must stay as it is.
     pub(super) fn kept() -> &'static Self {
         static WORLD: OnceLock<World> = OnceLock::new();
-        WORLD.get_or_init(Self::make)
+        WORLD.get_or_init(|| Self::make(|_| {}))
     }
 
     /// A world to try what the attacks do where nothing stops them.
     pub(super) fn broken() -> &'static Self {
         static WORLD: OnceLock<World> = OnceLock::new();
-        WORLD.get_or_init(Self::make)
+        WORLD.get_or_init(|| Self::make(|_| {}))
     }
 
-    fn make() -> Self {
+    /// A world with a login for level `shared`: [`POOL`] may take every tenant's role, and has no right.
+    pub(super) fn shared(hardened: bool) -> &'static Self {
+        static WORLDS: [OnceLock<World>; 2] = [OnceLock::new(), OnceLock::new()];
+        WORLDS[usize::from(hardened)].get_or_init(|| {
+            Self::make(|proxy| {
+                let mut admin = proxy.admin();
+                admin.run(&format!("create role {POOL} login noinherit password '{POOL}'"));
+                admin.run(&format!("grant tenant_alpha, tenant_beta to {POOL}"));
+                if hardened {
+                    let hardening = init_of(&proxy.db, &proxy.db.admin_url, |args| args.harden = true);
+                    block_on(hardening).expect("the database is hardened");
+                }
+            })
+        })
+    }
+
+    fn make(prepare: impl FnOnce(&Proxy)) -> Self {
         watch_for_panics();
         let settings = [
             ("autovacuum", "off"),
@@ -61,6 +81,7 @@ impl World {
         let cluster: &'static PrivateCluster =
             Box::leak(Box::new(PrivateCluster::start(&options).expect("a private PostgreSQL")));
         let proxy = Proxy::alone_on(cluster, "app", &["alpha", "beta"], |_| {});
+        prepare(&proxy);
         let marker = format!("mrk{}", uuid::Uuid::new_v4().simple())[..3 + RANDOM_DIGITS].to_owned();
         let mut admin = proxy.admin();
         let as_role = |role: &str, path: &str, sql: &str| {
@@ -128,15 +149,18 @@ impl World {
     /// Makes alpha as it was at first: what it did to itself is its own affair.
     pub(super) fn restore_alpha(&self) {
         self.admin.lock().unwrap_or_else(PoisonError::into_inner).run(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tenant_alpha';
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('tenant_alpha', 'pool');
              drop owned by tenant_alpha cascade; drop schema tenant_alpha cascade;
              alter role tenant_alpha reset all; alter role tenant_alpha in database app reset all",
         );
-        // Not on the proxy's runtime: the future stays on one thread.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.proxy.db.create("alpha")).expect("the tenant is completed");
+        block_on(self.proxy.db.create("alpha")).expect("the tenant is completed");
+        self.run_as_alpha(ALPHA);
+    }
+
+    /// Out of every guard's sight, in a session that is really alpha's.
+    pub(super) fn run_as_alpha(&self, sql: &str) {
         let sql = format!(
-            "begin; set local session authorization tenant_alpha; set local search_path = tenant_alpha; {ALPHA}; commit"
+            "begin; set local session authorization tenant_alpha; set local search_path = tenant_alpha; {sql}; commit"
         );
         self.admin.lock().unwrap_or_else(PoisonError::into_inner).run(&sql);
     }
@@ -164,6 +188,11 @@ impl World {
         let parameters = [("user", role), ("database", "app"), ("search_path", "tenant_alpha, global")];
         Wire::log_in(address, &parameters, password).expect("login")
     }
+}
+
+/// Not on the proxy's runtime: the future stays on one thread.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 /// Beta's sessions, with the process id of the one that runs a statement.

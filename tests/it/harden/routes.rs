@@ -3,11 +3,11 @@
 //! the guard sees.
 
 /// One way, and what is sent for it, a `Query` message each.
-pub(super) struct Route {
-    pub(super) name: &'static str,
-    pub(super) sql: &'static [&'static str],
+pub(crate) struct Route {
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static [&'static str],
     /// Whether it is known to escape where nothing is hardened.
-    pub(super) escapes: bool,
+    pub(crate) escapes: bool,
 }
 
 const fn escapes(name: &'static str, sql: &'static [&'static str]) -> Route {
@@ -20,7 +20,7 @@ const fn dead_end(name: &'static str, sql: &'static [&'static str]) -> Route {
 }
 
 /// `set_config` wherever an expression may stand.
-pub(super) const EXPRESSIONS: &[Route] = &[
+pub(crate) const EXPRESSIONS: &[Route] = &[
     escapes("set_config_in_a_select_list", &["select set_config('role', '{B}', false)"]),
     escapes("set_config_qualified", &["select pg_catalog.set_config('role', '{B}', false)"]),
     escapes("set_config_to_none", &["select set_config('role', 'none', false)"]),
@@ -308,7 +308,7 @@ pub(super) const EXPRESSIONS: &[Route] = &[
 ];
 
 /// Code of the attacker's.
-pub(super) const ROUTINES: &[Route] = &[
+pub(crate) const ROUTINES: &[Route] = &[
     escapes(
         "function_with_set_role",
         &[
@@ -1066,7 +1066,7 @@ pub(super) const ROUTINES: &[Route] = &[
 ];
 
 /// On the hardening itself.
-pub(super) const TAMPERING: &[Route] = &[
+pub(crate) const TAMPERING: &[Route] = &[
     dead_end(
         "drop_event_trigger",
         &["drop event trigger pgtenant_guard_1_definer", "drop event trigger pgtenant_guard_2_validate"],
