@@ -1,0 +1,2 @@
+-- allow
+SHOW search_path

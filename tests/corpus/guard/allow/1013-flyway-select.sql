@@ -1,0 +1,2 @@
+-- allow
+SELECT CURRENT_USER

@@ -1,0 +1,2 @@
+-- allow
+SELECT set_config('search_path', $1, false)

@@ -1,0 +1,2 @@
+-- allow
+SELECT COUNT(*) FROM pg_namespace WHERE nspname=$1

@@ -1,0 +1,2 @@
+-- allow
+DROP TABLE "tenant_alpha"."flyway_schema_history" CASCADE

@@ -1,0 +1,2 @@
+-- allow
+SET application_name = 'PostgreSQL JDBC Driver'
