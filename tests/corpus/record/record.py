@@ -23,7 +23,7 @@ def commands(cache, bin_dir):
     for script in sorted(TOOLS.iterdir()):
         start = {
             ".py": python, ".mjs": node, ".cjs": node, ".rb": ["ruby"], ".php": ["php"], ".sh": ["bash"],
-            ".java": ["java", "-cp", cache / "java/lib/*"],
+            ".java": ["java", "--add-opens=java.base/java.lang=ALL-UNNAMED", "-cp", cache / "java/lib/*"],
         }.get(script.suffix)
         if start and not script.stem.startswith("_"):
             table[script.stem] = [*start, script]

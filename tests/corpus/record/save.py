@@ -152,7 +152,8 @@ def main():
     seen = set()
     for verdict in at:
         for path in (given.corpus / verdict).glob("*.sql"):
-            if int(path.name[:3]) >= at[verdict]:
+            number = re.match(r"\d+", path.name)
+            if number and int(number[0]) >= at[verdict]:
                 if not given.dry_run:
                     path.unlink()
                 continue

@@ -1,0 +1,2 @@
+-- allow
+UPDATE books SET sold = true WHERE price > $1

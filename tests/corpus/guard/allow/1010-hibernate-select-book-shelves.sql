@@ -1,0 +1,2 @@
+-- allow
+select books0_.author_id as author7_48_1_, books0_.id as id1_, books0_.id as id49_0_, books0_.author_id as author7_49_0_, books0_.price as price49_0_, books0_.sold as sold49_0_, books0_.title as title49_0_, books0_.minutes as minutes49_0_, (select count(*) from book_shelves s where s.books_id = books0_.id) as formula7_0_, books0_.kind as kind49_0_ from books books0_ where books0_.author_id in ($1, $2, $3, $4) order by books0_.title asc

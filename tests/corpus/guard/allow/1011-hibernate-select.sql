@@ -1,0 +1,2 @@
+-- allow
+select nextval ('tenant_alpha.authors_seq')

@@ -1,0 +1,3 @@
+-- allow
+-- a comment
+INSERT INTO customers (name) VALUES ('Ada; example.org')

@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX CONCURRENTLY tickets_state ON tickets (state)

@@ -1,0 +1,2 @@
+-- allow
+COPY customers (name) FROM STDIN

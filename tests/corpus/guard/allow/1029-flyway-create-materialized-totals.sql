@@ -1,0 +1,2 @@
+-- allow
+CREATE MATERIALIZED VIEW totals AS SELECT count(*) AS n FROM tickets

@@ -1,0 +1,2 @@
+-- allow
+CREATE DOMAIN short AS varchar(5)

@@ -1,0 +1,2 @@
+-- allow
+CREATE SEQUENCE numbers

@@ -1,0 +1,2 @@
+-- allow
+CREATE OR REPLACE VIEW report AS SELECT c.name, t.state FROM customers c JOIN tickets t ON t.customer = c.id

@@ -1,0 +1,2 @@
+-- allow
+UPDATE tickets SET state = 'open' WHERE state IS NULL

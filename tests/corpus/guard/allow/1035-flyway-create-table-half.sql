@@ -1,0 +1,2 @@
+-- allow
+CREATE TABLE half (id int)

@@ -1,0 +1,2 @@
+-- allow
+SELECT missing FROM half

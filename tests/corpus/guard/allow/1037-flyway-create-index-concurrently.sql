@@ -1,0 +1,2 @@
+-- allow
+CREATE INDEX CONCURRENTLY no_such ON nowhere (id)

@@ -1,0 +1,2 @@
+-- allow
+DROP MATERIALIZED VIEW IF EXISTS "tenant_alpha"."totals" CASCADE

@@ -1,0 +1,2 @@
+-- allow
+DROP VIEW IF EXISTS "tenant_alpha"."report" CASCADE

@@ -1,0 +1,2 @@
+-- allow
+DROP TYPE IF EXISTS "tenant_alpha"."mood" CASCADE

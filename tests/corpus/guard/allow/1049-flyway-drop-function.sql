@@ -1,0 +1,2 @@
+-- allow
+DROP FUNCTION IF EXISTS "tenant_alpha"."closed"(text) CASCADE

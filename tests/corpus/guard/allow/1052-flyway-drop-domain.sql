@@ -1,0 +1,2 @@
+-- allow
+DROP DOMAIN "tenant_alpha"."short"

@@ -1,0 +1,2 @@
+-- allow
+DROP SEQUENCE IF EXISTS "tenant_alpha"."numbers"

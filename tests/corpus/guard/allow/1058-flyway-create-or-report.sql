@@ -1,0 +1,2 @@
+-- allow
+CREATE OR REPLACE VIEW report AS SELECT 1 AS one

@@ -1,2 +1,0 @@
--- allow
-select nextval('customers_seq')

@@ -1,0 +1,2 @@
+-- allow
+drop table author_tags cascade

@@ -1,0 +1,2 @@
+-- allow
+drop table authors cascade

@@ -1,0 +1,2 @@
+-- allow
+drop sequence authors_seq

@@ -1,0 +1,2 @@
+-- allow
+create index authors_by_name on authors (name)

@@ -1,0 +1,2 @@
+-- allow
+create sequence authors_seq start 1 increment 10

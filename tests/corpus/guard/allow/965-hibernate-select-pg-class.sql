@@ -1,0 +1,2 @@
+-- allow
+select relname from pg_class where relkind='S'

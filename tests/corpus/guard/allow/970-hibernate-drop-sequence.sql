@@ -1,0 +1,2 @@
+-- allow
+drop sequence tenant_alpha.authors_seq

@@ -1,2 +1,0 @@
--- allow
-CREATE INDEX CONCURRENTLY tickets_customer ON tickets (customer_id)

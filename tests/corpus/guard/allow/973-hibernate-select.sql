@@ -1,0 +1,2 @@
+-- allow
+select nextval ('authors_seq')

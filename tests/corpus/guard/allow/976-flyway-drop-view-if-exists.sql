@@ -1,2 +1,0 @@
--- allow
-DROP VIEW IF EXISTS "tenant_alpha"."open_tickets" CASCADE

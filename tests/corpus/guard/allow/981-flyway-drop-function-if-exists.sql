@@ -1,2 +1,0 @@
--- allow
-DROP FUNCTION IF EXISTS "tenant_alpha"."touch"() CASCADE

@@ -1,0 +1,2 @@
+-- allow
+delete from book_shelves where books_id=$1

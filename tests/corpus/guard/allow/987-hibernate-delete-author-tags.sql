@@ -1,0 +1,2 @@
+-- allow
+delete from author_tags where hibernate$Author_id=$1 and tags=$2

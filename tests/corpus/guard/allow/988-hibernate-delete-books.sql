@@ -1,0 +1,2 @@
+-- allow
+delete from books where id=$1

@@ -1,0 +1,2 @@
+-- allow
+select shelves0_.books_id as books1_49_1_, shelves0_.shelves_id as shelves2_1_, hibernate_1_.id as id50_0_, hibernate_1_.name as name50_0_, hibernate_1_.notes as notes50_0_, hibernate_1_.picture as picture50_0_, hibernate_1_1_.width as width51_0_, case when hibernate_1_1_.id is not null then 1 when hibernate_1_.id is not null then 0 end as clazz_0_ from book_shelves shelves0_ inner join shelves hibernate_1_ on shelves0_.shelves_id=hibernate_1_.id left outer join big_shelves hibernate_1_1_ on hibernate_1_.id=hibernate_1_1_.id where shelves0_.books_id=$1

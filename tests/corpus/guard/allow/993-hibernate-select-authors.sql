@@ -1,0 +1,2 @@
+-- allow
+select version from authors where id =$1
