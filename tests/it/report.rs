@@ -103,7 +103,7 @@ fn role_changes_get_postgresqls_answer_and_the_next_client_starts_clean() {
     assert!(lines[0].starts_with("Error ERROR 42501 "), "{lines:?}");
     // What PostgreSQL allows is done, and stays with this client.
     wire.run(&format!("alter role {alpha} set work_mem = '77kB'"));
-    wire.run(&format!("set role {alpha}"));
+    wire.run(&format!("select set_config('role', '{alpha}', false)"));
     assert_eq!(wire.value("show role"), alpha);
     drop(wire);
     let mut next = proxy.wire("alpha");
