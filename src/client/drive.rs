@@ -14,10 +14,11 @@ use crate::client::Shared;
 use crate::client::handshake::{self, Login};
 use crate::client::relay::{Front, Gone, Outcome, Relay};
 use crate::client::roster::Place;
-use crate::error::{Report, SqlState};
+use crate::error::{Report, Severity, SqlState};
 use crate::net::stream::Stream;
-use crate::pool::{AttachError, Attached, CheckoutError, Ended};
+use crate::pool::{AttachError, Attached, CheckoutError, Ended, SettleError};
 use crate::registry::UserEntry;
+use crate::server::ServerError;
 use crate::session::{Boundary, Refusal};
 
 /// How long a last message may take to be written to a client that does not read.
@@ -78,6 +79,7 @@ impl Client {
                     }
                 }
                 Ok(None) => return End::Gone,
+                Err(refusal) if refusal.severity() == Severity::Fatal => return End::Told(refusal),
                 Err(refusal) => self.relay.refuse(refusal, tag),
             }
             self.flush_counts();
@@ -131,7 +133,7 @@ impl Client {
                 Err(AttachError::Io(_)) => return Err(handshake::lost_server()),
                 Err(AttachError::Setting(error)) => {
                     tracing::warn!(%error.message, error.code, "the server no longer takes the client's settings");
-                    return Err(Refusal::error(SqlState::of_setting(&error.code), error.message));
+                    return Err(no_longer_taken(error));
                 }
             }
         }
@@ -142,6 +144,13 @@ impl Client {
         let outcome = loop {
             match self.relay_until(&mut attached, stop).await {
                 Outcome::Judge => self.judge_long().await,
+                Outcome::Settle => match self.relay.settle(&mut attached).await {
+                    Ok(()) if self.relay.session().at_boundary() == Boundary::Release => {
+                        break Outcome::Released;
+                    }
+                    Ok(()) => {}
+                    Err(error) => break Outcome::ServerLost(unsettled(&error)),
+                },
                 outcome => break outcome,
             }
         };
@@ -151,7 +160,7 @@ impl Client {
                 attached.detach(Ended::Idle);
                 None
             }
-            Outcome::Judge => None,
+            Outcome::Judge | Outcome::Settle => None,
             Outcome::ClientEnds(gone) => {
                 attached.detach(self.how_it_ends("client_left"));
                 Some(end_of(gone))
@@ -280,10 +289,24 @@ fn fixed_setting_changed() -> Refusal {
     .with_hint("Find the function that sets it, and leave client_encoding at UTF8 and standard_conforming_strings on.")
 }
 
+/// Nothing the client could send would be run, not even what puts the setting back.
+fn no_longer_taken(error: ServerError) -> Refusal {
+    Refusal::fatal(SqlState::of_setting(&error.code), error.message)
+        .with_detail("Another server connection did not take a setting of this session.")
+        .with_hint("Connect again, without a setting that depends on what is not there any more.")
+}
+
+fn unsettled(error: &SettleError) -> Refusal {
+    tracing::warn!(%error, "cannot ask which settings are in force");
+    Refusal::fatal(SqlState::CONNECTION_FAILURE, "the server connection broke after a setting was changed")
+        .with_detail("Which settings are in force is not known.")
+        .with_hint("Connect again.")
+}
+
 fn pinned_too_long() -> Refusal {
     Refusal::fatal(
         SqlState::IDLE_SESSION_TIMEOUT,
         "terminating connection: session state kept a server connection idle for too long",
     )
-    .with_hint("End with DISCARD ALL what keeps state (SET, temporary tables, advisory locks), or raise `pool.pinned_idle_timeout`.")
+    .with_hint("End with DISCARD ALL what keeps state (temporary tables, advisory locks), or raise `pool.pinned_idle_timeout`.")
 }

@@ -12,7 +12,7 @@ use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
 use crate::net::stream::Stream;
-use crate::pool::Attached;
+use crate::pool::{Attached, SettleError};
 use crate::server::ServerError;
 use crate::session::outbound::Outbound;
 use crate::session::pin::PinReason;
@@ -69,6 +69,8 @@ pub(super) enum Outcome {
     Released,
     /// A long text must be judged first.
     Judge,
+    /// The server connection is not needed any more, once it was asked which settings are in force.
+    Settle,
     /// The client is done.
     ClientEnds(Gone),
     /// The process, or the tenant, goes out of service.
@@ -112,6 +114,13 @@ impl Relay {
 
     pub(super) const fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Asks the server connection which settings are in force, before it goes.
+    pub(super) async fn settle(&mut self, attached: &mut Attached) -> Result<(), SettleError> {
+        let settled = attached.settle(&mut self.session).await;
+        self.place_replies();
+        settled
     }
 
     /// Whether a request is half way from the client to the server.
@@ -188,8 +197,8 @@ impl Relay {
                 Ok(wrote) => progress |= wrote,
                 Err(_) => return Poll::Ready(Outcome::ClientEnds(Gone::Left)),
             }
-            if self.is_released() {
-                return Poll::Ready(Outcome::Released);
+            if let Some(outcome) = self.at_rest() {
+                return Poll::Ready(outcome);
             }
             match self.poll_fill_if_room(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Outcome::ClientEnds(Gone::Left)),
@@ -284,10 +293,13 @@ impl Relay {
         }
     }
 
-    fn is_released(&self) -> bool {
-        self.session.at_boundary() == Boundary::Release
-            && !self.mid_request()
-            && self.inbound.at_frame_boundary()
+    fn at_rest(&self) -> Option<Outcome> {
+        let outcome = match self.session.at_boundary() {
+            Boundary::Release => Outcome::Released,
+            Boundary::Unsettled => Outcome::Settle,
+            Boundary::Busy | Boundary::Pinned(_) => return None,
+        };
+        (!self.mid_request() && self.inbound.at_frame_boundary()).then_some(outcome)
     }
 
     fn pump_attached_frontend(&mut self, attached: &mut Attached) -> Result<Front, Gone> {

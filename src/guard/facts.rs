@@ -136,7 +136,9 @@ impl Facts {
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
         let rewritten: usize =
             [&self.rewritten, &self.in_place].into_iter().flatten().map(|text| text.len()).sum();
-        size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten
+        let settings: usize =
+            self.effects.settings.iter().map(|name| size_of::<Box<str>>() + name.len()).sum();
+        size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten + settings
     }
 }
 
@@ -211,6 +213,8 @@ pub(super) struct Findings {
     unhardened: Option<Denial>,
     needs: BTreeSet<Need>,
     effects: u16,
+    /// Settings that may change for the session.
+    changes: BTreeSet<Box<str>>,
     /// How many texts this one is inside of.
     depth: u8,
     /// How many texts inside texts were read so far.
@@ -331,6 +335,11 @@ impl Findings {
         self.needs.insert(Need::Setting(name.to_ascii_lowercase().into()));
     }
 
+    /// This setting, in lower case, may have another value for the session afterwards.
+    pub(super) fn changes(&mut self, setting: &str) {
+        self.changes.insert(setting.into());
+    }
+
     /// A name in parts, as `[database.][schema.]object`.
     pub(super) fn qualified<S: AsRef<str>>(&mut self, parts: &[S]) {
         match parts {
@@ -364,6 +373,7 @@ impl Findings {
             self.unhardened.get_or_insert(denial);
         }
         self.needs.extend(inner.needs);
+        self.changes.extend(inner.changes);
         self.texts = inner.texts;
         self.depends_on_literals();
         if runs {
@@ -376,6 +386,7 @@ impl Findings {
         let mut effects = Effects::default();
         effects.statements = statements;
         effects.deallocates = deallocates;
+        effects.settings = self.changes.into_iter().collect();
         for &effect in Effect::ALL {
             if self.effects & effect as u16 != 0 {
                 effects.add(effect);

@@ -106,11 +106,7 @@ pub(super) fn statement(set: Message<'_>, parent: Kind, findings: &mut Findings)
     }
     let transaction = kind == Some(VariableSetKind::VarSetMulti) && name.starts_with("TRANSACTION");
     if at_top && !transaction && !set.flag(f::IS_LOCAL) {
-        findings.effect(match kind {
-            Some(VariableSetKind::VarReset | VariableSetKind::VarSetDefault) => Effect::ResetSetting,
-            Some(VariableSetKind::VarResetAll) => Effect::ResetAll,
-            _ => Effect::Setting,
-        });
+        for_the_session(set, kind, findings);
     }
 }
 
@@ -131,6 +127,60 @@ pub(super) fn role_in_place(set: Message<'_>) -> Option<&'static str> {
     role_of(set)?;
     let local = set.flag(field::variable_set_stmt::IS_LOCAL);
     Some(if local { "SET LOCAL ROLE NONE" } else { "SET ROLE NONE" })
+}
+
+/// A statement that changes settings beyond the transaction.
+fn for_the_session(set: Message<'_>, kind: Option<VariableSetKind>, findings: &mut Findings) {
+    use field::variable_set_stmt as f;
+    let name = set.text(f::NAME);
+    match kind {
+        Some(VariableSetKind::VarReset | VariableSetKind::VarSetDefault) => {
+            findings.effect(Effect::ResetSetting);
+            if !is_of_the_connection(&name.to_ascii_lowercase()) {
+                changes(name, findings);
+            }
+        }
+        Some(VariableSetKind::VarResetAll) => findings.effect(Effect::ResetAll),
+        Some(VariableSetKind::VarSetMulti) => {
+            findings.effect(Effect::Setting);
+            for option in set.children(f::ARGS).filter(|option| option.kind() == Kind::DefElem) {
+                changes(&format!("default_{}", option.text(field::def_elem::DEFNAME)), findings);
+            }
+        }
+        _ => {
+            findings.effect(Effect::Setting);
+            let mut values = set.children(f::ARGS);
+            let value = values.next().and_then(|value| constant(value, findings));
+            let stays = Setting::named(name) == Setting::Role && value.as_deref() == Some("none");
+            if !stays {
+                changes(name, findings);
+            }
+        }
+    }
+}
+
+/// `name` may have another value for the session afterwards, which must follow the client.
+fn changes(name: &str, findings: &mut Findings) {
+    match name.to_ascii_lowercase().as_str() {
+        // They stay what they are, or end with the transaction.
+        "client_encoding"
+        | "standard_conforming_strings"
+        | "transaction_isolation"
+        | "transaction_read_only"
+        | "transaction_deferrable" => {}
+        name if is_of_the_connection(name) => findings.effect(Effect::UntrackedSetting),
+        // Old names (`map_old_guc_names` in guc.c).
+        "sort_mem" => findings.changes("work_mem"),
+        "vacuum_mem" => findings.changes("maintenance_work_mem"),
+        name => findings.changes(name),
+    }
+}
+
+/// Settings that mean something else on another server connection, or for the next client: a seed that was
+/// drawn from, memory that cannot be changed once it was used, the time after which an idle one is closed, and
+/// the role, which only a guard that reports lets pass.
+fn is_of_the_connection(name: &str) -> bool {
+    matches!(name, "seed" | "temp_buffers" | "idle_session_timeout" | "role" | "session_authorization")
 }
 
 fn unknown_form(findings: &mut Findings) {
@@ -203,11 +253,15 @@ pub(super) fn set_config(call: Message<'_>, findings: &mut Findings) {
             assign(&named, values.as_ref().map(<[_; 1]>::as_slice), true, findings);
         }
     }
-    if literal(name, findings).is_none() {
+    let named = literal(name, findings);
+    if named.is_none() {
         computed_name(findings);
     }
     if !constants::is_true(is_local) {
         findings.effect(Effect::Setting);
+        if let Some(named) = named {
+            changes(&named, findings);
+        }
     }
 }
 
@@ -230,6 +284,7 @@ fn other_set_config(arguments: &[Message<'_>], findings: &mut Findings) {
 /// as the tenant cannot change, nor a call where the hardening has taken the function away.
 fn computed_name(findings: &mut Findings) {
     findings.effect(Effect::Setting);
+    findings.effect(Effect::UntrackedSetting);
     findings.opaque();
     let message = "set_config needs the name of the setting as a plain string";
     findings.refuse_unhardened(&rules::OPAQUE_CODE, message);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Effect::{
     AdvisoryLock, CloseAll, DiscardAll, HoldCursor, Opaque, Prepare, ResetAll, ResetSetting, Sequence,
-    Setting, Temporary, Unclean, UnlockAll, Write,
+    Setting, Temporary, Unclean, UnlockAll, UntrackedSetting, Write,
 };
 use super::*;
 use crate::config::GuardMode;
@@ -185,7 +185,12 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT set_config('app.x', '1', true)", &[]),
     ("SELECT set_config('app.x', '1', false)", &[Setting]),
     ("SELECT set_config('app.x', '1', $1)", &[Setting]),
-    ("SELECT set_config($1, '1', true)", &[Setting, Opaque, Write]),
+    ("SELECT set_config($1, '1', true)", &[Setting, Opaque, Write, UntrackedSetting]),
+    ("SET seed = 0.5", &[Setting, Opaque, Write, UntrackedSetting]),
+    ("SET ROLE none", &[Setting]),
+    ("SET temp_buffers = '1MB'", &[Setting, UntrackedSetting]),
+    ("RESET temp_buffers", &[ResetSetting]),
+    ("SET idle_session_timeout = '1h'", &[Setting, UntrackedSetting]),
     ("SELECT set_config('search_path', $1, true)", &[Opaque, Write]),
     ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
     ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
@@ -249,6 +254,43 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("UNLISTEN *", &[]),
     ("", &[]),
 ];
+
+/// Settings that may have another value for the session afterwards.
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("SET Work_Mem = '1MB'", &["work_mem"]),
+    ("SET \"DateStyle\" TO ISO; SET jit = off", &["datestyle", "jit"]),
+    ("SET SESSION App.User_Id = '1'", &["app.user_id"]),
+    ("SET TIME ZONE INTERVAL '1' HOUR TO MINUTE", &["timezone"]),
+    ("SET TIME ZONE DEFAULT", &["timezone"]),
+    ("SET work_mem TO DEFAULT", &["work_mem"]),
+    ("SET search_path FROM CURRENT", &["search_path"]),
+    ("SET sort_mem = 64; RESET vacuum_mem", &["maintenance_work_mem", "work_mem"]),
+    ("RESET work_mem", &["work_mem"]),
+    (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
+        &["default_transaction_deferrable", "default_transaction_isolation", "default_transaction_read_only"],
+    ),
+    ("SELECT set_config('search_path', '', false)", &["search_path"]),
+    ("SELECT pg_catalog.set_config('a.B', x, $1) FROM t", &["a.b"]),
+    ("INSERT INTO t SELECT set_config('jit', 'off', false)", &["jit"]),
+    ("SELECT set_config('a.b', '', true), set_config($1, '', false)", &[]),
+    ("SET LOCAL work_mem = '1MB'; SET TRANSACTION READ ONLY; SET transaction_isolation = serializable", &[]),
+    (
+        "SET NAMES 'utf8'; SET standard_conforming_strings = on; RESET ROLE; SET SESSION AUTHORIZATION DEFAULT",
+        &[],
+    ),
+    ("RESET ALL", &[]),
+    ("CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql SET work_mem = '1MB' AS ''", &[]),
+];
+
+#[test]
+fn settings_that_follow_the_client_are_named() {
+    for (text, expected) in SETTINGS {
+        let effects = effects(text);
+        let found: Vec<&str> = effects.settings.iter().map(AsRef::as_ref).collect();
+        assert_eq!(found, *expected, "{text}");
+    }
+}
 
 #[test]
 fn effects_follow_from_the_statement() {

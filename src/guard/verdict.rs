@@ -145,6 +145,9 @@ effects! {
     UnlockAll = 1 << 12, "unlock_all";
     /// CLOSE ALL.
     CloseAll = 1 << 13, "close_all";
+    /// Changes a setting for the session that cannot be followed from one server connection to another: its
+    /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
+    UntrackedSetting = 1 << 14, "untracked_setting";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
@@ -164,6 +167,9 @@ pub struct Effects {
     pub statements: u32,
     /// Set when the text is one DEALLOCATE and nothing else.
     pub deallocates: Option<Deallocated>,
+    /// Settings it may change for the session, or put back: names in lower case, without those that cannot be
+    /// followed ([`Effect::UntrackedSetting`]), that end with a transaction, or that never change.
+    pub settings: Box<[Box<str>]>,
 }
 
 impl Effects {

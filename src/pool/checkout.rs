@@ -17,14 +17,17 @@ use crate::session::params::Settings;
 use crate::tenant::TenantId;
 
 /// Settings that take longer than this are not applied but given up, with the connection.
-const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// SQLSTATE of a statement that a time-out or a cancel request ended.
+const QUERY_CANCELED: &str = "57014";
 
 /// A server connection that is ours but serves nobody: there is no way to relay through it.
 #[derive(Debug)]
 pub struct Checkout {
-    conn: Option<Box<ServerConn>>,
+    pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
-    cancel: Arc<CancelSlot>,
+    pub(super) cancel: Arc<CancelSlot>,
 }
 
 /// Why a connection could not be given a client's settings.
@@ -41,7 +44,7 @@ pub enum AttachError {
 /// A server connection that serves one client. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Attached {
-    checkout: Checkout,
+    pub(super) checkout: Checkout,
     /// Bytes for the client are only taken from a connection of its tenant.
     tenant: TenantId,
 }
@@ -86,11 +89,11 @@ impl Checkout {
 
     async fn apply(&mut self, settings: &Arc<Settings>) -> Result<(), AttachError> {
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
-        let sql = settings.sql_from(&conn.state.settings);
-        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&sql]))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        match answer.error {
+        match apply(conn, settings).await? {
+            // The time-out of whoever had it before: a new one will do.
+            Some(error) if error.code == QUERY_CANCELED => {
+                Err(io::Error::from(io::ErrorKind::TimedOut).into())
+            }
             // One message is one transaction: the server undid all of it.
             Some(error) => {
                 if let Some(conn) = self.conn.take() {
@@ -98,12 +101,24 @@ impl Checkout {
                 }
                 Err(AttachError::Setting(error))
             }
-            None => {
-                conn.state.settings = Arc::clone(settings);
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
+}
+
+/// Gives a connection these settings in the place of those it has. `Some` is why the server refused.
+pub(super) async fn apply(
+    conn: &mut ServerConn,
+    settings: &Arc<Settings>,
+) -> Result<Option<ServerError>, io::Error> {
+    let sql = settings.sql_from(&conn.state.settings);
+    let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&sql]))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    if answer.error.is_none() {
+        conn.state.settings = Arc::clone(settings);
+    }
+    Ok(answer.error)
 }
 
 impl Drop for Checkout {

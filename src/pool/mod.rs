@@ -5,6 +5,7 @@
 
 mod checkout;
 mod keeper;
+mod settle;
 mod welcome;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::telemetry::Counters;
 use crate::tenant::{Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
+pub use settle::SettleError;
 pub use welcome::{Welcome, WelcomeError};
 
 /// How long a tenant keeps its last connection busy while another tenant has none.

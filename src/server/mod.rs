@@ -19,6 +19,9 @@ use crate::wire::{view, write};
 /// Longest message read outside of a relay: log-in, reset, settings.
 const MAX_OWN_MESSAGE: usize = 1 << 20;
 
+/// What is kept of the rows that the proxy's own statements give.
+pub const MAX_ROW_BYTES: usize = 256 << 10;
+
 /// What reaches a server process: its process id and secret key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendKey {
@@ -73,6 +76,10 @@ impl ServerError {
 pub struct Answer {
     /// The first error.
     pub error: Option<ServerError>,
+    /// Bodies of the rows, up to [`MAX_ROW_BYTES`] of them.
+    pub rows: Vec<Vec<u8>>,
+    /// Whether there were more.
+    pub cut: bool,
     /// Transaction status at the end.
     pub status: u8,
 }
@@ -116,7 +123,7 @@ impl ServerConn {
         self.state.unnamed = 0;
         self.stream.write_all(&out).await?;
         let mut answer = Answer::default();
-        let mut ready = 0;
+        let (mut ready, mut room) = (0, MAX_ROW_BYTES);
         let mut reader = MessageReader::default();
         while ready < texts.len() {
             let (tag, body) = reader.next(&mut self.stream).await?;
@@ -127,6 +134,11 @@ impl ServerConn {
                 }
                 (b'E', body) if answer.error.is_none() => answer.error = Some(ServerError::read(body)),
                 (b'S', body) => self.state.note_parameter(body),
+                (b'D', row) if row.len() <= room => {
+                    room -= row.len();
+                    answer.rows.push(body);
+                }
+                (b'D', _) => (room, answer.cut) = (0, true),
                 (b'G' | b'H' | b'W', _) => return Err(io::ErrorKind::InvalidData.into()),
                 _ => {}
             }

@@ -40,6 +40,9 @@ impl Session {
             Turn::Ready(on_success) => match body {
                 [status @ (b'I' | b'T' | b'E')] => {
                     self.status = *status;
+                    if *status != b'I' {
+                        self.tracking.may_be_undone();
+                    }
                     self.succeeded(on_success, server);
                     Relay::Forward
                 }
@@ -55,6 +58,7 @@ impl Session {
     }
 
     fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, server: &mut ServerState) -> Relay {
+        self.tracking.may_be_undone();
         // Backwards, so that the oldest name is the one that stands.
         for entry in skipped.into_iter().rev() {
             self.undo(entry, server);

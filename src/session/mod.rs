@@ -7,6 +7,7 @@ pub mod pin;
 pub mod pipeline;
 pub mod residue;
 pub mod statements;
+pub mod tracking;
 
 mod backend;
 mod frontend;
@@ -20,6 +21,7 @@ use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, Statement, StatementStore};
+use crate::session::tracking::Tracking;
 use crate::wire::view;
 
 pub use refusal::Refusal;
@@ -34,7 +36,7 @@ pub struct ServerState {
     pub statements: ServerStatements,
     /// Which unnamed statement is there, 0 for none that anybody may use.
     pub unnamed: u64,
-    /// Settings sent to it.
+    /// Settings it is known to have, besides the tenant's defaults.
     pub settings: Arc<Settings>,
     /// What may be left on it.
     pub residue: Residue,
@@ -113,6 +115,8 @@ pub enum Boundary {
     Busy,
     /// Nothing is outstanding, but the session needs its server connection.
     Pinned(PinReason),
+    /// Nothing is outstanding, but which settings are in force must be asked first.
+    Unsettled,
     /// The server connection can go.
     Release,
 }
@@ -121,7 +125,7 @@ pub enum Boundary {
 #[derive(Debug)]
 pub struct Session {
     scope: Scope,
-    settings: Arc<Settings>,
+    tracking: Tracking,
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
     store: Arc<StatementStore>,
@@ -198,7 +202,7 @@ impl Session {
     pub fn new(scope: Scope, settings: Arc<Settings>, store: Arc<StatementStore>) -> Self {
         Self {
             scope,
-            settings,
+            tracking: Tracking::new(settings),
             distrusts_settings: false,
             store,
             names: ClientStatements::default(),
@@ -230,7 +234,7 @@ impl Session {
     /// Settings a server connection must have for this client.
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
-        &self.settings
+        self.tracking.settings()
     }
 
     /// Whether the client is in a transaction block.
@@ -251,7 +255,11 @@ impl Session {
         if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
         }
-        self.pins.first().map_or(Boundary::Release, Boundary::Pinned)
+        match self.pins.first() {
+            Some(reason) => Boundary::Pinned(reason),
+            None if self.tracking.is_unsettled() => Boundary::Unsettled,
+            None => Boundary::Release,
+        }
     }
 
     /// Why the client keeps its server connection, if it does.
@@ -301,9 +309,9 @@ impl Session {
     }
 
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
-    /// waits for. `false` when the session cannot go on: a transaction or pinned state went with it.
+    /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
-        if self.in_transaction() || self.pinned().is_some() {
+        if self.in_transaction() || self.pinned().is_some() || self.tracking.is_uncertain() {
             return false;
         }
         let lost = self.pipeline.server_lost();
@@ -324,6 +332,9 @@ impl Session {
             server.residue.taint();
         }
         self.pins.add(effects);
+        if !self.tracking.note(effects) {
+            self.pins.set(PinReason::Setting);
+        }
     }
 
     /// A DISCARD ALL of the client's succeeded: on a direct connection nothing would be left either.
@@ -331,6 +342,7 @@ impl Session {
         self.names.clear();
         self.unnamed.token = 0;
         self.pins.clear();
+        self.tracking.discarded();
         server.discarded();
     }
 

@@ -1,11 +1,11 @@
-//! [`Settings`]: what a client set in its startup packet, and how a server connection gets them.
+//! [`Settings`]: what a client has set, and how a server connection gets them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::tenant::quote_identifier;
 
-/// Settings a session starts with. Names are lower case, as PostgreSQL compares them without case.
+/// Settings of a session that are not its tenant's defaults. Names are lower case, as PostgreSQL compares them without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Settings(BTreeMap<String, String>);
 
@@ -13,6 +13,29 @@ impl Settings {
     /// Sets one; the last value of a name counts.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+
+    /// Takes one away: the tenant's default holds.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// The value of one, by its name in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Bytes of all names and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// Whether there are none.
@@ -47,7 +70,7 @@ impl Settings {
 
 /// A string constant that means the same whatever the server's settings are (PostgreSQL
 /// documentation, section 4.1.2.1 and 4.1.2.2).
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') {
         format!(" E'{}'", doubled.replace('\\', "\\\\"))

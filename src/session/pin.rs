@@ -12,7 +12,8 @@ pub enum PinReason {
     HoldCursor = 1 << 1,
     /// SQL-level PREPARE.
     Prepare = 1 << 2,
-    /// SET or `set_config` for the session.
+    /// A setting that does not follow the client: its name is computed, it belongs to the connection, or
+    /// there is too much of them.
     Setting = 1 << 3,
     /// A temporary table or other object.
     Temporary = 1 << 4,
@@ -24,7 +25,7 @@ impl PinReason {
         (Self::AdvisoryLock, Effect::AdvisoryLock),
         (Self::HoldCursor, Effect::HoldCursor),
         (Self::Prepare, Effect::Prepare),
-        (Self::Setting, Effect::Setting),
+        (Self::Setting, Effect::UntrackedSetting),
         (Self::Temporary, Effect::Temporary),
     ];
 
@@ -53,6 +54,11 @@ impl Pins {
                 self.0 |= reason as u8;
             }
         }
+    }
+
+    /// A reason that no statement's effects tell of.
+    pub const fn set(&mut self, reason: PinReason) {
+        self.0 |= reason as u8;
     }
 
     /// A reason is gone.

@@ -6,7 +6,10 @@ use crate::guard::{Effect, Effects};
 /// Session state that outlives a transaction and that somebody may have left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Residue {
+    /// Settings that can be followed, and may have been changed.
     settings: bool,
+    /// Settings that cannot be.
+    untracked: bool,
     sequences: bool,
     other: bool,
     unclean: bool,
@@ -52,6 +55,7 @@ impl Residue {
         self.settings |= [Effect::Setting, Effect::ResetSetting, Effect::ResetAll]
             .into_iter()
             .any(|effect| effects.has(effect));
+        self.untracked |= effects.has(Effect::UntrackedSetting);
         self.sequences |= effects.has(Effect::Sequence);
         self.unclean |= effects.has(Effect::Unclean);
         self.other |= [
@@ -73,19 +77,26 @@ impl Residue {
 
     /// A DISCARD ALL succeeded. It does not unload a library.
     pub const fn discarded(&mut self) {
-        (self.settings, self.sequences, self.other) = (false, false, false);
+        (self.settings, self.untracked) = (false, false);
+        (self.sequences, self.other) = (false, false);
+    }
+
+    /// Which settings are in force is known, but for those that cannot be followed.
+    pub const fn settings_known(&mut self) {
+        self.settings = false;
     }
 
     /// What to do before another client may have the connection.
     #[must_use]
     pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
-        match (self, policy) {
-            (Self { unclean: true, .. }, _) => ResetPlan::Close,
-            (Self { other: true, .. }, _) | (_, ResetPolicy::Always) => ResetPlan::Discard,
-            (Self { settings: true, sequences: true, .. }, _) => ResetPlan::Narrow(RESET_BOTH),
-            (Self { settings: true, .. }, _) => ResetPlan::Narrow(RESET_SETTINGS),
-            (Self { sequences: true, .. }, _) => ResetPlan::Narrow(RESET_SEQUENCES),
-            _ => ResetPlan::Clean,
+        let discards = self.other || matches!(policy, ResetPolicy::Always);
+        match (self.settings || self.untracked, self.sequences) {
+            _ if self.unclean => ResetPlan::Close,
+            _ if discards => ResetPlan::Discard,
+            (true, true) => ResetPlan::Narrow(RESET_BOTH),
+            (true, false) => ResetPlan::Narrow(RESET_SETTINGS),
+            (false, true) => ResetPlan::Narrow(RESET_SEQUENCES),
+            (false, false) => ResetPlan::Clean,
         }
     }
 }
@@ -119,6 +130,20 @@ mod tests {
             plan_after(&[Effect::Setting, Effect::Sequence]),
             ResetPlan::Narrow("RESET ALL;DISCARD SEQUENCES")
         );
+    }
+
+    #[test]
+    fn settings_that_are_known_need_no_reset_and_those_that_cannot_be_followed_do() {
+        let mut effects = Effects::default();
+        effects.add(Effect::Setting);
+        let mut residue = Residue::default();
+        residue.add(&effects);
+        residue.settings_known();
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Clean);
+        effects.add(Effect::UntrackedSetting);
+        residue.add(&effects);
+        residue.settings_known();
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Narrow("RESET ALL"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
+mod tracking;
+
 /// A client and whatever server connection it holds.
 struct Talk {
     session: Session,
@@ -387,7 +389,7 @@ fn discard_all_forgets_every_name_and_unpins() {
 #[test]
 fn failed_discard_all_forgets_nothing() {
     let mut talk = Talk::attached();
-    talk.client(&query("set work_mem = '1MB'"));
+    talk.client(&query("set temp_buffers = '1MB'"));
     talk.backends("CZ");
     talk.client(&query("discard all"));
     talk.backend(b'E', b"SERROR\0C25001\0\0");
@@ -398,7 +400,7 @@ fn failed_discard_all_forgets_nothing() {
 #[test]
 fn reset_all_unpins_unless_a_rollback_can_undo_it() {
     let mut talk = Talk::attached();
-    talk.client(&query("set work_mem = '1MB'"));
+    talk.client(&query("set temp_buffers = '1MB'"));
     talk.backends("CZ");
     talk.client(&query("begin; reset all"));
     talk.backends("CC");
@@ -414,7 +416,7 @@ fn reset_all_unpins_unless_a_rollback_can_undo_it() {
 #[test]
 fn reset_string_of_a_client_side_pool_unpins() {
     let mut talk = Talk::attached();
-    for text in ["select pg_advisory_lock(1)", "declare c cursor with hold for select 1", "set jit = off"] {
+    for text in ["select pg_advisory_lock(1)", "declare c cursor with hold for select 1", "set seed = 0"] {
         talk.client(&query(text));
         talk.backends("CZ");
     }

@@ -107,6 +107,26 @@ pub fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {
     Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
 }
 
+/// Body of DataRow with values as text, `None` for NULL.
+#[must_use]
+pub fn text_row(body: &[u8]) -> Option<Vec<Option<&str>>> {
+    let (count, mut rest) = body.split_first_chunk()?;
+    let mut values = Vec::new();
+    for _ in 0..u16::from_be_bytes(*count) {
+        let (length, after) = rest.split_first_chunk()?;
+        rest = after;
+        values.push(match i32::from_be_bytes(*length) {
+            -1 => None,
+            length => {
+                let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                rest = after;
+                Some(std::str::from_utf8(value).ok()?)
+            }
+        });
+    }
+    rest.is_empty().then_some(values)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +153,16 @@ mod tests {
         assert_eq!(BindNames::read(b"p\0s"), None);
         let names = BindNames::read(b"p\0s1\0\0\0").unwrap();
         assert_eq!((names.portal, names.statement, names.len), (&b"p"[..], &b"s1"[..], 5));
+    }
+
+    #[test]
+    fn row_is_read_with_its_nulls_and_a_cut_one_is_not() {
+        let body = b"\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(text_row(body), Some(vec![Some("ab"), None, Some("")]));
+        for cut in 0..body.len() {
+            assert_eq!(text_row(&body[..cut]), None, "cut at {cut}");
+        }
+        assert_eq!(text_row(&[&body[..], b"x"].concat()), None);
     }
 
     #[test]

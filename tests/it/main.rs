@@ -20,6 +20,7 @@ mod pooling;
 mod program;
 mod report;
 mod settings;
+mod settings_tracking;
 mod startup;
 mod state;
 mod support;

@@ -1,0 +1,228 @@
+//! Settings that follow a client from one server connection to the next.
+
+use super::*;
+use crate::session::tracking::{MAX_BYTES, MAX_SETTINGS, Unreadable};
+
+/// A DataRow body.
+fn row(values: &[Option<&str>]) -> Vec<u8> {
+    let mut body = u16::try_from(values.len()).unwrap().to_be_bytes().to_vec();
+    for value in values {
+        let length = value.map_or(-1, |value| i32::try_from(value.len()).unwrap());
+        body.extend_from_slice(&length.to_be_bytes());
+        body.extend_from_slice(value.unwrap_or_default().as_bytes());
+    }
+    body
+}
+
+impl Talk {
+    fn starting_with(pairs: &[(&str, &str)]) -> Self {
+        let mut talk = Self::detached();
+        let start = Arc::new(settings(pairs));
+        talk.session = Session::new(talk.session.scope().clone(), Arc::clone(&start), Arc::default());
+        talk.server = Some(ServerState { settings: start, ..ServerState::default() });
+        talk
+    }
+
+    /// A statement outside a transaction that succeeds.
+    fn ran(&mut self, text: &str) {
+        self.client(&query(text));
+        self.backends("CZ");
+    }
+
+    /// What the server says is set.
+    fn answered(&mut self, set: &[(&str, &str)]) {
+        assert_eq!(self.session.at_boundary(), Boundary::Unsettled);
+        let rows: Vec<_> = set.iter().map(|(name, value)| row(&[Some(name), Some(value)])).collect();
+        self.session.settings_answered(Some(&rows), self.server.as_mut().unwrap()).unwrap();
+    }
+
+    fn settings(&self) -> Vec<(&str, &str)> {
+        self.session.settings().iter().collect()
+    }
+
+    fn server_settings(&self) -> Vec<(&str, &str)> {
+        self.server.as_ref().unwrap().settings.iter().collect()
+    }
+}
+
+fn settings(pairs: &[(&str, &str)]) -> Settings {
+    let mut settings = Settings::default();
+    pairs.iter().for_each(|(name, value)| settings.set(name, value));
+    settings
+}
+
+#[test]
+fn client_that_sets_nothing_asks_nothing() {
+    let mut talk = Talk::attached();
+    for text in ["select 1", "begin; set local jit = off; commit", "set names 'utf8'", "reset role"] {
+        talk.ran(text);
+        assert_eq!(talk.session.at_boundary(), Boundary::Release, "{text}");
+        assert_eq!(talk.session.settings_question(false), None, "{text}");
+    }
+}
+
+#[test]
+fn changed_settings_are_asked_for_when_the_transaction_has_ended_and_then_the_connection_can_go() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin; set jit = off; set app.me = '1'"));
+    talk.backends("CCC");
+    talk.backend(b'Z', b"T");
+    assert_eq!(talk.session.at_boundary(), Boundary::Busy);
+    talk.ran("commit");
+    let question = talk.session.settings_question(false).unwrap();
+    assert!(question.contains("ARRAY['jit']") && question.contains("ARRAY['app.me']"), "{question}");
+    talk.answered(&[("jit", "off"), ("app.me", "1")]);
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.settings(), [("app.me", "1"), ("jit", "off")]);
+    assert_eq!(talk.server_settings(), talk.settings());
+    assert_eq!(talk.reset_plan(), ResetPlan::Clean);
+}
+
+#[test]
+fn whether_a_setting_is_set_is_only_asked_where_it_may_not_be() {
+    for (texts, by_source) in [
+        (&["set jit = off"][..], false),
+        (&["set jit = off", "select 1"], false),
+        (&["set jit = off; reset work_mem"], true),
+        (&["set jit to default"], true),
+        (&["set app.me = ''; reset all"], false),
+        (&["set jit = off; reset all"], true),
+    ] {
+        let mut talk = Talk::attached();
+        texts.iter().for_each(|text| talk.ran(text));
+        let question = talk.session.settings_question(false).unwrap();
+        assert_eq!(question.contains("pg_settings"), by_source, "{texts:?}: {question}");
+        assert!(talk.session.settings_question(true).unwrap().contains("'statement_timeout'"));
+    }
+    let mut talk = Talk::attached();
+    talk.client(&query("set jit = off"));
+    talk.backend(b'E', b"SERROR\0C22023\0\0");
+    talk.backends("Z");
+    assert!(talk.session.settings_question(false).unwrap().contains("pg_settings"));
+}
+
+#[test]
+fn settings_of_the_extended_protocol_are_asked_for_when_they_may_have_been_executed() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s", "set jit = off"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    talk.client(&bind("s"));
+    talk.client(&execute());
+    talk.client(SYNC);
+    talk.backends("2CZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
+}
+
+#[test]
+fn only_names_that_were_asked_for_are_believed() {
+    let mut talk = Talk::attached();
+    talk.ran("set jit = off");
+    talk.answered(&[("jit", "off"), ("role", "postgres")]);
+    assert_eq!(talk.settings(), [("jit", "off")]);
+}
+
+#[test]
+fn what_is_not_set_any_more_goes_back_to_the_startup_packet() {
+    let mut talk = Talk::starting_with(&[("timezone", "UTC")]);
+    talk.ran("set timezone = 'Asia/Tokyo'; set jit = off");
+    talk.answered(&[("timezone", "Asia/Tokyo"), ("jit", "off")]);
+    assert_eq!(talk.settings(), [("jit", "off"), ("timezone", "Asia/Tokyo")]);
+    talk.ran("reset timezone");
+    talk.answered(&[]);
+    assert_eq!(talk.settings(), [("jit", "off"), ("timezone", "UTC")]);
+    assert_eq!(talk.server_settings(), [("jit", "off")]);
+}
+
+#[test]
+fn reset_all_asks_for_all_that_is_followed() {
+    let mut talk = Talk::starting_with(&[("timezone", "UTC")]);
+    talk.ran("set jit = off");
+    talk.answered(&[("jit", "off")]);
+    talk.ran("begin; reset all; rollback");
+    talk.answered(&[("timezone", "UTC"), ("jit", "off")]);
+    assert_eq!(talk.settings(), [("jit", "off"), ("timezone", "UTC")]);
+    talk.ran("reset all");
+    talk.answered(&[]);
+    assert_eq!((talk.settings(), talk.server_settings()), (vec![("timezone", "UTC")], vec![]));
+}
+
+#[test]
+fn discard_all_forgets_what_was_set_and_restores_the_startup_packet() {
+    let mut talk = Talk::starting_with(&[("timezone", "UTC")]);
+    talk.ran("set jit = off");
+    talk.ran("discard all");
+    assert_eq!(talk.session.settings_question(false), None);
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
+    assert_eq!((talk.settings(), talk.server_settings()), (vec![("timezone", "UTC")], vec![]));
+    let before = vec![("TimeZone".to_owned(), "Etc/UTC".to_owned())];
+    let server = talk.server.as_mut().unwrap();
+    server.parameters = vec![("TimeZone".into(), "UTC".into())];
+    talk.session.settings_restored(&before, server);
+    assert_eq!(talk.with_replies(String::new()), "<S>");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn setting_that_cannot_be_followed_pins() {
+    for text in ["set seed = 0.5", "set temp_buffers = 100", "select set_config($1, '', false)"] {
+        let mut talk = Talk::attached();
+        talk.client(&parse("", text));
+        talk.client(&bind(""));
+        talk.client(&execute());
+        talk.client(SYNC);
+        talk.backends("12CZ");
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting), "{text}");
+        assert_ne!(talk.reset_plan(), ResetPlan::Clean, "{text}");
+    }
+}
+
+#[test]
+fn more_than_can_be_followed_pins_until_it_is_reset() {
+    let mut talk = Talk::attached();
+    for n in 0..=MAX_SETTINGS {
+        talk.ran(&format!("set app.n{n} = ''"));
+    }
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting));
+    talk.ran("reset all");
+    talk.answered(&[]);
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    for rows in [None, Some(vec![row(&[Some("app.x"), Some(&"x".repeat(MAX_BYTES))])])] {
+        talk.ran("set app.x = ''");
+        talk.session.settings_answered(rows.as_deref(), talk.server.as_mut().unwrap()).unwrap();
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting));
+        assert_eq!(talk.reset_plan(), ResetPlan::Narrow("RESET ALL"));
+        talk.ran("discard all");
+        assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    }
+}
+
+#[test]
+fn answer_that_makes_no_sense_is_noticed() {
+    let mut talk = Talk::attached();
+    talk.ran("set jit = off");
+    for body in [b"\0\x01".to_vec(), row(&[None, None]), row(&[])] {
+        let answered = talk.session.settings_answered(Some(&[body]), talk.server.as_mut().unwrap());
+        assert_eq!(answered, Err(Unreadable));
+    }
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
+}
+
+#[test]
+fn session_does_not_outlive_a_server_that_did_not_say_what_is_set() {
+    let lost = Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "");
+    let mut talk = Talk::attached();
+    talk.ran("set jit = off");
+    assert!(!talk.session.server_lost(&lost));
+    talk.answered(&[("jit", "off")]);
+    assert!(talk.session.server_lost(&lost));
+}
+
+#[test]
+fn names_cannot_leave_their_literals() {
+    let mut talk = Talk::attached();
+    talk.ran(r#"set "a.b'x\" = ''"#);
+    let question = talk.session.settings_question(true).unwrap();
+    assert!(question.contains(r"ARRAY[ E'a.b''x\\']"), "{question}");
+}

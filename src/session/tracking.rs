@@ -1,0 +1,212 @@
+//! [`Tracking`]: which settings follow a client from one server connection to the next.
+//!
+//! What SET, RESET, ROLLBACK, savepoints and errors make of a setting is not worked out here: when a
+//! transaction has ended that may have changed some, the server connection is asked which are in force.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::guard::{Effect, Effects};
+use crate::session::params::{Settings, literal};
+use crate::session::pin::PinReason;
+use crate::session::{ServerState, Session};
+use crate::wire::{view, write};
+
+/// Settings of one client that are followed; with more it keeps its server connection.
+pub const MAX_SETTINGS: usize = 1000;
+/// Bytes of their names and values.
+pub const MAX_BYTES: usize = 64 << 10;
+
+/// Default isolation levels of a client (`SERIALIZABLE READ ONLY DEFERRABLE` waits for others) do not count.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;";
+
+/// The settings of one client.
+#[derive(Debug)]
+pub struct Tracking {
+    /// Those of the startup packet, to which RESET goes back.
+    start: Arc<Settings>,
+    now: Arc<Settings>,
+    /// Names of those that may have changed since the server was asked, and their bytes.
+    touched: BTreeSet<Box<str>>,
+    touched_bytes: usize,
+    /// Some of these may not be set any more: one was put back, or was in a transaction block or an error.
+    may_be_unset: bool,
+    /// The server connection went back to the tenant's defaults, the client to those of its startup packet.
+    restarted: bool,
+}
+
+/// The server's answer could not be read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+impl Tracking {
+    /// Of a client that begins with these.
+    pub(super) fn new(start: Arc<Settings>) -> Self {
+        Self {
+            now: Arc::clone(&start),
+            start,
+            touched: BTreeSet::new(),
+            touched_bytes: 0,
+            may_be_unset: false,
+            restarted: false,
+        }
+    }
+
+    /// What is in force, as far as it is known.
+    pub(super) const fn settings(&self) -> &Arc<Settings> {
+        &self.now
+    }
+
+    /// Whether there is something to do before the server connection can go.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.restarted || self.is_uncertain()
+    }
+
+    /// Whether only the server knows which settings are in force.
+    pub(super) fn is_uncertain(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// A statement with these effects was sent. `false` when it changes more than can be followed.
+    pub(super) fn note(&mut self, effects: &Effects) -> bool {
+        self.may_be_unset |= effects.has(Effect::ResetSetting) || effects.has(Effect::ResetAll);
+        if effects.has(Effect::ResetAll) {
+            // They count already.
+            self.touched.extend(self.now.iter().map(|(name, _)| name.into()));
+        }
+        effects.settings.iter().all(|name| self.touch(name))
+    }
+
+    fn touch(&mut self, name: &str) -> bool {
+        if self.touched.contains(name) {
+            return true;
+        }
+        if self.touched.len() >= MAX_SETTINGS || self.touched_bytes + name.len() > MAX_BYTES {
+            return false;
+        }
+        self.touched_bytes += name.len();
+        self.touched.insert(name.into())
+    }
+
+    /// A transaction block is open, or a statement failed: what was set may be undone.
+    pub(super) fn may_be_undone(&mut self) {
+        self.may_be_unset |= self.is_uncertain();
+    }
+
+    /// DISCARD ALL succeeded.
+    pub(super) fn discarded(&mut self) {
+        self.settled();
+        self.restarted = !self.start.is_empty();
+        self.now = Arc::clone(&self.start);
+    }
+
+    fn settled(&mut self) {
+        self.touched = BTreeSet::new();
+        self.touched_bytes = 0;
+        (self.may_be_unset, self.restarted) = (false, false);
+    }
+
+    /// The settings with those that may have changed as the server says they are; `fallback` has the values
+    /// of those that are not set.
+    fn updated(&self, old: &Settings, set: &Settings, fallback: &Settings) -> Settings {
+        let mut new = old.clone();
+        for name in &self.touched {
+            match set.get(name).or_else(|| fallback.get(name)) {
+                Some(value) => new.set(name, value),
+                None => new.remove(name),
+            }
+        }
+        new
+    }
+}
+
+impl Session {
+    /// SQL that asks the server connection for the settings that may have changed; `None` when there are
+    /// none. With `in_peace` no statement time-out of the client's ends the asking.
+    ///
+    /// Whether a setting is set or has its default only `pg_settings` tells, which makes rows of all there
+    /// are. A default that is followed like a value is right too, so that is asked only where it may be one.
+    #[must_use]
+    pub fn settings_question(&self, in_peace: bool) -> Option<String> {
+        if !self.tracking.is_uncertain() {
+            return None;
+        }
+        let by_source = in_peace || self.tracking.may_be_unset;
+        // pg_settings does not show settings that an application made up.
+        let (by_value, by_source): (Vec<_>, Vec<_>) =
+            self.tracking.touched.iter().partition(|name| !by_source || name.contains('.'));
+        let array =
+            |names: Vec<&Box<str>>| names.into_iter().map(|name| literal(name)).collect::<Vec<_>>().join(",");
+        let (by_value, by_source) = (array(by_value), array(by_source));
+        // One byte more than can be followed is enough to know.
+        let cut = MAX_BYTES + 1;
+        let mut parts = Vec::new();
+        if !by_source.is_empty() {
+            parts.push(format!(
+                "SELECT pg_catalog.lower(s.name COLLATE pg_catalog.\"C\"),pg_catalog.left(pg_catalog.current_setting(s.name),{cut}) FROM pg_catalog.pg_settings AS s \
+                 WHERE s.source OPERATOR(pg_catalog.=) 'session'::pg_catalog.text AND \
+                 pg_catalog.lower(s.name COLLATE pg_catalog.\"C\") OPERATOR(pg_catalog.=) ANY(ARRAY[{by_source}]::pg_catalog.text[])"
+            ));
+        }
+        if !by_value.is_empty() {
+            parts.push(format!(
+                "SELECT n,pg_catalog.left(pg_catalog.current_setting(n,true),{cut}) FROM \
+                 pg_catalog.unnest(ARRAY[{by_value}]::pg_catalog.text[]) AS t(n)"
+            ));
+        }
+        let question = parts.join(" UNION ALL ");
+        if !in_peace {
+            return Some(format!("{BEGIN}{question};COMMIT"));
+        }
+        // Of two answers the first counts: the second would be that of the last statement here.
+        Some(format!(
+            "ROLLBACK;{BEGIN}SELECT 'statement_timeout',pg_catalog.current_setting('statement_timeout'),\
+             pg_catalog.set_config('statement_timeout','0',true);{question};COMMIT"
+        ))
+    }
+
+    /// The rows of the answer to [`settings_question`](Self::settings_question); `None` when there were more
+    /// than can be followed, so that the client keeps its server connection.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: the connection is not to be used any more.
+    pub fn settings_answered(
+        &mut self,
+        rows: Option<&[Vec<u8>]>,
+        server: &mut ServerState,
+    ) -> Result<(), Unreadable> {
+        let mut set = Settings::default();
+        for row in rows.unwrap_or_default() {
+            let row = view::text_row(row).ok_or(Unreadable)?;
+            let [Some(name), value, ..] = row[..] else { return Err(Unreadable) };
+            if let Some(value) = value
+                && self.tracking.touched.contains(name)
+                && set.get(name).is_none()
+            {
+                set.set(name, value);
+            }
+        }
+        let now = self.tracking.updated(&self.tracking.now, &set, &self.tracking.start);
+        if rows.is_none() || now.len() > MAX_SETTINGS || now.bytes() > MAX_BYTES {
+            self.pins.set(PinReason::Setting);
+            return Ok(());
+        }
+        let there = self.tracking.updated(&server.settings, &set, &Settings::default());
+        self.tracking.now =
+            if now == *self.tracking.start { Arc::clone(&self.tracking.start) } else { Arc::new(now) };
+        server.settings =
+            if there == *self.tracking.now { Arc::clone(&self.tracking.now) } else { Arc::new(there) };
+        server.residue.settings_known();
+        self.tracking.settled();
+        Ok(())
+    }
+
+    /// The server connection has the client's settings again, as those of its startup packet after a RESET:
+    /// what changed there since `before` the client is told, as a server would have.
+    pub fn settings_restored(&mut self, before: &[(String, String)], server: &ServerState) {
+        self.tracking.restarted = false;
+        for parameter in server.parameters.iter().filter(|parameter| !before.contains(parameter)) {
+            write::parameter_status(&mut self.replies, &parameter.0, &parameter.1);
+        }
+    }
+}
