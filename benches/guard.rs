@@ -65,6 +65,7 @@ fn text(name: &str) -> String {
 fn guard() -> Guard {
     Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
+        public_schema: config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -78,6 +79,7 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
         role: Ident::parse("tenant_alpha").expect("an identifier"),
+        public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),
@@ -137,6 +139,7 @@ fn most_tokens(bencher: Bencher<'_, '_>) {
     let text = "TABLE a;".repeat(333_333);
     let guard = Guard::new(&config::Guard {
         mode: config::GuardMode::Enforce,
+        public_schema: config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_functions: Vec::new(),
         extra_settings: Vec::new(),

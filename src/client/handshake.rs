@@ -8,6 +8,7 @@ use crate::auth::Verifier;
 use crate::auth::scram::{self, ScramError};
 use crate::client::roster::Place;
 use crate::client::{Shared, tell_report};
+use crate::config::PublicSchema;
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
@@ -321,6 +322,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         role: tenant.names.role.clone(),
+        public_is_own: config.guard.public_schema == PublicSchema::Tenant,
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
         extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),
@@ -342,12 +344,13 @@ fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settin
         if name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value) {
             continue;
         }
-        let judged = shared.guard.judge_setting(name, value, scope).map_err(|denial| {
+        let value = shared.guard.setting_as_sent(name, value, scope);
+        let judged = shared.guard.judge_setting(name, &value, scope).map_err(|denial| {
             shared.counters.denied(denial.rule.id);
             Refusal::from(denial).into_fatal()
         })?;
         reports.extend(judged);
-        settings.set(name, value);
+        settings.set(name, &value);
     }
     Ok((settings, reports))
 }

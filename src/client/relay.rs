@@ -258,7 +258,8 @@ impl Relay {
         let head = FrameHead::parse(bytes).ok()??;
         let body = bytes.get(HEAD_BYTES..head.total)?;
         let text = if head.tag == b'Q' { view::query(body)? } else { view::Parse::read(body)?.text };
-        std::str::from_utf8(text).ok().map(str::to_owned)
+        let text = std::str::from_utf8(text).ok()?;
+        Some(self.guard.as_sent(text, self.session.scope()).into_owned())
     }
 
     pub(super) fn flush_counts(&mut self, counters: &Counters) {

@@ -14,7 +14,9 @@ use crate::config::keys::{self, MASTER_KEY_VARIABLE};
 use crate::config::kind::Wrong;
 use crate::config::problem::{Place, Problems};
 use crate::config::source::Source;
-use crate::config::{Config, Guard, Listen, Log, Pool, Registry, Schemas, Secrets, Server, ServerAddress};
+use crate::config::{
+    Config, Guard, Listen, Log, Pool, PublicSchema, Registry, Schemas, Secrets, Server, ServerAddress,
+};
 
 /// A file that holds a secret, as the caller found it.
 #[derive(Debug)]
@@ -178,13 +180,28 @@ fn registry(source: &mut Source<'_>) -> Option<Registry> {
 
 fn guard(source: &mut Source<'_>) -> Option<Guard> {
     let mode = source.take(&keys::GUARD_MODE);
+    let public_schema = source.take(&keys::GUARD_PUBLIC_SCHEMA);
     let extra_schemas = source.take(&keys::GUARD_EXTRA_SCHEMAS);
+    if public_schema == Some(PublicSchema::Tenant)
+        && extra_schemas
+            .as_ref()
+            .is_some_and(|listed| listed.iter().any(|schema| schema.as_str() == "public"))
+    {
+        source.refuse(
+            &keys::GUARD_PUBLIC_SCHEMA.row,
+            Wrong::new(
+                "the schema public cannot be the tenant's own and one of guard.extra_schemas",
+                "take \"public\" off guard.extra_schemas, or leave guard.public_schema at \"refuse\"",
+            ),
+        );
+    }
     let extra_settings = source.take(&keys::GUARD_EXTRA_SETTINGS);
     let extra_functions = source.take(&keys::GUARD_EXTRA_FUNCTIONS);
     let max_statement_bytes = source.take(&keys::GUARD_MAX_STATEMENT_BYTES);
     let cache_bytes = source.take(&keys::GUARD_CACHE_BYTES);
     Some(Guard {
         mode: mode?,
+        public_schema: public_schema?,
         extra_schemas: extra_schemas?,
         extra_settings: extra_settings?,
         extra_functions: extra_functions?,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::kind::{self, Given, Wrong};
-use crate::config::{GuardMode, LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::Ident;
 
 /// What every variable of ours begins with.
@@ -164,6 +164,9 @@ keys! {
     GUARD_MODE: GuardMode = guard.mode,
         "\"enforce\" or \"report\"", kind::guard_mode, Value("\"enforce\""),
         "Whether a statement that breaks a rule is refused, or only logged where PostgreSQL's privileges keep tenants apart anyway.";
+    GUARD_PUBLIC_SCHEMA: PublicSchema = guard.public_schema,
+        "\"refuse\" or \"tenant\"", kind::public_schema, Value("\"refuse\""),
+        "What statements that name the schema public mean: nothing a tenant may use, or the tenant's own schema.";
     GUARD_EXTRA_SCHEMAS: Vec<Ident> = guard.extra_schemas,
         "list of schema names", kind::schemas, Value("[]"),
         "Schemas that tenants may name besides their own, the global one and the system's.";

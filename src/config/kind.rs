@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::config::{GuardMode, LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::telemetry;
 
 /// What is wrong with a value, and the remedy.
@@ -258,6 +258,11 @@ pub(in crate::config) fn reset_policy(given: Given<'_>) -> Result<ResetPolicy, W
 /// `enforce` or `report`.
 pub(in crate::config) fn guard_mode(given: Given<'_>) -> Result<GuardMode, Wrong> {
     one_of(given, &[("enforce", GuardMode::Enforce), ("report", GuardMode::Report)])
+}
+
+/// `refuse` or `tenant`.
+pub(in crate::config) fn public_schema(given: Given<'_>) -> Result<PublicSchema, Wrong> {
+    one_of(given, &[("refuse", PublicSchema::Refuse), ("tenant", PublicSchema::Tenant)])
 }
 
 /// `text` or `json`.

@@ -126,11 +126,22 @@ pub enum GuardMode {
     Report,
 }
 
+/// What the schema `public` is in a tenant's statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicSchema {
+    /// A schema like any other that is not the tenant's.
+    Refuse,
+    /// The tenant's own, for tools that write `public.` into their SQL.
+    Tenant,
+}
+
 /// `[guard]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// Whether rules are enforced.
     pub mode: GuardMode,
+    /// What statements that name the schema `public` mean.
+    pub public_schema: PublicSchema,
     /// Schemas a tenant may name besides its own, `global` and the system's.
     pub extra_schemas: Vec<Ident>,
     /// Settings of PostgreSQL a tenant may change besides those known to be harmless, in lower case.

@@ -1,5 +1,6 @@
 //! A verdict with its reasons, for people who ask before an application sends something.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -123,7 +124,13 @@ impl Guard {
     }
 
     fn explain_one(&self, text: &str, span: Range<usize>, facts: &Facts, scope: &Scope) -> Explained {
-        let judged = judge(facts, scope);
+        let sent = self.as_sent(&text[span.clone()], scope);
+        let changed = matches!(sent, Cow::Owned(_)).then(|| self.examine(&sent));
+        let facts = changed.as_ref().unwrap_or(facts);
+        let mut judged = judge(facts, scope);
+        if changed.is_some() && judged.verdict == Ruling::Allow {
+            (judged.verdict, judged.rewritten) = (Ruling::Rewritten, Some(sent.clone().into_owned()));
+        }
         let other_levels = LEVELS
             .into_iter()
             .map(|(level, hardened)| Scope { level, hardened, ..scope.clone() })
@@ -132,11 +139,14 @@ impl Guard {
             .filter_map(|other| at_level(&judged, facts, &other))
             .collect();
         // The line may end in a comment.
-        let among = format!("{}\n;SELECT", &text[span.clone()]);
+        let among = format!("{sent}\n;SELECT");
         let among_others = (facts.effects.statements == 1 && among.len() <= self.max_statement_bytes())
             .then(|| judge(&self.examine(&among), scope))
             // What is sent for a DO block differs by the text around it, and that is no difference.
-            .map(|among| Judged { rewritten: judged.rewritten.clone(), ..among })
+            .map(|among| match among.verdict {
+                Ruling::Refuse => among,
+                _ => Judged { rewritten: judged.rewritten.clone(), verdict: judged.verdict, ..among },
+            })
             .filter(|among| *among != judged);
         let schemas = facts.schemas(scope).collect();
         Explained { span, stopped_at: None, judged, schemas, other_levels, among_others }

@@ -20,6 +20,7 @@ mod lexer;
 mod literals;
 mod names;
 mod parse;
+mod public;
 mod references;
 mod rules;
 pub mod script;
@@ -34,6 +35,7 @@ pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -111,6 +113,37 @@ impl Guard {
     /// that must not block ask [`Guard::is_cached`] and let [`Guard::warm`] run elsewhere first.
     #[must_use]
     pub fn judge(&self, text: &str, scope: &Scope) -> Verdict {
+        match self.as_sent(text, scope) {
+            Cow::Borrowed(text) => self.judge_as_sent(text, scope),
+            Cow::Owned(sent) => match self.judge_as_sent(&sent, scope) {
+                Verdict::Allow(mut allowed) => {
+                    allowed.rewritten.get_or_insert_with(|| sent.into());
+                    Verdict::Allow(allowed)
+                }
+                deny @ Verdict::Deny(_) => deny,
+            },
+        }
+    }
+
+    /// The text that is judged for this scope: `guard.public_schema` may change it.
+    #[must_use]
+    pub fn as_sent<'t>(&self, text: &'t str, scope: &Scope) -> Cow<'t, str> {
+        if !scope.public_is_own || text.len() > self.max_statement_bytes {
+            return Cow::Borrowed(text);
+        }
+        public::mapped(text, scope.schema.as_str()).map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// The value that a setting of the startup packet gets, by the same rule.
+    #[must_use]
+    pub fn setting_as_sent<'t>(&self, name: &str, value: &'t str, scope: &Scope) -> Cow<'t, str> {
+        if !scope.public_is_own || !name.eq_ignore_ascii_case("search_path") {
+            return Cow::Borrowed(value);
+        }
+        public::mapped_path(value, scope.schema.as_str()).map_or(Cow::Borrowed(value), Cow::Owned)
+    }
+
+    fn judge_as_sent(&self, text: &str, scope: &Scope) -> Verdict {
         let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
         let reported = match facts.judge(scope) {
             Ok(()) => None,

@@ -20,6 +20,7 @@ use crate::tenant::{Ident, Level, TenantId};
 fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -33,6 +34,7 @@ fn scope_of(schema: &str) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
         role: Ident::parse(schema).unwrap(),
+        public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
         extra_settings: Arc::new([]),
@@ -355,6 +357,7 @@ fn startup_settings_follow_the_rules_of_set() {
 fn reporting() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Report,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_functions: vec![],
         extra_settings: vec![],
@@ -480,6 +483,7 @@ fn schema_that_is_also_shared_by_nobody_may_not_be_created() {
 fn text_over_the_limit_is_refused_unparsed_and_unremembered() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -510,6 +514,7 @@ fn warm_text_is_judged_without_parsing() {
 fn longest_text_fits_into_the_cache() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -525,6 +530,7 @@ fn longest_text_fits_into_the_cache() {
 fn cache_stays_within_its_bytes_and_keeps_what_is_used() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -782,4 +788,23 @@ proptest! {
         // What is sent is one DO block for the parser too, and nothing behind it.
         prop_assert_eq!(effects(&sent).statements, 1);
     }
+}
+
+#[test]
+fn what_tools_wrote_for_public_passes_where_public_means_the_tenants_schema() {
+    let own = Scope { public_is_own: true, ..scope() };
+    let mut tried = 0;
+    for entry in fs::read_dir("tests/corpus/guard/deny").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let tools = ["drizzle", "kysely-pg-migrate", "mikro-orm", "prisma", "sequelize"];
+        let text = fs::read_to_string(&path).unwrap();
+        if !tools.iter().any(|tool| name.contains(tool)) || !text.contains("public") {
+            continue;
+        }
+        tried += 1;
+        let Verdict::Allow(allowed) = guard().judge(&text, &own) else { panic!("{name} is refused") };
+        assert!(allowed.rewritten.unwrap().contains("\"tenant_alpha\""), "{name}");
+    }
+    assert!(tried > 10, "{tried}");
 }

@@ -15,6 +15,8 @@ pub struct Scope {
     pub schema: Ident,
     /// The tenant's role.
     pub role: Ident,
+    /// Whether what it says about the schema `public` is about its own.
+    pub public_is_own: bool,
     /// Other schemas it may name: `global`, and what the operator lists.
     pub shared_schemas: Arc<[Ident]>,
     /// Functions it may name without their schema where it may run nothing but the operator's.

@@ -50,6 +50,7 @@ impl Talk {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             role: Ident::parse("tenant_a").unwrap(),
+            public_is_own: false,
             shared_schemas: Arc::new([]),
             extra_functions: Arc::new([]),
             extra_settings: Arc::new([]),
@@ -121,6 +122,7 @@ impl Talk {
 fn limits(mode: config::GuardMode) -> config::Guard {
     config::Guard {
         mode,
+        public_schema: config::PublicSchema::Refuse,
         extra_schemas: vec![],
         extra_functions: vec![],
         extra_settings: vec![],

@@ -19,6 +19,7 @@ mod levels;
 mod pooling;
 mod program;
 mod report;
+mod search_path;
 mod settings;
 mod settings_tracking;
 mod startup;

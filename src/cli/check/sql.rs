@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::cli::check::sql::report::{Report, Tally};
 use crate::cli::load::ConfigArgs;
 use crate::cli::{EXIT_USAGE, out};
-use crate::config::GuardMode;
+use crate::config::{GuardMode, PublicSchema};
 use crate::guard::explain::{Explained, Ruling};
 use crate::guard::script::{Foreign, Lines, Part, Script};
 use crate::guard::{Guard, Scope};
@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
         tenant: TenantId(Uuid::nil()),
         schema: names.schema,
         role: names.role,
+        public_is_own: config.public_schema == PublicSchema::Tenant,
         shared_schemas: std::iter::once(schemas.global).chain(config.extra_schemas.clone()).collect(),
         extra_functions: config.extra_functions.iter().cloned().collect(),
         extra_settings: config.extra_settings.iter().map(|name| name.as_str().into()).collect(),

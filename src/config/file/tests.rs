@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::keys::{Fallback, ROWS, Row};
-use crate::config::{GuardMode, LogFormat, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::Ident;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -85,6 +85,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         config.guard,
         Guard {
             mode: GuardMode::Enforce,
+            public_schema: PublicSchema::Refuse,
             extra_schemas: vec![],
             extra_settings: vec![],
             extra_functions: vec![],

@@ -14,6 +14,7 @@ fn guard(max_statement_bytes: usize) -> Guard {
     let mode = GuardMode::Report;
     Guard::new(&config::Guard {
         mode,
+        public_schema: config::PublicSchema::Refuse,
         extra_schemas: vec![],
         extra_functions: vec![],
         extra_settings: vec![],
@@ -27,6 +28,7 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),

@@ -459,6 +459,7 @@ fn scopes() -> [Scope; 3] {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        public_is_own: false,
         shared_schemas: Vec::new().into(),
         extra_functions: std::sync::Arc::new([]),
         extra_settings: std::sync::Arc::new([]),
@@ -471,6 +472,7 @@ fn scopes() -> [Scope; 3] {
 fn guard() -> Guard {
     Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_functions: Vec::new(),
         extra_settings: Vec::new(),
@@ -657,6 +659,7 @@ fn limits_hold_for_texts_whose_key_is_known() {
 fn short_limit_holds_for_texts_whose_key_is_known() {
     let guard = Guard::new(&crate::config::Guard {
         mode: GuardMode::Enforce,
+        public_schema: crate::config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_functions: Vec::new(),
         extra_settings: Vec::new(),

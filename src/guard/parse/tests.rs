@@ -19,6 +19,7 @@ fn verdict(text: String) -> &'static str {
     let judge = move || {
         let guard = Guard::new(&crate::config::Guard {
             mode: GuardMode::Enforce,
+            public_schema: crate::config::PublicSchema::Refuse,
             extra_schemas: Vec::new(),
             extra_functions: Vec::new(),
             extra_settings: Vec::new(),
@@ -29,6 +30,7 @@ fn verdict(text: String) -> &'static str {
             tenant: TenantId(Uuid::nil()),
             schema: Ident::parse("tenant_alpha").unwrap(),
             role: Ident::parse("tenant_alpha").unwrap(),
+            public_is_own: false,
             shared_schemas: Arc::from([]),
             extra_functions: Arc::new([]),
             extra_settings: Arc::new([]),

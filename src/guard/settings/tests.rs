@@ -14,6 +14,7 @@ use crate::tenant::{Ident, Level, TenantId};
 fn guard_with(mode: config::GuardMode) -> Guard {
     Guard::new(&config::Guard {
         mode,
+        public_schema: config::PublicSchema::Refuse,
         extra_schemas: Vec::new(),
         extra_settings: Vec::new(),
         extra_functions: Vec::new(),
@@ -32,6 +33,7 @@ fn scope(level: Level, hardened: bool) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),
         extra_settings: Arc::new([]),

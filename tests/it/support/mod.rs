@@ -222,6 +222,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
         guard: config::Guard {
             mode: config::GuardMode::Enforce,
+            public_schema: config::PublicSchema::Refuse,
             extra_schemas: vec![],
             extra_settings: vec![],
             extra_functions: vec![],
