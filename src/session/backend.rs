@@ -78,8 +78,8 @@ impl Session {
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }
-        if let Some(number) = entry.closes {
-            server.statements.keep(number);
+        if let Some(closed) = entry.closes {
+            server.statements.keep(closed);
         }
         match entry.undo {
             Undo::Nothing => {}

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
+use crate::session::statements::{
+    MAX_CLIENT_BYTES, OnServer, Readiness, Statement, is_server_name, server_name,
+};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
@@ -213,19 +215,14 @@ impl Session {
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
-        match server.statements.need(statement.number()) {
-            Readiness::Prepared => {
-                self.pipeline.push(Entry { undo, ..Entry::own(&write::PARSE_COMPLETE) });
-                Step::Drop
-            }
-            Readiness::Missing(evicted) => {
-                self.close_evicted(evicted);
-                write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
-                let prepares = Some(statement.number());
-                self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
-                Step::Rewrite { cleared, consumed: head.total }
-            }
+        // No copy on a server is as new as this Parse.
+        if let Readiness::Missing(old) = server.statements.need(&statement) {
+            self.close_on_server(old);
         }
+        write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
+        let prepares = Some(statement.number());
+        self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
+        Step::Rewrite { cleared, consumed: head.total }
     }
 
     /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has
@@ -313,8 +310,7 @@ impl Session {
                 && let Some((name, statement)) = self.bound.deallocates.take()
             {
                 self.names.remove(&name);
-                server.statements.forget(statement.number());
-                entry.closes = Some(statement.number());
+                entry.closes = server.statements.forget(statement.number());
                 entry.undo = Undo::Restore(name, statement);
             }
             self.pipeline.push(entry);
@@ -446,20 +442,20 @@ impl Session {
         write::ready_for_query(&mut self.replies, self.status);
     }
 
-    /// Puts the Parse of a named statement into `front` if the server lacks it.
+    /// Puts the Parse of a named statement into `front` if the server lacks it, or has it from before the client's.
     fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
-        if let Readiness::Missing(evicted) = server.statements.need(statement.number()) {
-            self.close_evicted(evicted);
+        if let Readiness::Missing(old) = server.statements.need(statement) {
+            self.close_on_server(old);
             write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
             let prepares = Some(statement.number());
             self.pipeline.push(Entry { prepares, ..Entry::hidden(Kind::Parse) });
         }
     }
 
-    fn close_evicted(&mut self, evicted: Option<u64>) {
-        if let Some(number) = evicted {
+    fn close_on_server(&mut self, closes: Option<OnServer>) {
+        if let Some(OnServer { number, .. }) = closes {
             write::close_statement(&mut self.front, server_name(number).as_bytes());
-            self.pipeline.push(Entry { closes: evicted, ..Entry::hidden(Kind::Close) });
+            self.pipeline.push(Entry { closes, ..Entry::hidden(Kind::Close) });
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! A client's `s1` is a definition (text and parameter types). The same definition has one number per
 //! tenant, and on every server connection that ever needed it, it is prepared as `pgtenant_<number>`.
+//!
+//! What a definition means is settled when it is parsed: tables, and the types of parameters. A client that
+//! sends Parse sees the schema as it is then, so a copy on a server that is older than the client's own Parse
+//! is prepared anew before that client uses it.
 
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
@@ -19,43 +23,51 @@ pub const MAX_ON_SERVER: usize = 500;
 /// Bytes of prepared statements one client may hold.
 pub const MAX_CLIENT_BYTES: usize = 16 << 20;
 
-/// One judged definition.
+/// One judged definition, which all clients of a tenant share.
 #[derive(Debug)]
-pub struct Statement {
+struct Shared {
     number: u64,
     definition: Box<[u8]>,
     effects: Arc<Effects>,
+}
+
+/// What one client's Parse made.
+#[derive(Debug)]
+pub struct Statement {
+    shared: Arc<Shared>,
+    /// Which Parse of the tenant's it was.
+    since: u64,
 }
 
 impl Statement {
     /// Text, a zero byte, and parameter types, as Parse carries them.
     #[must_use]
     pub fn definition(&self) -> &[u8] {
-        &self.definition
+        &self.shared.definition
     }
 
     /// What executing it does to the session.
     #[must_use]
-    pub const fn effects(&self) -> &Arc<Effects> {
-        &self.effects
+    pub fn effects(&self) -> &Arc<Effects> {
+        &self.shared.effects
     }
 
     /// Its key on servers.
     #[must_use]
-    pub const fn number(&self) -> u64 {
-        self.number
+    pub fn number(&self) -> u64 {
+        self.shared.number
     }
 
     /// Its name on servers.
     #[must_use]
     pub fn server_name(&self) -> String {
-        format!("{SERVER_PREFIX}{}", self.number)
+        server_name(self.number())
     }
 }
 
-/// A statement in the set of its tenant, found by its definition in full.
+/// A definition in the set of its tenant, found by itself in full.
 #[derive(Debug)]
-struct Interned(Arc<Statement>);
+struct Interned(Arc<Shared>);
 
 impl Borrow<[u8]> for Interned {
     fn borrow(&self) -> &[u8] {
@@ -85,28 +97,37 @@ pub struct StatementStore(Mutex<StoreInner>);
 struct StoreInner {
     known: HashSet<Interned>,
     next: u64,
+    /// Parses so far.
+    parses: u64,
     /// Size at which unused definitions are looked for next.
     sweep_at: usize,
 }
 
 impl StatementStore {
-    /// The one statement of this definition.
+    /// A statement of this definition, parsed now.
     pub fn intern(&self, definition: &[u8], effects: &Arc<Effects>) -> Arc<Statement> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = inner.known.get(definition) {
+        inner.parses += 1;
+        Arc::new(Statement { shared: inner.shared(definition, effects), since: inner.parses })
+    }
+}
+
+impl StoreInner {
+    fn shared(&mut self, definition: &[u8], effects: &Arc<Effects>) -> Arc<Shared> {
+        if let Some(known) = self.known.get(definition) {
             return Arc::clone(&known.0);
         }
-        if inner.known.len() >= inner.sweep_at {
-            inner.known.retain(|statement| Arc::strong_count(&statement.0) > 1);
-            inner.sweep_at = (inner.known.len() * 2).max(64);
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|statement| Arc::strong_count(&statement.0) > 1);
+            self.sweep_at = (self.known.len() * 2).max(64);
         }
-        inner.next += 1;
-        let statement = Arc::new(Statement {
-            number: inner.next,
+        self.next += 1;
+        let statement = Arc::new(Shared {
+            number: self.next,
             definition: definition.into(),
             effects: Arc::clone(effects),
         });
-        inner.known.insert(Interned(Arc::clone(&statement)));
+        self.known.insert(Interned(Arc::clone(&statement)));
         statement
     }
 }
@@ -133,16 +154,16 @@ impl ClientStatements {
 
     /// Gives a name to a statement.
     pub fn insert(&mut self, name: &[u8], statement: Arc<Statement>) {
-        self.bytes += statement.definition.len();
+        self.bytes += statement.definition().len();
         if let Some(old) = self.names.insert(name.into(), statement) {
-            self.bytes -= old.definition.len();
+            self.bytes -= old.definition().len();
         }
     }
 
     /// Takes a name away.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
         let old = self.names.remove(name)?;
-        self.bytes -= old.definition.len();
+        self.bytes -= old.definition().len();
         Some(old)
     }
 
@@ -156,8 +177,23 @@ impl ClientStatements {
 /// The statements prepared on one server connection, by number.
 #[derive(Debug, Default)]
 pub struct ServerStatements {
-    used: HashMap<u64, u64>,
+    used: HashMap<u64, Use>,
     clock: u64,
+}
+
+#[derive(Debug)]
+struct Use {
+    last: u64,
+    since: u64,
+}
+
+/// A statement as one server connection has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnServer {
+    /// Its key.
+    pub number: u64,
+    /// The newest Parse of a client that it is not older than.
+    since: u64,
 }
 
 /// What to do before a statement can be used on a server connection.
@@ -165,31 +201,37 @@ pub struct ServerStatements {
 pub enum Readiness {
     /// It is prepared there, or the Parse is on its way.
     Prepared,
-    /// Parse it; before that, close the one with this number.
-    Missing(Option<u64>),
+    /// Parse it; before that, close this one.
+    Missing(Option<OnServer>),
 }
 
 impl ServerStatements {
-    /// Notes a use of `number`, and says what is missing for it. The caller sends the Parse.
-    pub fn need(&mut self, number: u64) -> Readiness {
+    /// Notes a use, and says what is missing for it. The caller sends the Parse.
+    pub fn need(&mut self, statement: &Statement) -> Readiness {
+        let (number, since) = (statement.number(), statement.since);
         self.clock += 1;
-        if let Some(last) = self.used.get_mut(&number) {
-            *last = self.clock;
-            return Readiness::Prepared;
-        }
-        let evicted = if self.used.len() >= MAX_ON_SERVER { self.evict() } else { None };
-        self.used.insert(number, self.clock);
-        Readiness::Missing(evicted)
+        let full = self.used.len() >= MAX_ON_SERVER;
+        let closes = match self.used.get_mut(&number) {
+            Some(known) if known.since >= since => {
+                known.last = self.clock;
+                return Readiness::Prepared;
+            }
+            Some(known) => Some(OnServer { number, since: known.since }),
+            None if full => self.evict(),
+            None => None,
+        };
+        self.keep(OnServer { number, since });
+        Readiness::Missing(closes)
     }
 
-    /// A Parse failed or was skipped, or the statement was closed.
-    pub fn forget(&mut self, number: u64) {
-        self.used.remove(&number);
+    /// A Parse failed or was skipped, or the statement is being closed.
+    pub fn forget(&mut self, number: u64) -> Option<OnServer> {
+        self.used.remove(&number).map(|known| OnServer { number, since: known.since })
     }
 
     /// A Close or DEALLOCATE failed or was skipped.
-    pub fn keep(&mut self, number: u64) {
-        self.used.insert(number, self.clock);
+    pub fn keep(&mut self, statement: OnServer) {
+        self.used.insert(statement.number, Use { last: self.clock, since: statement.since });
     }
 
     /// DISCARD ALL or DEALLOCATE ALL.
@@ -197,10 +239,9 @@ impl ServerStatements {
         self.used.clear();
     }
 
-    fn evict(&mut self) -> Option<u64> {
-        let oldest = self.used.iter().min_by_key(|(_, last)| **last).map(|(number, _)| *number)?;
-        self.used.remove(&oldest);
-        Some(oldest)
+    fn evict(&mut self) -> Option<OnServer> {
+        let oldest = self.used.iter().min_by_key(|(_, known)| known.last).map(|(number, _)| *number)?;
+        self.forget(oldest)
     }
 }
 
@@ -220,13 +261,17 @@ pub fn server_name(number: u64) -> String {
 mod tests {
     use super::*;
 
+    fn on_server(statement: &Statement) -> OnServer {
+        OnServer { number: statement.number(), since: statement.since }
+    }
+
     #[test]
     fn same_definition_is_one_statement_and_other_types_another() {
         let (store, effects) = (StatementStore::default(), Arc::default());
         let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", &effects);
         let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", &effects);
         let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", &effects);
-        assert!(Arc::ptr_eq(&a, &b) && a.number() != c.number());
+        assert!(Arc::ptr_eq(&a.shared, &b.shared) && a.number() != c.number());
     }
 
     #[test]
@@ -240,13 +285,30 @@ mod tests {
 
     #[test]
     fn longest_unused_statement_makes_room() {
-        let mut server = ServerStatements::default();
-        for number in 0..MAX_ON_SERVER as u64 {
-            assert_eq!(server.need(number), Readiness::Missing(None));
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), &Arc::default());
+        let all: Vec<_> = (0..MAX_ON_SERVER).map(intern).collect();
+        for statement in &all {
+            assert_eq!(server.need(statement), Readiness::Missing(None));
         }
-        assert_eq!(server.need(0), Readiness::Prepared);
-        assert_eq!(server.need(9999), Readiness::Missing(Some(1)));
-        assert_eq!(server.need(1), Readiness::Missing(Some(2)));
+        assert_eq!(server.need(&all[0]), Readiness::Prepared);
+        assert_eq!(server.need(&intern(9999)), Readiness::Missing(Some(on_server(&all[1]))));
+        assert_eq!(server.need(&all[1]), Readiness::Missing(Some(on_server(&all[2]))));
+    }
+
+    #[test]
+    fn copy_older_than_the_parse_of_who_uses_it_is_prepared_anew() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let intern = || store.intern(b"select 1\0\0\0", &Arc::default());
+        let (old, new) = (intern(), intern());
+        assert_eq!(server.need(&old), Readiness::Missing(None));
+        assert_eq!(server.need(&old), Readiness::Prepared);
+        assert_eq!(server.need(&new), Readiness::Missing(Some(on_server(&old))));
+        for statement in [&old, &new] {
+            assert_eq!(server.need(statement), Readiness::Prepared);
+        }
+        server.keep(on_server(&old));
+        assert_eq!(server.need(&new), Readiness::Missing(Some(on_server(&old))));
     }
 
     #[test]
