@@ -72,6 +72,12 @@ pub(super) fn python(proxy: &Proxy, script: &str) -> Command {
     command
 }
 
+/// With an argument.
+fn with(mut story: Command, argument: &str) -> Command {
+    story.arg(argument);
+    story
+}
+
 /// The program proves this many things, and succeeds.
 #[track_caller]
 pub(super) fn assert_tells(mut story: Command, proofs: usize) {
@@ -181,4 +187,14 @@ fn asyncpg() {
 #[test]
 fn psycopg2() {
     tell(|proxy| python(proxy, "psycopg2_story.py"), 8 + usize::from(LISTENS) + usize::from(HEALS), 2);
+}
+
+#[test]
+fn sqlalchemy_with_psycopg() {
+    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "psycopg"), 7 + usize::from(HEALS), 1);
+}
+
+#[test]
+fn sqlalchemy_with_asyncpg() {
+    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "asyncpg"), 7 + usize::from(HEALS), 1);
 }
