@@ -198,3 +198,13 @@ fn sqlalchemy_with_psycopg() {
 fn sqlalchemy_with_asyncpg() {
     tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "asyncpg"), 7 + usize::from(HEALS), 1);
 }
+
+#[test]
+fn django() {
+    tell(|proxy| with(python(proxy, "django_story.py"), "plain"), 7 + usize::from(HEALS), 1);
+}
+
+#[test]
+fn django_with_prepared_statements() {
+    tell(|proxy| with(python(proxy, "django_story.py"), "prepared"), 7 + usize::from(HEALS), 1);
+}
