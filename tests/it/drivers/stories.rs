@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::OnceLock;
 
+use pgtenant::config::{Config, PublicSchema};
 use pgtenant::telemetry::Snapshot;
 
 /// Server connections of each tenant; a story has several times as many clients of each.
@@ -27,6 +28,7 @@ const ORDINARY_DONE: &str = "== ordinary work is done";
 /// Where setup.sh has put what it installed.
 struct Installed {
     python: PathBuf,
+    node_modules: PathBuf,
 }
 
 fn root() -> &'static Path {
@@ -43,7 +45,7 @@ fn installed() -> &'static Installed {
             assert!(Path::new(path).exists(), "{name} is missing ({path}): run scripts/setup.sh test");
             PathBuf::from(path)
         };
-        Installed { python: path("python") }
+        Installed { python: path("python"), node_modules: path("node_modules") }
     })
 }
 
@@ -72,6 +74,12 @@ pub(super) fn python(proxy: &Proxy, script: &str) -> Command {
     command
 }
 
+fn node(proxy: &Proxy, script: &str) -> Command {
+    let mut command = story(proxy, "node", &[], script);
+    command.env("NODE_PATH", &installed().node_modules);
+    command
+}
+
 /// With an argument.
 fn with(mut story: Command, argument: &str) -> Command {
     story.arg(argument);
@@ -94,9 +102,21 @@ fn report(figures: &str) {
 /// Runs the program; it proves `ordinary` things in its ordinary work, without a pin, and then `special` ones.
 #[track_caller]
 fn tell(story: impl FnOnce(&Proxy) -> Command, ordinary: usize, special: usize) {
+    tell_with(|_| (), story, ordinary, special);
+}
+
+/// The same with another configuration.
+#[track_caller]
+fn tell_with(
+    change: impl FnOnce(&mut Config) + Send,
+    story: impl FnOnce(&Proxy) -> Command,
+    ordinary: usize,
+    special: usize,
+) {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = 2 * EACH;
         config.pool.max_server_connections_per_tenant = EACH;
+        change(config);
     });
     for tenant in ["alpha", "beta"] {
         proxy.wire(tenant).run(&format!("insert into notes (body) values ('{}')", marker(tenant)));
@@ -207,4 +227,26 @@ fn django() {
 #[test]
 fn django_with_prepared_statements() {
     tell(|proxy| with(python(proxy, "django_story.py"), "prepared"), 7 + usize::from(HEALS), 1);
+}
+
+#[test]
+fn node_postgres() {
+    tell(|proxy| node(proxy, "pg_story.mjs"), 10 + usize::from(LISTENS) + usize::from(HEALS), 1);
+}
+
+#[test]
+fn postgres_js() {
+    tell(|proxy| node(proxy, "postgres_js_story.mjs"), 9 + usize::from(LISTENS) + usize::from(HEALS), 1);
+}
+
+#[test]
+fn drizzle() {
+    tell(|proxy| node(proxy, "drizzle_story.mjs"), 6 + usize::from(HEALS), 0);
+}
+
+#[test]
+fn sequelize() {
+    // It writes the schema public into the names of types, whatever the search_path is.
+    let public = |config: &mut Config| config.guard.public_schema = PublicSchema::Tenant;
+    tell_with(public, |proxy| node(proxy, "sequelize_story.mjs"), 6 + usize::from(HEALS), 1);
 }
