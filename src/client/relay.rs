@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::client::handshake::lost_server;
+use crate::client::roster::Place;
 use crate::client::tell_report;
 use crate::error::SqlState;
 use crate::guard::Guard;
@@ -77,6 +78,8 @@ pub(super) enum Outcome {
     Stopped,
     /// Pinned and silent for too long.
     PinnedTooLong,
+    /// Pinned, and too many of the tenant are.
+    PinnedTooMany,
     /// The server connection broke.
     ServerLost(Refusal),
     /// The server reads text in another way than the guard.
@@ -281,17 +284,33 @@ impl Relay {
     }
 
     /// Notes in the counters that a pin began or ended.
-    pub(super) fn note_pin(&mut self, now: Option<PinReason>, counters: &Counters) {
-        if self.pinned == now {
+    pub(super) fn note_pin(&mut self, now: Option<PinReason>, place: &Place, counters: &Counters) {
+        // Waiting a moment for what hardly any tenant asks for is none.
+        let learning = !self.session.reads_sequences();
+        let now = now.filter(|reason| *reason != PinReason::Sequence || !learning);
+        if std::mem::replace(&mut self.pinned, now) == now {
             return;
         }
-        if let Some(old) = std::mem::replace(&mut self.pinned, now) {
+        if let Some((old, age)) = place.note_pin(now) {
+            tracing::debug!(reason = old.as_str(), ?age, "client is not pinned any more");
             counters.unpinned(old.as_str());
         }
         if let Some(new) = now {
             tracing::debug!(reason = new.as_str(), "client is pinned to its server connection");
             counters.pinned(new.as_str());
         }
+    }
+
+    /// Counts the client among those of its tenant that keep their server connection, or not. `false` when
+    /// there are too many already.
+    pub(super) fn count_pin(&mut self) -> bool {
+        let pinned = self.session.pinned().is_some_and(|reason| reason != PinReason::Sequence);
+        self.session.count_pin(pinned)
+    }
+
+    /// See [`Session::let_sequences_go`].
+    pub(super) fn let_sequences_go(&mut self) {
+        self.session.let_sequences_go();
     }
 
     fn at_rest(&self) -> Option<Outcome> {

@@ -1,6 +1,6 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
-use crate::session::pipeline::{Entry, Turn, Undo};
+use crate::session::pipeline::{Entry, Kind, Turn, Undo};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::view;
 
@@ -44,6 +44,9 @@ impl Session {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
+                    if *status == b'I' {
+                        self.transaction_ended();
+                    }
                     Relay::Forward
                 }
                 _ => Relay::OutOfStep,
@@ -62,6 +65,10 @@ impl Session {
         // Backwards, so that the oldest name is the one that stands.
         for entry in skipped.into_iter().rev() {
             self.undo(entry, server);
+        }
+        // What the client sent runs all the same, and says for itself how it ends.
+        if failed.hidden && failed.kind == Kind::Query {
+            return Relay::Swallow;
         }
         let refusal = failed.refusal.clone();
         self.undo(failed, server);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Allowed, Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
+use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
+use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
@@ -18,6 +19,11 @@ const MAX_NAMING_FRAME: usize = 16 << 10;
 const TEXT_FRAME_EXTRA: usize = 272 << 10;
 /// A name under which a refused Parse can never succeed.
 const FAILING_NAME: &[u8] = b"pgtenant_refused";
+
+/// Sent before a statement that would read what another session of the tenant left.
+const DISCARD_SEQUENCES: &str = "DISCARD SEQUENCES";
+/// Name of the statement and portal that do so.
+const DISCARDING_NAME: &[u8] = b"pgtenant_discard";
 
 /// Makes each client's unnamed statement distinguishable from any other's.
 static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
@@ -98,6 +104,7 @@ impl Session {
             Err(refusal) => return self.refuse(refusal, head.tag, server),
         };
         let Some(server) = server else {
+            self.wants_sequences = allowed.effects.has(Effect::ReadsSequence);
             self.judged = Some(allowed);
             return Step::NeedServer;
         };
@@ -151,6 +158,9 @@ impl Session {
 
     fn on_query(&mut self, head: FrameHead, allowed: Allowed, server: &mut ServerState) -> Step {
         let Allowed { cleared, effects, rewritten, .. } = allowed;
+        if let Some(refusal) = self.one_pin_too_many(&effects) {
+            return self.refuse(refusal, head.tag, Some(server));
+        }
         if let Some(Deallocated::Name(name)) = &effects.deallocates
             && !self.pipeline.has_outstanding()
             && self.status != b'E'
@@ -164,10 +174,18 @@ impl Session {
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         self.unnamed.token = 0;
         server.unnamed = 0;
+        self.front.clear();
+        if self.must_discard_sequences(&effects, server) {
+            if self.pipeline.is_unsynced() {
+                self.discard_sequences_first();
+            } else {
+                write::query(&mut self.front, DISCARD_SEQUENCES);
+                self.pipeline.push(Entry::hidden(Kind::Query));
+            }
+        }
         self.apply(&effects, server);
         self.pipeline.push(Entry { on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
-        let Some(text) = rewritten else { return Step::Forward(cleared) };
-        self.front.clear();
+        let Some(text) = rewritten else { return self.front_before_frame(cleared) };
         write::query(&mut self.front, &text);
         Step::Rewrite { cleared, consumed: head.total }
     }
@@ -209,7 +227,7 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.store.intern(parse.definition, &effects);
+        let statement = self.commons.statements.intern(parse.definition, &effects);
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
@@ -257,14 +275,21 @@ impl Session {
 
     fn on_bind(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
         let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
-        let Some(server) = server else { return Step::NeedServer };
+        let named = self.names.get(names.statement).map(|statement| statement.effects());
+        let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
+        let Some(server) = server else {
+            self.wants_sequences = effects.has(Effect::ReadsSequence);
+            return Step::NeedServer;
+        };
+        if let Some(refusal) = self.one_pin_too_many(&effects) {
+            return self.refuse(refusal, head.tag, Some(server));
+        }
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         self.front.clear();
         if names.statement.is_empty() {
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
             }
-            let effects = Arc::clone(&self.unnamed.effects);
             self.bind_effects(&effects, names.portal, server);
             if let Some((name, statement)) = self.unnamed.deallocates.clone() {
                 // To be deallocated it must be there.
@@ -278,19 +303,53 @@ impl Session {
             return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
         };
         self.ensure_on_server(&statement, server);
-        self.bind_effects(statement.effects(), names.portal, server);
+        self.bind_effects(&effects, names.portal, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
         self.pipeline.push(Entry::new(Kind::Bind));
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
 
+    /// What pins is refused where it would be one pin too many. In a transaction block nobody knows yet
+    /// whether it will last.
+    fn one_pin_too_many(&self, effects: &Effects) -> Option<Refusal> {
+        let full = self.commons.pinned() >= self.max_pinned;
+        let reason = Pins::may_begin(effects).filter(|_| full && !self.counted && !self.in_transaction())?;
+        Some(self.too_many_pinned(reason))
+    }
+
+    /// Whether what another session left would be read. `true` once: the caller has it discarded.
+    fn must_discard_sequences(&self, effects: &Effects, server: &mut ServerState) -> bool {
+        let foreign = server.sequences_of != 0 && server.sequences_of != self.id;
+        if !foreign || self.status == b'E' || !effects.has(Effect::ReadsSequence) {
+            return false;
+        }
+        server.sequences_of = 0;
+        true
+    }
+
     fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
+        if self.must_discard_sequences(effects, server) {
+            self.discard_sequences_first();
+        }
         self.apply(effects, server);
         self.bound.portal.clear();
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
         self.bound.deallocates = None;
+    }
+
+    /// Puts messages into `front` that discard what another session left. In the extended protocol: a Query
+    /// would end the batch.
+    fn discard_sequences_first(&mut self) {
+        let definition = [DISCARD_SEQUENCES.as_bytes(), &[0, 0, 0]].concat();
+        write::parse(&mut self.front, DISCARDING_NAME, &definition);
+        write::bind_without_parameters(&mut self.front, DISCARDING_NAME, DISCARDING_NAME);
+        write::execute(&mut self.front, DISCARDING_NAME);
+        write::close_statement(&mut self.front, DISCARDING_NAME);
+        for kind in [Kind::Parse, Kind::Bind, Kind::Execute, Kind::Close] {
+            self.pipeline.push(Entry::hidden(kind));
+        }
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -307,7 +366,7 @@ impl Session {
             // Of any other portal nothing is known to be gone: the connection is reset later instead.
             let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
             // Of the rest nothing can be said before the transaction has ended.
-            let on_success = OnSuccess { resets: false, unlocks: false, closes: false, ..known };
+            let on_success = OnSuccess { resets: false, ..known };
             let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
             if self.bound.portal == portal
                 && let Some((name, statement)) = self.bound.deallocates.take()

@@ -163,6 +163,12 @@ impl Pipeline {
         !self.queue.is_empty()
     }
 
+    /// Whether a batch is open: a simple query would be part of its transaction, and end it.
+    #[must_use]
+    pub const fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
     /// Whether the request sent last takes away what those behind it may mean (DISCARD ALL, DEALLOCATE
     /// ALL, RESET ALL): nothing may follow before it is known whether it succeeds.
     #[must_use]
@@ -258,10 +264,10 @@ impl Pipeline {
             | (b'T' | b'n', Kind::Describe)
             | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
             (b'Z', Kind::Query | Kind::Sync) => {
-                let on_success = front.on_success;
+                let (on_success, hidden) = (front.on_success, front.hidden);
                 self.queue.pop_front();
                 self.copy_in = false;
-                Turn::Ready(on_success)
+                if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
             }
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
@@ -280,7 +286,8 @@ impl Pipeline {
     /// A simple query failed: its entry stays for the ReadyForQuery, stripped of what success would do.
     fn failed_query(&mut self) -> Turn {
         let Some(front) = self.queue.front_mut() else { return Turn::Unexpected };
-        let failed = std::mem::replace(front, Entry::new(front.kind));
+        let rest = Entry { hidden: front.hidden, ..Entry::new(front.kind) };
+        let failed = std::mem::replace(front, rest);
         Turn::Failed(failed, Vec::new())
     }
 

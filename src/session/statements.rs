@@ -182,6 +182,18 @@ impl ServerStatements {
         Readiness::Missing(evicted)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.used.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.used.is_empty()
+    }
+
     /// A Parse failed or was skipped, or the statement was closed.
     pub fn forget(&mut self, number: u64) {
         self.used.remove(&number);

@@ -144,6 +144,21 @@ pub fn execute_and_flush(out: &mut Vec<u8>, body: &[u8]) {
     frame(out, b'H', |_| {});
 }
 
+/// Bind without parameters, of a portal whose rows come as text.
+pub fn bind_without_parameters(out: &mut Vec<u8>, portal: &[u8], statement: &[u8]) {
+    let rest = [0; 6];
+    bind_front(out, portal, statement, rest.len());
+    out.extend_from_slice(&rest);
+}
+
+/// Execute of a whole portal.
+pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
+    frame(out, b'E', |out| {
+        put_cstr(out, portal);
+        out.extend_from_slice(&[0; 4]);
+    });
+}
+
 /// Describe of a prepared statement.
 pub fn describe_statement(out: &mut Vec<u8>, name: &[u8]) {
     statement_target(out, b'D', name);
