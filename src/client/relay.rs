@@ -147,6 +147,7 @@ impl Relay {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Gone::Left)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
+                    self.outbound.let_go();
                     self.rest();
                     return Poll::Ready(Ok(Front::Blocked));
                 }
@@ -232,6 +233,7 @@ impl Relay {
         if self.inbound.mid_frame() || self.outbound.mid_frame() {
             return false;
         }
+        self.outbound.let_go();
         self.outbound.consume(usize::MAX);
         // The error that ended the connection, or half of a message.
         self.inbound.forget_unjudged();
@@ -341,6 +343,9 @@ impl Relay {
             if self.must_judge_elsewhere(head) {
                 return Ok(Front::Judge);
             }
+            if server.is_some() && self.session.begins_batch(head.tag) {
+                self.outbound.keep();
+            }
             let step =
                 self.session.on_frontend(head, self.outbound.unjudged(), server.as_deref_mut(), &self.guard);
             let front = self.session.front();
@@ -356,6 +361,10 @@ impl Relay {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)
                 }
                 Step::Substitute(cleared) => self.outbound.substitute(cleared, head.total, front),
+                Step::Ahead(cleared) => match self.outbound.insert(cleared, front) {
+                    Ok(()) => continue,
+                    failed => failed,
+                },
                 Step::Drop => {
                     self.outbound.drop_frame(head.total);
                     Ok(())
@@ -397,7 +406,7 @@ impl Relay {
                 Err(_) => return Err(Outcome::OutOfStep),
             };
             let mut body: &[u8] = &[];
-            if Session::wants_body(head.tag) {
+            if self.session.wants_body(head.tag) {
                 let wanted = head.total.min(MAX_ERROR);
                 match bytes.get(HEAD_BYTES..wanted) {
                     Some(front) => body = front,
@@ -407,12 +416,25 @@ impl Relay {
                     }
                 }
             }
+            if head.tag == b'E' {
+                self.session.note_kept(self.outbound.has_kept());
+            }
             match self.session.on_backend(head.tag, body, server) {
                 Fate::Forward => {
+                    if head.tag == b'Z' {
+                        self.outbound.let_go();
+                    }
                     self.batch.transactions += u64::from(head.tag == b'Z' && body == b"I");
                     self.inbound.pass(head.total);
                 }
                 Fate::Swallow => self.inbound.drop_frame(head.total),
+                Fate::Replay => {
+                    let Some(cleared) = self.session.cleared_again() else { return Err(Outcome::OutOfStep) };
+                    if self.outbound.replay(&cleared, self.session.front()).is_err() {
+                        return Err(Outcome::OutOfStep);
+                    }
+                    self.inbound.drop_frame(head.total);
+                }
                 Fate::Replace => {
                     self.inbound.drop_frame(head.total);
                     self.place_replies();

@@ -1,13 +1,13 @@
 //! The frontend half of [`Session`]: what becomes of each frame from the client.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
+use crate::session::prepared::DISCARD_SEQUENCES;
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
@@ -19,14 +19,6 @@ const MAX_NAMING_FRAME: usize = 16 << 10;
 const TEXT_FRAME_EXTRA: usize = 272 << 10;
 /// A name under which a refused Parse can never succeed.
 const FAILING_NAME: &[u8] = b"pgtenant_refused";
-
-/// Sent before a statement that would read what another session of the tenant left.
-const DISCARD_SEQUENCES: &str = "DISCARD SEQUENCES";
-/// Name of the statement and portal that do so.
-const DISCARDING_NAME: &[u8] = b"pgtenant_discard";
-
-/// Makes each client's unnamed statement distinguishable from any other's.
-static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
     /// Judges the frame at the front of `frame` (which holds as much of it as was read). `server` is the
@@ -52,7 +44,7 @@ impl Session {
         }
         match head.tag {
             b'Q' | b'P' => self.on_text(head, body, server, guard),
-            b'B' => self.on_bind(head, body, server),
+            b'B' => self.on_bind(head, body, frame.get(head.total).copied(), server),
             b'D' | b'C' | b'E' => self.on_naming(head, body, server),
             b'S' | b'H' | b'c' if head.body_len() != 0 => {
                 Step::Fail(Refusal::protocol("invalid message format"))
@@ -227,7 +219,7 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.commons.statements.intern(parse.definition, &effects);
+        let statement = self.commons.statements.intern(parse.definition, &self.basis(), &effects);
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
@@ -264,16 +256,14 @@ impl Session {
         Step::Rewrite { cleared, consumed: head.total }
     }
 
-    fn set_unnamed(&mut self, definition: &[u8], effects: Arc<Effects>, server: &mut ServerState) {
-        self.unnamed.definition.clear();
-        self.unnamed.definition.extend_from_slice(definition);
-        self.unnamed.effects = effects;
-        self.unnamed.deallocates = None;
-        self.unnamed.token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
-        server.unnamed = self.unnamed.token;
-    }
-
-    fn on_bind(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
+    /// `next` is the type of the frame behind it, if that is here.
+    fn on_bind(
+        &mut self,
+        head: FrameHead,
+        body: &[u8],
+        next: Option<u8>,
+        server: Option<&mut ServerState>,
+    ) -> Step {
         let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
         let named = self.names.get(names.statement).map(|statement| statement.effects());
         let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
@@ -302,11 +292,21 @@ impl Session {
         let Some(statement) = self.names.get(names.statement).cloned() else {
             return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
         };
+        // A client that does not ask for the columns of the portal reads rows by what it was told before.
+        if next != Some(b'D') {
+            if server.statements.is_changed(statement.number()) {
+                return self.refuse(changed_columns(), head.tag, Some(server));
+            }
+            if self.must_verify(&statement, server) {
+                self.verify(&statement, server);
+                return Step::Ahead(cleared);
+            }
+        }
         self.ensure_on_server(&statement, server);
         self.bind_effects(&effects, names.portal, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
-        self.pipeline.push(Entry::new(Kind::Bind));
+        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
 
@@ -318,16 +318,6 @@ impl Session {
         Some(self.too_many_pinned(reason))
     }
 
-    /// Whether what another session left would be read. `true` once: the caller has it discarded.
-    fn must_discard_sequences(&self, effects: &Effects, server: &mut ServerState) -> bool {
-        let foreign = server.sequences_of != 0 && server.sequences_of != self.id;
-        if !foreign || self.status == b'E' || !effects.has(Effect::ReadsSequence) {
-            return false;
-        }
-        server.sequences_of = 0;
-        true
-    }
-
     fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
         if self.must_discard_sequences(effects, server) {
             self.discard_sequences_first();
@@ -337,19 +327,6 @@ impl Session {
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
         self.bound.deallocates = None;
-    }
-
-    /// Puts messages into `front` that discard what another session left. In the extended protocol: a Query
-    /// would end the batch.
-    fn discard_sequences_first(&mut self) {
-        let definition = [DISCARD_SEQUENCES.as_bytes(), &[0, 0, 0]].concat();
-        write::parse(&mut self.front, DISCARDING_NAME, &definition);
-        write::bind_without_parameters(&mut self.front, DISCARDING_NAME, DISCARDING_NAME);
-        write::execute(&mut self.front, DISCARDING_NAME);
-        write::close_statement(&mut self.front, DISCARDING_NAME);
-        for kind in [Kind::Parse, Kind::Bind, Kind::Execute, Kind::Close] {
-            self.pipeline.push(Entry::hidden(kind));
-        }
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -433,7 +410,7 @@ impl Session {
         };
         self.ensure_on_server(&statement, server);
         write::describe_statement(&mut self.front, statement.server_name().as_bytes());
-        self.pipeline.push(Entry::new(Kind::Describe));
+        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Describe) });
         Step::Rewrite { cleared, consumed: head.total }
     }
 
@@ -505,39 +482,6 @@ impl Session {
         write::ready_for_query(&mut self.replies, self.status);
     }
 
-    /// Puts the Parse of a named statement into `front` if the server lacks it.
-    fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
-        if let Readiness::Missing(evicted) = server.statements.need(statement.number()) {
-            self.close_evicted(evicted);
-            write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
-            let prepares = Some(statement.number());
-            self.pipeline.push(Entry { prepares, ..Entry::hidden(Kind::Parse) });
-        }
-    }
-
-    fn close_evicted(&mut self, evicted: Option<u64>) {
-        if let Some(number) = evicted {
-            write::close_statement(&mut self.front, server_name(number).as_bytes());
-            self.pipeline.push(Entry { closes: evicted, ..Entry::hidden(Kind::Close) });
-        }
-    }
-
-    /// Puts the Parse of the unnamed statement into `front` if the server has another.
-    fn ensure_unnamed(&mut self, server: &mut ServerState) -> Result<(), Refusal> {
-        if self.unnamed.token == 0 {
-            return Err(Refusal::error(
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                "unnamed prepared statement does not exist",
-            ));
-        }
-        if server.unnamed != self.unnamed.token {
-            write::parse(&mut self.front, b"", &self.unnamed.definition);
-            server.unnamed = self.unnamed.token;
-            self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::hidden(Kind::Parse) });
-        }
-        Ok(())
-    }
-
     fn front_before_frame(&self, cleared: Cleared) -> Step {
         if self.front.is_empty() { Step::Forward(cleared) } else { Step::Rewrite { cleared, consumed: 0 } }
     }
@@ -548,6 +492,11 @@ impl Session {
         }
         Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
     }
+}
+
+/// What PostgreSQL says of a statement that its client prepared before the columns changed.
+fn changed_columns() -> Refusal {
+    Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
 }
 
 fn unknown_statement(name: &[u8]) -> Refusal {

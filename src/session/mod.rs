@@ -12,6 +12,7 @@ pub mod tracking;
 
 mod backend;
 mod frontend;
+mod prepared;
 mod refusal;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope
 use crate::session::commons::Commons;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
-use crate::session::pipeline::Pipeline;
+use crate::session::pipeline::{Entry, Pipeline};
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, Statement};
 use crate::session::tracking::Tracking;
@@ -93,6 +94,8 @@ pub enum Step {
     },
     /// It goes nowhere; [`Session::front`] goes to the server in its place.
     Substitute(Cleared),
+    /// [`Session::front`] goes to the server; ask again about the frame.
+    Ahead(Cleared),
     /// It goes nowhere; [`Session::take_replies`] may have the answer.
     Drop,
     /// The client said good-bye.
@@ -114,6 +117,9 @@ pub enum Relay {
     ServerFailed,
     /// The server reads text in another way from now on than the guard does.
     Unjudgeable,
+    /// It goes nowhere. What the client sent since [`Session::begins_batch`] goes to the server again, behind
+    /// [`Session::front`].
+    Replay,
     /// Server and proxy are out of step: nothing more can be trusted.
     OutOfStep,
 }
@@ -159,6 +165,14 @@ pub struct Session {
     judged: Option<Allowed>,
     /// The portal bound last.
     bound: Bound,
+    /// Whether the transaction changed the tenant's schema.
+    changes_schema: bool,
+    /// Whether the client was told something of the batch by the server.
+    answered: bool,
+    /// Whether what the client sent since the batch began can be sent again.
+    can_replay: bool,
+    /// A batch that failed for a plan out of date, to be sent again once the server is ready.
+    healing: Option<Vec<Entry>>,
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
@@ -230,6 +244,10 @@ impl Session {
             wants_sequences: false,
             judged: None,
             bound: Bound::default(),
+            changes_schema: false,
+            answered: false,
+            can_replay: false,
+            healing: None,
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),
@@ -341,6 +359,24 @@ impl Session {
         self.commons.reads_sequences()
     }
 
+    /// Whether a frame of this type is the first of a batch outside a transaction block: it is to be kept, with
+    /// those behind it, to be sent again.
+    #[must_use]
+    pub fn begins_batch(&self, tag: u8) -> bool {
+        matches!(tag, b'P' | b'B' | b'D') && self.status == b'I' && self.pipeline.is_idle()
+    }
+
+    /// Whether what the client sent since the batch began can be sent again.
+    pub const fn note_kept(&mut self, kept: bool) {
+        self.can_replay = kept;
+    }
+
+    /// The token of what is sent again: it was cleared when it went first.
+    #[must_use]
+    pub fn cleared_again(&self) -> Option<Cleared> {
+        Cleared::without_text(b'B', &self.scope)
+    }
+
     /// Bytes that replace the front of a rewritten frame.
     #[must_use]
     pub fn front(&self) -> &[u8] {
@@ -389,6 +425,9 @@ impl Session {
             return false;
         }
         let lost = self.pipeline.server_lost();
+        // Its client waits for the answers to what was to be sent again.
+        self.healing = None;
+        self.answered = false;
         self.unnamed.token = 0;
         self.pins.clear();
         for _ in 0..lost.ended {
@@ -408,6 +447,8 @@ impl Session {
         }
         self.pins.add(effects);
         self.note_sequences(effects, server);
+        // What is temporary shows nobody else's statements in another light.
+        self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
@@ -433,6 +474,9 @@ impl Session {
 
     /// A transaction has ended.
     fn transaction_ended(&mut self) {
+        if std::mem::take(&mut self.changes_schema) {
+            self.commons.schema_changed();
+        }
         if !std::mem::take(&mut self.used_sequences) && self.pins.has(PinReason::Sequence) {
             self.let_sequences_go();
         }

@@ -13,6 +13,7 @@ use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
+mod healing;
 mod tracking;
 
 /// A client and whatever server connection it holds.
@@ -76,6 +77,7 @@ impl Talk {
             Step::Forward(_) => trace(frame),
             Step::Rewrite { consumed, .. } => trace(&[self.session.front(), &frame[consumed..]].concat()),
             Step::Substitute(_) => trace(self.session.front()),
+            Step::Ahead(_) => format!("(ahead: {})", trace(self.session.front())),
             Step::Drop => String::new(),
             Step::NeedServer => "(needs a server)".into(),
             Step::Wait => "(waits)".into(),

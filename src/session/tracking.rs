@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::guard::{Effect, Effects};
-use crate::session::params::{Settings, literal};
+use crate::session::params::{Settings, is_reading, literal};
 use crate::session::pin::PinReason;
 use crate::session::{ServerState, Session};
 use crate::wire::{view, write};
@@ -68,6 +68,11 @@ impl Tracking {
     /// Whether only the server knows which settings are in force.
     pub(super) fn is_uncertain(&self) -> bool {
         !self.touched.is_empty()
+    }
+
+    /// Whether one may have changed by which constants are read.
+    pub(super) fn reading_is_uncertain(&self) -> bool {
+        self.touched.iter().any(|name| is_reading(name))
     }
 
     /// A statement with these effects was sent. `false` when it changes more than can be followed.

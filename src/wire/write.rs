@@ -141,7 +141,7 @@ pub fn parse(out: &mut Vec<u8>, name: &[u8], definition: &[u8]) {
 /// Execute with this body, and a Flush, so that it is answered before the Sync.
 pub fn execute_and_flush(out: &mut Vec<u8>, body: &[u8]) {
     frame(out, b'E', |out| out.extend_from_slice(body));
-    frame(out, b'H', |_| {});
+    flush(out);
 }
 
 /// Bind without parameters, of a portal whose rows come as text.
@@ -157,6 +157,11 @@ pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
         put_cstr(out, portal);
         out.extend_from_slice(&[0; 4]);
     });
+}
+
+/// Flush.
+pub fn flush(out: &mut Vec<u8>) {
+    frame(out, b'H', |_| {});
 }
 
 /// Describe of a prepared statement.

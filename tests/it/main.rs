@@ -22,6 +22,7 @@ mod report;
 mod search_path;
 mod settings;
 mod settings_tracking;
+mod stale_plans;
 mod startup;
 mod state;
 mod support;
