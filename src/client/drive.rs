@@ -144,6 +144,7 @@ impl Client {
                     return Ok(Some(attached));
                 }
                 // It broke before anything of the client's was sent: another will do.
+                Err(AttachError::Cancelled) => return Err(handshake::no_server(&CheckoutError::Cancelled)),
                 Err(AttachError::Io(_)) if attempts < 3 => {}
                 Err(AttachError::Io(_)) => return Err(handshake::lost_server()),
                 Err(AttachError::Setting(error)) => {

@@ -380,6 +380,7 @@ fn no_welcome(error: &WelcomeError) -> Refusal {
                 .with_hint("Check the settings in the connection string.")
         }
         WelcomeError::Attach(AttachError::Io(_)) => lost_server().into_fatal(),
+        WelcomeError::Attach(AttachError::Cancelled) => no_server(&CheckoutError::Cancelled).into_fatal(),
         WelcomeError::Checkout(error) => no_server(error).into_fatal(),
     }
 }

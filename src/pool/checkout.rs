@@ -40,6 +40,9 @@ pub enum AttachError {
     /// The connection broke; another may do.
     #[error("the server connection broke: {0}")]
     Io(#[from] io::Error),
+    /// The client was cancelled before anything of it was sent.
+    #[error("the client was cancelled while it waited")]
+    Cancelled,
 }
 
 /// A server connection that serves one client. Dropping it closes the connection.
@@ -83,7 +86,12 @@ impl Checkout {
         let Some(conn) = self.conn.as_ref() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        self.cancel.aim_at(conn.address(), &conn.key);
+        if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
+            if let Some(conn) = self.conn.take() {
+                self.pool.give_back(conn);
+            }
+            return Err(AttachError::Cancelled);
+        }
         let tenant = conn.tenant;
         Ok(Attached { checkout: self, tenant })
     }
