@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Report, Severity, SqlState};
-use crate::tenant::{Ident, Level, TenantId};
+use crate::tenant::{ChannelPrefix, Ident, Level, TenantId};
 
 /// What one tenant may touch by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Scope {
     pub schema: Ident,
     /// The tenant's role.
     pub role: Ident,
+    /// What its notification channels begin with on the server.
+    pub channels: ChannelPrefix,
     /// Whether what it says about the schema `public` is about its own.
     pub public_is_own: bool,
     /// Other schemas it may name: `global`, and what the operator lists.
@@ -95,7 +97,7 @@ macro_rules! effects {
     ($($(#[$about:meta])* $variant:ident = $bit:expr, $name:literal;)*) => {
         /// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u16)]
+        #[repr(u32)]
         pub enum Effect {
             $($(#[$about])* $variant = $bit,)*
         }
@@ -150,6 +152,12 @@ effects! {
     /// Changes a setting for the session that cannot be followed from one server connection to another: its
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";
+    /// LISTEN, or UNLISTEN of one channel.
+    Listen = 1 << 15, "listen";
+    /// UNLISTEN *.
+    UnlistenAll = 1 << 16, "unlisten_all";
+    /// NOTIFY, or a call of pg_notify.
+    Notify = 1 << 17, "notify";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
@@ -164,7 +172,7 @@ pub enum Deallocated {
 /// What a text does to session state, over all its statements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    bits: u16,
+    bits: u32,
     /// Statements in the text; 0 for an empty query.
     pub statements: u32,
     /// Set when the text is one DEALLOCATE and nothing else.
@@ -172,12 +180,16 @@ pub struct Effects {
     /// Settings it may change for the session, or put back: names in lower case, without those that cannot be
     /// followed ([`Effect::UntrackedSetting`]), that end with a transaction, or that never change.
     pub settings: Box<[Box<str>]>,
+    /// Channels it may listen to afterwards, as the client calls them.
+    pub listens: Box<[Box<str>]>,
+    /// Whether it begins or ends a transaction.
+    pub controls_transaction: bool,
 }
 
 impl Effects {
     /// Adds one effect.
     pub const fn add(&mut self, effect: Effect) {
-        self.bits |= effect as u16;
+        self.bits |= effect as u32;
     }
 
     /// The same, of a text that is let pass although it was not understood: it may do anything.
@@ -197,7 +209,7 @@ impl Effects {
     /// Whether the text does this.
     #[must_use]
     pub const fn has(&self, effect: Effect) -> bool {
-        self.bits & effect as u16 != 0
+        self.bits & effect as u32 != 0
     }
 }
 

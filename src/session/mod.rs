@@ -1,6 +1,7 @@
 //! What one client believes its session is: a pure machine that is fed frames and says what becomes
 //! of each. It survives changes of the server connection.
 
+pub mod channels;
 pub mod outbound;
 pub mod params;
 pub mod pin;
@@ -16,6 +17,7 @@ mod refusal;
 use std::sync::Arc;
 
 use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
+use crate::session::channels::Channels;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::Pipeline;
@@ -38,6 +40,8 @@ pub struct ServerState {
     pub unnamed: u64,
     /// Settings it is known to have, besides the tenant's defaults.
     pub settings: Arc<Settings>,
+    /// A statement of the client's notified: it is to be heard before another client speaks.
+    pub notified: bool,
     /// What may be left on it.
     pub residue: Residue,
     /// ParameterStatus values, in the order the server first told them.
@@ -72,6 +76,10 @@ pub enum Step {
     NeedServer,
     /// What it means depends on an answer that is still to come from the server; ask again then.
     Wait,
+    /// The server connection must first listen to what the client does; ask again then.
+    Restore,
+    /// The proxy must first listen, see [`Session::take_wanted`]; ask again then.
+    Hub,
     /// It goes to the server.
     Forward(Cleared),
     /// It goes to the server with its first bytes replaced by [`Session::front`].
@@ -115,7 +123,8 @@ pub enum Boundary {
     Busy,
     /// Nothing is outstanding, but the session needs its server connection.
     Pinned(PinReason),
-    /// Nothing is outstanding, but which settings are in force must be asked first.
+    /// Nothing is outstanding, but the server must be asked first which settings are in force, or what the
+    /// client listens to.
     Unsettled,
     /// The server connection can go.
     Release,
@@ -126,6 +135,7 @@ pub enum Boundary {
 pub struct Session {
     scope: Scope,
     tracking: Tracking,
+    channels: Channels,
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
     store: Arc<StatementStore>,
@@ -203,6 +213,7 @@ impl Session {
         Self {
             scope,
             tracking: Tracking::new(settings),
+            channels: Channels::default(),
             distrusts_settings: false,
             store,
             names: ClientStatements::default(),
@@ -254,6 +265,9 @@ impl Session {
     pub fn at_boundary(&self) -> Boundary {
         if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
+        }
+        if self.channels.is_held() {
+            return Boundary::Unsettled;
         }
         match self.pins.first() {
             Some(reason) => Boundary::Pinned(reason),
@@ -311,7 +325,7 @@ impl Session {
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
     /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
-        if self.in_transaction() || self.pinned().is_some() || self.tracking.is_uncertain() {
+        if self.in_transaction() || self.pinned().is_some() || self.is_uncertain() {
             return false;
         }
         let lost = self.pipeline.server_lost();
@@ -326,12 +340,18 @@ impl Session {
         true
     }
 
+    /// Whether only the server knows something the session is about.
+    fn is_uncertain(&self) -> bool {
+        self.tracking.is_uncertain() || self.channels.is_uncertain()
+    }
+
     fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
         server.residue.add(effects);
         if self.distrusts_settings {
             server.residue.taint();
         }
         self.pins.add(effects);
+        self.channels.note(effects, server);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
@@ -343,6 +363,7 @@ impl Session {
         self.unnamed.token = 0;
         self.pins.clear();
         self.tracking.discarded();
+        self.channels.discarded();
         server.discarded();
     }
 

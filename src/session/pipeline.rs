@@ -163,6 +163,12 @@ impl Pipeline {
         !self.queue.is_empty()
     }
 
+    /// Whether a batch is open: its transaction goes on to its Sync.
+    #[must_use]
+    pub const fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
     /// Whether the request sent last takes away what those behind it may mean (DISCARD ALL, DEALLOCATE
     /// ALL, RESET ALL): nothing may follow before it is known whether it succeeds.
     #[must_use]

@@ -11,6 +11,8 @@ pub struct Residue {
     /// Settings that cannot be.
     untracked: bool,
     sequences: bool,
+    /// It listens to channels.
+    listening: bool,
     other: bool,
     unclean: bool,
 }
@@ -28,15 +30,23 @@ pub enum ResetPlan {
     Close,
 }
 
-const RESET_SETTINGS: &str = "RESET ALL";
-const RESET_BOTH: &str = "RESET ALL;DISCARD SEQUENCES";
-const RESET_SEQUENCES: &str = "DISCARD SEQUENCES";
+/// What undoes settings, sequence state and listening, in this order of digits.
+const NARROW: [&str; 8] = [
+    "",
+    "UNLISTEN *",
+    "DISCARD SEQUENCES",
+    "UNLISTEN *;DISCARD SEQUENCES",
+    "RESET ALL",
+    "UNLISTEN *;RESET ALL",
+    "RESET ALL;DISCARD SEQUENCES",
+    "UNLISTEN *;RESET ALL;DISCARD SEQUENCES",
+];
 
 impl ResetPlan {
     /// Whether settings are back to what the connection began with.
     #[must_use]
     pub fn resets_settings(self) -> bool {
-        matches!(self, Self::Discard | Self::Narrow(RESET_SETTINGS | RESET_BOTH))
+        matches!(self, Self::Discard) || matches!(self, Self::Narrow(text) if text.contains("RESET ALL"))
     }
 }
 
@@ -79,6 +89,23 @@ impl Residue {
     pub const fn discarded(&mut self) {
         (self.settings, self.untracked) = (false, false);
         (self.sequences, self.other) = (false, false);
+        self.listening = false;
+    }
+
+    /// The server connection listens, for the client that has it.
+    pub const fn listens(&mut self) {
+        self.listening = true;
+    }
+
+    /// UNLISTEN * succeeded.
+    pub const fn unlistened(&mut self) {
+        self.listening = false;
+    }
+
+    /// Whether it listens.
+    #[must_use]
+    pub const fn is_listening(self) -> bool {
+        self.listening
     }
 
     /// Which settings are in force is known, but for those that cannot be followed.
@@ -90,13 +117,12 @@ impl Residue {
     #[must_use]
     pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
         let discards = self.other || matches!(policy, ResetPolicy::Always);
-        match (self.settings || self.untracked, self.sequences) {
+        let settings = self.settings || self.untracked;
+        match (settings as usize) << 2 | (self.sequences as usize) << 1 | self.listening as usize {
             _ if self.unclean => ResetPlan::Close,
             _ if discards => ResetPlan::Discard,
-            (true, true) => ResetPlan::Narrow(RESET_BOTH),
-            (true, false) => ResetPlan::Narrow(RESET_SETTINGS),
-            (false, true) => ResetPlan::Narrow(RESET_SEQUENCES),
-            (false, false) => ResetPlan::Clean,
+            0 => ResetPlan::Clean,
+            digits => ResetPlan::Narrow(NARROW[digits]),
         }
     }
 }
