@@ -70,6 +70,15 @@ pub fn parameter_status(out: &mut Vec<u8>, name: &str, value: &str) {
     });
 }
 
+/// NotificationResponse.
+pub fn notification(out: &mut Vec<u8>, pid: i32, channel: &str, payload: &str) {
+    frame(out, b'A', |out| {
+        out.extend_from_slice(&pid.to_be_bytes());
+        put_cstr(out, channel.as_bytes());
+        put_cstr(out, payload.as_bytes());
+    });
+}
+
 /// BackendKeyData.
 pub fn backend_key_data(out: &mut Vec<u8>, pid: i32, key: &[u8]) {
     frame(out, b'K', |out| {

@@ -72,7 +72,7 @@ fn batch_that_asks_for_its_columns_goes_again_behind_the_statement_anew() {
 }
 
 #[test]
-fn batch_that_relies_on_columns_told_before_gets_the_error_and_the_next_use_is_fresh() {
+fn batch_that_relies_on_columns_told_before_gets_the_error_and_its_next_use_is_looked_at() {
     let mut talk = Talk::with_statement();
     talk.client(&bind("s1"));
     talk.client(&execute());
