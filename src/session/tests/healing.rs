@@ -79,10 +79,10 @@ fn batch_that_relies_on_columns_told_before_gets_the_error_and_the_next_use_is_f
     talk.client(SYNC);
     assert_eq!(talk.backend(b'E', STALE), "[E]");
     talk.backends("Z");
-    // Whoever prepares it now does not get what was prepared then.
-    let mut other = talk.colleague();
-    other.server = talk.server.take();
-    assert_eq!(other.client(&parse("x", "select * from t")), "Parse pgtenant_2 \"select * from t\"");
+    assert_eq!(
+        talk.client(&bind("s1")),
+        "C pgtenant_1, Parse pgtenant_1 \"select * from t\", Bind pgtenant_1"
+    );
 }
 
 #[test]
