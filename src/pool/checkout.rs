@@ -29,6 +29,8 @@ pub struct Checkout {
     pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
     pub(super) cancel: Arc<CancelSlot>,
+    /// The server has answered nothing of the client's.
+    quiet: bool,
 }
 
 /// Why a connection could not be given a client's settings.
@@ -68,7 +70,7 @@ pub enum Ended {
 
 impl Checkout {
     pub(super) const fn new(conn: Box<ServerConn>, pool: Arc<Pool>, cancel: Arc<CancelSlot>) -> Self {
-        Self { conn: Some(conn), pool, cancel }
+        Self { conn: Some(conn), pool, cancel, quiet: true }
     }
 
     /// Gives the connection the client's settings, if it has others, and waits for the server's word:
@@ -185,10 +187,15 @@ impl Attached {
     /// # Errors
     /// The system's.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self.checkout.conn.as_mut() {
-            Some(conn) => conn.poll_read(cx, buf),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        let Some(conn) = self.checkout.conn.as_mut() else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let read = conn.poll_read(cx, buf);
+        if self.checkout.quiet && read.is_ready() {
+            self.checkout.quiet = false;
+            self.checkout.cancel.answered();
         }
+        read
     }
 
     /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not

@@ -7,7 +7,7 @@ import platform
 import asyncpg
 
 from story import (
-    CLIENTS, DSN, HEALS, LISTENS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+    CLIENTS, DSN, LISTENS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
 )
 
 
@@ -253,7 +253,7 @@ STEPS = [
     (errors_leave_the_connection_usable, "errors leave the connection usable"),
     (what_was_set_ends_with_release, "what was set ends with the release"),
     (settings_and_search_path, "settings and search_path"),
-    *[(tables_that_change_under_prepared_statements, "tables that change under prepared statements")] * HEALS,
+    (tables_that_change_under_prepared_statements, "tables that change under prepared statements"),
     *[(listens_and_notifies, "LISTEN and NOTIFY")] * LISTENS,
     (pools_share_few_server_connections, "pools share few server connections"),
     (None, None),

@@ -3,7 +3,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
-  CLIENTS, HEALS, LISTENS, dsn, equal, fails, own, share, sleep, tell, tenants, until, use, version,
+  CLIENTS, LISTENS, dsn, equal, fails, own, share, sleep, tell, tenants, until, use, version,
 } from "./story.mjs";
 
 const pg = use("pg");
@@ -232,7 +232,7 @@ await tell(
     ["cancel, and a time limit", cancels],
     ["errors leave the connection usable", errorsLeaveTheConnectionUsable],
     ["settings", settings],
-    ["tables that change under named statements", tablesThatChangeUnderNamedStatements, HEALS],
+    ["tables that change under named statements", tablesThatChangeUnderNamedStatements],
     ["LISTEN and NOTIFY", listensAndNotifies, LISTENS],
     ["pools share few server connections", poolsShareFewServerConnections],
   ],

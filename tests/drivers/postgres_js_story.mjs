@@ -3,7 +3,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
-  CLIENTS, HEALS, LISTENS, dsn, equal, fails, own, share, sleep, tell, tenants, until, use, version,
+  CLIENTS, LISTENS, dsn, equal, fails, own, share, sleep, tell, tenants, until, use, version,
 } from "./story.mjs";
 
 const postgres = use("postgres");
@@ -162,7 +162,7 @@ await tell(
     ["cancel", cancels],
     ["errors leave the connection usable", errorsLeaveTheConnectionUsable],
     ["settings", settings],
-    ["tables that change under prepared statements", tablesThatChangeUnderPreparedStatements, HEALS],
+    ["tables that change under prepared statements", tablesThatChangeUnderPreparedStatements],
     ["LISTEN and NOTIFY", listensAndNotifies, LISTENS],
     ["pools share few server connections", poolsShareFewServerConnections],
   ],

@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2 import errors, extensions, extras, pool
 
 from story import (
-    CLIENTS, DSN, HEALS, LISTENS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+    CLIENTS, DSN, LISTENS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
 )
 
 
@@ -249,7 +249,7 @@ def main():
         (cancels, "cancel"),
         (errors_leave_the_connection_usable, "errors leave the connection usable"),
         (settings_and_client_encoding, "settings, and reset()"),
-        *[(tables_that_change, "tables that change")] * HEALS,
+        (tables_that_change, "tables that change"),
         *[(listens_and_notifies, "LISTEN and NOTIFY")] * LISTENS,
         (pools_share_few_server_connections, "pools share few server connections"),
         (None, None),

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
 
 from story import (
-    CLIENTS, HEALS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+    CLIENTS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
 )
 
 DIALECT = sys.argv[1]
@@ -235,7 +235,15 @@ async def tables_that_change_under_prepared_statements(engine):
     for _ in range(8):
         equal(await engine.connection(read, **auto), [(1,)], "before ALTER")
     await other.connection(change(["ALTER TABLE changing ADD b int DEFAULT 2"]))
-    equal(await engine.connection(read, **auto), [(1, 2)], "after ALTER")
+    if ASYNC:
+        # It would take the new rows for the old ones: so it gets the error that a direct connection has too, once.
+        try:
+            await engine.connection(read, **auto)
+            check(False, "rows decoded by the columns that were")
+        except exc.NotSupportedError as error:
+            check("InvalidCachedStatementError" in str(error), f"after ALTER: {error}")
+    for _ in range(3):
+        equal(await engine.connection(read, **auto), [(1, 2)], "after ALTER")
     await other.dispose()
 
 
@@ -304,7 +312,7 @@ async def main():
         (rows_are_streamed, "rows are streamed"),
         (errors_leave_the_connection_usable, "errors leave the connection usable"),
         (settings, "settings, search_path, pre-ping"),
-        *[(tables_that_change_under_prepared_statements, "tables that change under prepared statements")] * HEALS,
+        (tables_that_change_under_prepared_statements, "tables that change under prepared statements"),
         (pools_share_few_server_connections, "pools share few server connections"),
         (None, None),
         (temporary_tables, "temporary tables"),

