@@ -212,7 +212,7 @@ pub(super) struct Findings {
     shared: Option<Denial>,
     unhardened: Option<Denial>,
     needs: BTreeSet<Need>,
-    effects: u16,
+    effects: u32,
     /// Settings that may change for the session.
     changes: BTreeSet<Box<str>>,
     /// How many texts this one is inside of.
@@ -275,16 +275,16 @@ impl Findings {
     }
 
     pub(super) const fn effect(&mut self, effect: Effect) {
-        self.effects |= effect as u16;
+        self.effects |= effect as u32;
     }
 
     /// Replaces the effects by what `change` makes of them.
-    pub(super) fn effects_since(&mut self, before: u16, without: &[Effect]) {
-        let mask = without.iter().fold(0, |mask, &effect| mask | effect as u16);
+    pub(super) fn effects_since(&mut self, before: u32, without: &[Effect]) {
+        let mask = without.iter().fold(0, |mask, &effect| mask | effect as u32);
         self.effects = before | (self.effects & !mask);
     }
 
-    pub(super) const fn effect_bits(&self) -> u16 {
+    pub(super) const fn effect_bits(&self) -> u32 {
         self.effects
     }
 
@@ -388,7 +388,7 @@ impl Findings {
         effects.deallocates = deallocates;
         effects.settings = self.changes.into_iter().collect();
         for &effect in Effect::ALL {
-            if self.effects & effect as u16 != 0 {
+            if self.effects & effect as u32 != 0 {
                 effects.add(effect);
             }
         }

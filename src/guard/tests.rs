@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Effect::{
-    AdvisoryLock, CloseAll, DiscardAll, HoldCursor, Opaque, Prepare, ResetAll, ResetSetting, Sequence,
-    Setting, Temporary, Unclean, UnlockAll, UntrackedSetting, Write,
+    AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, ReadsSequence, Releases, ResetAll, ResetSetting,
+    Schema, Sequence, Setting, Temporary, Unclean, UntrackedSetting, Write,
 };
 use super::*;
 use crate::config::GuardMode;
@@ -197,20 +197,19 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT set_config('search_path', 'pg_temp', true)", &[Temporary]),
     ("SELECT pg_advisory_lock(1)", &[AdvisoryLock]),
     ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
-    ("SELECT pg_advisory_unlock_all()", &[UnlockAll]),
-    (
-        "SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;",
-        &[UnlockAll, CloseAll, ResetAll],
-    ),
-    ("SELECT pg_advisory_unlock_all() WHERE false", &[]),
-    ("SELECT pg_advisory_unlock_all() FROM t LIMIT 0", &[]),
-    ("SELECT CASE WHEN $1 THEN pg_advisory_unlock_all() END", &[]),
-    ("SELECT 1 FROM (SELECT pg_advisory_unlock_all()) AS s LIMIT 0", &[]),
-    ("CLOSE ALL", &[CloseAll]),
-    ("CLOSE c", &[]),
+    ("SELECT pg_advisory_unlock_all()", &[Releases]),
+    ("SELECT pg_advisory_unlock(1)", &[Releases]),
+    ("SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;", &[Releases, ResetAll]),
+    ("CLOSE ALL", &[Releases]),
+    ("CLOSE c", &[Releases]),
+    ("DROP TABLE t", &[Releases, Schema, Write]),
+    ("ROLLBACK", &[Releases]),
+    ("ROLLBACK TO s", &[Releases]),
+    ("RELEASE s", &[]),
+    ("ALTER TABLE t ADD c int", &[Schema, Write]),
     ("SELECT pg_advisory_xact_lock(1), pg_try_advisory_xact_lock(2)", &[]),
     ("SELECT nextval('s')", &[Sequence, Write]),
-    ("SELECT lastval()", &[Sequence]),
+    ("SELECT lastval()", &[ReadsSequence]),
     ("INSERT INTO customers VALUES (1)", &[Sequence, Write]),
     ("WITH x AS (INSERT INTO customers VALUES (1) RETURNING id) SELECT * FROM x", &[Sequence, Write]),
     ("COPY customers FROM STDIN", &[Sequence, Write]),
@@ -221,16 +220,16 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("EXPLAIN ANALYZE INSERT INTO customers VALUES (1)", &[Sequence, Write]),
     ("EXPLAIN (ANALYZE) DELETE FROM customers", &[Write]),
     ("UPDATE customers SET name = ''; EXPLAIN DELETE FROM customers", &[Write]),
-    ("CREATE TABLE t (id int)", &[Write]),
-    ("CREATE TEMP TABLE t (id int)", &[Temporary, Write]),
-    ("CREATE TABLE pg_temp.t (id int)", &[Temporary, Write]),
-    ("CREATE TEMP VIEW v AS SELECT 1", &[Temporary, Write]),
+    ("CREATE TABLE t (id int)", &[Schema, Write]),
+    ("CREATE TEMP TABLE t (id int)", &[Schema, Temporary, Write]),
+    ("CREATE TABLE pg_temp.t (id int)", &[Schema, Temporary, Write]),
+    ("CREATE TEMP VIEW v AS SELECT 1", &[Schema, Temporary, Write]),
     ("SELECT 1 INTO TEMP t", &[Temporary, Write]),
-    ("CREATE TEMP TABLE t AS SELECT 1", &[Temporary, Write]),
+    ("CREATE TEMP TABLE t AS SELECT 1", &[Schema, Temporary, Write]),
     ("CREATE TEMP SEQUENCE s", &[Temporary, Write]),
     (
         "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE plpgsql SET work_mem = '1MB' AS ''",
-        &[Temporary, Write],
+        &[Schema, Temporary, Write],
     ),
     ("CREATE TYPE pg_temp.t AS ENUM ('a')", &[Temporary, Write]),
     ("DECLARE c CURSOR FOR SELECT 1", &[]),
@@ -247,12 +246,16 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("CALL p()", &[Opaque, Write]),
     ("SELECT * FROM dblink('x', 'y') AS t(a int)", &[Unclean, Opaque, Write]),
     ("SELECT query_to_xml('SELECT f(1)', true, true, '')", &[Opaque, Write]),
-    ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT set_config(''a.b'', '''', false)'", &[Write]),
-    ("DISCARD ALL", &[DiscardAll]),
-    ("SELECT 1; DISCARD ALL", &[Opaque, Write]),
-    ("DISCARD TEMP", &[]),
-    ("DEALLOCATE p", &[]),
-    ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Write]),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT set_config(''a.b'', '''', false)'",
+        &[Schema, Write],
+    ),
+    ("DISCARD ALL", &[DiscardAll, Releases]),
+    ("SELECT 1; DISCARD ALL", &[Opaque, Releases, Write]),
+    ("DISCARD TEMP", &[Releases]),
+    ("DISCARD SEQUENCES; DISCARD TEMP", &[Releases]),
+    ("DEALLOCATE p", &[Releases]),
+    ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Releases, Write]),
     ("UNLISTEN *", &[]),
     ("", &[]),
 ];
@@ -300,7 +303,7 @@ fn effects_follow_from_the_statement() {
         let effects = effects(text);
         let found: Vec<_> = effects.iter().collect();
         let mut expected = expected.to_vec();
-        expected.sort_by_key(|&effect| effect as u16);
+        expected.sort_by_key(|&effect| effect as u32);
         assert_eq!(found, expected, "{text}");
     }
 }
@@ -467,7 +470,7 @@ fn startup_settings_are_reported_where_statements_are() {
 
 #[test]
 fn every_effect_has_a_bit_and_a_name_of_its_own() {
-    let bits = Effect::ALL.iter().fold(0, |bits, &effect| bits | effect as u16);
+    let bits = Effect::ALL.iter().fold(0, |bits, &effect| bits | effect as u32);
     assert_eq!(bits.count_ones() as usize, Effect::ALL.len());
     let names: std::collections::HashSet<_> = Effect::ALL.iter().map(|effect| effect.name()).collect();
     assert_eq!(names.len(), Effect::ALL.len());

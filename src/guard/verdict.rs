@@ -95,7 +95,7 @@ macro_rules! effects {
     ($($(#[$about:meta])* $variant:ident = $bit:expr, $name:literal;)*) => {
         /// One thing a statement does to the session. The discriminant is its bit in [`Effects`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u16)]
+        #[repr(u32)]
         pub enum Effect {
             $($(#[$about])* $variant = $bit,)*
         }
@@ -143,10 +143,12 @@ effects! {
     ResetSetting = 1 << 10, "reset_setting";
     /// RESET ALL.
     ResetAll = 1 << 11, "reset_all";
-    /// `SELECT pg_advisory_unlock_all()`, as a statement that cannot but run.
-    UnlockAll = 1 << 12, "unlock_all";
-    /// CLOSE ALL.
-    CloseAll = 1 << 13, "close_all";
+    /// May end state that pins a client: CLOSE, DEALLOCATE, DISCARD, DROP, ROLLBACK, the advisory-unlock functions.
+    Releases = 1 << 12, "releases";
+    /// Reads what an earlier nextval left in the session: `currval`, `lastval`.
+    ReadsSequence = 1 << 13, "reads_sequence";
+    /// May change what a prepared statement returns: DDL.
+    Schema = 1 << 15, "schema";
     /// Changes a setting for the session that cannot be followed from one server connection to another: its
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";
@@ -164,7 +166,7 @@ pub enum Deallocated {
 /// What a text does to session state, over all its statements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    bits: u16,
+    bits: u32,
     /// Statements in the text; 0 for an empty query.
     pub statements: u32,
     /// Set when the text is one DEALLOCATE and nothing else.
@@ -177,7 +179,7 @@ pub struct Effects {
 impl Effects {
     /// Adds one effect.
     pub const fn add(&mut self, effect: Effect) {
-        self.bits |= effect as u16;
+        self.bits |= effect as u32;
     }
 
     /// The same, of a text that is let pass although it was not understood: it may do anything.
@@ -197,7 +199,7 @@ impl Effects {
     /// Whether the text does this.
     #[must_use]
     pub const fn has(&self, effect: Effect) -> bool {
-        self.bits & effect as u16 != 0
+        self.bits & effect as u32 != 0
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::pool::Pool;
+use crate::schedule::ServerId;
 use crate::server::cancel::{self, CancelSlot};
 use crate::server::reset::{self, Left};
 use crate::server::{ServerConn, ServerError};
@@ -39,6 +40,9 @@ pub enum AttachError {
     /// The connection broke; another may do.
     #[error("the server connection broke: {0}")]
     Io(#[from] io::Error),
+    /// The client was cancelled before anything of it was sent.
+    #[error("the client was cancelled while it waited")]
+    Cancelled,
 }
 
 /// A server connection that serves one client. Dropping it closes the connection.
@@ -82,7 +86,12 @@ impl Checkout {
         let Some(conn) = self.conn.as_ref() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        self.cancel.aim_at(conn.address(), &conn.key);
+        if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
+            if let Some(conn) = self.conn.take() {
+                self.pool.give_back(conn);
+            }
+            return Err(AttachError::Cancelled);
+        }
         let tenant = conn.tenant;
         Ok(Attached { checkout: self, tenant })
     }
@@ -134,6 +143,12 @@ impl Attached {
     /// What the session machine knows of the server.
     pub fn state(&mut self) -> Option<&mut ServerState> {
         self.checkout.conn.as_mut().map(|conn| &mut conn.state)
+    }
+
+    /// Its name in the scheduler.
+    #[must_use]
+    pub fn id(&self) -> Option<ServerId> {
+        self.checkout.conn.as_ref().map(|conn| conn.id)
     }
 
     /// Process id of the server.

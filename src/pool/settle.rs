@@ -1,4 +1,5 @@
-//! Asking a server connection, before its client lets go of it, which settings are in force.
+//! Asking a server connection, before its client lets go of it, which settings are in force and which state
+//! is there that pins a client.
 
 use std::io;
 
@@ -9,7 +10,7 @@ use crate::pool::checkout::{SETTINGS_TIMEOUT, apply};
 use crate::server::{Answer, ServerConn, ServerError};
 use crate::session::Session;
 
-/// Why a client's settings are not known: its session cannot go on, nor its server connection.
+/// Why a client's state is not known: its session cannot go on, nor its server connection.
 #[derive(Debug, Error)]
 pub enum SettleError {
     /// The server refused to say, or to give the settings of the startup packet again.
@@ -21,8 +22,7 @@ pub enum SettleError {
 }
 
 impl Attached {
-    /// Asks which of the settings that may have changed are in force, and notes it for the client and for
-    /// the connection. Nothing of the client's runs, so a cancel request means nothing meanwhile.
+    /// Asks what only the server knows, and notes it for the client and for the connection. Nothing of the client's runs, so a cancel request means nothing meanwhile.
     ///
     /// # Errors
     /// [`SettleError`].
@@ -34,9 +34,8 @@ impl Attached {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
         if let Some(answer) = ask(conn, session).await? {
-            let rows = (!answer.cut).then_some(&*answer.rows);
             session
-                .settings_answered(rows, &mut conn.state)
+                .answered(&answer.rows, answer.cut, &mut conn.state)
                 .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
         }
         if session.pinned().is_none() {
@@ -49,7 +48,7 @@ impl Attached {
 
 async fn ask(conn: &mut ServerConn, session: &Session) -> Result<Option<Answer>, SettleError> {
     for in_peace in [false, true] {
-        let Some(question) = session.settings_question(in_peace) else { return Ok(None) };
+        let Some(question) = session.question(in_peace) else { return Ok(None) };
         let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&question]))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

@@ -50,7 +50,7 @@ impl CancelSlot {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client waits for a server connection.
+    /// The client wants a server connection, and may have to wait for it.
     pub fn waiting(&self) {
         let mut inner = self.lock();
         (inner.aim, inner.cancelled) = (Aim::Waiting, false);
@@ -59,6 +59,19 @@ impl CancelSlot {
     /// A server process works for the client from now on.
     pub fn aim_at(&self, address: &ServerAddress, key: &BackendKey) {
         self.lock().aim = Aim::Server(address.clone(), key.clone());
+    }
+
+    /// As [`aim_at`](Self::aim_at), unless the client was cancelled while it waited: then `false`.
+    ///
+    /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment.
+    pub fn aim_after_waiting(&self, address: &ServerAddress, key: &BackendKey) -> bool {
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.cancelled) {
+            inner.aim = Aim::Nothing;
+            return false;
+        }
+        inner.aim = Aim::Server(address.clone(), key.clone());
+        true
     }
 
     /// Nothing of the client's runs any more. Cancels on their way may still hit the server process:

@@ -7,12 +7,13 @@
 //! sends Parse sees the schema as it is then, so a copy on a server that is older than the client's own Parse
 //! is prepared anew before that client uses it.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::guard::Effects;
+use crate::wire::view;
 
 /// Names on servers begin with this.
 const SERVER_PREFIX: &str = "pgtenant_";
@@ -27,7 +28,10 @@ pub const MAX_CLIENT_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 struct Shared {
     number: u64,
-    definition: Box<[u8]>,
+    /// The definition, and behind it the settings by which its constants were read: clients for whom these
+    /// differ share no statement.
+    key: Box<[u8]>,
+    definition_len: usize,
     effects: Arc<Effects>,
 }
 
@@ -37,13 +41,33 @@ pub struct Statement {
     shared: Arc<Shared>,
     /// Which Parse of the tenant's it was.
     since: u64,
+    /// How often the tenant's schema was seen to change before.
+    epoch: u64,
+    /// A hash of the columns that the client was told it returns.
+    columns: OnceLock<u64>,
 }
 
 impl Statement {
     /// Text, a zero byte, and parameter types, as Parse carries them.
     #[must_use]
     pub fn definition(&self) -> &[u8] {
-        &self.shared.definition
+        &self.shared.key[..self.shared.definition_len]
+    }
+
+    /// How often the tenant's schema was seen to change before it was prepared.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The client was told that it returns these columns: the body of a RowDescription, or nothing.
+    pub fn told_columns(&self, body: &[u8]) {
+        let _ = self.columns.set(hash(body));
+    }
+
+    /// Memory that the client holds by it, in bytes.
+    fn size(&self) -> usize {
+        self.shared.key.len()
     }
 
     /// What executing it does to the session.
@@ -71,19 +95,19 @@ struct Interned(Arc<Shared>);
 
 impl Borrow<[u8]> for Interned {
     fn borrow(&self) -> &[u8] {
-        &self.0.definition
+        &self.0.key
     }
 }
 
 impl Hash for Interned {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.definition.hash(state);
+        self.0.key.hash(state);
     }
 }
 
 impl PartialEq for Interned {
     fn eq(&self, other: &Self) -> bool {
-        self.0.definition == other.0.definition
+        self.0.key == other.0.key
     }
 }
 
@@ -104,17 +128,30 @@ struct StoreInner {
 }
 
 impl StatementStore {
-    /// A statement of this definition, parsed now.
-    pub fn intern(&self, definition: &[u8], effects: &Arc<Effects>) -> Arc<Statement> {
+    /// A statement of this definition, parsed now, when the tenant's schema was seen to change `epoch` times. Its
+    /// constants are read by the settings `reading`, as [`Settings::reading`](crate::session::params::Settings::reading)
+    /// has them.
+    pub fn intern(
+        &self,
+        definition: &[u8],
+        reading: &[u8],
+        epoch: u64,
+        effects: &Arc<Effects>,
+    ) -> Arc<Statement> {
+        let mut key = Cow::Borrowed(definition);
+        if !reading.is_empty() {
+            key.to_mut().extend_from_slice(reading);
+        }
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.parses += 1;
-        Arc::new(Statement { shared: inner.shared(definition, effects), since: inner.parses })
+        let shared = inner.shared(&key, definition.len(), effects);
+        Arc::new(Statement { shared, since: inner.parses, epoch, columns: OnceLock::new() })
     }
 }
 
 impl StoreInner {
-    fn shared(&mut self, definition: &[u8], effects: &Arc<Effects>) -> Arc<Shared> {
-        if let Some(known) = self.known.get(definition) {
+    fn shared(&mut self, key: &[u8], definition_len: usize, effects: &Arc<Effects>) -> Arc<Shared> {
+        if let Some(known) = self.known.get(key) {
             return Arc::clone(&known.0);
         }
         if self.known.len() >= self.sweep_at {
@@ -124,7 +161,8 @@ impl StoreInner {
         self.next += 1;
         let statement = Arc::new(Shared {
             number: self.next,
-            definition: definition.into(),
+            key: key.into(),
+            definition_len,
             effects: Arc::clone(effects),
         });
         self.known.insert(Interned(Arc::clone(&statement)));
@@ -154,16 +192,16 @@ impl ClientStatements {
 
     /// Gives a name to a statement.
     pub fn insert(&mut self, name: &[u8], statement: Arc<Statement>) {
-        self.bytes += statement.definition().len();
+        self.bytes += statement.size();
         if let Some(old) = self.names.insert(name.into(), statement) {
-            self.bytes -= old.definition().len();
+            self.bytes -= old.size();
         }
     }
 
     /// Takes a name away.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
         let old = self.names.remove(name)?;
-        self.bytes -= old.definition().len();
+        self.bytes -= old.size();
         Some(old)
     }
 
@@ -185,6 +223,19 @@ pub struct ServerStatements {
 struct Use {
     last: u64,
     since: u64,
+    /// A hash of the columns it returns, where it was described.
+    columns: Option<u64>,
+}
+
+/// Whether a client was told the columns that its statement returns on a server connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was, or PostgreSQL itself says so if not.
+    Right,
+    /// It was told others.
+    Wrong,
+    /// Nobody knows before it is described there.
+    Unknown,
 }
 
 /// A statement as one server connection has it.
@@ -224,6 +275,47 @@ impl ServerStatements {
         Readiness::Missing(closes)
     }
 
+    /// Whether the client was told the columns that it returns here. With `changed` the tenant's schema was seen to
+    /// change since the client prepared it.
+    #[must_use]
+    pub fn told(&self, statement: &Statement, changed: bool) -> Told {
+        let Some(told) = statement.columns.get() else { return Told::Right };
+        let copy = self.used.get(&statement.number()).filter(|copy| copy.since >= statement.since);
+        match copy {
+            Some(Use { columns: Some(columns), .. }) if columns != told => Told::Wrong,
+            // The client's own Parse made it.
+            Some(copy) if copy.columns.is_some() || copy.since == statement.since => Told::Right,
+            _ if changed => Told::Unknown,
+            _ => Told::Right,
+        }
+    }
+
+    /// It was described here: the body of a RowDescription, or nothing.
+    pub fn described(&mut self, number: u64, body: &[u8]) {
+        if let Some(copy) = self.used.get_mut(&number) {
+            copy.columns = Some(hash(body));
+        }
+    }
+
+    /// The server does not run it any more: it is older than any client's Parse.
+    pub fn stale(&mut self, number: u64) {
+        if let Some(copy) = self.used.get_mut(&number) {
+            (copy.since, copy.columns) = (0, None);
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.used.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.used.is_empty()
+    }
+
     /// A Parse failed or was skipped, or the statement is being closed.
     pub fn forget(&mut self, number: u64) -> Option<OnServer> {
         self.used.remove(&number).map(|known| OnServer { number, since: known.since })
@@ -231,7 +323,7 @@ impl ServerStatements {
 
     /// A Close or DEALLOCATE failed or was skipped.
     pub fn keep(&mut self, statement: OnServer) {
-        self.used.insert(statement.number, Use { last: self.clock, since: statement.since });
+        self.used.insert(statement.number, Use { last: self.clock, since: statement.since, columns: None });
     }
 
     /// DISCARD ALL or DEALLOCATE ALL.
@@ -243,6 +335,21 @@ impl ServerStatements {
         let oldest = self.used.iter().min_by_key(|(_, known)| known.last).map(|(number, _)| *number)?;
         self.forget(oldest)
     }
+}
+
+/// A hash of what PostgreSQL compares of a RowDescription (`equalTupleDescs`, for a result): names, types and
+/// their modifiers, and not from which table a column is.
+fn hash(body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let mut rest = body.get(2..).unwrap_or_default();
+    while let Some((name, behind)) = view::cstr(rest) {
+        let Some((field, next)) = behind.split_at_checked(18) else { break };
+        (name, &field[6..10], &field[12..16]).hash(&mut hasher);
+        rest = next;
+    }
+    // A description that was not read to its end still differs from another.
+    rest.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a name is one that statements have on servers.
@@ -268,9 +375,9 @@ mod tests {
     #[test]
     fn same_definition_is_one_statement_and_other_types_another() {
         let (store, effects) = (StatementStore::default(), Arc::default());
-        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", &effects);
-        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", &effects);
-        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", &effects);
+        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
+        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
+        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", b"", 0, &effects);
         assert!(Arc::ptr_eq(&a.shared, &b.shared) && a.number() != c.number());
     }
 
@@ -278,15 +385,53 @@ mod tests {
     fn unused_definitions_do_not_pile_up() {
         let (store, effects) = (StatementStore::default(), Arc::default());
         for n in 0..10_000 {
-            store.intern(format!("select {n}\0\0\0").as_bytes(), &effects);
+            store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &effects);
         }
         assert!(store.0.lock().unwrap().known.len() <= 128);
     }
 
     #[test]
+    fn same_definition_read_by_other_settings_is_another_statement_and_its_definition_the_same() {
+        let (store, effects) = (StatementStore::default(), Arc::default());
+        let plain = store.intern(b"select $1\0\0\0", b"", 0, &effects);
+        let other = store.intern(b"select $1\0\0\0", b"timezone=Asia/Tokyo", 0, &effects);
+        assert!(other.number() != plain.number() && other.definition() == plain.definition());
+    }
+
+    #[test]
+    fn stale_statement_is_closed_and_prepared_again_at_its_next_use() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let statement = store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
+        server.need(&statement);
+        server.stale(statement.number());
+        assert!(matches!(server.need(&statement), Readiness::Missing(Some(_))));
+        assert_eq!(server.need(&statement), Readiness::Prepared);
+    }
+
+    #[test]
+    fn client_is_told_right_unless_another_made_a_copy_with_other_columns() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let prepare = || store.intern(b"select * from t\0\0\0", b"", 0, &Arc::default());
+        let (old, new) = (prepare(), prepare());
+        assert_eq!(server.told(&old, true), Told::Right, "it was told nothing");
+        old.told_columns(b"\0\0a");
+        assert_eq!(server.told(&old, false), Told::Right);
+        assert_eq!(server.told(&old, true), Told::Unknown, "it is not here");
+        server.need(&old);
+        assert_eq!(server.told(&old, true), Told::Right, "PostgreSQL says so if not");
+        server.need(&new);
+        assert_eq!(server.told(&old, false), Told::Right);
+        assert_eq!(server.told(&old, true), Told::Unknown);
+        server.described(new.number(), b"\0\0b");
+        assert_eq!(server.told(&old, false), Told::Wrong);
+        server.described(new.number(), b"\0\0a");
+        assert_eq!(server.told(&old, true), Told::Right);
+    }
+
+    #[test]
     fn longest_unused_statement_makes_room() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), &Arc::default());
+        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &Arc::default());
         let all: Vec<_> = (0..MAX_ON_SERVER).map(intern).collect();
         for statement in &all {
             assert_eq!(server.need(statement), Readiness::Missing(None));
@@ -299,7 +444,7 @@ mod tests {
     #[test]
     fn copy_older_than_the_parse_of_who_uses_it_is_prepared_anew() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let intern = || store.intern(b"select 1\0\0\0", &Arc::default());
+        let intern = || store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
         let (old, new) = (intern(), intern());
         assert_eq!(server.need(&old), Readiness::Missing(None));
         assert_eq!(server.need(&old), Readiness::Prepared);
@@ -315,7 +460,7 @@ mod tests {
     fn a_client_holds_a_bounded_number_of_bytes() {
         let (store, mut client) = (StatementStore::default(), ClientStatements::default());
         let big = vec![b'x'; MAX_CLIENT_BYTES];
-        client.insert(b"s", store.intern(&big, &Arc::default()));
+        client.insert(b"s", store.intern(&big, b"", 0, &Arc::default()));
         assert!(!client.has_room_for(b"y"));
         client.remove(b"s");
         assert!(client.has_room_for(&big));
