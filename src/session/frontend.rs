@@ -488,7 +488,8 @@ impl Session {
 
     /// Refuses the frame at the front so that client and server stay in step.
     fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
-        if server.is_none() || (!self.pipeline.has_outstanding() && !self.in_transaction()) {
+        // What an open batch has done is undone only if the server hears of the error.
+        if server.is_none() || (self.pipeline.is_idle() && !self.in_transaction()) {
             self.refuse_here(&refusal, tag);
             return Step::Drop;
         }
@@ -507,7 +508,7 @@ impl Session {
         Step::Substitute(Cleared::for_unparsable(&self.scope))
     }
 
-    /// Nothing is outstanding and no transaction is open, so no server needs to know.
+    /// Nothing is outstanding and neither a batch nor a transaction is open, so no server needs to know.
     fn refuse_here(&mut self, refusal: &Refusal, tag: u8) {
         self.settle();
         self.reply_error(refusal);

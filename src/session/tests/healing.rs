@@ -79,10 +79,9 @@ fn batch_that_relies_on_columns_told_before_gets_the_error_and_its_next_use_is_l
     talk.client(SYNC);
     assert_eq!(talk.backend(b'E', STALE), "[E]");
     talk.backends("Z");
-    assert_eq!(
-        talk.client(&bind("s1")),
-        "C pgtenant_1, Parse pgtenant_1 \"select * from t\", Bind pgtenant_1"
-    );
+    // Prepared anew, it returns other columns than the client was told, or not.
+    let ahead = "(ahead: C pgtenant_1, Parse pgtenant_1 \"select * from t\", D pgtenant_1, H)";
+    assert_eq!(talk.client(&bind("s1")), ahead);
 }
 
 #[test]
