@@ -539,9 +539,11 @@ impl Session {
     }
 }
 
-/// What PostgreSQL says of a statement that its client prepared before the columns changed.
+/// What PostgreSQL says of a statement that its client prepared before the columns changed. postgres.js and
+/// pgjdbc go by the routine: the message is translated.
 fn changed_columns() -> Refusal {
     Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
+        .with_routine("RevalidateCachedQuery")
 }
 
 fn unknown_statement(name: &[u8]) -> Refusal {
@@ -549,4 +551,17 @@ fn unknown_statement(name: &[u8]) -> Refusal {
         SqlState::INVALID_SQL_STATEMENT_NAME,
         format!("prepared statement \"{}\" does not exist", String::from_utf8_lossy(name)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// postgres.js and pgjdbc prepare again only when they see this name.
+    #[test]
+    fn error_of_changed_columns_names_the_routine_that_drivers_go_by() {
+        let mut out = Vec::new();
+        write::error(&mut out, &changed_columns());
+        assert_eq!(view::error_field(&out[HEAD_BYTES..], b'R'), Some(&b"RevalidateCachedQuery"[..]));
+    }
 }

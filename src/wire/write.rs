@@ -43,6 +43,9 @@ pub fn error_with_severity(out: &mut Vec<u8>, report: &dyn Report, severity: Sev
         if let Some(position) = report.position() {
             field(b'P', &position.to_string());
         }
+        if let Some(routine) = report.routine() {
+            field(b'R', routine);
+        }
         out.push(0);
     });
 }
