@@ -253,7 +253,13 @@ async fn tell_statistics(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(period).await;
         let now = shared.counters.snapshot();
-        tracing::info!("{}", now.since(&earlier, period));
+        match shared.roster.pinned().first() {
+            None => tracing::info!("{}", now.since(&earlier, period)),
+            Some(oldest) => {
+                let (reason, age) = (oldest.reason.as_str(), oldest.age.as_secs());
+                tracing::info!("{}, oldest pin {age} s ({reason})", now.since(&earlier, period));
+            }
+        }
         earlier = now;
     }
 }

@@ -18,11 +18,19 @@ use crate::error::{Report, Severity, SqlState};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
 use crate::registry::UserEntry;
+use crate::schedule::ServerId;
 use crate::server::ServerError;
+use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal};
 
 /// How long a last message may take to be written to a client that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long a client keeps its server connection after an INSERT for a `currval` or `lastval` that its
+/// tenant's clients are known to ask for next.
+const SEQUENCES_KEPT: Duration = Duration::from_secs(2);
+/// The same for a tenant of which nothing is known yet.
+const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(50);
 
 /// Why a client's connection ends.
 enum End {
@@ -37,6 +45,8 @@ struct Client {
     entry: Arc<UserEntry>,
     place: Place,
     relay: Relay,
+    /// The server connection it had last.
+    last_server: Option<ServerId>,
 }
 
 /// Serves a logged-in client to its end.
@@ -45,7 +55,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
     relay.take_early(&early);
-    let mut client = Client { shared, entry, place, relay };
+    let mut client = Client { shared, entry, place, relay, last_server: None };
     tracing::debug!("client logged in");
     let end = client.live(stop).await;
     client.flush_counts();
@@ -110,8 +120,10 @@ impl Client {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            let preferred = self.last_server.filter(|_| self.relay.session().wants_last_server());
             let checkout = {
-                let mut waiting = pin!(self.shared.pool.checkout(&self.entry.tenant, &self.place.slot));
+                let (tenant, slot) = (&self.entry.tenant, &self.place.slot);
+                let mut waiting = pin!(self.shared.pool.checkout(tenant, slot, preferred));
                 let relay = &mut self.relay;
                 let ready = std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
                     Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -131,6 +143,7 @@ impl Client {
                     if let Some(voice) = attached.voice() {
                         self.shared.hub.lend(voice, self.place.pid);
                     }
+                    self.last_server = attached.id();
                     return Ok(Some(attached));
                 }
                 // It broke before anything of the client's was sent: another will do.
@@ -158,13 +171,16 @@ impl Client {
                     Ok(()) if self.relay.session().at_boundary() == Boundary::Release => {
                         break Outcome::Released;
                     }
+                    Ok(()) if !self.relay.count_pin() => break Outcome::PinnedTooMany,
                     Ok(()) => {}
                     Err(outcome) => break outcome,
                 },
                 outcome => break outcome,
             }
         };
-        self.relay.note_pin(None, &self.shared.counters);
+        let reason = self.relay.session().pinned();
+        self.relay.note_pin(None, &self.place, &self.shared.counters);
+        self.relay.count_pin();
         match outcome {
             Outcome::Released => {
                 attached.detach(Ended::Idle);
@@ -181,7 +197,11 @@ impl Client {
             }
             Outcome::PinnedTooLong => {
                 attached.detach(self.how_it_ends("client_stopped"));
-                Some(End::Told(pinned_too_long()))
+                Some(End::Told(pinned_too_long(reason)))
+            }
+            Outcome::PinnedTooMany => {
+                attached.detach(self.how_it_ends("client_stopped"));
+                reason.map(|reason| End::Told(self.relay.session().too_many_pinned(reason).into_fatal()))
             }
             Outcome::ServerLost(refusal) => {
                 tracing::warn!(pid = attached.pid(), error = %refusal.client_message(), "server connection lost");
@@ -201,30 +221,47 @@ impl Client {
     }
 
     async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
-        let pinned_limit = self.shared.config.pool.pinned_idle_timeout;
         let mut idle_since = Instant::now();
         loop {
+            let keeps_sequences = self.relay.session().pinned() == Some(PinReason::Sequence);
+            let pinned_limit = match keeps_sequences {
+                true if self.relay.session().reads_sequences() => Some(SEQUENCES_KEPT),
+                true => Some(SEQUENCES_KEPT_UNKNOWN),
+                false => self.shared.config.pool.pinned_idle_timeout,
+            };
             let mut moved = false;
             let polled = {
                 let relaying = std::future::poll_fn(|cx| {
                     let polled = self.relay.poll_attached(cx, attached, &mut moved);
-                    self.relay.note_pin(self.relay.session().pinned(), &self.shared.counters);
+                    self.relay.note_pin(self.relay.session().pinned(), &self.place, &self.shared.counters);
+                    self.relay.count_pin();
                     self.relay.tell_verdicts(&self.shared.counters);
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
-                        return Poll::Ready(Outcome::Stopped);
+                        return Poll::Ready(Some(Outcome::Stopped));
                     }
-                    polled
+                    // It has another limit from now on.
+                    let begins = self.relay.session().pinned() == Some(PinReason::Sequence);
+                    if polled.is_pending() && begins && !keeps_sequences {
+                        moved = true;
+                        return Poll::Ready(None);
+                    }
+                    polled.map(Some)
                 });
                 match pinned_limit {
-                    None => Some(relaying.await),
-                    Some(limit) => tokio::time::timeout_at(idle_since + limit, relaying).await.ok(),
+                    None => relaying.await,
+                    Some(limit) => tokio::time::timeout_at(idle_since + limit, relaying).await.ok().flatten(),
                 }
             };
             if let Some(outcome) = polled {
                 return outcome;
             }
-            if !moved && matches!(self.relay.session().at_boundary(), Boundary::Pinned(_)) {
-                return Outcome::PinnedTooLong;
+            match self.relay.session().at_boundary() {
+                Boundary::Pinned(PinReason::Sequence) if !moved => {
+                    self.relay.let_sequences_go();
+                    return Outcome::Released;
+                }
+                Boundary::Pinned(_) if !moved => return Outcome::PinnedTooLong,
+                _ => {}
             }
             idle_since = Instant::now();
         }
@@ -306,10 +343,11 @@ fn no_longer_taken(error: ServerError) -> Refusal {
         .with_hint("Connect again, without a setting that depends on what is not there any more.")
 }
 
-fn pinned_too_long() -> Refusal {
+fn pinned_too_long(reason: Option<PinReason>) -> Refusal {
+    let reason = reason.map_or("unknown", PinReason::as_str);
     Refusal::fatal(
         SqlState::IDLE_SESSION_TIMEOUT,
-        "terminating connection: session state kept a server connection idle for too long",
+        format!("terminating connection: session state ({reason}) kept a server connection idle for too long"),
     )
     .with_hint("End with DISCARD ALL what keeps state (temporary tables, advisory locks), or raise `pool.pinned_idle_timeout`.")
 }

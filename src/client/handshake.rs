@@ -118,8 +118,9 @@ impl Hello<'_> {
         write::backend_key_data(&mut out, place.pid, &place.key);
         write::ready_for_query(&mut out, b'I');
         self.stream.write_all(&out).await?;
-        let store = shared.pool.statements(entry.tenant.id);
-        let mut session = Session::new(scope, Arc::clone(&welcome.settings), store);
+        let commons = shared.pool.commons(entry.tenant.id);
+        let mut session = Session::new(scope, Arc::clone(&welcome.settings), commons);
+        session.limit_pinned(shared.config.pool.max_pinned_per_tenant);
         if reported {
             session.distrust_settings();
         }

@@ -25,7 +25,7 @@ use crate::session::Refusal;
 use crate::telemetry::Counters;
 use crate::wire::write;
 
-pub use roster::Roster;
+pub use roster::{Pinned, Roster};
 
 /// Texts too long for a worker thread that are judged at once.
 const LONG_TEXTS_AT_ONCE: usize = 2;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::client::handshake::lost_server;
+use crate::client::roster::Place;
 use crate::client::tell_report;
 use crate::error::SqlState;
 use crate::guard::Guard;
@@ -89,6 +90,8 @@ pub(super) enum Outcome {
     Stopped,
     /// Pinned and silent for too long.
     PinnedTooLong,
+    /// Pinned, and too many of the tenant are.
+    PinnedTooMany,
     /// The server connection broke.
     ServerLost(Refusal),
     /// The server reads text in another way than the guard.
@@ -158,6 +161,7 @@ impl Relay {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Gone::Left)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
+                    self.outbound.let_go();
                     self.rest();
                     return Poll::Ready(Ok(Front::Blocked));
                 }
@@ -249,6 +253,7 @@ impl Relay {
         if self.inbound.mid_frame() || self.outbound.mid_frame() {
             return false;
         }
+        self.outbound.let_go();
         self.outbound.consume(usize::MAX);
         // The error that ended the connection, or half of a message.
         self.inbound.forget_unjudged();
@@ -301,17 +306,33 @@ impl Relay {
     }
 
     /// Notes in the counters that a pin began or ended.
-    pub(super) fn note_pin(&mut self, now: Option<PinReason>, counters: &Counters) {
-        if self.pinned == now {
+    pub(super) fn note_pin(&mut self, now: Option<PinReason>, place: &Place, counters: &Counters) {
+        // Waiting a moment for what hardly any tenant asks for is none.
+        let learning = !self.session.reads_sequences();
+        let now = now.filter(|reason| *reason != PinReason::Sequence || !learning);
+        if std::mem::replace(&mut self.pinned, now) == now {
             return;
         }
-        if let Some(old) = std::mem::replace(&mut self.pinned, now) {
+        if let Some((old, age)) = place.note_pin(now) {
+            tracing::debug!(reason = old.as_str(), ?age, "client is not pinned any more");
             counters.unpinned(old.as_str());
         }
         if let Some(new) = now {
             tracing::debug!(reason = new.as_str(), "client is pinned to its server connection");
             counters.pinned(new.as_str());
         }
+    }
+
+    /// Counts the client among those of its tenant that keep their server connection, or not. `false` when
+    /// there are too many already.
+    pub(super) fn count_pin(&mut self) -> bool {
+        let pinned = self.session.pinned().is_some_and(|reason| reason != PinReason::Sequence);
+        self.session.count_pin(pinned)
+    }
+
+    /// See [`Session::let_sequences_go`].
+    pub(super) fn let_sequences_go(&mut self) {
+        self.session.let_sequences_go();
     }
 
     fn at_rest(&self) -> Option<Outcome> {
@@ -342,6 +363,9 @@ impl Relay {
             if self.must_judge_elsewhere(head) {
                 return Ok(Front::Judge);
             }
+            if server.is_some() && self.session.begins_batch(head.tag) {
+                self.outbound.keep();
+            }
             let step =
                 self.session.on_frontend(head, self.outbound.unjudged(), server.as_deref_mut(), &self.guard);
             let front = self.session.front();
@@ -359,6 +383,10 @@ impl Relay {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)
                 }
                 Step::Substitute(cleared) => self.outbound.substitute(cleared, head.total, front),
+                Step::Ahead(cleared) => match self.outbound.insert(cleared, front) {
+                    Ok(()) => continue,
+                    failed => failed,
+                },
                 Step::Drop => {
                     self.outbound.drop_frame(head.total);
                     Ok(())
@@ -401,7 +429,7 @@ impl Relay {
                 Err(_) => return Err(Outcome::OutOfStep),
             };
             let mut body: &[u8] = &[];
-            if Session::wants_body(head.tag) {
+            if self.session.wants_body(head.tag) {
                 let wanted = head.total.min(MAX_ERROR);
                 match bytes.get(HEAD_BYTES..wanted) {
                     Some(front) => body = front,
@@ -411,8 +439,14 @@ impl Relay {
                     }
                 }
             }
+            if head.tag == b'E' {
+                self.session.note_kept(self.outbound.has_kept());
+            }
             match self.session.on_backend(head.tag, body, server) {
                 Fate::Forward => {
+                    if head.tag == b'Z' {
+                        self.outbound.let_go();
+                    }
                     if head.tag == b'Z' && body == b"I" {
                         self.batch.transactions += 1;
                         self.place_notes(cx, Session::is_between_commands).map_err(Outcome::ClientEnds)?;
@@ -420,6 +454,13 @@ impl Relay {
                     self.inbound.pass(head.total);
                 }
                 Fate::Swallow => self.inbound.drop_frame(head.total),
+                Fate::Replay => {
+                    let Some(cleared) = self.session.cleared_again() else { return Err(Outcome::OutOfStep) };
+                    if self.outbound.replay(&cleared, self.session.front()).is_err() {
+                        return Err(Outcome::OutOfStep);
+                    }
+                    self.inbound.drop_frame(head.total);
+                }
                 Fate::Replace => {
                     self.inbound.drop_frame(head.total);
                     self.place_replies();

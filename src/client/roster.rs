@@ -1,7 +1,8 @@
 //! The clients that are here, by the key their cancel requests carry.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -9,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::cancel::CancelSlot;
+use crate::session::pin::PinReason;
 use crate::tenant::TenantId;
 use crate::wire::startup::CancelRequest;
 
@@ -28,6 +30,20 @@ struct Member {
     tenant: TenantId,
     slot: Arc<CancelSlot>,
     stop: CancellationToken,
+    pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
+}
+
+/// A client that keeps its server connection beyond a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// Our process id for it.
+    pub pid: i32,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Why.
+    pub reason: PinReason,
+    /// For how long.
+    pub age: Duration,
 }
 
 /// One client's place in the roster; dropping it takes the client out.
@@ -42,6 +58,7 @@ pub struct Place {
     pub slot: Arc<CancelSlot>,
     /// Cancelled when it is to be disconnected.
     pub stop: CancellationToken,
+    pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
 }
 
 impl Default for Roster {
@@ -69,13 +86,15 @@ impl Roster {
             let pid = i32::from_be_bytes(number) & i32::MAX;
             if let Entry::Vacant(vacant) = self.clients.entry(pid) {
                 let slot = Arc::new(CancelSlot::default());
+                let pin = Arc::<Mutex<_>>::default();
                 vacant.insert(Member {
                     key: key.clone(),
                     tenant,
                     slot: Arc::clone(&slot),
                     stop: stop.clone(),
+                    pin: Arc::clone(&pin),
                 });
-                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop });
+                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, pin });
             }
         }
     }
@@ -102,6 +121,21 @@ impl Roster {
         self.clients.iter().map(|member| member.tenant).collect()
     }
 
+    /// Those that keep their server connection, the longest first.
+    #[must_use]
+    pub fn pinned(&self) -> Vec<Pinned> {
+        let mut pinned: Vec<_> = self
+            .clients
+            .iter()
+            .filter_map(|member| {
+                let (reason, since) = (*member.pin.lock().unwrap_or_else(PoisonError::into_inner))?;
+                Some(Pinned { pid: *member.key(), tenant: member.tenant, reason, age: since.elapsed() })
+            })
+            .collect();
+        pinned.sort_by_key(|pinned| std::cmp::Reverse(pinned.age));
+        pinned
+    }
+
     /// How many are here.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -112,6 +146,16 @@ impl Roster {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.clients.is_empty()
+    }
+}
+
+impl Place {
+    /// The client keeps its server connection for this reason from now on, or not any more. Returns the
+    /// reason it had before, and for how long.
+    pub fn note_pin(&self, now: Option<PinReason>) -> Option<(PinReason, Duration)> {
+        let mut pin = self.pin.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *pin, now.map(|reason| (reason, Instant::now())));
+        before.map(|(reason, since)| (reason, since.elapsed()))
     }
 }
 
@@ -143,7 +187,7 @@ mod tests {
         roster.cancel(&request(place.pid, &wrong)).await;
         roster.cancel(&request(place.pid, &place.key[..3])).await;
         roster.cancel(&request(place.pid ^ 1, &place.key)).await;
-        let waited = tokio::time::timeout(std::time::Duration::ZERO, place.slot.cancelled()).await;
+        let waited = tokio::time::timeout(Duration::ZERO, place.slot.cancelled()).await;
         assert!(waited.is_err(), "cancelled by a wrong key");
         roster.cancel(&request(place.pid, &place.key)).await;
         place.slot.cancelled().await;

@@ -152,6 +152,7 @@ fn pool(source: &mut Source<'_>) -> Option<Pool> {
     let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
     let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
+    let max_pinned_per_tenant = source.take(&keys::POOL_MAX_PINNED_PER_TENANT);
     let reset = source.take(&keys::POOL_RESET);
     if let (Some(total), Some(Some(share))) = (total, per_tenant)
         && share > total
@@ -170,6 +171,7 @@ fn pool(source: &mut Source<'_>) -> Option<Pool> {
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
         pinned_idle_timeout: pinned_idle_timeout?,
+        max_pinned_per_tenant: max_pinned_per_tenant?.unwrap_or(usize::MAX),
         reset: reset?,
     })
 }

@@ -150,6 +150,9 @@ keys! {
     POOL_PINNED_IDLE_TIMEOUT: Option<Duration> = pool.pinned_idle_timeout,
         "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
         "A client that keeps a server connection only by session state is disconnected with `57P05` after this much silence.";
+    POOL_MAX_PINNED_PER_TENANT: Option<usize> = pool.max_pinned_per_tenant,
+        "number from 1 to 262143, or \"all\"", kind::count_or_all::<1, 262_143>, Value("25"),
+        "Clients of one tenant that may keep a server connection by session state at once; what would be one more is refused with `53400`.";
     POOL_RESET: ResetPolicy = pool.reset,
         "\"on_need\" or \"always\"", kind::reset_policy, Value("\"on_need\""),
         "Whether a server connection is reset when a client may have left session state behind, or after every transaction.";

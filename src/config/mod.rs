@@ -105,6 +105,8 @@ pub struct Pool {
     /// A client that holds a server connection only by session state, and is silent for this long, is
     /// disconnected with `57P05`; `None` never.
     pub pinned_idle_timeout: Option<Duration>,
+    /// Clients of one tenant that hold a server connection by session state at once.
+    pub max_pinned_per_tenant: usize,
     /// When to reset on return.
     pub reset: ResetPolicy,
 }

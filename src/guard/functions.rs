@@ -99,9 +99,11 @@ pub(super) fn call(call: Message<'_>, findings: &mut Findings) {
 /// where its schema is searched.
 fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings) {
     match class {
+        // The only harmless one that ends something.
+        Class::Harmless if name == "pg_advisory_unlock_all" => findings.effect(Effect::Releases),
         Class::Harmless | Class::Text => {}
         Class::Setting => settings::set_config(call, findings),
-        Class::SequenceState => findings.effect(Effect::Sequence),
+        Class::SequenceState => findings.effect(Effect::ReadsSequence),
         Class::Sequence => {
             findings.effect(Effect::Sequence);
             findings.effect(Effect::Write);
@@ -111,7 +113,11 @@ fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings
             findings.effect(Effect::AdvisoryLock);
             refuse_lock(findings);
         }
-        Class::TransactionLock | Class::Unlock => refuse_lock(findings),
+        Class::Unlock => {
+            findings.effect(Effect::Releases);
+            refuse_lock(findings);
+        }
+        Class::TransactionLock => refuse_lock(findings),
         Class::State => findings.opaque(),
         Class::WholeDatabase => {
             findings

@@ -203,20 +203,36 @@ fn refusal(kind: Kind) -> String {
     format!("statement of the kind \"{words}\" is not allowed here")
 }
 
+/// What kinds of statements do to the session, whatever they say.
+fn effects_of_kind(kind: Kind, findings: &mut Findings) {
+    match kind {
+        Kind::DropStmt => {
+            findings.effect(Effect::Releases);
+            findings.effect(Effect::Schema);
+        }
+        Kind::ClosePortalStmt | Kind::DeallocateStmt | Kind::DiscardStmt => findings.effect(Effect::Releases),
+        Kind::AlterTableStmt
+        | Kind::RenameStmt
+        | Kind::AlterObjectSchemaStmt
+        | Kind::ViewStmt
+        | Kind::CreateStmt
+        | Kind::CreateTableAsStmt
+        | Kind::CreateFunctionStmt
+        | Kind::AlterFunctionStmt
+        | Kind::AlterTypeStmt
+        | Kind::AlterDomainStmt
+        | Kind::CompositeTypeStmt => findings.effect(Effect::Schema),
+        _ => {}
+    }
+}
+
 /// Looks into the statements that are judged, or have effects, by more than their kind.
 fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
     use field as f;
+    effects_of_kind(message.kind(), findings);
     match message.kind() {
         Kind::InsertStmt | Kind::MergeStmt => findings.effect(Effect::Sequence),
-        Kind::SelectStmt => {
-            select(message, findings);
-            if parent == Kind::RawStmt && only_unlocks_all(message) {
-                findings.effect(Effect::UnlockAll);
-            }
-        }
-        Kind::ClosePortalStmt if message.text(f::close_portal_stmt::PORTALNAME).is_empty() => {
-            findings.effect(Effect::CloseAll);
-        }
+        Kind::SelectStmt => select(message, findings),
         Kind::UpdateStmt => update(message, findings),
         Kind::CopyStmt => copy(message, findings),
         Kind::PrepareStmt => findings.effect(Effect::Prepare),
@@ -270,26 +286,6 @@ fn select(select: Message<'_>, findings: &mut Findings) {
     if locks || select.child(field::select_stmt::INTO_CLAUSE).is_some() {
         findings.effect(Effect::Write);
     }
-}
-
-/// `SELECT pg_advisory_unlock_all()` and nothing that could keep it from running.
-fn only_unlocks_all(select: Message<'_>) -> bool {
-    use field::select_stmt as f;
-    let plain = [f::FROM_CLAUSE, f::WHERE_CLAUSE, f::GROUP_CLAUSE, f::HAVING_CLAUSE, f::LIMIT_OFFSET]
-        .into_iter()
-        .chain([f::LIMIT_COUNT, f::WITH_CLAUSE, f::LARG, f::RARG, f::VALUES_LISTS])
-        .all(|part| select.children(part).next().is_none());
-    let mut targets = select.children(f::TARGET_LIST);
-    let call = targets.next().and_then(|target| target.child(field::res_target::VAL));
-    plain
-        && targets.next().is_none()
-        && call.is_some_and(|call| {
-            call.kind() == Kind::FuncCall
-                && matches!(
-                    constants::parts(call.children(field::func_call::FUNCNAME))[..],
-                    ["pg_advisory_unlock_all"] | ["pg_catalog", "pg_advisory_unlock_all"]
-                )
-        })
 }
 
 /// The view pg_settings has a rule that makes an UPDATE of it a SET.
@@ -354,6 +350,9 @@ fn transaction(statement: Message<'_>, findings: &mut Findings) {
         ) => findings.refuse(&rules::TWO_PHASE, "two-phase commit is not supported"),
         Some(TransactionStmtKind::Undefined) | None => {
             findings.refuse(&rules::UNKNOWN_STATEMENT, "this transaction command is not known");
+        }
+        Some(TransactionStmtKind::TransStmtRollback | TransactionStmtKind::TransStmtRollbackTo) => {
+            findings.effect(Effect::Releases);
         }
         Some(_) => {}
     }
@@ -530,7 +529,7 @@ pub(super) fn not_alone(statement: Message<'_>, findings: &mut Findings) {
             findings.opaque();
         }
         // PostgreSQL refuses DISCARD ALL among other statements.
-        Kind::DiscardStmt => findings.opaque(),
+        Kind::DiscardStmt if discards_all(statement) => findings.opaque(),
         _ => {}
     }
 }

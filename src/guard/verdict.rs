@@ -145,19 +145,21 @@ effects! {
     ResetSetting = 1 << 10, "reset_setting";
     /// RESET ALL.
     ResetAll = 1 << 11, "reset_all";
-    /// `SELECT pg_advisory_unlock_all()`, as a statement that cannot but run.
-    UnlockAll = 1 << 12, "unlock_all";
-    /// CLOSE ALL.
-    CloseAll = 1 << 13, "close_all";
+    /// May end state that pins a client: CLOSE, DEALLOCATE, DISCARD, DROP, ROLLBACK, the advisory-unlock functions.
+    Releases = 1 << 12, "releases";
+    /// Reads what an earlier nextval left in the session: `currval`, `lastval`.
+    ReadsSequence = 1 << 13, "reads_sequence";
+    /// May change what a prepared statement returns: DDL.
+    Schema = 1 << 15, "schema";
     /// Changes a setting for the session that cannot be followed from one server connection to another: its
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";
     /// LISTEN, or UNLISTEN of one channel.
-    Listen = 1 << 15, "listen";
+    Listen = 1 << 20, "listen";
     /// UNLISTEN *.
-    UnlistenAll = 1 << 16, "unlisten_all";
+    UnlistenAll = 1 << 21, "unlisten_all";
     /// NOTIFY, or a call of pg_notify.
-    Notify = 1 << 17, "notify";
+    Notify = 1 << 22, "notify";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::pool::Pool;
+use crate::schedule::ServerId;
 use crate::server::cancel::{self, CancelSlot};
 use crate::server::reset::{self, Left};
 use crate::server::{ServerConn, ServerError, Voice};
@@ -134,6 +135,12 @@ impl Attached {
     /// What the session machine knows of the server.
     pub fn state(&mut self) -> Option<&mut ServerState> {
         self.checkout.conn.as_mut().map(|conn| &mut conn.state)
+    }
+
+    /// Its name in the scheduler.
+    #[must_use]
+    pub fn id(&self) -> Option<ServerId> {
+        self.checkout.conn.as_ref().map(|conn| conn.id)
     }
 
     /// Process id of the server.

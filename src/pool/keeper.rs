@@ -30,7 +30,7 @@ impl Pool {
     /// Closes the idle connections of a tenant, and lets go of what was kept for it.
     pub fn retire(self: &Arc<Self>, tenant: TenantId) {
         self.welcomes.forget(tenant);
-        self.stores.remove(&tenant);
+        self.commons.remove(&tenant);
         self.close_idle("retired", |_, of| of == tenant);
         self.lock().tenants.remove(&tenant);
     }

@@ -22,7 +22,7 @@ use crate::schedule::{ClientId, Decision, Event, Limits, Load, Scheduler, Server
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
 use crate::server::connect::{ConnectError, Dialer};
-use crate::session::statements::StatementStore;
+use crate::session::commons::Commons;
 use crate::telemetry::Counters;
 use crate::tenant::{Tenant, TenantId};
 
@@ -41,7 +41,7 @@ pub struct Pool {
     dialer: Dialer,
     counters: Arc<Counters>,
     hub: Arc<Hub>,
-    stores: DashMap<TenantId, Arc<StatementStore>>,
+    commons: DashMap<TenantId, Arc<Commons>>,
     welcomes: welcome::Welcomes,
 }
 
@@ -95,15 +95,15 @@ impl Pool {
             dialer: Dialer::new(config),
             counters,
             hub,
-            stores: DashMap::new(),
+            commons: DashMap::new(),
             welcomes: welcome::Welcomes::default(),
         })
     }
 
-    /// The prepared statements the clients of a tenant share.
+    /// What the clients of a tenant share.
     #[must_use]
-    pub fn statements(&self, tenant: TenantId) -> Arc<StatementStore> {
-        Arc::clone(&self.stores.entry(tenant).or_default())
+    pub fn commons(&self, tenant: TenantId) -> Arc<Commons> {
+        Arc::clone(&self.commons.entry(tenant).or_default())
     }
 
     /// Counts.
@@ -113,7 +113,7 @@ impl Pool {
     }
 
     /// A server connection of the tenant, at once or after waiting for its turn. It is ours but serves
-    /// nobody until it is attached.
+    /// nobody until it is attached. `preferred` is taken if it is idle.
     ///
     /// # Errors
     /// [`CheckoutError`].
@@ -121,9 +121,10 @@ impl Pool {
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         cancel: &Arc<CancelSlot>,
+        preferred: Option<ServerId>,
     ) -> Result<Checkout, CheckoutError> {
         loop {
-            let mut conn = match self.try_checkout(tenant) {
+            let mut conn = match self.try_checkout(tenant, preferred) {
                 Ok(conn) => conn,
                 Err(waiter) => self.wait(tenant.id, waiter, cancel).await?,
             };
@@ -135,8 +136,15 @@ impl Pool {
         }
     }
 
-    fn try_checkout(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Box<ServerConn>, Waiter> {
+    fn try_checkout(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant>,
+        preferred: Option<ServerId>,
+    ) -> Result<Box<ServerConn>, Waiter> {
         let mut inner = self.lock();
+        if let Some(server) = preferred {
+            inner.scheduler.prefer(tenant.id, server);
+        }
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
         // What `renew` put there is newer than what a client logged in with.

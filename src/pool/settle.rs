@@ -1,5 +1,5 @@
-//! Asking a server connection, before its client lets go of it, which settings are in force, and what it
-//! listens to.
+//! Asking a server connection, before its client lets go of it, which settings are in force, which state is
+//! there that pins a client, and what it listens to.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::pool::checkout::{SETTINGS_TIMEOUT, apply};
 use crate::server::{Answer, ServerConn, ServerError};
 use crate::session::Session;
 
-/// Why a client's settings are not known: its session cannot go on, nor its server connection.
+/// Why a client's state is not known: its session cannot go on, nor its server connection.
 #[derive(Debug, Error)]
 pub enum SettleError {
     /// The server refused to say, or to give the settings of the startup packet again.
@@ -23,9 +23,8 @@ pub enum SettleError {
 }
 
 impl Attached {
-    /// Asks which of the settings that may have changed are in force, and what the client listens to if that
-    /// may have changed, and notes it for the client and for the connection. Nothing of the client's runs, so a
-    /// cancel request means nothing meanwhile.
+    /// Asks what only the server knows, and notes it for the client and for the connection. Nothing of the
+    /// client's runs, so a cancel request means nothing meanwhile.
     ///
     /// # Errors
     /// [`SettleError`].
@@ -33,6 +32,10 @@ impl Attached {
         let unreadable = |_| io::Error::from(io::ErrorKind::InvalidData);
         let cancel = Arc::clone(&self.checkout.cancel);
         let conn = self.undisturbed().await?;
+        if let Some(answer) = ask(conn, |in_peace| session.question(in_peace)).await? {
+            session.answered(&answer.rows, answer.cut, &mut conn.state).map_err(unreadable)?;
+        }
+        // Now that it is known whether the client keeps the connection.
         if let Some(answer) = ask(conn, |in_peace| session.channels_question(in_peace)).await? {
             if answer.cut {
                 return Err(io::Error::from(io::ErrorKind::InvalidData).into());
@@ -40,13 +43,7 @@ impl Attached {
             session.channels_answered(&answer.rows, &mut conn.state).map_err(unreadable)?;
         }
         if session.pinned().is_none() {
-            if let Some(answer) = ask(conn, |in_peace| session.settings_question(in_peace)).await? {
-                let rows = (!answer.cut).then_some(&*answer.rows);
-                session.settings_answered(rows, &mut conn.state).map_err(unreadable)?;
-            }
-            if session.pinned().is_none() {
-                restore(conn, session).await?;
-            }
+            restore(conn, session).await?;
         }
         cancel.aim_at(conn.address(), &conn.key);
         Ok(())

@@ -148,6 +148,15 @@ impl Scheduler {
         self.feed_hungry(out);
     }
 
+    /// Makes an idle connection the one that its tenant's next client gets.
+    pub fn prefer(&mut self, tenant: TenantId, server: ServerId) {
+        let Some(share) = self.tenants.get_mut(&tenant) else { return };
+        if let Some(at) = share.idle.iter().position(|(_, idle)| *idle == server) {
+            let preferred = share.idle.remove(at);
+            share.idle.push(preferred);
+        }
+    }
+
     /// Takes out the idle connections that are `unwanted`; the caller closes each and reports it
     /// [`Event::Closed`].
     pub fn take_idle(

@@ -1,6 +1,6 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
-use crate::session::pipeline::{Entry, Turn, Undo};
+use crate::session::pipeline::{Entry, Kind, Turn, Undo};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::view;
 
@@ -8,8 +8,8 @@ impl Session {
     /// Whether the body of a backend message of this type (or a long beginning of it) must be there before
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
-    pub const fn wants_body(tag: u8) -> bool {
-        matches!(tag, b'E' | b'S' | b'Z')
+    pub fn wants_body(&self, tag: u8) -> bool {
+        matches!(tag, b'E' | b'S' | b'Z') || (tag == b'T' && self.pipeline.describes_statement())
     }
 
     /// Replies of the proxy's own that are due before the next backend message.
@@ -35,17 +35,22 @@ impl Session {
         match self.pipeline.on_backend(tag) {
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
-            Turn::Done(entry) => self.done(&entry, server),
-            Turn::Failed(failed, skipped) => self.failed(failed, skipped, server),
+            Turn::Done(entry) => self.done(&entry, body, server),
+            Turn::Failed(failed, skipped) => self.failed(failed, skipped, body, server),
+            Turn::Ready(_) if self.healing.is_some() => self.heal(server),
             Turn::Ready(on_success) => match body {
                 [status @ (b'I' | b'T' | b'E')] => {
                     self.status = *status;
+                    self.answered = false;
                     if *status != b'I' {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
-                    if *status == b'I' && !self.pipeline.has_outstanding() && self.channels.hold() {
-                        return Relay::Swallow;
+                    if *status == b'I' {
+                        self.transaction_ended();
+                        if !self.pipeline.has_outstanding() && self.channels.hold() {
+                            return Relay::Swallow;
+                        }
                     }
                     Relay::Forward
                 }
@@ -55,16 +60,36 @@ impl Session {
         }
     }
 
-    fn done(&mut self, entry: &Entry, server: &mut ServerState) -> Relay {
+    fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
         self.succeeded(entry.on_success, server);
+        if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses) {
+            if !entry.hidden {
+                statement.told_columns(body);
+            } else if !statement.returns(body) {
+                server.statements.changed(statement.number());
+            }
+        }
+        self.answered |= !entry.hidden;
         if entry.hidden { Relay::Swallow } else { Relay::Forward }
     }
 
-    fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, server: &mut ServerState) -> Relay {
+    fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, body: &[u8], server: &mut ServerState) -> Relay {
+        if let Some(statement) = failed.uses.as_ref().filter(|_| is_stale_plan(body)) {
+            server.statements.stale(statement.number());
+            self.commons.schema_changed();
+            if self.can_heal(&failed, &skipped) {
+                self.healing = Some(std::iter::once(failed).chain(skipped).collect());
+                return Relay::Swallow;
+            }
+        }
         self.tracking.may_be_undone();
         // Backwards, so that the oldest name is the one that stands.
         for entry in skipped.into_iter().rev() {
             self.undo(entry, server);
+        }
+        // What the client sent runs all the same, and says for itself how it ends.
+        if failed.hidden && failed.kind == Kind::Query {
+            return Relay::Swallow;
         }
         let refusal = failed.refusal.clone();
         self.undo(failed, server);
@@ -75,6 +100,34 @@ impl Session {
             }
             None => Relay::Forward,
         }
+    }
+
+    /// Whether the batch can go again as if nothing had happened: nothing of it has run or was answered, no
+    /// transaction block is open, nothing follows, and the client asks for the columns anew.
+    fn can_heal(&self, failed: &Entry, skipped: &[Entry]) -> bool {
+        let learns = match failed.kind {
+            Kind::Describe => true,
+            Kind::Bind => skipped.first().is_some_and(|entry| entry.kind == Kind::Describe),
+            _ => false,
+        };
+        learns
+            && self.can_replay
+            && !self.answered
+            && self.status == b'I'
+            && self.pipeline.only_sync_is_left()
+    }
+
+    /// The server is ready again: it gets the statement anew, and then the batch once more.
+    fn heal(&mut self, server: &mut ServerState) -> Relay {
+        let Some(entries) = self.healing.take() else { return Relay::OutOfStep };
+        let Some(statement) = entries.first().and_then(|entry| entry.uses.clone()) else {
+            return Relay::OutOfStep;
+        };
+        self.front.clear();
+        self.ensure_on_server(&statement, server);
+        entries.into_iter().for_each(|entry| self.pipeline.push(entry));
+        self.pipeline.push_sync();
+        Relay::Replay
     }
 
     fn undo(&mut self, entry: Entry, server: &mut ServerState) {
@@ -106,6 +159,12 @@ fn changes_how_text_is_read(body: &[u8]) -> bool {
         Some(("standard_conforming_strings", value)) => value != "on",
         _ => false,
     }
+}
+
+/// `cached plan must not change result type`: the name of the C function is not translated.
+fn is_stale_plan(body: &[u8]) -> bool {
+    view::error_field(body, b'C') == Some(b"0A000")
+        && view::error_field(body, b'R') == Some(b"RevalidateCachedQuery")
 }
 
 /// Field V is not translated; servers before 9.6 have only S.

@@ -1,13 +1,14 @@
 //! The frontend half of [`Session`]: what becomes of each frame from the client.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Allowed, Cleared, Deallocated, Effects, Guard, UNPARSABLE, Verdict};
+use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::channels::Before;
+use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name, server_name};
+use crate::session::prepared::DISCARD_SEQUENCES;
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
@@ -19,9 +20,6 @@ const MAX_NAMING_FRAME: usize = 16 << 10;
 const TEXT_FRAME_EXTRA: usize = 272 << 10;
 /// A name under which a refused Parse can never succeed.
 const FAILING_NAME: &[u8] = b"pgtenant_refused";
-
-/// Makes each client's unnamed statement distinguishable from any other's.
-static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
     /// Judges the frame at the front of `frame` (which holds as much of it as was read). `server` is the
@@ -60,7 +58,7 @@ impl Session {
         }
         match head.tag {
             b'Q' | b'P' => self.on_text(head, body, server, guard),
-            b'B' => self.on_bind(head, body, server),
+            b'B' => self.on_bind(head, body, frame.get(head.total).copied(), server),
             b'D' | b'C' | b'E' => self.on_naming(head, body, server),
             b'S' | b'H' | b'c' if head.body_len() != 0 => {
                 Step::Fail(Refusal::protocol("invalid message format"))
@@ -112,6 +110,7 @@ impl Session {
             Err(refusal) => return self.refuse(refusal, head.tag, server),
         };
         let Some(server) = server else {
+            self.wants_sequences = allowed.effects.has(Effect::ReadsSequence);
             self.judged = Some(allowed);
             return Step::NeedServer;
         };
@@ -184,6 +183,9 @@ impl Session {
 
     fn on_query(&mut self, head: FrameHead, allowed: Allowed, server: &mut ServerState) -> Step {
         let Allowed { cleared, effects, rewritten, .. } = allowed;
+        if let Some(refusal) = self.one_pin_too_many(&effects) {
+            return self.refuse(refusal, head.tag, Some(server));
+        }
         if let Some(Deallocated::Name(name)) = &effects.deallocates
             && !self.pipeline.has_outstanding()
             && self.status != b'E'
@@ -197,10 +199,18 @@ impl Session {
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         self.unnamed.token = 0;
         server.unnamed = 0;
+        self.front.clear();
+        if self.must_discard_sequences(&effects, server) {
+            if self.pipeline.is_unsynced() {
+                self.discard_sequences_first();
+            } else {
+                write::query(&mut self.front, DISCARD_SEQUENCES);
+                self.pipeline.push(Entry::hidden(Kind::Query));
+            }
+        }
         self.apply(&effects, server);
         self.pipeline.push(Entry { on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
-        let Some(text) = rewritten else { return Step::Forward(cleared) };
-        self.front.clear();
+        let Some(text) = rewritten else { return self.front_before_frame(cleared) };
         write::query(&mut self.front, &text);
         Step::Rewrite { cleared, consumed: head.total }
     }
@@ -242,7 +252,7 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.store.intern(parse.definition, &effects);
+        let statement = self.commons.statements.intern(parse.definition, &self.basis(), &effects);
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
@@ -279,26 +289,31 @@ impl Session {
         Step::Rewrite { cleared, consumed: head.total }
     }
 
-    fn set_unnamed(&mut self, definition: &[u8], effects: Arc<Effects>, server: &mut ServerState) {
-        self.unnamed.definition.clear();
-        self.unnamed.definition.extend_from_slice(definition);
-        self.unnamed.effects = effects;
-        self.unnamed.deallocates = None;
-        self.unnamed.token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
-        server.unnamed = self.unnamed.token;
-    }
-
-    fn on_bind(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
+    /// `next` is the type of the frame behind it, if that is here.
+    fn on_bind(
+        &mut self,
+        head: FrameHead,
+        body: &[u8],
+        next: Option<u8>,
+        server: Option<&mut ServerState>,
+    ) -> Step {
         let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
-        let Some(server) = server else { return Step::NeedServer };
+        let named = self.names.get(names.statement).map(|statement| statement.effects());
+        let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
+        let Some(server) = server else {
+            self.wants_sequences = effects.has(Effect::ReadsSequence);
+            return Step::NeedServer;
+        };
+        if let Some(refusal) = self.one_pin_too_many(&effects) {
+            return self.refuse(refusal, head.tag, Some(server));
+        }
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         self.front.clear();
         if names.statement.is_empty() {
-            let effects = Arc::clone(&self.unnamed.effects);
-            match self.channels.ask_hub(&effects) {
-                Before::Hub if self.unnamed.token != 0 => return Step::Hub,
-                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
-                _ => {}
+            if self.unnamed.token != 0
+                && let Some(step) = self.hears_first(&effects, head.tag, server)
+            {
+                return step;
             }
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
@@ -315,20 +330,48 @@ impl Session {
         let Some(statement) = self.names.get(names.statement).cloned() else {
             return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
         };
-        match self.channels.ask_hub(statement.effects()) {
-            Before::Hub => return Step::Hub,
-            Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
-            _ => {}
+        // A client that does not ask for the columns of the portal reads rows by what it was told before.
+        if next != Some(b'D') {
+            if server.statements.is_changed(statement.number()) {
+                return self.refuse(changed_columns(), head.tag, Some(server));
+            }
+            if self.must_verify(&statement, server) {
+                self.verify(&statement, server);
+                return Step::Ahead(cleared);
+            }
+        }
+        if let Some(step) = self.hears_first(&effects, head.tag, server) {
+            return step;
         }
         self.ensure_on_server(&statement, server);
-        self.bind_effects(statement.effects(), names.portal, server);
+        self.bind_effects(&effects, names.portal, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
-        self.pipeline.push(Entry::new(Kind::Bind));
+        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
 
+    /// What is in the way of binding a statement with these effects, for the hub or from it.
+    fn hears_first(&mut self, effects: &Arc<Effects>, tag: u8, server: &mut ServerState) -> Option<Step> {
+        match self.channels.ask_hub(effects) {
+            Before::Hub => Some(Step::Hub),
+            Before::Refuse(refusal) => Some(self.refuse(refusal, tag, Some(server))),
+            _ => None,
+        }
+    }
+
+    /// What pins is refused where it would be one pin too many. In a transaction block nobody knows yet
+    /// whether it will last.
+    fn one_pin_too_many(&self, effects: &Effects) -> Option<Refusal> {
+        let full = self.commons.pinned() >= self.max_pinned;
+        let reason = Pins::may_begin(effects).filter(|_| full && !self.counted && !self.in_transaction())?;
+        Some(self.too_many_pinned(reason))
+    }
+
     fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
+        if self.must_discard_sequences(effects, server) {
+            self.discard_sequences_first();
+        }
         self.apply(effects, server);
         self.bound.portal.clear();
         self.bound.portal.extend_from_slice(portal);
@@ -350,7 +393,7 @@ impl Session {
             // Of any other portal nothing is known to be gone: the connection is reset later instead.
             let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
             // Of the rest nothing can be said before the transaction has ended.
-            let on_success = OnSuccess { resets: false, unlocks: false, closes: false, ..known };
+            let on_success = OnSuccess { resets: false, ..known };
             let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
             if self.bound.portal == portal
                 && let Some((name, statement)) = self.bound.deallocates.take()
@@ -417,7 +460,7 @@ impl Session {
         };
         self.ensure_on_server(&statement, server);
         write::describe_statement(&mut self.front, statement.server_name().as_bytes());
-        self.pipeline.push(Entry::new(Kind::Describe));
+        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Describe) });
         Step::Rewrite { cleared, consumed: head.total }
     }
 
@@ -489,39 +532,6 @@ impl Session {
         write::ready_for_query(&mut self.replies, self.status);
     }
 
-    /// Puts the Parse of a named statement into `front` if the server lacks it.
-    fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
-        if let Readiness::Missing(evicted) = server.statements.need(statement.number()) {
-            self.close_evicted(evicted);
-            write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
-            let prepares = Some(statement.number());
-            self.pipeline.push(Entry { prepares, ..Entry::hidden(Kind::Parse) });
-        }
-    }
-
-    fn close_evicted(&mut self, evicted: Option<u64>) {
-        if let Some(number) = evicted {
-            write::close_statement(&mut self.front, server_name(number).as_bytes());
-            self.pipeline.push(Entry { closes: evicted, ..Entry::hidden(Kind::Close) });
-        }
-    }
-
-    /// Puts the Parse of the unnamed statement into `front` if the server has another.
-    fn ensure_unnamed(&mut self, server: &mut ServerState) -> Result<(), Refusal> {
-        if self.unnamed.token == 0 {
-            return Err(Refusal::error(
-                SqlState::INVALID_SQL_STATEMENT_NAME,
-                "unnamed prepared statement does not exist",
-            ));
-        }
-        if server.unnamed != self.unnamed.token {
-            write::parse(&mut self.front, b"", &self.unnamed.definition);
-            server.unnamed = self.unnamed.token;
-            self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::hidden(Kind::Parse) });
-        }
-        Ok(())
-    }
-
     fn front_before_frame(&self, cleared: Cleared) -> Step {
         if self.front.is_empty() { Step::Forward(cleared) } else { Step::Rewrite { cleared, consumed: 0 } }
     }
@@ -532,6 +542,11 @@ impl Session {
         }
         Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
     }
+}
+
+/// What PostgreSQL says of a statement that its client prepared before the columns changed.
+fn changed_columns() -> Refusal {
+    Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
 }
 
 fn unknown_statement(name: &[u8]) -> Refusal {

@@ -2,6 +2,7 @@
 //! of each. It survives changes of the server connection.
 
 pub mod channels;
+pub mod commons;
 pub mod outbound;
 pub mod params;
 pub mod pin;
@@ -12,17 +13,21 @@ pub mod tracking;
 
 mod backend;
 mod frontend;
+mod prepared;
 mod refusal;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
 use crate::session::channels::Channels;
+use crate::session::commons::Commons;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
-use crate::session::pipeline::Pipeline;
+use crate::session::pipeline::{Entry, Pipeline};
 use crate::session::residue::Residue;
-use crate::session::statements::{ClientStatements, ServerStatements, Statement, StatementStore};
+use crate::session::statements::{ClientStatements, ServerStatements, Statement};
 use crate::session::tracking::Tracking;
 use crate::wire::view;
 
@@ -30,6 +35,9 @@ pub use refusal::Refusal;
 
 /// Bytes a buffer may keep between two statements.
 const KEPT_CAPACITY: usize = 4 << 10;
+
+/// Tells the sessions of this process apart; 0 is none.
+static NEXT_SESSION: AtomicU64 = AtomicU64::new(1);
 
 /// What is known about the state of one server connection.
 #[derive(Debug, Default)]
@@ -44,6 +52,8 @@ pub struct ServerState {
     pub notified: bool,
     /// What may be left on it.
     pub residue: Residue,
+    /// The session that left values for `currval` and `lastval` here, 0 for none.
+    pub sequences_of: u64,
     /// ParameterStatus values, in the order the server first told them.
     pub parameters: Vec<(String, String)>,
 }
@@ -63,6 +73,7 @@ impl ServerState {
         self.statements.clear();
         self.unnamed = 0;
         self.settings = Arc::default();
+        self.sequences_of = 0;
         self.residue.discarded();
     }
 }
@@ -91,6 +102,8 @@ pub enum Step {
     },
     /// It goes nowhere; [`Session::front`] goes to the server in its place.
     Substitute(Cleared),
+    /// [`Session::front`] goes to the server; ask again about the frame.
+    Ahead(Cleared),
     /// It goes nowhere; [`Session::take_replies`] may have the answer.
     Drop,
     /// The client said good-bye.
@@ -112,6 +125,9 @@ pub enum Relay {
     ServerFailed,
     /// The server reads text in another way from now on than the guard does.
     Unjudgeable,
+    /// It goes nowhere. What the client sent since [`Session::begins_batch`] goes to the server again, behind
+    /// [`Session::front`].
+    Replay,
     /// Server and proxy are out of step: nothing more can be trusted.
     OutOfStep,
 }
@@ -123,8 +139,8 @@ pub enum Boundary {
     Busy,
     /// Nothing is outstanding, but the session needs its server connection.
     Pinned(PinReason),
-    /// Nothing is outstanding, but the server must be asked first which settings are in force, or what the
-    /// client listens to.
+    /// Nothing is outstanding, but the server must be asked first which settings are in force, which state is
+    /// there that the session needs its server connection for, or what the client listens to.
     Unsettled,
     /// The server connection can go.
     Release,
@@ -133,22 +149,39 @@ pub enum Boundary {
 /// The machine of one client.
 #[derive(Debug)]
 pub struct Session {
+    id: u64,
     scope: Scope,
     tracking: Tracking,
     channels: Channels,
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
-    store: Arc<StatementStore>,
+    commons: Arc<Commons>,
+    /// Most sessions of the tenant that may keep their server connection.
+    max_pinned: usize,
+    /// Whether this one is counted among them.
+    counted: bool,
     names: ClientStatements,
     unnamed: Unnamed,
     pipeline: Pipeline,
     /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
     status: u8,
     pins: Pins,
+    /// Whether the transaction left or read sequence state.
+    used_sequences: bool,
+    /// Whether the frame that needs a server connection reads sequence state.
+    wants_sequences: bool,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<Allowed>,
     /// The portal bound last.
     bound: Bound,
+    /// Whether the transaction changed the tenant's schema.
+    changes_schema: bool,
+    /// Whether the client was told something of the batch by the server.
+    answered: bool,
+    /// Whether what the client sent since the batch began can be sent again.
+    can_replay: bool,
+    /// A batch that failed for a plan out of date, to be sent again once the server is ready.
+    healing: Option<Vec<Entry>>,
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
@@ -183,46 +216,48 @@ pub struct OnSuccess {
     deallocates: bool,
     /// All settings are back to what the session began with.
     resets: bool,
-    /// No session-level advisory lock is held.
-    unlocks: bool,
-    /// No cursor is open.
-    closes: bool,
 }
 
 impl OnSuccess {
     /// Nothing.
-    pub const NOTHING: Self =
-        Self { discards: false, deallocates: false, resets: false, unlocks: false, closes: false };
+    pub const NOTHING: Self = Self { discards: false, deallocates: false, resets: false };
 
     fn of(effects: &Effects) -> Self {
         Self {
             discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
             deallocates: matches!(effects.deallocates, Some(Deallocated::All)),
-            // With a SET in the same text nobody knows which of them came last; so with the others.
+            // With a SET in the same text nobody knows which of them came last.
             resets: effects.has(Effect::ResetAll) && !effects.has(Effect::Setting),
-            unlocks: effects.has(Effect::UnlockAll) && !effects.has(Effect::AdvisoryLock),
-            closes: effects.has(Effect::CloseAll) && !effects.has(Effect::HoldCursor),
         }
     }
 }
 
 impl Session {
-    /// A fresh session. `store` is shared by all clients of the tenant.
+    /// A fresh session. `commons` is shared by all clients of the tenant.
     #[must_use]
-    pub fn new(scope: Scope, settings: Arc<Settings>, store: Arc<StatementStore>) -> Self {
+    pub fn new(scope: Scope, settings: Arc<Settings>, commons: Arc<Commons>) -> Self {
         Self {
+            id: NEXT_SESSION.fetch_add(1, Ordering::Relaxed),
             scope,
             tracking: Tracking::new(settings),
             channels: Channels::default(),
             distrusts_settings: false,
-            store,
+            commons,
+            max_pinned: usize::MAX,
+            counted: false,
             names: ClientStatements::default(),
             unnamed: Unnamed::default(),
             pipeline: Pipeline::default(),
             status: b'I',
             pins: Pins::default(),
+            used_sequences: false,
+            wants_sequences: false,
             judged: None,
             bound: Bound::default(),
+            changes_schema: false,
+            answered: false,
+            can_replay: false,
+            healing: None,
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),
@@ -240,6 +275,12 @@ impl Session {
     /// a connection is not known, so that nobody is to have it afterwards.
     pub const fn distrust_settings(&mut self) {
         self.distrusts_settings = true;
+    }
+
+    /// At most this many sessions of the tenant keep their server connection: one more is refused what would
+    /// make it keep its own.
+    pub const fn limit_pinned(&mut self, most: usize) {
+        self.max_pinned = most;
     }
 
     /// Settings a server connection must have for this client.
@@ -270,6 +311,7 @@ impl Session {
             return Boundary::Unsettled;
         }
         match self.pins.first() {
+            _ if self.pins.is_uncertain() => Boundary::Unsettled,
             Some(reason) => Boundary::Pinned(reason),
             None if self.tracking.is_unsettled() => Boundary::Unsettled,
             None => Boundary::Release,
@@ -280,6 +322,72 @@ impl Session {
     #[must_use]
     pub fn pinned(&self) -> Option<PinReason> {
         self.pins.first()
+    }
+
+    /// Counts the session among those of its tenant that keep their server connection, or not. `false` when
+    /// there are too many already.
+    pub fn count_pin(&mut self, pinned: bool) -> bool {
+        if pinned && !self.counted {
+            if self.commons.pinned() >= self.max_pinned {
+                return false;
+            }
+            self.commons.pin_begins();
+        } else if !pinned && self.counted {
+            self.commons.pin_ends();
+        }
+        self.counted = pinned;
+        true
+    }
+
+    /// The refusal of what would keep the server connection for this reason.
+    #[must_use]
+    pub fn too_many_pinned(&self, reason: PinReason) -> Refusal {
+        Refusal::error(
+            SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+            "too many sessions of this tenant keep their server connection",
+        )
+        .with_detail(format!(
+            "{} do, which is the limit `pool.max_pinned_per_tenant`; this one would for the reason `{}`.",
+            self.max_pinned,
+            reason.as_str()
+        ))
+        .with_hint("End what keeps state in other sessions (temporary tables, cursors WITH HOLD, session advisory locks, PREPARE), or raise the limit.")
+    }
+
+    /// Whether the frame that needs a server connection may find on the last one what it reads.
+    #[must_use]
+    pub const fn wants_last_server(&self) -> bool {
+        self.wants_sequences
+    }
+
+    /// Nobody asked for what `currval` and `lastval` would say: they are let go.
+    pub fn let_sequences_go(&mut self) {
+        self.pins.remove(PinReason::Sequence);
+        self.commons.sequences_are_unread();
+    }
+
+    /// Whether clients of the tenant are known to ask for what `currval` and `lastval` say.
+    #[must_use]
+    pub fn reads_sequences(&self) -> bool {
+        self.commons.reads_sequences()
+    }
+
+    /// Whether a frame of this type is the first of a batch outside a transaction block: it is to be kept, with
+    /// those behind it, to be sent again.
+    #[must_use]
+    pub fn begins_batch(&self, tag: u8) -> bool {
+        matches!(tag, b'P' | b'B' | b'D') && self.status == b'I' && self.pipeline.is_idle()
+    }
+
+    /// Whether what the client sent since the batch began can be sent again.
+    pub const fn note_kept(&mut self, kept: bool) {
+        self.can_replay = kept;
+    }
+
+    /// The token of what is sent again: it was cleared when it went first.
+    #[must_use]
+    pub fn cleared_again(&self) -> Option<Cleared> {
+        Cleared::without_text(b'B', &self.scope)
     }
 
     /// Bytes that replace the front of a rewritten frame.
@@ -325,11 +433,16 @@ impl Session {
     /// The server connection is lost with everything on it. The client gets `refusal` for each thing it
     /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
-        if self.in_transaction() || self.pinned().is_some() || self.is_uncertain() {
+        let keeps = self.pinned().is_some_and(|reason| reason != PinReason::Sequence);
+        if self.in_transaction() || keeps || self.is_uncertain() {
             return false;
         }
         let lost = self.pipeline.server_lost();
+        // Its client waits for the answers to what was to be sent again.
+        self.healing = None;
+        self.answered = false;
         self.unnamed.token = 0;
+        self.pins.clear();
         for _ in 0..lost.ended {
             self.reply_error(refusal);
             self.reply_ready();
@@ -352,8 +465,39 @@ impl Session {
         }
         self.pins.add(effects);
         self.channels.note(effects, server);
+        self.note_sequences(effects, server);
+        // What is temporary shows nobody else's statements in another light.
+        self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
+        }
+    }
+
+    /// Sequence state is left where it was made: only its maker may read it, and only a tenant whose clients
+    /// do that in a later transaction pays for it.
+    fn note_sequences(&mut self, effects: &Effects, server: &mut ServerState) {
+        if effects.has(Effect::ReadsSequence) {
+            self.commons.sequences_are_read();
+            self.used_sequences = true;
+        }
+        if effects.has(Effect::Sequence) || effects.has(Effect::Opaque) {
+            server.sequences_of = self.id;
+            self.used_sequences = true;
+            // Code may have left some too, but seldom does.
+            let keeps = effects.has(Effect::Sequence) && self.commons.keeps_sequences();
+            if keeps || self.commons.reads_sequences() {
+                self.pins.set(PinReason::Sequence);
+            }
+        }
+    }
+
+    /// A transaction has ended.
+    fn transaction_ended(&mut self) {
+        if std::mem::take(&mut self.changes_schema) {
+            self.commons.schema_changed();
+        }
+        if !std::mem::take(&mut self.used_sequences) && self.pins.has(PinReason::Sequence) {
+            self.let_sequences_go();
         }
     }
 
@@ -380,14 +524,15 @@ impl Session {
             self.deallocated(server);
         }
         // In a transaction that is still open a ROLLBACK could bring the settings back.
-        if self.status == b'I' {
-            let gone = [
-                (what.resets, PinReason::Setting),
-                (what.unlocks, PinReason::AdvisoryLock),
-                (what.closes, PinReason::HoldCursor),
-            ];
-            gone.iter().filter(|(is, _)| *is).for_each(|(_, reason)| self.pins.remove(*reason));
+        if self.status == b'I' && what.resets {
+            self.pins.remove(PinReason::Setting);
         }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.count_pin(false);
     }
 }
 

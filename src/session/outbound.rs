@@ -97,6 +97,42 @@ impl Outbound {
         self.flow.consume(n);
     }
 
+    /// Keeps the frames that go to the server from now on, so that they can go again.
+    pub const fn keep(&mut self) {
+        self.flow.keep();
+    }
+
+    /// Keeps them no more.
+    pub fn let_go(&mut self) {
+        self.flow.let_go();
+    }
+
+    /// Whether those that went since [`keep`](Self::keep) can go again.
+    #[must_use]
+    pub fn has_kept(&self) -> bool {
+        self.flow.has_kept()
+    }
+
+    /// What was kept goes to the server again, behind frames of the proxy's own. It was cleared when it went first.
+    ///
+    /// # Errors
+    /// [`WrongTenant`].
+    pub fn replay(&mut self, cleared: &Cleared, front: &[u8]) -> Result<(), WrongTenant> {
+        self.check(cleared)?;
+        self.flow.replay(front);
+        Ok(())
+    }
+
+    /// Frames of the proxy's own go to the server; the frame at the front stays.
+    ///
+    /// # Errors
+    /// [`WrongTenant`].
+    pub fn insert(&mut self, cleared: &Cleared, front: &[u8]) -> Result<(), WrongTenant> {
+        self.check(cleared)?;
+        self.flow.insert(front);
+        Ok(())
+    }
+
     /// Whether a forwarded frame is still arriving from the client.
     #[must_use]
     pub const fn mid_frame(&self) -> bool {

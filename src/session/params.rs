@@ -2,8 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use crate::tenant::quote_identifier;
+
+/// Settings that a constant's input function, or the parser, looks at.
+const READING: [&str; 9] = [
+    "array_nulls",
+    "backslash_quote",
+    "datestyle",
+    "intervalstyle",
+    "lc_monetary",
+    "timezone",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmloption",
+];
+
+/// Whether constants of a statement may be read in another way when this setting changes.
+pub(super) fn is_reading(name: &str) -> bool {
+    READING.contains(&name)
+}
 
 /// Settings of a session that are not its tenant's defaults. Names are lower case, as PostgreSQL compares them without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +66,16 @@ impl Settings {
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Those by which the constants of a statement are read when it is prepared, and not when it runs.
+    #[must_use]
+    pub fn reading(&self) -> Arc<[u8]> {
+        let mut text = String::new();
+        for (name, value) in self.iter().filter(|(name, _)| READING.contains(name)) {
+            let _ = write!(text, "{name}={value}\0");
+        }
+        text.into_bytes().into()
     }
 
     /// SQL that makes a server connection that has `old` have `self`; empty when it has already.

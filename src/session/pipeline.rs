@@ -62,6 +62,13 @@ pub struct Entry {
     pub reply: &'static [u8],
     /// What the client's names were before.
     pub undo: Undo,
+    /// The statement that it binds or describes.
+    pub uses: Option<Arc<Statement>>,
+    /// Whether nothing may follow before the answer is seen.
+    pub bars: bool,
+    /// Whether the first of two replies was passed on: PostgreSQL tells the parameters of a statement before it
+    /// looks whether its columns changed.
+    pub half_told: bool,
     /// The statement that the server has if this succeeds.
     pub prepares: Option<u64>,
     /// The statement that the server no longer has if this succeeds.
@@ -80,6 +87,9 @@ impl Entry {
             refusal: None,
             reply: &[],
             undo: Undo::Nothing,
+            uses: None,
+            bars: false,
+            half_told: false,
             prepares: None,
             closes: None,
             on_success: OnSuccess::NOTHING,
@@ -163,17 +173,29 @@ impl Pipeline {
         !self.queue.is_empty()
     }
 
-    /// Whether a batch is open: its transaction goes on to its Sync.
+    /// Whether a batch is open: a simple query would be part of its transaction, and end it.
     #[must_use]
     pub const fn is_unsynced(&self) -> bool {
         self.unsynced
     }
 
-    /// Whether the request sent last takes away what those behind it may mean (DISCARD ALL, DEALLOCATE
-    /// ALL, RESET ALL): nothing may follow before it is known whether it succeeds.
+    /// Whether the request sent last decides what those behind it may mean (DISCARD ALL, DEALLOCATE
+    /// ALL, RESET ALL): nothing may follow before its answer is seen.
     #[must_use]
     pub fn is_barred(&self) -> bool {
-        self.queue.back().is_some_and(|entry| entry.on_success != OnSuccess::NOTHING)
+        self.queue.back().is_some_and(|entry| entry.bars || entry.on_success != OnSuccess::NOTHING)
+    }
+
+    /// Whether the next answer describes a prepared statement.
+    #[must_use]
+    pub fn describes_statement(&self) -> bool {
+        self.queue.front().is_some_and(|entry| entry.kind == Kind::Describe && entry.uses.is_some())
+    }
+
+    /// Whether nothing but the end of the batch is outstanding.
+    #[must_use]
+    pub fn only_sync_is_left(&self) -> bool {
+        self.queue.len() == 1 && self.queue.front().is_some_and(|entry| entry.kind == Kind::Sync)
     }
 
     /// An error was answered by the proxy itself while no server was involved.
@@ -242,7 +264,7 @@ impl Pipeline {
 
     /// A message came from the server. [`due`](Self::due) was called before.
     pub fn on_backend(&mut self, tag: u8) -> Turn {
-        let Some(front) = self.queue.front() else {
+        let Some(front) = self.queue.front_mut() else {
             return if matches!(tag, b'N' | b'S') { Turn::Forward } else { Turn::Unexpected };
         };
         let kind = front.kind;
@@ -250,7 +272,9 @@ impl Pipeline {
         match (tag, kind) {
             (b'N' | b'S', _) => visible,
             (b'D' | b'd' | b'c' | b'H', Kind::Execute | Kind::Query) => visible,
-            (b'T' | b'C' | b'I', Kind::Query) | (b't', Kind::Describe) => visible,
+            (b'T' | b'C' | b'I', Kind::Query) => visible,
+            (b't', Kind::Describe) if std::mem::replace(&mut front.half_told, true) => Turn::Swallow,
+            (b't', Kind::Describe) => visible,
             (b'G', Kind::Execute | Kind::Query) => {
                 if self.copy_begins() {
                     visible
@@ -264,10 +288,10 @@ impl Pipeline {
             | (b'T' | b'n', Kind::Describe)
             | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
             (b'Z', Kind::Query | Kind::Sync) => {
-                let on_success = front.on_success;
+                let (on_success, hidden) = (front.on_success, front.hidden);
                 self.queue.pop_front();
                 self.copy_in = false;
-                Turn::Ready(on_success)
+                if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
             }
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
@@ -286,7 +310,8 @@ impl Pipeline {
     /// A simple query failed: its entry stays for the ReadyForQuery, stripped of what success would do.
     fn failed_query(&mut self) -> Turn {
         let Some(front) = self.queue.front_mut() else { return Turn::Unexpected };
-        let failed = std::mem::replace(front, Entry::new(front.kind));
+        let rest = Entry { hidden: front.hidden, ..Entry::new(front.kind) };
+        let failed = std::mem::replace(front, rest);
         Turn::Failed(failed, Vec::new())
     }
 

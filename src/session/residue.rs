@@ -10,9 +10,12 @@ pub struct Residue {
     settings: bool,
     /// Settings that cannot be.
     untracked: bool,
-    sequences: bool,
     /// It listens to channels.
     listening: bool,
+    /// Code ran that the text does not show, and nobody has asked what it left.
+    opaque: bool,
+    /// Code ran, and what can be asked about is known: the rest may have been left.
+    code: bool,
     other: bool,
     unclean: bool,
 }
@@ -30,34 +33,32 @@ pub enum ResetPlan {
     Close,
 }
 
-/// What undoes settings, sequence state and listening, in this order of digits.
-const NARROW: [&str; 8] = [
-    "",
-    "UNLISTEN *",
-    "DISCARD SEQUENCES",
-    "UNLISTEN *;DISCARD SEQUENCES",
-    "RESET ALL",
-    "UNLISTEN *;RESET ALL",
-    "RESET ALL;DISCARD SEQUENCES",
-    "UNLISTEN *;RESET ALL;DISCARD SEQUENCES",
-];
+/// Gives `random()` a seed that nobody knows.
+macro_rules! reseed {
+    () => {
+        "SELECT pg_catalog.setseed(pg_catalog.hashtext(pg_catalog.text(pg_catalog.gen_random_uuid()))::pg_catalog.float8 \
+         OPERATOR(pg_catalog./) 2147483648::pg_catalog.float8)"
+    };
+}
+
+const RESET_SETTINGS: &str = "RESET ALL";
+const UNLISTEN: &str = "UNLISTEN *";
+const RESET_BOTH: &str = "RESET ALL;UNLISTEN *";
+/// What code may leave besides what the server can be asked about: settings, names listened to, the seed.
+const RESET_CODE: &str = concat!("RESET ALL;UNLISTEN *;", reseed!());
 
 impl ResetPlan {
     /// Whether settings are back to what the connection began with.
     #[must_use]
     pub fn resets_settings(self) -> bool {
-        matches!(self, Self::Discard) || matches!(self, Self::Narrow(text) if text.contains("RESET ALL"))
+        matches!(self, Self::Discard | Self::Narrow(RESET_SETTINGS | RESET_BOTH | RESET_CODE))
     }
 }
 
 /// The statements of [`ResetPlan::Discard`]: DISCARD ALL must be alone in its message.
 ///
 /// Every name is qualified: a tenant's own operator must not run between two clients.
-pub const DISCARD: [&str; 2] = [
-    "DISCARD ALL",
-    "SELECT pg_catalog.setseed(pg_catalog.hashtext(pg_catalog.text(pg_catalog.gen_random_uuid()))::pg_catalog.float8 \
-     OPERATOR(pg_catalog./) 2147483648::pg_catalog.float8)",
-];
+pub const DISCARD: [&str; 2] = ["DISCARD ALL", reseed!()];
 
 impl Residue {
     /// A statement with these effects was sent.
@@ -66,14 +67,13 @@ impl Residue {
             .into_iter()
             .any(|effect| effects.has(effect));
         self.untracked |= effects.has(Effect::UntrackedSetting);
-        self.sequences |= effects.has(Effect::Sequence);
+        self.opaque |= effects.has(Effect::Opaque);
         self.unclean |= effects.has(Effect::Unclean);
         self.other |= [
             Effect::Temporary,
             Effect::AdvisoryLock,
             Effect::HoldCursor,
             Effect::Prepare,
-            Effect::Opaque,
             Effect::DiscardAll,
         ]
         .into_iter()
@@ -88,7 +88,7 @@ impl Residue {
     /// A DISCARD ALL succeeded. It does not unload a library.
     pub const fn discarded(&mut self) {
         (self.settings, self.untracked) = (false, false);
-        (self.sequences, self.other) = (false, false);
+        (self.opaque, self.code, self.other) = (false, false, false);
         self.listening = false;
     }
 
@@ -108,6 +108,13 @@ impl Residue {
         self.listening
     }
 
+    /// The server was asked about the state that pins a client, after code ran out of sight or not: some of it
+    /// is `left`, or not. What else code may have left stays to be reset.
+    pub const fn state_known(&mut self, left: bool) {
+        self.code |= self.opaque;
+        (self.opaque, self.other) = (false, left);
+    }
+
     /// Which settings are in force is known, but for those that cannot be followed.
     pub const fn settings_known(&mut self) {
         self.settings = false;
@@ -116,13 +123,19 @@ impl Residue {
     /// What to do before another client may have the connection.
     #[must_use]
     pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
-        let discards = self.other || matches!(policy, ResetPolicy::Always);
-        let settings = self.settings || self.untracked;
-        match (settings as usize) << 2 | (self.sequences as usize) << 1 | self.listening as usize {
-            _ if self.unclean => ResetPlan::Close,
-            _ if discards => ResetPlan::Discard,
-            0 => ResetPlan::Clean,
-            digits => ResetPlan::Narrow(NARROW[digits]),
+        if self.unclean {
+            ResetPlan::Close
+        } else if self.other || self.opaque || matches!(policy, ResetPolicy::Always) {
+            ResetPlan::Discard
+        } else if self.code {
+            ResetPlan::Narrow(RESET_CODE)
+        } else {
+            match (self.settings || self.untracked, self.listening) {
+                (true, true) => ResetPlan::Narrow(RESET_BOTH),
+                (true, false) => ResetPlan::Narrow(RESET_SETTINGS),
+                (false, true) => ResetPlan::Narrow(UNLISTEN),
+                (false, false) => ResetPlan::Clean,
+            }
         }
     }
 }
@@ -145,17 +158,26 @@ mod tests {
     }
 
     #[test]
-    fn insert_leaves_sequence_state() {
-        assert_eq!(plan_after(&[Effect::Sequence]), ResetPlan::Narrow("DISCARD SEQUENCES"));
+    fn insert_leaves_sequence_state_which_only_a_reader_has_discarded() {
+        assert_eq!(plan_after(&[Effect::Sequence]), ResetPlan::Clean);
+    }
+
+    #[test]
+    fn code_whose_traces_are_known_costs_no_prepared_statement() {
+        let mut effects = Effects::default();
+        effects.add(Effect::Opaque);
+        let mut residue = Residue::default();
+        residue.add(&effects);
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Discard);
+        residue.state_known(false);
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Narrow(RESET_CODE));
+        residue.state_known(true);
+        assert_eq!(residue.plan(ResetPolicy::OnNeed), ResetPlan::Discard);
     }
 
     #[test]
     fn settings_are_reset_without_losing_prepared_statements() {
         assert_eq!(plan_after(&[Effect::Setting]), ResetPlan::Narrow("RESET ALL"));
-        assert_eq!(
-            plan_after(&[Effect::Setting, Effect::Sequence]),
-            ResetPlan::Narrow("RESET ALL;DISCARD SEQUENCES")
-        );
     }
 
     #[test]

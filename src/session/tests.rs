@@ -13,6 +13,8 @@ use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
+mod channels;
+mod healing;
 mod tracking;
 
 /// A client and whatever server connection it holds.
@@ -77,6 +79,7 @@ impl Talk {
             Step::Forward(_) => trace(frame),
             Step::Rewrite { consumed, .. } => trace(&[self.session.front(), &frame[consumed..]].concat()),
             Step::Substitute(_) => trace(self.session.front()),
+            Step::Ahead(_) => format!("(ahead: {})", trace(self.session.front())),
             Step::Drop => String::new(),
             Step::NeedServer => "(needs a server)".into(),
             Step::Wait => "(waits)".into(),
@@ -384,6 +387,7 @@ fn discard_all_forgets_every_name_and_unpins() {
     talk.backends("1Z");
     talk.client(&query("create temp table t (a int)"));
     talk.backends("CZ");
+    talk.holds(&[PinReason::Temporary]);
     assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Temporary));
     talk.client(&query("discard all"));
     talk.backends("CZ");
@@ -425,10 +429,138 @@ fn reset_string_of_a_client_side_pool_unpins() {
         talk.client(&query(text));
         talk.backends("CZ");
     }
+    let both = [PinReason::AdvisoryLock, PinReason::HoldCursor];
+    talk.holds(&both);
     assert!(matches!(talk.session.at_boundary(), Boundary::Pinned(_)));
     // As asyncpg does.
-    talk.client(&query("SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;"));
+    talk.client(&query(RESET_STRING));
     talk.backends("TDCCCCZ");
+    talk.holds(&[]);
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+const RESET_STRING: &str = "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;";
+
+#[test]
+fn reset_string_of_a_client_that_left_nothing_asks_nothing() {
+    let mut talk = Talk::attached();
+    talk.client(&query(RESET_STRING));
+    talk.backends("TDCCCCZ");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn pin_ends_as_soon_as_the_server_says_that_the_state_is_gone() {
+    for (begin, end, reason) in [
+        ("create temp table t ()", "drop table t", PinReason::Temporary),
+        ("prepare p as select 1", "deallocate p", PinReason::Prepare),
+        ("declare c cursor with hold for select 1", "close c", PinReason::HoldCursor),
+        ("select pg_advisory_lock(1)", "select pg_advisory_unlock(1)", PinReason::AdvisoryLock),
+        ("create temp table t ()", "discard temp", PinReason::Temporary),
+    ] {
+        let mut talk = Talk::attached();
+        talk.ran(begin);
+        talk.holds(&[reason]);
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(reason));
+        talk.ran("select 1");
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(reason), "asked again for nothing");
+        talk.ran(end);
+        talk.holds(&[]);
+        assert_eq!(talk.session.at_boundary(), Boundary::Release, "{end}");
+        assert_eq!(talk.reset_plan(), ResetPlan::Clean, "{end}");
+    }
+}
+
+#[test]
+fn state_that_code_left_out_of_sight_pins() {
+    let mut talk = Talk::attached();
+    talk.ran("select f()");
+    assert!(talk.session.question(false).unwrap().contains("pg_my_temp_schema"));
+    talk.holds(&[PinReason::Temporary]);
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Temporary));
+    assert_eq!(talk.reset_plan(), ResetPlan::Discard, "should its client leave");
+}
+
+#[test]
+fn code_that_deallocates_what_others_count_on_has_the_connection_discarded() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s1", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    for (count, plan) in [("statements:1", "Narrow"), ("statements:0", "Discard")] {
+        talk.ran("do 'begin execute $$deallocate all$$; end'");
+        let row = tracking::row(&[Some(""), Some(count)]);
+        talk.session.answered(&[row], false, talk.server.as_mut().unwrap()).unwrap();
+        assert_eq!(talk.session.at_boundary(), Boundary::Release);
+        assert!(format!("{:?}", talk.reset_plan()).starts_with(plan), "{count}");
+    }
+}
+
+#[test]
+fn one_pin_too_many_is_refused_and_the_session_goes_on() {
+    let commons = Arc::<Commons>::default();
+    let talk = || {
+        let mut talk = Talk::attached();
+        talk.session = Session::new(talk.session.scope().clone(), Arc::default(), Arc::clone(&commons));
+        talk.session.limit_pinned(1);
+        talk
+    };
+    let (mut one, mut two) = (talk(), talk());
+    one.ran("create temp table t ()");
+    one.holds(&[PinReason::Temporary]);
+    assert!(one.session.count_pin(true));
+    assert_eq!(two.client(&query("create temp table t ()")), "<E 53400><Z>");
+    assert_eq!(two.client(&parse("", "prepare p as select 1")), "Parse  \"prepare p as select 1\"");
+    assert!(two.client(&bind("")).contains("pgtenant_refused"), "in the batch it is refused in its turn");
+    two.client(SYNC);
+    two.backends("1");
+    assert_eq!(two.backend(b'E', b"SERROR\0C42601\0\0"), "<E 53400>");
+    assert_eq!(two.backends("Z"), "[Z]");
+    one.ran("drop table t");
+    one.holds(&[]);
+    one.session.count_pin(false);
+    assert!(two.client(&query("create temp table t ()")).starts_with("Query"));
+    drop(one);
+    assert_eq!(commons.pinned(), 0);
+}
+
+#[test]
+fn sequence_state_of_another_session_is_discarded_before_it_is_read() {
+    let mut talk = Talk::attached();
+    talk.server.as_mut().unwrap().sequences_of = u64::MAX;
+    assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"");
+    talk.backends("CZ");
+    assert_eq!(
+        talk.client(&query("select lastval()")),
+        "Query \"DISCARD SEQUENCES\", Query \"select lastval()\""
+    );
+    assert_eq!(talk.backends("CZTDCZ"), "[T][D][C][Z]");
+    talk.server.as_mut().unwrap().sequences_of = u64::MAX;
+    talk.client(&parse("", "select lastval()"));
+    assert!(talk.client(&bind("")).contains("DISCARD SEQUENCES"));
+    talk.client(&execute());
+    talk.client(SYNC);
+    assert_eq!(talk.backends("112C32CZ"), "[1][2][C][Z]");
+    talk.ran("insert into t values (1)");
+    assert_eq!(talk.client(&query("select lastval()")), "Query \"select lastval()\"", "its own");
+}
+
+#[test]
+fn insert_keeps_the_connection_for_one_more_transaction_unless_the_tenant_never_reads_sequences() {
+    let mut talk = Talk::attached();
+    for _ in 0..20 {
+        talk.ran("insert into t values (1)");
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Sequence));
+        talk.ran("select 1");
+    }
+    talk.ran("insert into t values (1)");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release, "nobody asks");
+    talk.ran("select lastval()");
+    talk.ran("insert into t values (1)");
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Sequence));
+    talk.ran("select lastval()");
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Sequence));
+    talk.ran("select 1");
     assert_eq!(talk.session.at_boundary(), Boundary::Release);
 }
 
@@ -464,7 +596,7 @@ fn fatal_error_of_the_server_is_not_passed_on_as_it_is() {
 fn lost_server_ends_the_query_and_not_the_session() {
     let mut talk = Talk::attached();
     talk.client(&query("select 1"));
-    assert!(talk.session.server_lost(&Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone")));
+    assert!(talk.session.server_lost(&Refusal::error(SqlState::CONNECTION_FAILURE, "gone")));
     assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");
     talk.server = Some(ServerState::default());
     assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"");
@@ -472,7 +604,7 @@ fn lost_server_ends_the_query_and_not_the_session() {
 
 #[test]
 fn lost_server_takes_an_open_transaction_and_pinned_state_with_it() {
-    let refusal = Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone");
+    let refusal = Refusal::error(SqlState::CONNECTION_FAILURE, "gone");
     let mut talk = Talk::attached();
     talk.client(&query("begin"));
     talk.backend(b'Z', b"T");
@@ -565,7 +697,7 @@ fn rewritten_query_goes_to_the_server_in_its_other_form() {
     talk.server = Some(ServerState::default());
     assert_eq!(talk.client(&query(DO)), "Query \"select pgtenant_do()\"");
     assert_eq!(talk.backends("CZ"), "[C][Z]");
-    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
     assert_eq!(talk.reset_plan(), ResetPlan::Discard, "its effects are those of the client's text");
     assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"", "others go as they are");
 }
@@ -653,7 +785,7 @@ fn parameter_types_of_a_rewritten_parse_are_kept() {
 fn lost_server_ends_a_rewritten_query_as_any_other() {
     let mut talk = Talk::rewriting(Some(ServerState::default()));
     talk.client(&query(DO));
-    assert!(talk.session.server_lost(&Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "gone")));
+    assert!(talk.session.server_lost(&Refusal::error(SqlState::CONNECTION_FAILURE, "gone")));
     assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");
 }
 

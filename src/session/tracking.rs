@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::guard::{Effect, Effects};
-use crate::session::params::{Settings, literal};
+use crate::session::params::{Settings, is_reading, literal};
 use crate::session::pin::PinReason;
 use crate::session::{ServerState, Session};
 use crate::wire::{view, write};
@@ -19,6 +19,9 @@ pub const MAX_BYTES: usize = 64 << 10;
 
 /// Default isolation levels of a client (`SERIALIZABLE READ ONLY DEFERRABLE` waits for others) do not count.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY;";
+
+/// Begins the row that says how many statements the proxy has prepared.
+const STATEMENTS: &str = "statements:";
 
 /// The settings of one client.
 #[derive(Debug)]
@@ -65,6 +68,11 @@ impl Tracking {
     /// Whether only the server knows which settings are in force.
     pub(super) fn is_uncertain(&self) -> bool {
         !self.touched.is_empty()
+    }
+
+    /// Whether one may have changed by which constants are read.
+    pub(super) fn reading_is_uncertain(&self) -> bool {
+        self.touched.iter().any(|name| is_reading(name))
     }
 
     /// A statement with these effects was sent. `false` when it changes more than can be followed.
@@ -121,16 +129,51 @@ impl Tracking {
 }
 
 impl Session {
-    /// SQL that asks the server connection for the settings that may have changed; `None` when there are
-    /// none. With `in_peace` no statement time-out of the client's ends the asking.
-    ///
-    /// Whether a setting is set or has its default only `pg_settings` tells, which makes rows of all there
-    /// are. A default that is followed like a value is right too, so that is asked only where it may be one.
+    /// SQL that asks the server connection for what only it knows: which of the settings that may have changed
+    /// are in force, and which of the state is there that pins a client. `None` when there is nothing to ask.
+    /// With `in_peace` no statement time-out of the client's ends the asking.
     #[must_use]
-    pub fn settings_question(&self, in_peace: bool) -> Option<String> {
-        if !self.tracking.is_uncertain() {
+    pub fn question(&self, in_peace: bool) -> Option<String> {
+        let mut parts = self.state_questions();
+        parts.extend(self.settings_questions(in_peace));
+        if parts.is_empty() {
             return None;
         }
+        let question = parts.join(" UNION ALL ");
+        if !in_peace {
+            return Some(format!("{BEGIN}{question};COMMIT"));
+        }
+        // Of two answers the first counts: the second would be that of the last statement here.
+        Some(format!(
+            "ROLLBACK;{BEGIN}SELECT 'statement_timeout',pg_catalog.current_setting('statement_timeout'),\
+             pg_catalog.set_config('statement_timeout','0',true);{question};COMMIT"
+        ))
+    }
+
+    /// Rows of no name, one for each kind of state that is there.
+    fn state_questions(&self) -> Vec<String> {
+        if !self.pins.is_uncertain() {
+            return Vec::new();
+        }
+        let mut parts: Vec<_> = self
+            .pins
+            .asked_for()
+            .filter_map(|reason| Some((reason.as_str(), reason.condition()?)))
+            .map(|(word, condition)| format!("SELECT '','{word}' WHERE {condition}"))
+            .collect();
+        if self.pins.ran_code() {
+            // Code may deallocate what others count on.
+            parts.push(format!(
+                "SELECT '',pg_catalog.concat('{STATEMENTS}',pg_catalog.count(*)) FROM \
+                 pg_catalog.pg_prepared_statement() AS p WHERE NOT p.from_sql"
+            ));
+        }
+        parts
+    }
+
+    /// Whether a setting is set or has its default only `pg_settings` tells, which makes rows of all there
+    /// are. A default that is followed like a value is right too, so that is asked only where it may be one.
+    fn settings_questions(&self, in_peace: bool) -> Vec<String> {
         let by_source = in_peace || self.tracking.may_be_unset;
         // pg_settings does not show settings that an application made up.
         let (by_value, by_source): (Vec<_>, Vec<_>) =
@@ -154,51 +197,69 @@ impl Session {
                  pg_catalog.unnest(ARRAY[{by_value}]::pg_catalog.text[]) AS t(n)"
             ));
         }
-        let question = parts.join(" UNION ALL ");
-        if !in_peace {
-            return Some(format!("{BEGIN}{question};COMMIT"));
-        }
-        // Of two answers the first counts: the second would be that of the last statement here.
-        Some(format!(
-            "ROLLBACK;{BEGIN}SELECT 'statement_timeout',pg_catalog.current_setting('statement_timeout'),\
-             pg_catalog.set_config('statement_timeout','0',true);{question};COMMIT"
-        ))
+        parts
     }
 
-    /// The rows of the answer to [`settings_question`](Self::settings_question); `None` when there were more
-    /// than can be followed, so that the client keeps its server connection.
+    /// The rows of the answer to [`question`](Self::question); `cut` when there were more than can be
+    /// followed, so that the client keeps its server connection.
     ///
     /// # Errors
     /// [`Unreadable`]: the connection is not to be used any more.
-    pub fn settings_answered(
+    pub fn answered(
         &mut self,
-        rows: Option<&[Vec<u8>]>,
+        rows: &[Vec<u8>],
+        cut: bool,
         server: &mut ServerState,
     ) -> Result<(), Unreadable> {
-        let mut set = Settings::default();
-        for row in rows.unwrap_or_default() {
+        let (mut set, mut state) = (Settings::default(), Vec::new());
+        for row in rows {
             let row = view::text_row(row).ok_or(Unreadable)?;
             let [Some(name), value, ..] = row[..] else { return Err(Unreadable) };
-            if let Some(value) = value
+            if let ("", Some(word)) = (name, value) {
+                state.push(word);
+            } else if let Some(value) = value
                 && self.tracking.touched.contains(name)
                 && set.get(name).is_none()
             {
                 set.set(name, value);
             }
         }
-        let now = self.tracking.updated(&self.tracking.now, &set, &self.tracking.start);
-        if rows.is_none() || now.len() > MAX_SETTINGS || now.bytes() > MAX_BYTES {
-            self.pins.set(PinReason::Setting);
-            return Ok(());
+        if self.pins.is_uncertain() {
+            self.state_answered(&state, server)?;
         }
-        let there = self.tracking.updated(&server.settings, &set, &Settings::default());
+        if self.tracking.is_uncertain() {
+            self.settings_answered(&set, cut, server);
+        }
+        Ok(())
+    }
+
+    fn state_answered(&mut self, words: &[&str], server: &mut ServerState) -> Result<(), Unreadable> {
+        let (mut found, mut prepared) = (Vec::new(), None);
+        for word in words {
+            match word.strip_prefix(STATEMENTS) {
+                Some(count) => prepared = Some(count.parse::<usize>().map_err(|_| Unreadable)?),
+                None => found.push(PinReason::of_word(word).ok_or(Unreadable)?),
+            }
+        }
+        // Some that are counted on are gone: all are, rather than one error for each.
+        let as_known = prepared.is_none_or(|count| count == server.statements.len());
+        server.residue.state_known(!found.is_empty() || !as_known);
+        self.pins.answered(&found);
+        Ok(())
+    }
+
+    fn settings_answered(&mut self, set: &Settings, cut: bool, server: &mut ServerState) {
+        let now = self.tracking.updated(&self.tracking.now, set, &self.tracking.start);
+        if cut || now.len() > MAX_SETTINGS || now.bytes() > MAX_BYTES {
+            return self.pins.set(PinReason::Setting);
+        }
+        let there = self.tracking.updated(&server.settings, set, &Settings::default());
         self.tracking.now =
             if now == *self.tracking.start { Arc::clone(&self.tracking.start) } else { Arc::new(now) };
         server.settings =
             if there == *self.tracking.now { Arc::clone(&self.tracking.now) } else { Arc::new(there) };
         server.residue.settings_known();
         self.tracking.settled();
-        Ok(())
     }
 
     /// The server connection has the client's settings again, as those of its startup packet after a RESET:

@@ -20,6 +20,8 @@ pub struct Flow {
     /// Bytes still to come of a frame whose head was judged, and what becomes of them.
     rest: usize,
     rest_passes: bool,
+    /// From here on what was written is kept, to be written again.
+    kept: Option<usize>,
 }
 
 impl Flow {
@@ -31,7 +33,7 @@ impl Flow {
 
     /// Gives the buffer back when nothing is in it.
     pub fn reclaim(&mut self) -> Option<Vec<u8>> {
-        if self.start != self.end || self.buf.is_empty() {
+        if self.start != self.end || self.buf.is_empty() || self.kept.is_some() {
             return None;
         }
         (self.start, self.ready, self.end) = (0, 0, 0);
@@ -71,14 +73,52 @@ impl Flow {
     /// `n` bytes of [`pending`](Self::pending) were written.
     pub fn consume(&mut self, n: usize) {
         self.start += n.min(self.ready - self.start);
-        if self.start == self.end {
+        self.close_up();
+    }
+
+    fn close_up(&mut self) {
+        if self.start == self.end && self.kept.is_none() {
             (self.start, self.ready, self.end) = (0, 0, 0);
         }
+    }
+
+    /// Keeps what passes from now on, also when it is written, as long as there is room. Only where nothing
+    /// waits to be written.
+    pub const fn keep(&mut self) {
+        self.kept = if self.start == self.ready { Some(self.start) } else { None };
+    }
+
+    /// Keeps nothing any more.
+    pub fn let_go(&mut self) {
+        self.kept = None;
+        self.close_up();
+    }
+
+    /// Whether what passed since [`keep`](Self::keep) is there as a whole, and was written.
+    #[must_use]
+    pub fn has_kept(&self) -> bool {
+        self.kept.is_some() && self.start == self.ready && self.rest == 0
+    }
+
+    /// What was kept may go out again, behind `front`. Nothing happens unless [`has_kept`](Self::has_kept).
+    pub fn replay(&mut self, front: &[u8]) {
+        let Some(from) = self.kept.take().filter(|_| self.start == self.ready && self.rest == 0) else {
+            return;
+        };
+        self.start = from;
+        let new_end = self.end + front.len();
+        if new_end > self.buf.len() {
+            self.buf.resize(new_end.next_multiple_of(4096), 0);
+        }
+        self.buf.copy_within(from..self.end, from + front.len());
+        self.buf[from..from + front.len()].copy_from_slice(front);
+        (self.ready, self.end) = (self.ready + front.len(), new_end);
     }
 
     /// Room to read into; moves what is there to the front when the tail is short.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.buf.len() - self.end < self.buf.len() / 2 && self.start > 0 {
+            self.kept = None;
             self.buf.copy_within(self.start..self.end, 0);
             self.ready -= self.start;
             self.end -= self.start;
@@ -152,6 +192,7 @@ impl Flow {
             self.ready += n;
         } else if self.start == self.ready {
             // Nothing waits in front: step over it instead of moving what is behind.
+            self.kept = self.kept.filter(|kept| *kept == self.start).map(|kept| kept + n);
             self.start += n;
             self.ready += n;
             self.consume(0);
@@ -233,6 +274,40 @@ mod tests {
         assert_eq!((f.pending(), f.unjudged()), (&b"XYZW!"[..], &b"b"[..]));
         f.replace_front(1, &[b'q'; 5000]);
         assert_eq!(f.pending().len(), 5005);
+    }
+
+    #[test]
+    fn what_was_kept_goes_out_again_behind_something_else_and_before_what_follows() {
+        let mut f = flow(b"xaab");
+        f.drop_frame(1);
+        f.keep();
+        f.pass(2);
+        f.consume(2);
+        assert!(f.reclaim().is_none() && f.has_kept());
+        f.replay(b"[new]");
+        assert_eq!((f.pending(), f.unjudged()), (&b"[new]aa"[..], &b"b"[..]));
+        f.pass(1);
+        assert_eq!(f.pending(), b"[new]aab");
+        f.consume(8);
+        assert!(f.reclaim().is_some());
+    }
+
+    #[test]
+    fn what_was_kept_is_lost_when_room_is_needed_or_something_between_was_dropped() {
+        let mut f = flow(b"aaab");
+        f.keep();
+        f.pass(1);
+        f.consume(1);
+        f.drop_frame(1);
+        assert!(!f.has_kept());
+        let mut f = flow(&[b'a'; 30]);
+        f.keep();
+        f.pass(30);
+        assert!(!f.has_kept(), "not written yet");
+        f.consume(30);
+        assert!(f.has_kept());
+        f.spare();
+        assert!(!f.has_kept());
     }
 
     #[test]

@@ -150,6 +150,26 @@ pub fn parse(out: &mut Vec<u8>, name: &[u8], definition: &[u8]) {
 /// Execute with this body, and a Flush, so that it is answered before the Sync.
 pub fn execute_and_flush(out: &mut Vec<u8>, body: &[u8]) {
     frame(out, b'E', |out| out.extend_from_slice(body));
+    flush(out);
+}
+
+/// Bind without parameters, of a portal whose rows come as text.
+pub fn bind_without_parameters(out: &mut Vec<u8>, portal: &[u8], statement: &[u8]) {
+    let rest = [0; 6];
+    bind_front(out, portal, statement, rest.len());
+    out.extend_from_slice(&rest);
+}
+
+/// Execute of a whole portal.
+pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
+    frame(out, b'E', |out| {
+        put_cstr(out, portal);
+        out.extend_from_slice(&[0; 4]);
+    });
+}
+
+/// Flush.
+pub fn flush(out: &mut Vec<u8>) {
     frame(out, b'H', |_| {});
 }
 

@@ -1,7 +1,5 @@
 //! LISTEN, UNLISTEN, NOTIFY and pg_notify through the proxy: what PostgreSQL does, for each tenant by itself.
 
-
-
 use pgtenant::config::Config;
 
 use crate::support::proxy::{Proxy, eventually};

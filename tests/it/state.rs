@@ -183,6 +183,179 @@ fn currval_and_lastval_of_one_client_are_not_anothers() {
     assert!(two.query("select lastval()")[1].contains("55000"));
 }
 
+/// How to make a state, how to end it, and the reason it pins for.
+const PINS: [(&str, &[&str], &[&str]); 9] = [
+    ("temporary_object", &["create temp table scratch ()"], &["drop table scratch"]),
+    ("temporary_object", &["begin", "create temp table scratch ()"], &["rollback"]),
+    (
+        "temporary_object",
+        &["create function pg_temp.f() returns int language sql as 'select 1'"],
+        &["drop function pg_temp.f()"],
+    ),
+    ("temporary_object", &["do 'begin create temp table scratch (); end'"], &["discard temp"]),
+    ("hold_cursor", &["declare held cursor with hold for select 1"], &["close held"]),
+    ("advisory_lock", &["select pg_advisory_lock(4711)"], &["select pg_advisory_unlock(4711)"]),
+    ("advisory_lock", &["select pg_advisory_lock(4711)"], &["select pg_advisory_unlock_all()"]),
+    ("sql_prepare", &["prepare mine as select 1"], &["deallocate mine"]),
+    ("sql_prepare", &["prepare mine as select 1"], &["deallocate all"]),
+];
+
+#[test]
+fn pin_is_visible_with_its_reason_and_ends_with_the_statement_that_ends_the_state() {
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 1);
+    for (reason, make, end) in PINS {
+        let (mut maker, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
+        make.iter().for_each(|sql| maker.run(sql));
+        let in_transaction = make[0] == "begin";
+        if !in_transaction {
+            eventually(
+                "the pin is seen",
+                || matches!(&proxy.pinned()[..], [pinned] if pinned.reason.as_str() == reason),
+            );
+        }
+        end.iter().for_each(|sql| maker.run(sql));
+        // There is one server connection: this would wait in vain.
+        assert_eq!(other.value("select 1"), "1", "{end:?}");
+        assert_eq!(proxy.pinned(), [], "{end:?}");
+    }
+}
+
+/// What client-side pools send when they take a connection back.
+const RESETS: [(&str, &[&str]); 6] = [
+    ("Npgsql, Rails, pg-pool, PgBouncer's server_reset_query", &["DISCARD ALL"]),
+    (
+        "Npgsql with statements prepared to stay",
+        &[
+            "SET SESSION AUTHORIZATION DEFAULT;RESET ALL;CLOSE ALL;UNLISTEN *;SELECT pg_advisory_unlock_all();DISCARD SEQUENCES;DISCARD TEMP",
+        ],
+    ),
+    ("asyncpg", &["SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;", "DISCARD TEMP"]),
+    (
+        "psycopg2's reset()",
+        &[
+            "ABORT",
+            "SET SESSION AUTHORIZATION DEFAULT",
+            "RESET ALL",
+            "CLOSE ALL",
+            "SELECT pg_advisory_unlock_all()",
+            "DISCARD TEMP",
+        ],
+    ),
+    ("SQLAlchemy, psycopg's pool", &["ROLLBACK", "DISCARD ALL"]),
+    (
+        "a list by hand",
+        &[
+            "ROLLBACK; RESET ALL",
+            "SELECT pg_catalog.pg_advisory_unlock_all()",
+            "CLOSE ALL",
+            "DEALLOCATE ALL",
+            "DISCARD TEMPORARY",
+            "DISCARD PLANS",
+        ],
+    ),
+];
+
+#[test]
+fn reset_strings_of_client_side_pools_end_every_pin_and_cost_none() {
+    let proxy = proxy();
+    for (who, reset) in RESETS {
+        let (mut maker, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
+        let pins = || proxy.shared().counters.snapshot().pins.values().sum::<u64>();
+        let before = pins();
+        reset.iter().for_each(|sql| maker.run(sql));
+        assert_eq!(pins(), before, "{who}");
+        for sql in [
+            "set work_mem = '77kB'",
+            "create temp table scratch ()",
+            "select pg_advisory_lock(4711)",
+            "declare held cursor with hold for select 1",
+        ] {
+            maker.run(sql);
+        }
+        reset.iter().for_each(|sql| maker.run(sql));
+        // There is one server connection: this would wait in vain.
+        assert_eq!(other.value("select current_setting('work_mem') = '77kB'"), "f", "{who}");
+        assert_eq!(maker.value("select current_setting('work_mem') = '77kB'"), "f", "{who}");
+    }
+}
+
+#[test]
+fn state_that_ends_with_its_transaction_pins_nothing() {
+    let proxy = proxy();
+    let (mut maker, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    for text in [
+        "begin; create temp table scratch () on commit drop; commit",
+        "begin; declare c cursor for select 1; fetch c; commit",
+        "do 'begin perform 1; end'",
+        "select pg_advisory_xact_lock(1)",
+    ] {
+        maker.run(text);
+        assert_eq!(other.value("select 1"), "1", "{text}");
+    }
+    assert_eq!(proxy.pinned(), []);
+}
+
+#[test]
+fn lock_that_was_not_obtained_pins_nothing() {
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    let (mut holder, mut loser) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    holder.run("select pg_advisory_lock(1)");
+    assert_eq!(loser.value("select pg_try_advisory_lock(1)"), "f");
+    assert_eq!(proxy.wire("alpha").value("select 1"), "1");
+    assert_eq!(proxy.pinned().len(), 1);
+}
+
+#[test]
+fn pin_beyond_the_tenants_limit_is_refused_with_53400_that_names_limit_and_state() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.pool.max_server_connections = 3;
+        config.pool.max_pinned_per_tenant = 1;
+    });
+    let (mut one, mut two, mut three) = (proxy.wire("alpha"), proxy.wire("alpha"), proxy.wire("alpha"));
+    one.run("create temp table scratch ()");
+    let refused = two.query("create temp table scratch ()");
+    assert!(refused[0].contains("53400"), "{refused:?}");
+    assert_eq!(two.value("select 1"), "1");
+    // Nobody knows before it has run what code leaves.
+    let told = three.query("do 'begin create temp table scratch (); end'");
+    assert_eq!(told[0], "CommandComplete DO");
+    let end = three.until_end();
+    assert!(end[0].starts_with("Error FATAL 53400"), "{end:?}");
+    one.run("drop table scratch");
+    eventually("the pin is gone", || proxy.pinned().is_empty());
+    two.run("create temp table scratch ()");
+}
+
+#[test]
+fn sequence_values_are_found_in_the_next_transactions() {
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    // As PDO's lastInsertId does, with a statement each.
+    for n in 0..20 {
+        one.run("insert into notes (body) values ('x')");
+        two.run("insert into notes (body) values ('y')");
+        for (wire, body) in [(&mut one, "x"), (&mut two, "y")] {
+            let own = format!(
+                "select lastval() = max(id) and lastval() = currval('notes_id_seq') from notes where body = '{body}'"
+            );
+            assert_eq!(wire.value(&own), "t", "{body}, turn {n}");
+        }
+    }
+    drop(two);
+    one.run("select 1");
+    assert_eq!(proxy.pinned(), []);
+}
+
+#[test]
+fn connection_kept_for_a_sequence_value_goes_back_when_nobody_asks() {
+    let proxy = proxy();
+    let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    one.query("select lastval()");
+    one.run("insert into notes (body) values ('x')");
+    assert_eq!(two.value("select 1"), "1");
+    one.run("select 1");
+}
+
 #[test]
 fn random_numbers_after_a_seeded_client_are_not_its_sequence() {
     let proxy = proxy();
@@ -244,6 +417,7 @@ fn silent_pinned_client_is_disconnected_with_57p05_and_a_silent_idle_one_is_not(
     open.run("begin");
     let lines = pinned.until_end();
     assert!(lines[0].starts_with("Error FATAL 57P05"), "{lines:?}");
+    assert!(lines[0].contains("temporary_object"), "{lines:?}");
     assert_eq!(idle.value("select to_regclass('scratch') is null"), "t");
     // A transaction is not session state; other limits are for it.
     open.run("commit");

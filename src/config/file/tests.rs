@@ -77,6 +77,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
             pinned_idle_timeout: None,
+            max_pinned_per_tenant: 25,
             reset: ResetPolicy::OnNeed,
         }
     );
@@ -171,6 +172,7 @@ fn every_key_of_the_file_is_read() {
             idle_timeout: None,
             max_lifetime: None,
             pinned_idle_timeout: Some(Duration::from_secs(300)),
+            max_pinned_per_tenant: 25,
             reset: ResetPolicy::Always,
         }
     );

@@ -103,8 +103,8 @@ fn schemas_and_effects_have_names() {
 #[test]
 fn statement_that_means_something_else_among_others_says_so() {
     let among = |text| explain(text)[0].among_others.as_ref().map(|among| among.effects.clone());
-    assert_eq!(among("discard all"), Some(vec!["opaque", "write"]));
-    assert_eq!(among("deallocate x -- why"), Some(vec!["prepare", "opaque", "write"]));
+    assert_eq!(among("discard all"), Some(vec!["opaque", "write", "releases"]));
+    assert_eq!(among("deallocate x -- why"), Some(vec!["prepare", "opaque", "write", "releases"]));
     assert_eq!(among("select 1"), None);
     assert_eq!(among("select 1; select 2"), None);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::session::tracking::{MAX_BYTES, MAX_SETTINGS, Unreadable};
 
 /// A DataRow body.
-fn row(values: &[Option<&str>]) -> Vec<u8> {
+pub(super) fn row(values: &[Option<&str>]) -> Vec<u8> {
     let mut body = u16::try_from(values.len()).unwrap().to_be_bytes().to_vec();
     for value in values {
         let length = value.map_or(-1, |value| i32::try_from(value.len()).unwrap());
@@ -24,16 +24,23 @@ impl Talk {
     }
 
     /// A statement outside a transaction that succeeds.
-    fn ran(&mut self, text: &str) {
+    pub(super) fn ran(&mut self, text: &str) {
         self.client(&query(text));
         self.backends("CZ");
+    }
+
+    /// Which state the server says is there that pins.
+    pub(super) fn holds(&mut self, state: &[PinReason]) {
+        assert_eq!(self.session.at_boundary(), Boundary::Unsettled);
+        let rows: Vec<_> = state.iter().map(|reason| row(&[Some(""), Some(reason.as_str())])).collect();
+        self.session.answered(&rows, false, self.server.as_mut().unwrap()).unwrap();
     }
 
     /// What the server says is set.
     fn answered(&mut self, set: &[(&str, &str)]) {
         assert_eq!(self.session.at_boundary(), Boundary::Unsettled);
         let rows: Vec<_> = set.iter().map(|(name, value)| row(&[Some(name), Some(value)])).collect();
-        self.session.settings_answered(Some(&rows), self.server.as_mut().unwrap()).unwrap();
+        self.session.answered(&rows, false, self.server.as_mut().unwrap()).unwrap();
     }
 
     fn settings(&self) -> Vec<(&str, &str)> {
@@ -57,7 +64,7 @@ fn client_that_sets_nothing_asks_nothing() {
     for text in ["select 1", "begin; set local jit = off; commit", "set names 'utf8'", "reset role"] {
         talk.ran(text);
         assert_eq!(talk.session.at_boundary(), Boundary::Release, "{text}");
-        assert_eq!(talk.session.settings_question(false), None, "{text}");
+        assert_eq!(talk.session.question(false), None, "{text}");
     }
 }
 
@@ -69,7 +76,7 @@ fn changed_settings_are_asked_for_when_the_transaction_has_ended_and_then_the_co
     talk.backend(b'Z', b"T");
     assert_eq!(talk.session.at_boundary(), Boundary::Busy);
     talk.ran("commit");
-    let question = talk.session.settings_question(false).unwrap();
+    let question = talk.session.question(false).unwrap();
     assert!(question.contains("ARRAY['jit']") && question.contains("ARRAY['app.me']"), "{question}");
     talk.answered(&[("jit", "off"), ("app.me", "1")]);
     assert_eq!(talk.session.at_boundary(), Boundary::Release);
@@ -90,15 +97,15 @@ fn whether_a_setting_is_set_is_only_asked_where_it_may_not_be() {
     ] {
         let mut talk = Talk::attached();
         texts.iter().for_each(|text| talk.ran(text));
-        let question = talk.session.settings_question(false).unwrap();
+        let question = talk.session.question(false).unwrap();
         assert_eq!(question.contains("pg_settings"), by_source, "{texts:?}: {question}");
-        assert!(talk.session.settings_question(true).unwrap().contains("'statement_timeout'"));
+        assert!(talk.session.question(true).unwrap().contains("'statement_timeout'"));
     }
     let mut talk = Talk::attached();
     talk.client(&query("set jit = off"));
     talk.backend(b'E', b"SERROR\0C22023\0\0");
     talk.backends("Z");
-    assert!(talk.session.settings_question(false).unwrap().contains("pg_settings"));
+    assert!(talk.session.question(false).unwrap().contains("pg_settings"));
 }
 
 #[test]
@@ -153,7 +160,7 @@ fn discard_all_forgets_what_was_set_and_restores_the_startup_packet() {
     let mut talk = Talk::starting_with(&[("timezone", "UTC")]);
     talk.ran("set jit = off");
     talk.ran("discard all");
-    assert_eq!(talk.session.settings_question(false), None);
+    assert_eq!(talk.session.question(false), None);
     assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
     assert_eq!((talk.settings(), talk.server_settings()), (vec![("timezone", "UTC")], vec![]));
     let before = vec![("TimeZone".to_owned(), "Etc/UTC".to_owned())];
@@ -173,6 +180,9 @@ fn setting_that_cannot_be_followed_pins() {
         talk.client(&execute());
         talk.client(SYNC);
         talk.backends("12CZ");
+        if talk.session.at_boundary() == Boundary::Unsettled {
+            talk.holds(&[]);
+        }
         assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting), "{text}");
         assert_ne!(talk.reset_plan(), ResetPlan::Clean, "{text}");
     }
@@ -190,7 +200,9 @@ fn more_than_can_be_followed_pins_until_it_is_reset() {
     assert_eq!(talk.session.at_boundary(), Boundary::Release);
     for rows in [None, Some(vec![row(&[Some("app.x"), Some(&"x".repeat(MAX_BYTES))])])] {
         talk.ran("set app.x = ''");
-        talk.session.settings_answered(rows.as_deref(), talk.server.as_mut().unwrap()).unwrap();
+        talk.session
+            .answered(rows.as_deref().unwrap_or_default(), rows.is_none(), talk.server.as_mut().unwrap())
+            .unwrap();
         assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Setting));
         assert_eq!(talk.reset_plan(), ResetPlan::Narrow("RESET ALL"));
         talk.ran("discard all");
@@ -203,7 +215,7 @@ fn answer_that_makes_no_sense_is_noticed() {
     let mut talk = Talk::attached();
     talk.ran("set jit = off");
     for body in [b"\0\x01".to_vec(), row(&[None, None]), row(&[])] {
-        let answered = talk.session.settings_answered(Some(&[body]), talk.server.as_mut().unwrap());
+        let answered = talk.session.answered(&[body], false, talk.server.as_mut().unwrap());
         assert_eq!(answered, Err(Unreadable));
     }
     assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
@@ -211,7 +223,7 @@ fn answer_that_makes_no_sense_is_noticed() {
 
 #[test]
 fn session_does_not_outlive_a_server_that_did_not_say_what_is_set() {
-    let lost = Refusal::error(crate::error::SqlState::CONNECTION_FAILURE, "");
+    let lost = Refusal::error(SqlState::CONNECTION_FAILURE, "");
     let mut talk = Talk::attached();
     talk.ran("set jit = off");
     assert!(!talk.session.server_lost(&lost));
@@ -223,6 +235,6 @@ fn session_does_not_outlive_a_server_that_did_not_say_what_is_set() {
 fn names_cannot_leave_their_literals() {
     let mut talk = Talk::attached();
     talk.ran(r#"set "a.b'x\" = ''"#);
-    let question = talk.session.settings_question(true).unwrap();
+    let question = talk.session.question(true).unwrap();
     assert!(question.contains(r"ARRAY[ E'a.b''x\\']"), "{question}");
 }

@@ -225,6 +225,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             idle_timeout: None,
             max_lifetime: None,
             pinned_idle_timeout: None,
+            max_pinned_per_tenant: 25,
             reset: ResetPolicy::OnNeed,
         },
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },

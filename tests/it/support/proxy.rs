@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pgtenant::cli::cluster::PrivateCluster;
 use pgtenant::cli::serve::Server;
+use pgtenant::client::Pinned;
 use pgtenant::client::Shared;
 use pgtenant::config::Config;
 use secrecy::ExposeSecret;
@@ -103,6 +104,11 @@ impl Proxy {
 
     pub(crate) fn shared(&self) -> &Shared {
         self.server.as_ref().expect("running").shared()
+    }
+
+    /// The clients that keep their server connection.
+    pub(crate) fn pinned(&self) -> Vec<Pinned> {
+        self.shared().roster.pinned()
     }
 
     pub(crate) fn user(&self, tenant: &str) -> String {

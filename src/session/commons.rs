@@ -1,0 +1,74 @@
+//! [`Commons`]: what the sessions of one tenant share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crate::session::statements::StatementStore;
+
+/// So many transactions that left sequence state and were not followed by one that read it show that the tenant's
+/// clients do not do that.
+const UNREAD: usize = 20;
+
+/// What the sessions of one tenant share.
+#[derive(Debug, Default)]
+pub struct Commons {
+    /// Their prepared statements.
+    pub statements: StatementStore,
+    /// How many of them keep their server connection.
+    pinned: AtomicUsize,
+    reads_sequences: AtomicBool,
+    unread_sequences: AtomicUsize,
+    schema_epoch: AtomicU64,
+}
+
+impl Commons {
+    /// How many sessions keep their server connection beyond a transaction.
+    #[must_use]
+    pub fn pinned(&self) -> usize {
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    /// Whether a client of the tenant ever used `currval` or `lastval`.
+    #[must_use]
+    pub fn reads_sequences(&self) -> bool {
+        self.reads_sequences.load(Ordering::Relaxed)
+    }
+
+    /// Whether a client that left sequence state on its server connection keeps that until its next transaction,
+    /// which may read it: where that is known to happen, and as long as it is not known not to.
+    #[must_use]
+    pub fn keeps_sequences(&self) -> bool {
+        self.reads_sequences() || self.unread_sequences.load(Ordering::Relaxed) < UNREAD
+    }
+
+    /// A client left sequence state, and its next transaction did not read it.
+    pub(super) fn sequences_are_unread(&self) {
+        if self.keeps_sequences() {
+            self.unread_sequences.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn sequences_are_read(&self) {
+        if !self.reads_sequences() {
+            self.reads_sequences.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How often the tenant's schema was seen to change. What is prepared afterwards is not what was prepared
+    /// before, whatever its text.
+    #[must_use]
+    pub fn schema_epoch(&self) -> u64 {
+        self.schema_epoch.load(Ordering::Acquire)
+    }
+
+    pub(super) fn schema_changed(&self) {
+        self.schema_epoch.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn pin_begins(&self) {
+        self.pinned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn pin_ends(&self) {
+        self.pinned.fetch_sub(1, Ordering::Relaxed);
+    }
+}

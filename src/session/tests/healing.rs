@@ -1,0 +1,179 @@
+//! Prepared statements whose columns change under them.
+
+use super::*;
+
+/// What PostgreSQL says of a statement whose result has other columns than when it was prepared.
+const STALE: &[u8] =
+    b"SERROR\0VERROR\0C0A000\0Mcached plan must not change result type\0RRevalidateCachedQuery\0\0";
+
+/// A RowDescription body of one column of type int4 with this name, of a table with this number.
+fn columns(name: &str, table: u8) -> Vec<u8> {
+    [&b"\0\x01"[..], name.as_bytes(), &[0, 0, 0, 0, table, 0, 1, 0, 0, 0, 23, 0, 4, 255, 255, 255, 255, 0, 0]]
+        .concat()
+}
+
+fn describe(target: &[u8]) -> Vec<u8> {
+    let mut frame = vec![b'D'];
+    frame.extend_from_slice(&u32::try_from(target.len() + 5).unwrap().to_be_bytes());
+    frame.extend_from_slice(target);
+    frame.push(0);
+    frame
+}
+
+fn describe_portal() -> Vec<u8> {
+    describe(b"P")
+}
+
+impl Talk {
+    /// A client that prepared `s1`, was told its columns, and whose messages can go again.
+    fn with_statement() -> Self {
+        let mut talk = Self::attached();
+        talk.prepare();
+        talk
+    }
+
+    fn prepare(&mut self) {
+        self.client(&parse("s1", "select * from t"));
+        self.client(&describe(b"Ss1"));
+        self.client(SYNC);
+        self.backends("1t");
+        assert_eq!(self.backend(b'T', &columns("a", 1)), "[T]");
+        self.backends("Z");
+        self.session.note_kept(true);
+    }
+
+    /// Another client of the same tenant, on a server connection of its own.
+    fn colleague(&self) -> Self {
+        let mut talk = Self::attached();
+        talk.session =
+            Session::new(talk.session.scope().clone(), Arc::default(), Arc::clone(&self.session.commons));
+        talk
+    }
+
+    /// Bind with what is behind it in the buffer.
+    fn bind_before(&mut self, next: &[u8]) -> String {
+        self.client(&[&bind("s1")[..], next].concat())
+    }
+}
+
+#[test]
+fn batch_that_asks_for_its_columns_goes_again_behind_the_statement_anew() {
+    let mut talk = Talk::with_statement();
+    assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+    for frame in [describe_portal(), execute()] {
+        talk.client(&frame);
+    }
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', STALE), "");
+    assert_eq!(talk.backend(b'Z', b"I"), "Replay");
+    assert_eq!(trace(talk.session.front()), "C pgtenant_1, Parse pgtenant_1 \"select * from t\"");
+    assert_eq!(talk.backends("312TDCZ"), "[2][T][D][C][Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn batch_that_relies_on_columns_told_before_gets_the_error_and_the_next_use_is_fresh() {
+    let mut talk = Talk::with_statement();
+    talk.client(&bind("s1"));
+    talk.client(&execute());
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+    talk.backends("Z");
+    // Whoever prepares it now does not get what was prepared then.
+    let mut other = talk.colleague();
+    other.server = talk.server.take();
+    assert_eq!(other.client(&parse("x", "select * from t")), "Parse pgtenant_2 \"select * from t\"");
+}
+
+#[test]
+fn nothing_goes_again_in_a_transaction_block_or_behind_an_answer_or_before_more() {
+    let stale_bind = |talk: &mut Talk| {
+        talk.client(&bind("s1"));
+        talk.client(&describe_portal());
+        talk.client(&execute());
+        talk.client(SYNC);
+    };
+    let mut talk = Talk::with_statement();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    stale_bind(&mut talk);
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+
+    let mut talk = Talk::with_statement();
+    talk.client(&parse("", "select 1"));
+    stale_bind(&mut talk);
+    assert_eq!(talk.backends("1"), "[1]");
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+
+    let mut talk = Talk::with_statement();
+    stale_bind(&mut talk);
+    stale_bind(&mut talk);
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+
+    let mut talk = Talk::with_statement();
+    talk.session.note_kept(false);
+    stale_bind(&mut talk);
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+}
+
+#[test]
+fn server_lost_between_error_and_replay_owes_the_batch_its_end() {
+    let mut talk = Talk::with_statement();
+    talk.client(&bind("s1"));
+    talk.client(&describe_portal());
+    talk.client(&execute());
+    talk.client(SYNC);
+    talk.backend(b'E', STALE);
+    assert!(talk.session.server_lost(&Refusal::error(SqlState::CONNECTION_FAILURE, "gone")));
+    assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");
+}
+
+#[test]
+fn after_a_change_of_schema_a_statement_is_described_before_it_runs_where_it_was_not_prepared() {
+    for (now, runs) in [(columns("a", 2), true), (columns("b", 2), false)] {
+        let mut talk = Talk::with_statement();
+        talk.ran("alter table t rename a to b");
+        talk.server = Some(ServerState::default());
+        let ahead = "(ahead: Parse pgtenant_1 \"select * from t\", D pgtenant_1, H)";
+        assert_eq!(talk.bind_before(b"E"), ahead);
+        assert_eq!(talk.client(&bind("s1")), "(waits)");
+        assert_eq!(talk.backends("1t"), "");
+        assert_eq!(talk.backend(b'T', &now), "");
+        if runs {
+            assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+        } else {
+            let refused = talk.client(&bind("s1"));
+            assert!(refused.contains("0A000") || refused.contains("pgtenant_refused"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn client_that_asks_for_columns_is_not_kept_waiting_for_them() {
+    let mut talk = Talk::with_statement();
+    talk.ran("alter table t add b int");
+    talk.server = Some(ServerState::default());
+    let sent = talk.bind_before(&describe_portal());
+    assert!(sent.starts_with("Parse pgtenant_1"), "{sent}");
+}
+
+#[test]
+fn temporary_table_changes_no_schema() {
+    let mut talk = Talk::with_statement();
+    talk.ran("create temp table x ()");
+    assert_eq!(talk.session.commons.schema_epoch(), 0);
+    talk.ran("create table x ()");
+    assert_eq!(talk.session.commons.schema_epoch(), 1);
+}
+
+#[test]
+fn clients_that_read_constants_in_different_ways_share_no_statement() {
+    let mut talk = Talk::with_statement();
+    let mut other = talk.colleague();
+    other.server = talk.server.take();
+    other.client(&query("set timezone = 'Asia/Tokyo'"));
+    other.backends("CZ");
+    // Not yet asked what is in force.
+    assert_eq!(other.client(&parse("x", "select * from t")), "Parse pgtenant_2 \"select * from t\"");
+}
