@@ -140,13 +140,14 @@ impl Client {
             };
             match checkout.attach(self.relay.session().settings()).await {
                 Ok(attached) => {
+                    self.last_server = attached.id();
                     if let Some(voice) = attached.voice() {
                         self.shared.hub.lend(voice, self.place.pid);
                     }
-                    self.last_server = attached.id();
                     return Ok(Some(attached));
                 }
                 // It broke before anything of the client's was sent: another will do.
+                Err(AttachError::Cancelled) => return Err(handshake::no_server(&CheckoutError::Cancelled)),
                 Err(AttachError::Io(_)) if attempts < 3 => {}
                 Err(AttachError::Io(_)) => return Err(handshake::lost_server()),
                 Err(AttachError::Setting(error)) => {

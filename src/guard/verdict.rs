@@ -150,7 +150,7 @@ effects! {
     /// Reads what an earlier nextval left in the session: `currval`, `lastval`.
     ReadsSequence = 1 << 13, "reads_sequence";
     /// May change what a prepared statement returns: DDL.
-    Schema = 1 << 15, "schema";
+    Schema = 1 << 18, "schema";
     /// Changes a setting for the session that cannot be followed from one server connection to another: its
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";

@@ -29,6 +29,8 @@ pub struct Checkout {
     pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
     pub(super) cancel: Arc<CancelSlot>,
+    /// The server has answered nothing of the client's.
+    quiet: bool,
 }
 
 /// Why a connection could not be given a client's settings.
@@ -40,6 +42,9 @@ pub enum AttachError {
     /// The connection broke; another may do.
     #[error("the server connection broke: {0}")]
     Io(#[from] io::Error),
+    /// The client was cancelled before anything of it was sent.
+    #[error("the client was cancelled while it waited")]
+    Cancelled,
 }
 
 /// A server connection that serves one client. Dropping it closes the connection.
@@ -65,7 +70,7 @@ pub enum Ended {
 
 impl Checkout {
     pub(super) const fn new(conn: Box<ServerConn>, pool: Arc<Pool>, cancel: Arc<CancelSlot>) -> Self {
-        Self { conn: Some(conn), pool, cancel }
+        Self { conn: Some(conn), pool, cancel, quiet: true }
     }
 
     /// Gives the connection the client's settings, if it has others, and waits for the server's word:
@@ -83,7 +88,12 @@ impl Checkout {
         let Some(conn) = self.conn.as_ref() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        self.cancel.aim_at(conn.address(), &conn.key);
+        if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
+            if let Some(conn) = self.conn.take() {
+                self.pool.give_back(conn);
+            }
+            return Err(AttachError::Cancelled);
+        }
         let tenant = conn.tenant;
         Ok(Attached { checkout: self, tenant })
     }
@@ -177,10 +187,15 @@ impl Attached {
     /// # Errors
     /// The system's.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self.checkout.conn.as_mut() {
-            Some(conn) => conn.poll_read(cx, buf),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        let Some(conn) = self.checkout.conn.as_mut() else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let read = conn.poll_read(cx, buf);
+        if self.checkout.quiet && read.is_ready() {
+            self.checkout.quiet = false;
+            self.checkout.cancel.answered();
         }
+        read
     }
 
     /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not

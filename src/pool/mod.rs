@@ -123,6 +123,7 @@ impl Pool {
         cancel: &Arc<CancelSlot>,
         preferred: Option<ServerId>,
     ) -> Result<Checkout, CheckoutError> {
+        cancel.waiting();
         loop {
             let mut conn = match self.try_checkout(tenant, preferred) {
                 Ok(conn) => conn,
@@ -175,7 +176,6 @@ impl Pool {
         cancel: &Arc<CancelSlot>,
     ) -> Result<Box<ServerConn>, CheckoutError> {
         let began = Instant::now();
-        cancel.waiting();
         let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
         let granted = tokio::select! {
             granted = tokio::time::timeout(self.config.wait_timeout, receiver) => granted,

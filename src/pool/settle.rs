@@ -1,5 +1,5 @@
-//! Asking a server connection, before its client lets go of it, which settings are in force, which state is
-//! there that pins a client, and what it listens to.
+//! Asking a server connection, before its client lets go of it, which settings are in force, which state is there
+//! that pins a client, and what it listens to.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Attached {
         if let Some(answer) = ask(conn, |in_peace| session.question(in_peace)).await? {
             session.answered(&answer.rows, answer.cut, &mut conn.state).map_err(unreadable)?;
         }
-        // Now that it is known whether the client keeps the connection.
+        // Now it is known whether the client keeps the connection, with what that listens to.
         if let Some(answer) = ask(conn, |in_peace| session.channels_question(in_peace)).await? {
             if answer.cut {
                 return Err(io::Error::from(io::ErrorKind::InvalidData).into());

@@ -63,10 +63,9 @@ impl Session {
     fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
         self.succeeded(entry.on_success, server);
         if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses) {
+            server.statements.described(statement.number(), body);
             if !entry.hidden {
                 statement.told_columns(body);
-            } else if !statement.returns(body) {
-                server.statements.changed(statement.number());
             }
         }
         self.answered |= !entry.hidden;
@@ -134,8 +133,8 @@ impl Session {
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }
-        if let Some(number) = entry.closes {
-            server.statements.keep(number);
+        if let Some(closed) = entry.closes {
+            server.statements.keep(closed);
         }
         match entry.undo {
             Undo::Nothing => {}

@@ -8,7 +8,7 @@ use crate::session::channels::Before;
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::DISCARD_SEQUENCES;
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, Told, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
@@ -252,23 +252,23 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.commons.statements.intern(parse.definition, &self.basis(), &effects);
+        let statement = self.commons.statements.intern(
+            parse.definition,
+            &self.reading(),
+            self.commons.schema_epoch(),
+            &effects,
+        );
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
-        match server.statements.need(statement.number()) {
-            Readiness::Prepared => {
-                self.pipeline.push(Entry { undo, ..Entry::own(&write::PARSE_COMPLETE) });
-                Step::Drop
-            }
-            Readiness::Missing(evicted) => {
-                self.close_evicted(evicted);
-                write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
-                let prepares = Some(statement.number());
-                self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
-                Step::Rewrite { cleared, consumed: head.total }
-            }
+        // No copy on a server is as new as this Parse.
+        if let Readiness::Missing(old) = server.statements.need(&statement) {
+            self.close_on_server(old);
         }
+        write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
+        let prepares = Some(statement.number());
+        self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
+        Step::Rewrite { cleared, consumed: head.total }
     }
 
     /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has
@@ -332,12 +332,13 @@ impl Session {
         };
         // A client that does not ask for the columns of the portal reads rows by what it was told before.
         if next != Some(b'D') {
-            if server.statements.is_changed(statement.number()) {
-                return self.refuse(changed_columns(), head.tag, Some(server));
-            }
-            if self.must_verify(&statement, server) {
-                self.verify(&statement, server);
-                return Step::Ahead(cleared);
+            match self.was_told(&statement, server) {
+                Told::Right => {}
+                Told::Wrong => return self.refuse(changed_columns(), head.tag, Some(server)),
+                Told::Unknown => {
+                    self.verify(&statement, server);
+                    return Step::Ahead(cleared);
+                }
             }
         }
         if let Some(step) = self.hears_first(&effects, head.tag, server) {
@@ -399,8 +400,7 @@ impl Session {
                 && let Some((name, statement)) = self.bound.deallocates.take()
             {
                 self.names.remove(&name);
-                server.statements.forget(statement.number());
-                entry.closes = Some(statement.number());
+                entry.closes = server.statements.forget(statement.number());
                 entry.undo = Undo::Restore(name, statement);
             }
             self.pipeline.push(entry);
@@ -494,7 +494,8 @@ impl Session {
 
     /// Refuses the frame at the front so that client and server stay in step.
     fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
-        if server.is_none() || (!self.pipeline.has_outstanding() && !self.in_transaction()) {
+        // What an open batch has done is undone only if the server hears of the error.
+        if server.is_none() || (self.pipeline.is_idle() && !self.in_transaction()) {
             self.refuse_here(&refusal, tag);
             return Step::Drop;
         }
@@ -513,7 +514,7 @@ impl Session {
         Step::Substitute(Cleared::for_unparsable(&self.scope))
     }
 
-    /// Nothing is outstanding and no transaction is open, so no server needs to know.
+    /// Nothing is outstanding and neither a batch nor a transaction is open, so no server needs to know.
     fn refuse_here(&mut self, refusal: &Refusal, tag: u8) {
         self.settle();
         self.reply_error(refusal);

@@ -140,7 +140,7 @@ pub enum Boundary {
     /// Nothing is outstanding, but the session needs its server connection.
     Pinned(PinReason),
     /// Nothing is outstanding, but the server must be asked first which settings are in force, which state is
-    /// there that the session needs its server connection for, or what the client listens to.
+    /// there that the session needs its server connection for, or what it listens to.
     Unsettled,
     /// The server connection can go.
     Release,
@@ -464,10 +464,10 @@ impl Session {
             server.residue.taint();
         }
         self.pins.add(effects);
-        self.channels.note(effects, server);
         self.note_sequences(effects, server);
         // What is temporary shows nobody else's statements in another light.
         self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
+        self.channels.note(effects, server);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }

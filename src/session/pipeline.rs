@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::session::OnSuccess;
-use crate::session::statements::Statement;
+use crate::session::statements::{OnServer, Statement};
 
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub struct Entry {
     /// The statement that the server has if this succeeds.
     pub prepares: Option<u64>,
     /// The statement that the server no longer has if this succeeds.
-    pub closes: Option<u64>,
+    pub closes: Option<OnServer>,
     /// What becomes true if it succeeds.
     pub on_success: OnSuccess,
 }

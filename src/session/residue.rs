@@ -10,12 +10,12 @@ pub struct Residue {
     settings: bool,
     /// Settings that cannot be.
     untracked: bool,
-    /// It listens to channels.
-    listening: bool,
     /// Code ran that the text does not show, and nobody has asked what it left.
     opaque: bool,
     /// Code ran, and what can be asked about is known: the rest may have been left.
     code: bool,
+    /// It listens to channels.
+    listening: bool,
     other: bool,
     unclean: bool,
 }
@@ -42,8 +42,8 @@ macro_rules! reseed {
 }
 
 const RESET_SETTINGS: &str = "RESET ALL";
-const UNLISTEN: &str = "UNLISTEN *";
-const RESET_BOTH: &str = "RESET ALL;UNLISTEN *";
+const RESET_CHANNELS: &str = "UNLISTEN *";
+const RESET_BOTH: &str = "UNLISTEN *;RESET ALL";
 /// What code may leave besides what the server can be asked about: settings, names listened to, the seed.
 const RESET_CODE: &str = concat!("RESET ALL;UNLISTEN *;", reseed!());
 
@@ -92,6 +92,13 @@ impl Residue {
         self.listening = false;
     }
 
+    /// The server was asked about the state that pins a client, after code ran out of sight or not: some of it
+    /// is `left`, or not. What else code may have left stays to be reset.
+    pub const fn state_known(&mut self, left: bool) {
+        self.code |= self.opaque;
+        (self.opaque, self.other) = (false, left);
+    }
+
     /// The server connection listens, for the client that has it.
     pub const fn listens(&mut self) {
         self.listening = true;
@@ -108,13 +115,6 @@ impl Residue {
         self.listening
     }
 
-    /// The server was asked about the state that pins a client, after code ran out of sight or not: some of it
-    /// is `left`, or not. What else code may have left stays to be reset.
-    pub const fn state_known(&mut self, left: bool) {
-        self.code |= self.opaque;
-        (self.opaque, self.other) = (false, left);
-    }
-
     /// Which settings are in force is known, but for those that cannot be followed.
     pub const fn settings_known(&mut self) {
         self.settings = false;
@@ -123,6 +123,7 @@ impl Residue {
     /// What to do before another client may have the connection.
     #[must_use]
     pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
+        let settings = self.settings || self.untracked;
         if self.unclean {
             ResetPlan::Close
         } else if self.other || self.opaque || matches!(policy, ResetPolicy::Always) {
@@ -130,10 +131,10 @@ impl Residue {
         } else if self.code {
             ResetPlan::Narrow(RESET_CODE)
         } else {
-            match (self.settings || self.untracked, self.listening) {
+            match (settings, self.listening) {
                 (true, true) => ResetPlan::Narrow(RESET_BOTH),
                 (true, false) => ResetPlan::Narrow(RESET_SETTINGS),
-                (false, true) => ResetPlan::Narrow(UNLISTEN),
+                (false, true) => ResetPlan::Narrow(RESET_CHANNELS),
                 (false, false) => ResetPlan::Clean,
             }
         }

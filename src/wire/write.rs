@@ -52,8 +52,6 @@ pub fn ready_for_query(out: &mut Vec<u8>, status: u8) {
     frame(out, b'Z', |out| out.push(status));
 }
 
-/// ParseComplete.
-pub const PARSE_COMPLETE: [u8; 5] = [b'1', 0, 0, 0, 4];
 /// CloseComplete.
 pub const CLOSE_COMPLETE: [u8; 5] = [b'3', 0, 0, 0, 4];
 /// Terminate.
