@@ -117,7 +117,7 @@ impl Server {
             server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
         }
         server.spawn(Arc::clone(&server.shared.pool).keep());
-        server.spawn(Arc::clone(&server.shared.hub).run());
+        server.listen_for_clients();
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         tracing::info!(
@@ -161,6 +161,14 @@ impl Server {
         })
         .await;
         tracing::info!("stopped");
+    }
+
+    /// As long as there are clients, also those that finish their transactions at the end of the process.
+    fn listen_for_clients(&self) {
+        let (hub, ended) = (Arc::clone(&self.shared.hub), self.cut_off.clone());
+        tokio::spawn(async move {
+            tokio::select! { () = hub.run() => {}, () = ended.cancelled() => {} }
+        });
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -95,7 +95,8 @@ impl Relay {
                 self.inbound.lend(stock::take());
             }
             self.inbound.insert(&self.notes);
-            self.notes.clear();
+            // Thousands may listen: what many notifications made grow is given back.
+            self.notes = Vec::new();
         }
         heard.map(|()| some).map_err(|ended| Gone::Failed(hears_no_more(ended)))
     }

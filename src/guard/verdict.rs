@@ -155,11 +155,11 @@ effects! {
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";
     /// LISTEN, or UNLISTEN of one channel.
-    Listen = 1 << 15, "listen";
+    Listen = 1 << 20, "listen";
     /// UNLISTEN *.
-    UnlistenAll = 1 << 16, "unlisten_all";
+    UnlistenAll = 1 << 21, "unlisten_all";
     /// NOTIFY, or a call of pg_notify.
-    Notify = 1 << 17, "notify";
+    Notify = 1 << 22, "notify";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.

@@ -1,5 +1,5 @@
 //! Notifications: one connection that listens for all clients, and hands each what it listens to
-//! (docs/adr/0008).
+//! (docs/adr/0010).
 
 mod core;
 mod link;

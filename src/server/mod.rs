@@ -149,7 +149,12 @@ impl ServerConn {
                 _ => {}
             }
         }
-        reader.finish()?;
+        // A connection that listens may be told something at any time.
+        while !reader.is_empty() {
+            let (b'A', _) = reader.next(&mut self.stream).await? else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+        }
         Ok(answer)
     }
 
@@ -191,9 +196,14 @@ impl MessageReader {
         }
     }
 
+    /// Whether everything read was used.
+    fn is_empty(&self) -> bool {
+        self.start == self.buf.len()
+    }
+
     /// Everything read was used: nothing of the next conversation was taken.
     pub(crate) fn finish(&self) -> io::Result<()> {
-        if self.start == self.buf.len() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+        if self.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
     async fn fill(&mut self, stream: &mut Stream) -> io::Result<()> {

@@ -310,11 +310,10 @@ impl Session {
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         self.front.clear();
         if names.statement.is_empty() {
-            let effects = Arc::clone(&self.unnamed.effects);
-            match self.channels.ask_hub(&effects) {
-                Before::Hub if self.unnamed.token != 0 => return Step::Hub,
-                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
-                _ => {}
+            if self.unnamed.token != 0
+                && let Some(step) = self.hears_first(&effects, head.tag, server)
+            {
+                return step;
             }
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
@@ -342,10 +341,8 @@ impl Session {
                 }
             }
         }
-        match self.channels.ask_hub(statement.effects()) {
-            Before::Hub => return Step::Hub,
-            Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
-            _ => {}
+        if let Some(step) = self.hears_first(&effects, head.tag, server) {
+            return step;
         }
         self.ensure_on_server(&statement, server);
         self.bind_effects(&effects, names.portal, server);
@@ -353,6 +350,15 @@ impl Session {
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
         self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
+    }
+
+    /// What is in the way of binding a statement with these effects, for the hub or from it.
+    fn hears_first(&mut self, effects: &Arc<Effects>, tag: u8, server: &mut ServerState) -> Option<Step> {
+        match self.channels.ask_hub(effects) {
+            Before::Hub => Some(Step::Hub),
+            Before::Refuse(refusal) => Some(self.refuse(refusal, tag, Some(server))),
+            _ => None,
+        }
     }
 
     /// What pins is refused where it would be one pin too many. In a transaction block nobody knows yet

@@ -13,6 +13,7 @@ use crate::tenant::{Ident, Level, TenantId};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
+mod channels;
 mod healing;
 mod tracking;
 

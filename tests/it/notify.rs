@@ -605,3 +605,55 @@ fn server_connections_are_left_silent() {
         assert_eq!((listening.as_str(), other.backend()), ("0", backend), "{text}");
     }
 }
+
+#[test]
+fn flood_of_notifications_does_not_disturb_transactions_of_the_listener() {
+    let proxy = start(&["alpha"]);
+    let (mut wire, mut speaker) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    wire.run("listen x");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let said = std::thread::scope(|scope| {
+        let speaking = scope.spawn(|| {
+            let mut said = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                speaker.run(&format!("notify x, '{said}'"));
+                said += 1;
+            }
+            said
+        });
+        let mut heard = Vec::new();
+        for round in 0..150 {
+            let text =
+                ["begin; unlisten y; select 1; rollback", "begin; listen y; commit", "select 1"][round % 3];
+            let lines = wire.query(text);
+            assert!(!lines.iter().any(|line| line.starts_with("Error") || line == "end"), "{lines:?}");
+            heard.extend(told(&lines));
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let said: usize = speaking.join().unwrap();
+        for n in heard.len()..said {
+            heard.push(hear(&mut wire));
+            assert_eq!(heard[n], format!("x {n}"));
+        }
+        assert_eq!(heard, (0..said).map(|n| format!("x {n}")).collect::<Vec<_>>());
+        said
+    });
+    assert!(said > 100, "{said}");
+}
+
+#[test]
+fn shutdown_lets_a_listener_s_transaction_finish() {
+    let proxy = start(&["alpha"]);
+    let (mut idle, mut wire) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    idle.run("listen x");
+    wire.run("listen x");
+    wire.run("begin");
+    std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| proxy.stop());
+        let last = idle.until_end();
+        assert_eq!(last[0], "Error FATAL 57P01 terminating connection due to administrator command");
+        let lines = wire.query("notify x; commit");
+        assert_eq!(told(&lines), ["x "], "{lines:?}");
+        stopping.join().unwrap();
+    });
+}
