@@ -16,6 +16,7 @@ mod guard;
 mod harden;
 mod init;
 mod levels;
+mod parity;
 mod pooling;
 mod program;
 mod report;
