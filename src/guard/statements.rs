@@ -497,7 +497,7 @@ pub(super) fn not_alone(statement: Message<'_>, findings: &mut Findings) {
             findings.opaque();
         }
         // PostgreSQL refuses DISCARD ALL among other statements.
-        Kind::DiscardStmt => findings.opaque(),
+        Kind::DiscardStmt if discards_all(statement) => findings.opaque(),
         _ => {}
     }
 }

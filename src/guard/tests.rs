@@ -253,6 +253,7 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("DISCARD ALL", &[DiscardAll, Releases]),
     ("SELECT 1; DISCARD ALL", &[Opaque, Releases, Write]),
     ("DISCARD TEMP", &[Releases]),
+    ("DISCARD SEQUENCES; DISCARD TEMP", &[Releases]),
     ("DEALLOCATE p", &[Releases]),
     ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Releases, Write]),
     ("UNLISTEN *", &[]),

@@ -8,6 +8,7 @@ mod cancel;
 mod clone;
 mod cluster;
 mod copy;
+mod cut;
 mod directory;
 mod drivers;
 mod extended;

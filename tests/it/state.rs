@@ -220,6 +220,65 @@ fn pin_is_visible_with_its_reason_and_ends_with_the_statement_that_ends_the_stat
     }
 }
 
+/// What client-side pools send when they take a connection back.
+const RESETS: [(&str, &[&str]); 6] = [
+    ("Npgsql, Rails, pg-pool, PgBouncer's server_reset_query", &["DISCARD ALL"]),
+    (
+        "Npgsql with statements prepared to stay",
+        &[
+            "SET SESSION AUTHORIZATION DEFAULT;RESET ALL;CLOSE ALL;UNLISTEN *;SELECT pg_advisory_unlock_all();DISCARD SEQUENCES;DISCARD TEMP",
+        ],
+    ),
+    ("asyncpg", &["SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;", "DISCARD TEMP"]),
+    (
+        "psycopg2's reset()",
+        &[
+            "ABORT",
+            "SET SESSION AUTHORIZATION DEFAULT",
+            "RESET ALL",
+            "CLOSE ALL",
+            "SELECT pg_advisory_unlock_all()",
+            "DISCARD TEMP",
+        ],
+    ),
+    ("SQLAlchemy, psycopg's pool", &["ROLLBACK", "DISCARD ALL"]),
+    (
+        "a list by hand",
+        &[
+            "ROLLBACK; RESET ALL",
+            "SELECT pg_catalog.pg_advisory_unlock_all()",
+            "CLOSE ALL",
+            "DEALLOCATE ALL",
+            "DISCARD TEMPORARY",
+            "DISCARD PLANS",
+        ],
+    ),
+];
+
+#[test]
+fn reset_strings_of_client_side_pools_end_every_pin_and_cost_none() {
+    let proxy = proxy();
+    for (who, reset) in RESETS {
+        let (mut maker, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
+        let pins = || proxy.shared().counters.snapshot().pins.values().sum::<u64>();
+        let before = pins();
+        reset.iter().for_each(|sql| maker.run(sql));
+        assert_eq!(pins(), before, "{who}");
+        for sql in [
+            "set work_mem = '77kB'",
+            "create temp table scratch ()",
+            "select pg_advisory_lock(4711)",
+            "declare held cursor with hold for select 1",
+        ] {
+            maker.run(sql);
+        }
+        reset.iter().for_each(|sql| maker.run(sql));
+        // There is one server connection: this would wait in vain.
+        assert_eq!(other.value("select current_setting('work_mem') = '77kB'"), "f", "{who}");
+        assert_eq!(maker.value("select current_setting('work_mem') = '77kB'"), "f", "{who}");
+    }
+}
+
 #[test]
 fn state_that_ends_with_its_transaction_pins_nothing() {
     let proxy = proxy();
