@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::session::OnSuccess;
 use crate::session::statements::Statement;
+use crate::session::{OnSuccess, Unnamed};
 
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,36 @@ pub enum Undo {
     Forget(Box<[u8]>),
     /// A name was taken away.
     Restore(Box<[u8]>, Arc<Statement>),
-    /// The unnamed statement was replaced.
-    Unnamed,
+    /// The unnamed statement was replaced by what has this token.
+    Unnamed(u64, Option<Box<Replaced>>),
+}
+
+/// The unnamed statements before one request.
+#[derive(Debug)]
+pub struct Replaced {
+    /// The client's, where the request changed it.
+    pub client: Option<Unnamed>,
+    /// Token of the server's.
+    pub server: u64,
+    /// Counts how many are kept.
+    pub kept: Arc<()>,
+}
+
+impl Undo {
+    /// Itself, but nothing for the unnamed statement.
+    #[must_use]
+    pub fn unless_unnamed(self) -> Self {
+        if matches!(self, Self::Unnamed(..)) { Self::Nothing } else { self }
+    }
+
+    /// Whether the request decides what a statement name stands for.
+    fn is_about(&self, of: &[u8]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Forget(name) | Self::Restore(name, _) => **name == *of,
+            Self::Unnamed(..) => of.is_empty(),
+        }
+    }
 }
 
 /// One request.
@@ -184,6 +212,41 @@ impl Pipeline {
     #[must_use]
     pub fn is_barred(&self) -> bool {
         self.queue.back().is_some_and(|entry| entry.bars || entry.on_success != OnSuccess::NOTHING)
+    }
+
+    /// Whether it is open what a statement name stands for: a request of an earlier batch that decides it may
+    /// fail yet, or be skipped.
+    #[must_use]
+    pub fn is_undecided(&self, name: &[u8]) -> bool {
+        let mut batch_is_over = false;
+        for entry in self.queue.iter().rev() {
+            if entry.undo.is_about(name) {
+                return batch_is_over;
+            }
+            batch_is_over |= entry.kind == Kind::Sync;
+        }
+        false
+    }
+
+    /// Whether the server skips what is sent next if something sent before fails.
+    #[must_use]
+    pub fn may_skip(&self) -> bool {
+        self.queue.back().is_some_and(|entry| !matches!(entry.kind, Kind::Sync | Kind::Query))
+    }
+
+    /// What to undo if the request sent last is skipped.
+    pub fn undo_last(&mut self, undo: Undo) {
+        if let Some(entry) = self.queue.back_mut() {
+            entry.undo = undo;
+        }
+    }
+
+    /// The unnamed statements that requests still outstanding have replaced.
+    pub fn replaced(&mut self) -> impl Iterator<Item = &mut Replaced> {
+        self.queue.iter_mut().filter_map(|entry| match &mut entry.undo {
+            Undo::Unnamed(_, replaced) => replaced.as_deref_mut(),
+            _ => None,
+        })
     }
 
     /// Whether the next answer describes a prepared statement.

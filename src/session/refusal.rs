@@ -48,6 +48,12 @@ impl Refusal {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// The same error, without what to do next.
+    #[must_use]
+    pub fn without_hint(self) -> Self {
+        Self { hint: None, ..self }
+    }
+
     /// The same error, ending the session.
     #[must_use]
     pub fn into_fatal(self) -> Self {

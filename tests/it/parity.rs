@@ -7,6 +7,7 @@ mod harness;
 mod login;
 mod pipelines;
 mod portals;
+mod random;
 mod shapes;
 mod simple;
 mod state;
