@@ -2,8 +2,13 @@
 # Installs what `make demo` and `make test` need and this machine lacks; does nothing when all is there.
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
-#   scripts/setup.sh test   the same, pgbench, and target/test-venv: Python with the drivers that the tests run
+#   scripts/setup.sh test   the same, pgbench, and the drivers that the tests run: Python, Node, Java and PHP
+#                           with theirs
 #   scripts/setup.sh ci     the same, and SQLsmith where apt-get has it
+#   scripts/setup.sh where  installs nothing; prints where the drivers are, as NAME=PATH
+#
+# What comes from PyPI and npm goes into a cache outside the tree, ${XDG_CACHE_HOME:-~/.cache}/pgtenant-tests, into
+# directories named after a checksum of the lists in tests/drivers: each state of the lists has its own.
 #
 # As root, or with CI=true, it installs without asking. Otherwise it shows the commands and asks; without
 # a terminal to ask on, it shows them and exits with 1. Rust itself is never installed: how to is printed.
@@ -11,8 +16,15 @@ set -eu
 
 cd "$(dirname "$0")/.."
 
-venv=target/test-venv
+# sum_of FILE...: a checksum that every system has, fit for a file's name.
+sum_of() { cat "$@" | cksum | tr ' ' '-'; }
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/pgtenant-tests
 requirements=tests/drivers/requirements.txt
+node_package=tests/drivers/package.json
+node_lock=tests/drivers/package-lock.json
+venv=$cache/python-$(sum_of "$requirements")
+node_dir=$cache/node-$(sum_of "$node_package" "$node_lock")
 
 say() { printf '%s\n' "setup: $*" >&2; }
 
@@ -103,14 +115,34 @@ has_program() {
     return 1
 }
 
-# The drivers of requirements.txt, as it is now.
-has_drivers() {
-    [ -x "$venv/bin/python" ] && [ -f "$venv/requirements.cksum" ] &&
-        [ "$(cat "$venv/requirements.cksum")" = "$(cksum <"$requirements")" ]
-}
+# Made completely; and its Python is still there.
+has_python_drivers() { [ -f "$venv/complete" ] && "$venv/bin/python" -c '' >/dev/null 2>&1; }
+
+has_node_drivers() { [ -f "$node_dir/complete" ]; }
 
 has_python() {
     command -v python3 >/dev/null 2>&1 && python3 -c 'import venv, ensurepip' >/dev/null 2>&1
+}
+
+has_node() { command -v node >/dev/null 2>&1; }
+
+# The compiler too: the tests run Java from its source.
+has_java() { command -v java >/dev/null 2>&1 && command -v javac >/dev/null 2>&1; }
+
+# Prints the path of the JDBC driver.
+find_jdbc() {
+    for path in "${PGTENANT_JDBC_JAR:-/nonexistent}" /usr/share/java/postgresql.jar \
+        /usr/share/java/postgresql-jdbc/postgresql.jar /usr/share/java/postgresql-jdbc.jar; do
+        if [ -f "$path" ]; then
+            echo "$path"
+            return 0
+        fi
+    done
+    return 1
+}
+
+has_php() {
+    command -v php >/dev/null 2>&1 && php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' >/dev/null 2>&1
 }
 
 # Prints the names of what is missing, for packages_for.
@@ -122,9 +154,13 @@ missing() {
     elif [ "$mode" = test ] && ! has_program pgbench; then
         echo pgbench
     fi
-    if [ "$mode" = test ] && ! has_drivers && ! has_python; then
-        echo python
-    fi
+    [ "$mode" = test ] || return 0
+    has_python_drivers || has_python || echo python
+    has_node || echo node
+    has_node_drivers || command -v npm >/dev/null 2>&1 || echo npm
+    has_java || echo java
+    find_jdbc >/dev/null || echo jdbc
+    has_php || echo php
 }
 
 # ---- installing
@@ -144,15 +180,28 @@ packages_for() {
         apt-get:pgbench) echo postgresql-contrib ;;
         apt-get:sqlsmith) echo sqlsmith ;;
         apt-get:python) echo python3 python3-venv ;;
+        apt-get:node) echo nodejs ;;
+        apt-get:npm) echo npm ;;
+        apt-get:java) echo default-jdk-headless ;;
+        apt-get:jdbc) echo libpostgresql-jdbc-java ;;
+        apt-get:php) echo php-cli php-pgsql ;;
         dnf:compiler) echo gcc glibc-devel ;;
         dnf:libclang) echo clang-devel ;;
         dnf:postgresql) echo postgresql-server postgresql postgresql-contrib ;;
         dnf:pgbench) echo postgresql-contrib ;;
         dnf:python) echo python3 ;;
+        dnf:node) echo nodejs ;;
+        dnf:npm) echo npm ;;
+        dnf:java) echo java-devel ;;
+        dnf:jdbc) echo postgresql-jdbc ;;
+        dnf:php) echo php-cli php-pgsql ;;
         brew:compiler) echo gcc ;;
         brew:libclang) echo llvm ;;
         brew:postgresql | brew:pgbench) echo postgresql@17 ;;
         brew:python) echo python3 ;;
+        brew:node | brew:npm) echo node ;;
+        brew:java) echo openjdk ;;
+        brew:php) echo php ;;
     esac
 }
 
@@ -200,10 +249,12 @@ may_install() {
 
 install() {
     lacking=$1
-    find_manager || fail "missing: $lacking. No apt-get, dnf or brew here: install a C compiler, libclang with its headers, PostgreSQL (server, psql, pgbench) and Python 3 with venv by hand."
+    find_manager || fail "missing: $lacking. No apt-get, dnf or brew here: install a C compiler, libclang with its headers, PostgreSQL (server, psql, pgbench), Python 3 with venv, Node with npm, a JDK, PHP with pdo_pgsql and PostgreSQL's JDBC driver by hand."
     packages=
     for what in $lacking; do
-        packages="$packages${packages:+ }$(packages_for "$what")"
+        package=$(packages_for "$what")
+        [ -n "$package" ] || fail "missing: $what, and $manager has no package of it. Install it by hand; PGTENANT_JDBC_JAR can name the file of the JDBC driver."
+        packages="$packages${packages:+ }$package"
     done
     sudo=
     if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
@@ -222,26 +273,42 @@ $commands"; then
     fi
 }
 
-make_venv() {
-    has_drivers && return 0
+# The file `complete` comes last: what was broken off half way is made anew.
+make_python_drivers() {
+    has_python_drivers && return 0
     say "making $venv with the drivers of $requirements"
     rm -rf "$venv"
-    mkdir -p "${venv%/*}"
+    mkdir -p "$cache"
     python3 -m venv "$venv" || fail "\`python3 -m venv\` failed: install Python's venv and ensurepip modules."
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --prefer-binary \
-        -r "$requirements" || fail "pip could not install $requirements: check the network and Python's version (3.9 or newer)."
-    cksum <"$requirements" >"$venv/requirements.cksum"
+        -r "$requirements" || fail "pip could not install $requirements: check the network and Python's version (3.10 or newer)."
+    : >"$venv/complete"
+}
+
+make_node_drivers() {
+    has_node_drivers && return 0
+    say "making $node_dir with the drivers of $node_lock"
+    rm -rf "$node_dir"
+    mkdir -p "$node_dir"
+    cp "$node_package" "$node_lock" "$node_dir/"
+    (cd "$node_dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+        fail "npm could not install $node_lock: check the network and Node's version (18 or newer)."
+    : >"$node_dir/complete"
 }
 
 mode=${1:-}
 with_sqlsmith=false
 case "$mode" in
     demo | test) ;;
+    where)
+        printf '%s\n' "python=$venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)"
+        exit 0
+        ;;
     ci)
         mode=test
         with_sqlsmith=true
         ;;
-    *) fail "usage: scripts/setup.sh demo|test|ci" ;;
+    *) fail "usage: scripts/setup.sh demo|test|ci|where" ;;
 esac
 
 check_cargo
@@ -253,7 +320,8 @@ if [ -n "$lacking" ]; then
     [ -z "$still" ] || fail "installed, but still not found: ${still% }. PGTENANT_PG_BIN can name the directory of PostgreSQL's programs, LIBCLANG_PATH that of libclang."
 fi
 if [ "$mode" = test ]; then
-    make_venv
+    make_python_drivers
+    make_node_drivers
 fi
 # Not every distribution has it: CI goes on without, and says so.
 if [ "$with_sqlsmith" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then

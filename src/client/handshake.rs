@@ -156,12 +156,7 @@ impl Hello<'_> {
         let (mut ssl_asked, mut gss_asked) = (false, false);
         loop {
             let packet = self.first_packet().await?;
-            let packet = startup::read(&packet).map_err(|e| match e {
-                startup::StartupError::Version(..) => {
-                    Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, e.to_string())
-                }
-                _ => Refusal::protocol(e.to_string()),
-            })?;
+            let packet = startup::read(&packet).map_err(|e| self.no_startup(&e))?;
             match packet {
                 FirstPacket::Startup(startup) => return Ok(startup),
                 FirstPacket::Cancel(request) => {
@@ -187,11 +182,26 @@ impl Hello<'_> {
 
     async fn first_packet(&mut self) -> Result<Vec<u8>, Halt> {
         loop {
-            let len = startup::packet_len(&self.buf).map_err(|e| Refusal::protocol(e.to_string()))?;
+            let len = startup::packet_len(&self.buf).map_err(|e| self.no_startup(&e))?;
             if let Some(len) = len.filter(|len| self.buf.len() >= *len) {
                 return Ok(self.buf.drain(..len).collect());
             }
             self.fill().await?;
+        }
+    }
+
+    /// A length that cannot be is not answered, as by the server: who sends it does not speak the protocol, or
+    /// was closed before it had begun (node-postgres then sends a Terminate in place of the startup packet).
+    fn no_startup(&self, error: &startup::StartupError) -> Halt {
+        match error {
+            startup::StartupError::Length => {
+                tracing::debug!(peer = %self.stream.peer(), %error, "client dropped");
+                Halt::Over
+            }
+            startup::StartupError::Version(..) => {
+                Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, error.to_string()).into()
+            }
+            startup::StartupError::Layout => Refusal::protocol(error.to_string()).into(),
         }
     }
 
@@ -323,6 +333,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         role: tenant.names.role.clone(),
+        channels: config.secrets.master_key.channel_prefix(tenant.id),
         public_is_own: config.guard.public_schema == PublicSchema::Tenant,
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
@@ -370,6 +381,7 @@ fn no_welcome(error: &WelcomeError) -> Refusal {
                 .with_hint("Check the settings in the connection string.")
         }
         WelcomeError::Attach(AttachError::Io(_)) => lost_server().into_fatal(),
+        WelcomeError::Attach(AttachError::Cancelled) => no_server(&CheckoutError::Cancelled).into_fatal(),
         WelcomeError::Checkout(error) => no_server(error).into_fatal(),
     }
 }

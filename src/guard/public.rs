@@ -4,8 +4,8 @@
 //! so the guard judges what is sent: whatever is replaced here, or not, nothing else can be reached by it.
 //!
 //! Replaced are the word in front of a dot, behind SCHEMA, and in a search_path, and strings that can only be
-//! names: `'public.t'::regclass`, `nextval('public.s')`, `nspname = 'public'`. Any other string stays, as it
-//! may be a row's value. A table or alias that is itself called `public` cannot qualify its columns.
+//! names: `'public.t'::regclass`, `nextval('public.s')`, `nspname = 'public'`. The body of a DO block is text of
+//! the same kind. Any other string stays, as it may be a row's value. A table or alias that is itself called `public` cannot qualify its columns.
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +57,17 @@ const SCHEMA_COLUMNS: [&str; 17] = [
 /// The text with `schema` in the place of `public`; `None` where it says nothing about it, or where the
 /// scanner would refuse it.
 pub(super) fn mapped(text: &str, schema: &str) -> Option<String> {
+    changed(text, schema, Blocks::Changed)
+}
+
+/// Whether the bodies of DO blocks are changed. A block in a block stays: it could go on without end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blocks {
+    Changed,
+    Left,
+}
+
+fn changed(text: &str, schema: &str, blocks: Blocks) -> Option<String> {
     if !mentions(text) {
         return None;
     }
@@ -66,7 +77,11 @@ pub(super) fn mapped(text: &str, schema: &str) -> Option<String> {
     let mut path = Path::default();
     for (at, piece) in pieces.iter().enumerate() {
         let in_path = path.step(&word(text, piece));
-        let Some(new) = replacement(text, &pieces, at, in_path, schema) else { continue };
+        let new = match blocks {
+            Blocks::Changed if is_block(text, &pieces, at) => block(text, piece, schema),
+            _ => replacement(text, &pieces, at, in_path, schema),
+        };
+        let Some(new) = new else { continue };
         out.push_str(&text[from..piece.start]);
         out.push_str(&new);
         from = piece.end;
@@ -185,6 +200,30 @@ fn replacement(text: &str, pieces: &[Piece], at: usize, in_path: bool, schema: &
         || before(1) == "regclass"
         || before(1) == "(" && NAMING.contains(&&*before(2));
     is_name.then(|| qualified(value, schema)).flatten()
+}
+
+/// Behind DO, or DO LANGUAGE and a name, at the begin of a statement.
+fn is_block(text: &str, pieces: &[Piece], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map_or(Cow::Borrowed(""), |at| word(text, &pieces[at]));
+    let verb = if before(2) == "language" { 3 } else { 1 };
+    before(verb) == "do" && (at == verb || before(verb + 1) == ";")
+}
+
+/// The body of a DO block, in quotes of either kind, with `schema` in the place of `public`.
+fn block(text: &str, piece: &Piece, schema: &str) -> Option<String> {
+    let quoted = text.get(piece.start..piece.end)?;
+    let within = |body: &str| changed(body, schema, Blocks::Left);
+    if piece.token == Token::String {
+        let body = quoted.get(1..quoted.len() - 1)?.replace("''", "\0");
+        // A second literal that continues it on another line.
+        if body.contains('\'') {
+            return None;
+        }
+        return within(&body.replace('\0', "'")).map(|new| format!("'{}'", new.replace('\'', "''")));
+    }
+    let tag = quoted.get(..quoted.get(1..)?.find('$')? + 2).filter(|tag| tag.starts_with('$'))?;
+    let new = within(quoted.strip_prefix(tag)?.strip_suffix(tag)?)?;
+    (!new.contains(tag)).then(|| format!("{tag}{new}{tag}"))
 }
 
 /// Behind SCHEMA, SCHEMA IF EXISTS, SCHEMA IF NOT EXISTS.

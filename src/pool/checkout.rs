@@ -11,7 +11,7 @@ use crate::pool::Pool;
 use crate::schedule::ServerId;
 use crate::server::cancel::{self, CancelSlot};
 use crate::server::reset::{self, Left};
-use crate::server::{ServerConn, ServerError};
+use crate::server::{ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::session::outbound::Outbound;
 use crate::session::params::Settings;
@@ -29,6 +29,8 @@ pub struct Checkout {
     pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
     pub(super) cancel: Arc<CancelSlot>,
+    /// The server has answered nothing of the client's.
+    quiet: bool,
 }
 
 /// Why a connection could not be given a client's settings.
@@ -40,6 +42,9 @@ pub enum AttachError {
     /// The connection broke; another may do.
     #[error("the server connection broke: {0}")]
     Io(#[from] io::Error),
+    /// The client was cancelled before anything of it was sent.
+    #[error("the client was cancelled while it waited")]
+    Cancelled,
 }
 
 /// A server connection that serves one client. Dropping it closes the connection.
@@ -65,7 +70,7 @@ pub enum Ended {
 
 impl Checkout {
     pub(super) const fn new(conn: Box<ServerConn>, pool: Arc<Pool>, cancel: Arc<CancelSlot>) -> Self {
-        Self { conn: Some(conn), pool, cancel }
+        Self { conn: Some(conn), pool, cancel, quiet: true }
     }
 
     /// Gives the connection the client's settings, if it has others, and waits for the server's word:
@@ -83,7 +88,12 @@ impl Checkout {
         let Some(conn) = self.conn.as_ref() else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        self.cancel.aim_at(conn.address(), &conn.key);
+        if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
+            if let Some(conn) = self.conn.take() {
+                self.pool.give_back(conn);
+            }
+            return Err(AttachError::Cancelled);
+        }
         let tenant = conn.tenant;
         Ok(Attached { checkout: self, tenant })
     }
@@ -149,6 +159,12 @@ impl Attached {
         self.checkout.conn.as_ref().map_or(0, |conn| conn.key.pid)
     }
 
+    /// For whom it speaks when it notifies.
+    #[must_use]
+    pub fn voice(&self) -> Option<&Arc<Voice>> {
+        self.checkout.conn.as_ref().map(|conn| &conn.voice)
+    }
+
     /// ParameterStatus values the server has told.
     #[must_use]
     pub fn parameters(&self) -> &[(String, String)] {
@@ -171,16 +187,21 @@ impl Attached {
     /// # Errors
     /// The system's.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self.checkout.conn.as_mut() {
-            Some(conn) => conn.poll_read(cx, buf),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        let Some(conn) = self.checkout.conn.as_mut() else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let read = conn.poll_read(cx, buf);
+        if self.checkout.quiet && read.is_ready() {
+            self.checkout.quiet = false;
+            self.checkout.cancel.answered();
         }
+        read
     }
 
     /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not
     /// is made clean, or closed, off the client's path.
     pub fn detach(mut self, ended: Ended) {
-        let Some(conn) = self.checkout.conn.take() else { return };
+        let Some(mut conn) = self.checkout.conn.take() else { return };
         let pool = Arc::clone(&self.checkout.pool);
         let settled = self.checkout.cancel.clear();
         let left = match ended {
@@ -188,11 +209,18 @@ impl Attached {
             Ended::InTransaction => Left::InTransaction,
             Ended::Running(_) | Ended::Broken(_) => Left::Unknown,
         };
-        if settled && reset::is_clean(&conn, left, pool.config.reset) {
+        let notified = std::mem::take(&mut conn.state.notified);
+        let speaks = pool.hub.leaves(&conn.voice, notified);
+        if settled && !speaks && reset::is_clean(&conn, left, pool.config.reset) {
             return pool.give_back(conn);
         }
         let cancel = Arc::clone(&self.checkout.cancel);
-        tokio::spawn(async move { put_in_order(conn, pool, &cancel, ended, left).await });
+        tokio::spawn(async move {
+            if speaks {
+                pool.hub.quiet(&conn.voice).await;
+            }
+            put_in_order(conn, pool, &cancel, ended, left).await;
+        });
     }
 }
 
@@ -216,8 +244,11 @@ async fn put_in_order(
     if !cancel.settled().await {
         return pool.close(conn, "cancel_in_doubt");
     }
-    if reset::run(&mut conn, left, pool.config.reset).await {
-        pool.counters.server_reset();
+    let clean = reset::is_clean(&conn, left, pool.config.reset);
+    if clean || reset::run(&mut conn, left, pool.config.reset).await {
+        if !clean {
+            pool.counters.server_reset();
+        }
         pool.give_back(conn);
     } else {
         pool.close(conn, "not_clean");

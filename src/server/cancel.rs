@@ -13,6 +13,10 @@ use crate::server::connect::dial;
 
 /// A cancel that the server has not taken by then is given up, and the connection with it.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A cancel that reaches the server process before it has begun with the statement does nothing. The client may have
+/// sent that long ago, and waited for a server connection: as long as nothing was answered, it is sent again after these
+/// milliseconds.
+const AGAIN: [u64; 5] = [20, 50, 100, 200, 400];
 const CANCEL_CODE: i32 = 80_877_102;
 
 /// What a cancel request for one client means just now.
@@ -36,6 +40,12 @@ struct Inner {
     doubtful: bool,
     /// A waiting client was cancelled.
     cancelled: bool,
+    /// The server process has answered nothing yet.
+    quiet: bool,
+    /// Counts what cancel requests mean one after the other.
+    turn: u64,
+    /// Somebody wants to know when one of these two changes.
+    watched: bool,
 }
 
 /// One client's side of cancelling, shared with whoever carries its key.
@@ -50,10 +60,11 @@ impl CancelSlot {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client waits for a server connection.
+    /// The client wants a server connection, and may have to wait for it.
     pub fn waiting(&self) {
         let mut inner = self.lock();
         (inner.aim, inner.cancelled) = (Aim::Waiting, false);
+        inner.turn += 1;
     }
 
     /// A server process works for the client from now on.
@@ -61,11 +72,27 @@ impl CancelSlot {
         self.lock().aim = Aim::Server(address.clone(), key.clone());
     }
 
+    /// As [`aim_at`](Self::aim_at), unless the client was cancelled while it waited: then `false`.
+    ///
+    /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment.
+    pub fn aim_after_waiting(&self, address: &ServerAddress, key: &BackendKey) -> bool {
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.cancelled) {
+            inner.aim = Aim::Nothing;
+            return false;
+        }
+        inner.aim = Aim::Server(address.clone(), key.clone());
+        inner.quiet = true;
+        true
+    }
+
     /// Nothing of the client's runs any more. Cancels on their way may still hit the server process:
     /// it may be reused only after [`settled`](Self::settled).
     pub fn clear(&self) -> bool {
         let mut inner = self.lock();
         inner.aim = Aim::Nothing;
+        inner.turn += 1;
+        self.tell(&mut inner);
         inner.in_flight == 0 && !inner.doubtful
     }
 
@@ -94,20 +121,63 @@ impl CancelSlot {
         }
     }
 
+    /// The server process has begun to answer.
+    pub fn answered(&self) {
+        let mut inner = self.lock();
+        inner.quiet = false;
+        self.tell(&mut inner);
+    }
+
+    fn tell(&self, inner: &mut Inner) {
+        if std::mem::take(&mut inner.watched) {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Resolves when the server process has answered or works for the client no more.
+    async fn begun(&self, turn: u64) {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut inner = self.lock();
+                if inner.turn != turn || !inner.quiet {
+                    return;
+                }
+                inner.watched = true;
+            }
+            changed.await;
+        }
+    }
+
     /// Carries out a cancel request for this client. Returns whether it went to a server.
     pub async fn cancel(&self) -> bool {
-        let (address, key) = {
+        let Some(turn) = self.forward(None).await else { return false };
+        for wait in AGAIN.map(Duration::from_millis) {
+            if tokio::time::timeout(wait, self.begun(turn)).await.is_ok()
+                || self.forward(Some(turn)).await.is_none()
+            {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Sends it to the server, or tells the waiting client. `None` when there is nothing to be done, or no more:
+    /// `again` is the turn in which it was sent already.
+    async fn forward(&self, again: Option<u64>) -> Option<u64> {
+        let (turn, address, key) = {
             let mut inner = self.lock();
             match &inner.aim {
-                Aim::Nothing => return false,
+                _ if again.is_some_and(|turn| turn != inner.turn || !inner.quiet) => return None,
+                Aim::Nothing => return None,
                 Aim::Waiting => {
                     inner.cancelled = true;
                     drop(inner);
                     self.changed.notify_waiters();
-                    return false;
+                    return None;
                 }
                 Aim::Server(address, key) => {
-                    let target = (address.clone(), key.clone());
+                    let target = (inner.turn, address.clone(), key.clone());
                     inner.in_flight += 1;
                     target
                 }
@@ -118,7 +188,7 @@ impl CancelSlot {
         if !matches!(sent, Ok(Ok(()))) {
             self.lock().doubtful = true;
         }
-        true
+        Some(turn)
     }
 }
 

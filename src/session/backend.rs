@@ -26,7 +26,7 @@ impl Session {
         match tag {
             // Rows first: nothing else comes as often.
             b'D' | b'd' => {}
-            // Channels are shared by all tenants of a database; none of it may pass.
+            // What the client is to hear it hears from the hub: names are other ones here, and of all tenants.
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
             b'S' if changes_how_text_is_read(body) => return Relay::Unjudgeable,
@@ -49,6 +49,9 @@ impl Session {
                     self.succeeded(on_success, server);
                     if *status == b'I' {
                         self.transaction_ended();
+                        if !self.pipeline.has_outstanding() && self.channels.hold() {
+                            return Relay::Swallow;
+                        }
                     }
                     Relay::Forward
                 }
@@ -61,10 +64,9 @@ impl Session {
     fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
         self.succeeded(entry.on_success, server);
         if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses) {
+            server.statements.described(statement.number(), body);
             if !entry.hidden {
                 statement.told_columns(body);
-            } else if !statement.returns(body) {
-                server.statements.changed(statement.number());
             }
         }
         self.answered |= !entry.hidden;
@@ -134,8 +136,8 @@ impl Session {
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }
-        if let Some(number) = entry.closes {
-            server.statements.keep(number);
+        if let Some(closed) = entry.closes {
+            server.statements.keep(closed);
         }
         match entry.undo {
             Undo::Nothing => {}

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
+use crate::session::channels::Before;
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::DISCARD_SEQUENCES;
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, Told, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view::{self, BindNames, Target};
@@ -33,6 +34,7 @@ impl Session {
         let have = &frame[..frame.len().min(head.total)];
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
+            self.channels.abandon();
             return Step::Drop;
         }
         if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
@@ -41,6 +43,18 @@ impl Session {
         }
         if self.pipeline.is_barred() && head.tag != b'X' {
             return Step::Wait;
+        }
+        if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
+            return Step::Wait;
+        }
+        if matches!(head.tag, b'P' | b'B' | b'D' | b'C' | b'E')
+            && let Some(server) = server.as_deref()
+        {
+            match self.channels.before(None, self.status != b'I', &self.pipeline, server) {
+                Before::Restore => return Step::Restore,
+                Before::Wait => return Step::Wait,
+                _ => {}
+            }
         }
         match head.tag {
             b'Q' | b'P' => self.on_text(head, body, server, guard),
@@ -103,6 +117,25 @@ impl Session {
             self.judged = Some(allowed);
             return Step::NeedServer;
         };
+        if head.tag == b'Q' {
+            let before =
+                self.channels.before(Some(&allowed.effects), self.status != b'I', &self.pipeline, server);
+            let before = match before {
+                Before::Nothing => self.channels.ask_hub(&allowed.effects),
+                before => before,
+            };
+            let step = match before {
+                Before::Nothing => None,
+                Before::Wait => Some(Step::Wait),
+                Before::Restore => Some(Step::Restore),
+                Before::Hub => Some(Step::Hub),
+                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+            };
+            if let Some(step) = step {
+                self.judged = Some(allowed);
+                return step;
+            }
+        }
         if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
             && is_server_name(name)
         {
@@ -133,7 +166,8 @@ impl Session {
         if let Some(judged) = self.judged.take() {
             return Ok(judged);
         }
-        let text = std::str::from_utf8(text).map_err(|error| not_utf8(&text[error.valid_up_to()..]))?;
+        let text =
+            std::str::from_utf8(text).map_err(|error| Refusal::not_utf8(&text[error.valid_up_to()..]))?;
         match guard.judge(text, &self.scope) {
             Verdict::Allow(mut allowed) => {
                 self.reports.extend(allowed.reported.take());
@@ -223,23 +257,23 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.commons.statements.intern(parse.definition, &self.basis(), &effects);
+        let statement = self.commons.statements.intern(
+            parse.definition,
+            &self.reading(),
+            self.commons.schema_epoch(),
+            &effects,
+        );
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
-        match server.statements.need(statement.number()) {
-            Readiness::Prepared => {
-                self.pipeline.push(Entry { undo, ..Entry::own(&write::PARSE_COMPLETE) });
-                Step::Drop
-            }
-            Readiness::Missing(evicted) => {
-                self.close_evicted(evicted);
-                write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
-                let prepares = Some(statement.number());
-                self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
-                Step::Rewrite { cleared, consumed: head.total }
-            }
+        // No copy on a server is as new as this Parse.
+        if let Readiness::Missing(old) = server.statements.need(&statement) {
+            self.close_on_server(old);
         }
+        write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
+        let prepares = Some(statement.number());
+        self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
+        Step::Rewrite { cleared, consumed: head.total }
     }
 
     /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has
@@ -284,6 +318,12 @@ impl Session {
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         self.front.clear();
         if names.statement.is_empty() {
+            let effects = Arc::clone(&self.unnamed.effects);
+            match self.channels.ask_hub(&effects) {
+                Before::Hub if self.unnamed.token != 0 => return Step::Hub,
+                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+                _ => {}
+            }
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
             }
@@ -301,13 +341,19 @@ impl Session {
         };
         // A client that does not ask for the columns of the portal reads rows by what it was told before.
         if next != Some(b'D') {
-            if server.statements.is_changed(statement.number()) {
-                return self.refuse(changed_columns(), head.tag, Some(server));
+            match self.was_told(&statement, server) {
+                Told::Right => {}
+                Told::Wrong => return self.refuse(changed_columns(), head.tag, Some(server)),
+                Told::Unknown => {
+                    self.verify(&statement, server);
+                    return Step::Ahead(cleared);
+                }
             }
-            if self.must_verify(&statement, server) {
-                self.verify(&statement, server);
-                return Step::Ahead(cleared);
-            }
+        }
+        match self.channels.ask_hub(statement.effects()) {
+            Before::Hub => return Step::Hub,
+            Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+            _ => {}
         }
         self.ensure_on_server(&statement, server);
         self.bind_effects(&effects, names.portal, server);
@@ -356,8 +402,7 @@ impl Session {
                 && let Some((name, statement)) = self.bound.deallocates.take()
             {
                 self.names.remove(&name);
-                server.statements.forget(statement.number());
-                entry.closes = Some(statement.number());
+                entry.closes = server.statements.forget(statement.number());
                 entry.undo = Undo::Restore(name, statement);
             }
             self.pipeline.push(entry);
@@ -448,7 +493,9 @@ impl Session {
         if !self.pipeline.has_outstanding() && !self.pipeline.in_copy() {
             return Step::Drop; // as the server does outside of COPY
         }
-        if head.tag != b'd' {
+        if head.tag == b'd' {
+            self.pipeline.copy_data();
+        } else {
             self.pipeline.copy_ends();
         }
         Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
@@ -474,11 +521,12 @@ impl Session {
 
     /// Whether something is outstanding or open on a server, so that it must know of a refusal.
     fn reaches_server(&self) -> bool {
-        self.pipeline.has_outstanding() || self.in_transaction()
+        !self.pipeline.is_idle() || self.in_transaction()
     }
 
     /// Refuses the frame at the front so that client and server stay in step.
     fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
+        // What an open batch has done is undone only if the server hears of the error.
         if server.is_none() || !self.reaches_server() {
             self.refuse_here(&refusal, tag);
             return Step::Drop;
@@ -498,7 +546,7 @@ impl Session {
         Step::Substitute(Cleared::for_unparsable(&self.scope))
     }
 
-    /// Nothing is outstanding and no transaction is open, so no server needs to know.
+    /// Nothing is outstanding and neither a batch nor a transaction is open, so no server needs to know.
     fn refuse_here(&mut self, refusal: &Refusal, tag: u8) {
         self.settle();
         self.reply_error(refusal);
@@ -527,19 +575,6 @@ impl Session {
         }
         Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
     }
-}
-
-/// What PostgreSQL says of a text that goes wrong here (`report_invalid_encoding`).
-fn not_utf8(rest: &[u8]) -> Refusal {
-    let length = match rest.first() {
-        Some(0xC0..=0xDF) => 2,
-        Some(0xE0..=0xEF) => 3,
-        Some(0xF0..=0xF7) => 4,
-        _ => 1,
-    };
-    let bytes: Vec<_> = rest.iter().take(length).map(|byte| format!("0x{byte:02x}")).collect();
-    let message = format!("invalid byte sequence for encoding \"UTF8\": {}", bytes.join(" "));
-    Refusal::error(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
 }
 
 /// What PostgreSQL says of a statement that its client prepared before the columns changed.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::SqlState;
 use crate::guard::{Effect, Effects};
 use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
-use crate::session::statements::{Basis, Readiness, Statement, server_name};
+use crate::session::statements::{OnServer, Readiness, Statement, Told, server_name};
 use crate::session::{Refusal, ServerState, Session, Unnamed};
 use crate::wire::write;
 
@@ -23,24 +23,20 @@ const MAX_KEPT_BYTES: usize = 64 << 10;
 static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
 
 impl Session {
-    /// On what a statement prepared now depends besides its definition.
-    pub(super) fn basis(&self) -> Basis {
-        let epoch = self.commons.schema_epoch();
+    /// The settings by which the constants of a statement are read that is prepared now.
+    pub(super) fn reading(&self) -> Arc<[u8]> {
         if !self.tracking.reading_is_uncertain() {
-            return Basis { epoch, reading: self.settings().reading() };
+            return self.settings().reading();
         }
-        // Nobody knows how its constants are read: it is nobody else's.
-        let unique = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
-        Basis { epoch, reading: Arc::from(unique.to_be_bytes()) }
+        // Nobody knows yet: it is nobody else's.
+        Arc::from(NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed).to_be_bytes())
     }
 
-    /// Whether a statement that is prepared here only now may return other columns than its clients were told:
-    /// the schema was seen to change since they were.
-    pub(super) fn must_verify(&self, statement: &Statement, server: &ServerState) -> bool {
-        statement.epoch() < self.commons.schema_epoch()
-            && statement.has_told_columns()
-            && self.status != b'E'
-            && !server.statements.has(statement.number())
+    /// Whether the client was told the columns that its statement returns on this server connection.
+    pub(super) fn was_told(&self, statement: &Statement, server: &ServerState) -> Told {
+        // In a failed transaction nothing runs.
+        let changed = statement.epoch() < self.commons.schema_epoch() && self.status != b'E';
+        server.statements.told(statement, changed)
     }
 
     /// Has the statement prepared and described, ahead of what would run it.
@@ -53,20 +49,20 @@ impl Session {
         self.pipeline.push(describe);
     }
 
-    /// Puts the Parse of a named statement into `front` if the server lacks it.
+    /// Puts the Parse of a named statement into `front` if the server lacks it, or has it from before the client's.
     pub(super) fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
-        if let Readiness::Missing(evicted) = server.statements.need(statement.number()) {
-            self.close_evicted(evicted);
+        if let Readiness::Missing(old) = server.statements.need(statement) {
+            self.close_on_server(old);
             write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
             let prepares = Some(statement.number());
             self.pipeline.push(Entry { prepares, ..Entry::hidden(Kind::Parse) });
         }
     }
 
-    pub(super) fn close_evicted(&mut self, evicted: Option<u64>) {
-        if let Some(number) = evicted {
+    pub(super) fn close_on_server(&mut self, closes: Option<OnServer>) {
+        if let Some(OnServer { number, .. }) = closes {
             write::close_statement(&mut self.front, server_name(number).as_bytes());
-            self.pipeline.push(Entry { closes: evicted, ..Entry::hidden(Kind::Close) });
+            self.pipeline.push(Entry { closes, ..Entry::hidden(Kind::Close) });
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! A client's `s1` is a definition (text and parameter types). The same definition has one number per
 //! tenant, and on every server connection that ever needed it, it is prepared as `pgtenant_<number>`.
+//!
+//! What a definition means is settled when it is parsed: tables, and the types of parameters. A client that
+//! sends Parse sees the schema as it is then, so a copy on a server that is older than the client's own Parse
+//! is prepared anew before that client uses it.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
@@ -20,33 +24,34 @@ pub const MAX_ON_SERVER: usize = 500;
 /// Bytes of prepared statements one client may hold.
 pub const MAX_CLIENT_BYTES: usize = 16 << 20;
 
-/// One judged definition.
+/// One judged definition, which all clients of a tenant share.
 #[derive(Debug)]
-pub struct Statement {
+struct Shared {
     number: u64,
-    /// The definition, and behind it what else the statement depends on.
+    /// The definition, and behind it the settings by which its constants were read: clients for whom these
+    /// differ share no statement.
     key: Box<[u8]>,
     definition_len: usize,
-    epoch: u64,
     effects: Arc<Effects>,
-    /// A hash of the columns that clients were told it returns.
-    columns: OnceLock<u64>,
 }
 
-/// On what a statement depends besides its definition: two clients share one only where this is the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Basis {
-    /// How often the tenant's schema was seen to change before it was prepared.
-    pub epoch: u64,
-    /// The settings by which its constants were read, as [`Settings::reading`](crate::session::params::Settings::reading) has them.
-    pub reading: Arc<[u8]>,
+/// What one client's Parse made.
+#[derive(Debug)]
+pub struct Statement {
+    shared: Arc<Shared>,
+    /// Which Parse of the tenant's it was.
+    since: u64,
+    /// How often the tenant's schema was seen to change before.
+    epoch: u64,
+    /// A hash of the columns that the client was told it returns.
+    columns: OnceLock<u64>,
 }
 
 impl Statement {
     /// Text, a zero byte, and parameter types, as Parse carries them.
     #[must_use]
     pub fn definition(&self) -> &[u8] {
-        &self.key[..self.definition_len]
+        &self.shared.key[..self.shared.definition_len]
     }
 
     /// How often the tenant's schema was seen to change before it was prepared.
@@ -55,45 +60,38 @@ impl Statement {
         self.epoch
     }
 
-    /// A client was told that it returns these columns: the body of a RowDescription, or nothing.
+    /// The client was told that it returns these columns: the body of a RowDescription, or nothing.
     pub fn told_columns(&self, body: &[u8]) {
         let _ = self.columns.set(hash(body));
     }
 
-    /// Whether clients were told columns.
-    #[must_use]
-    pub fn has_told_columns(&self) -> bool {
-        self.columns.get().is_some()
-    }
-
-    /// Whether clients were told these columns, or none yet.
-    #[must_use]
-    pub fn returns(&self, body: &[u8]) -> bool {
-        self.columns.get().is_none_or(|told| *told == hash(body))
+    /// Memory that the client holds by it, in bytes.
+    fn size(&self) -> usize {
+        self.shared.key.len()
     }
 
     /// What executing it does to the session.
     #[must_use]
-    pub const fn effects(&self) -> &Arc<Effects> {
-        &self.effects
+    pub fn effects(&self) -> &Arc<Effects> {
+        &self.shared.effects
     }
 
     /// Its key on servers.
     #[must_use]
-    pub const fn number(&self) -> u64 {
-        self.number
+    pub fn number(&self) -> u64 {
+        self.shared.number
     }
 
     /// Its name on servers.
     #[must_use]
     pub fn server_name(&self) -> String {
-        format!("{SERVER_PREFIX}{}", self.number)
+        server_name(self.number())
     }
 }
 
-/// A statement in the set of its tenant, found by its definition in full.
+/// A definition in the set of its tenant, found by itself in full.
 #[derive(Debug)]
-struct Interned(Arc<Statement>);
+struct Interned(Arc<Shared>);
 
 impl Borrow<[u8]> for Interned {
     fn borrow(&self) -> &[u8] {
@@ -123,36 +121,51 @@ pub struct StatementStore(Mutex<StoreInner>);
 struct StoreInner {
     known: HashSet<Interned>,
     next: u64,
+    /// Parses so far.
+    parses: u64,
     /// Size at which unused definitions are looked for next.
     sweep_at: usize,
 }
 
 impl StatementStore {
-    /// The one statement of this definition, on this basis.
-    pub fn intern(&self, definition: &[u8], basis: &Basis, effects: &Arc<Effects>) -> Arc<Statement> {
+    /// A statement of this definition, parsed now, when the tenant's schema was seen to change `epoch` times. Its
+    /// constants are read by the settings `reading`, as [`Settings::reading`](crate::session::params::Settings::reading)
+    /// has them.
+    pub fn intern(
+        &self,
+        definition: &[u8],
+        reading: &[u8],
+        epoch: u64,
+        effects: &Arc<Effects>,
+    ) -> Arc<Statement> {
         let mut key = Cow::Borrowed(definition);
-        if *basis != Basis::default() {
-            key.to_mut().extend_from_slice(&basis.reading);
-            key.to_mut().extend_from_slice(&basis.epoch.to_be_bytes());
+        if !reading.is_empty() {
+            key.to_mut().extend_from_slice(reading);
         }
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = inner.known.get(&*key) {
+        inner.parses += 1;
+        let shared = inner.shared(&key, definition.len(), effects);
+        Arc::new(Statement { shared, since: inner.parses, epoch, columns: OnceLock::new() })
+    }
+}
+
+impl StoreInner {
+    fn shared(&mut self, key: &[u8], definition_len: usize, effects: &Arc<Effects>) -> Arc<Shared> {
+        if let Some(known) = self.known.get(key) {
             return Arc::clone(&known.0);
         }
-        if inner.known.len() >= inner.sweep_at {
-            inner.known.retain(|statement| Arc::strong_count(&statement.0) > 1);
-            inner.sweep_at = (inner.known.len() * 2).max(64);
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|statement| Arc::strong_count(&statement.0) > 1);
+            self.sweep_at = (self.known.len() * 2).max(64);
         }
-        inner.next += 1;
-        let statement = Arc::new(Statement {
-            number: inner.next,
+        self.next += 1;
+        let statement = Arc::new(Shared {
+            number: self.next,
             key: key.into(),
-            definition_len: definition.len(),
-            epoch: basis.epoch,
+            definition_len,
             effects: Arc::clone(effects),
-            columns: OnceLock::new(),
         });
-        inner.known.insert(Interned(Arc::clone(&statement)));
+        self.known.insert(Interned(Arc::clone(&statement)));
         statement
     }
 }
@@ -186,16 +199,16 @@ impl ClientStatements {
 
     /// Gives a name to a statement.
     pub fn insert(&mut self, name: &[u8], statement: Arc<Statement>) {
-        self.bytes += statement.key.len();
+        self.bytes += statement.size();
         if let Some(old) = self.names.insert(name.into(), statement) {
-            self.bytes -= old.key.len();
+            self.bytes -= old.size();
         }
     }
 
     /// Takes a name away.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
         let old = self.names.remove(name)?;
-        self.bytes -= old.key.len();
+        self.bytes -= old.size();
         Some(old)
     }
 
@@ -209,12 +222,36 @@ impl ClientStatements {
 /// The statements prepared on one server connection, by number.
 #[derive(Debug, Default)]
 pub struct ServerStatements {
-    used: HashMap<u64, u64>,
+    used: HashMap<u64, Use>,
     clock: u64,
-    /// Those that PostgreSQL does not run any more, since their columns changed.
-    stale: HashSet<u64>,
-    /// Those that return other columns than their clients were told.
-    changed: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct Use {
+    last: u64,
+    since: u64,
+    /// A hash of the columns it returns, where it was described.
+    columns: Option<u64>,
+}
+
+/// Whether a client was told the columns that its statement returns on a server connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was, or PostgreSQL itself says so if not.
+    Right,
+    /// It was told others.
+    Wrong,
+    /// Nobody knows before it is described there.
+    Unknown,
+}
+
+/// A statement as one server connection has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnServer {
+    /// Its key.
+    pub number: u64,
+    /// The newest Parse of a client that it is not older than.
+    since: u64,
 }
 
 /// What to do before a statement can be used on a server connection.
@@ -222,25 +259,56 @@ pub struct ServerStatements {
 pub enum Readiness {
     /// It is prepared there, or the Parse is on its way.
     Prepared,
-    /// Parse it; before that, close the one with this number.
-    Missing(Option<u64>),
+    /// Parse it; before that, close this one.
+    Missing(Option<OnServer>),
 }
 
 impl ServerStatements {
-    /// Notes a use of `number`, and says what is missing for it. The caller sends the Parse.
-    pub fn need(&mut self, number: u64) -> Readiness {
+    /// Notes a use, and says what is missing for it. The caller sends the Parse.
+    pub fn need(&mut self, statement: &Statement) -> Readiness {
+        let (number, since) = (statement.number(), statement.since);
         self.clock += 1;
-        if self.stale.remove(&number) {
-            self.used.insert(number, self.clock);
-            return Readiness::Missing(Some(number));
+        let full = self.used.len() >= MAX_ON_SERVER;
+        let closes = match self.used.get_mut(&number) {
+            Some(known) if known.since >= since => {
+                known.last = self.clock;
+                return Readiness::Prepared;
+            }
+            Some(known) => Some(OnServer { number, since: known.since }),
+            None if full => self.evict(),
+            None => None,
+        };
+        self.keep(OnServer { number, since });
+        Readiness::Missing(closes)
+    }
+
+    /// Whether the client was told the columns that it returns here. With `changed` the tenant's schema was seen to
+    /// change since the client prepared it.
+    #[must_use]
+    pub fn told(&self, statement: &Statement, changed: bool) -> Told {
+        let Some(told) = statement.columns.get() else { return Told::Right };
+        let copy = self.used.get(&statement.number()).filter(|copy| copy.since >= statement.since);
+        match copy {
+            Some(Use { columns: Some(columns), .. }) if columns != told => Told::Wrong,
+            // The client's own Parse made it.
+            Some(copy) if copy.columns.is_some() || copy.since == statement.since => Told::Right,
+            _ if changed => Told::Unknown,
+            _ => Told::Right,
         }
-        if let Some(last) = self.used.get_mut(&number) {
-            *last = self.clock;
-            return Readiness::Prepared;
+    }
+
+    /// It was described here: the body of a RowDescription, or nothing.
+    pub fn described(&mut self, number: u64, body: &[u8]) {
+        if let Some(copy) = self.used.get_mut(&number) {
+            copy.columns = Some(hash(body));
         }
-        let evicted = if self.used.len() >= MAX_ON_SERVER { self.evict() } else { None };
-        self.used.insert(number, self.clock);
-        Readiness::Missing(evicted)
+    }
+
+    /// The server does not run it any more: it is older than any client's Parse.
+    pub fn stale(&mut self, number: u64) {
+        if let Some(copy) = self.used.get_mut(&number) {
+            (copy.since, copy.columns) = (0, None);
+        }
     }
 
     /// How many there are.
@@ -255,53 +323,24 @@ impl ServerStatements {
         self.used.is_empty()
     }
 
-    /// A Parse failed or was skipped, or the statement was closed.
-    pub fn forget(&mut self, number: u64) {
-        self.used.remove(&number);
-        self.stale.remove(&number);
-        self.changed.remove(&number);
-    }
-
-    /// Whether it is prepared here and can be run.
-    #[must_use]
-    pub fn has(&self, number: u64) -> bool {
-        self.used.contains_key(&number) && !self.stale.contains(&number)
-    }
-
-    /// The server said that it does not run it any more.
-    pub fn stale(&mut self, number: u64) {
-        if self.used.contains_key(&number) {
-            self.stale.insert(number);
-        }
-    }
-
-    /// It returns other columns here than its clients were told.
-    pub fn changed(&mut self, number: u64) {
-        self.changed.insert(number);
-    }
-
-    /// Whether it returns other columns here than its clients were told.
-    #[must_use]
-    pub fn is_changed(&self, number: u64) -> bool {
-        self.changed.contains(&number)
+    /// A Parse failed or was skipped, or the statement is being closed.
+    pub fn forget(&mut self, number: u64) -> Option<OnServer> {
+        self.used.remove(&number).map(|known| OnServer { number, since: known.since })
     }
 
     /// A Close or DEALLOCATE failed or was skipped.
-    pub fn keep(&mut self, number: u64) {
-        self.used.insert(number, self.clock);
+    pub fn keep(&mut self, statement: OnServer) {
+        self.used.insert(statement.number, Use { last: self.clock, since: statement.since, columns: None });
     }
 
     /// DISCARD ALL or DEALLOCATE ALL.
     pub fn clear(&mut self) {
         self.used.clear();
-        self.stale.clear();
-        self.changed.clear();
     }
 
-    fn evict(&mut self) -> Option<u64> {
-        let oldest = self.used.iter().min_by_key(|(_, last)| **last).map(|(number, _)| *number)?;
-        self.forget(oldest);
-        Some(oldest)
+    fn evict(&mut self) -> Option<OnServer> {
+        let oldest = self.used.iter().min_by_key(|(_, known)| known.last).map(|(number, _)| *number)?;
+        self.forget(oldest)
     }
 }
 
@@ -342,63 +381,99 @@ pub fn server_name(number: u64) -> String {
 mod tests {
     use super::*;
 
+    fn on_server(statement: &Statement) -> OnServer {
+        OnServer { number: statement.number(), since: statement.since }
+    }
+
     #[test]
     fn same_definition_is_one_statement_and_other_types_another() {
         let (store, effects) = (StatementStore::default(), Arc::default());
-        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", &Basis::default(), &effects);
-        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", &Basis::default(), &effects);
-        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", &Basis::default(), &effects);
-        assert!(Arc::ptr_eq(&a, &b) && a.number() != c.number());
+        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
+        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
+        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", b"", 0, &effects);
+        assert!(Arc::ptr_eq(&a.shared, &b.shared) && a.number() != c.number());
     }
 
     #[test]
     fn unused_definitions_do_not_pile_up() {
         let (store, effects) = (StatementStore::default(), Arc::default());
         for n in 0..10_000 {
-            store.intern(format!("select {n}\0\0\0").as_bytes(), &Basis::default(), &effects);
+            store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &effects);
         }
         assert!(store.0.lock().unwrap().known.len() <= 128);
     }
 
     #[test]
-    fn same_definition_on_another_basis_is_another_statement_and_its_definition_the_same() {
+    fn same_definition_read_by_other_settings_is_another_statement_and_its_definition_the_same() {
         let (store, effects) = (StatementStore::default(), Arc::default());
-        let tokyo = Basis { epoch: 0, reading: Arc::from(&b"timezone=Asia/Tokyo"[..]) };
-        let later = Basis { epoch: 1, ..Basis::default() };
-        let plain = store.intern(b"select $1\0\0\0", &Basis::default(), &effects);
-        for basis in [&tokyo, &later] {
-            let other = store.intern(b"select $1\0\0\0", basis, &effects);
-            assert!(other.number() != plain.number() && other.definition() == plain.definition());
-            assert!(Arc::ptr_eq(&other, &store.intern(b"select $1\0\0\0", basis, &effects)));
-        }
+        let plain = store.intern(b"select $1\0\0\0", b"", 0, &effects);
+        let other = store.intern(b"select $1\0\0\0", b"timezone=Asia/Tokyo", 0, &effects);
+        assert!(other.number() != plain.number() && other.definition() == plain.definition());
     }
 
     #[test]
     fn stale_statement_is_closed_and_prepared_again_at_its_next_use() {
-        let mut server = ServerStatements::default();
-        server.need(7);
-        server.stale(7);
-        assert!(!server.has(7));
-        assert_eq!(server.need(7), Readiness::Missing(Some(7)));
-        assert_eq!(server.need(7), Readiness::Prepared);
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let statement = store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
+        server.need(&statement);
+        server.stale(statement.number());
+        assert!(matches!(server.need(&statement), Readiness::Missing(Some(_))));
+        assert_eq!(server.need(&statement), Readiness::Prepared);
+    }
+
+    #[test]
+    fn client_is_told_right_unless_another_made_a_copy_with_other_columns() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let prepare = || store.intern(b"select * from t\0\0\0", b"", 0, &Arc::default());
+        let (old, new) = (prepare(), prepare());
+        assert_eq!(server.told(&old, true), Told::Right, "it was told nothing");
+        old.told_columns(b"\0\0a");
+        assert_eq!(server.told(&old, false), Told::Right);
+        assert_eq!(server.told(&old, true), Told::Unknown, "it is not here");
+        server.need(&old);
+        assert_eq!(server.told(&old, true), Told::Right, "PostgreSQL says so if not");
+        server.need(&new);
+        assert_eq!(server.told(&old, false), Told::Right);
+        assert_eq!(server.told(&old, true), Told::Unknown);
+        server.described(new.number(), b"\0\0b");
+        assert_eq!(server.told(&old, false), Told::Wrong);
+        server.described(new.number(), b"\0\0a");
+        assert_eq!(server.told(&old, true), Told::Right);
     }
 
     #[test]
     fn longest_unused_statement_makes_room() {
-        let mut server = ServerStatements::default();
-        for number in 0..MAX_ON_SERVER as u64 {
-            assert_eq!(server.need(number), Readiness::Missing(None));
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &Arc::default());
+        let all: Vec<_> = (0..MAX_ON_SERVER).map(intern).collect();
+        for statement in &all {
+            assert_eq!(server.need(statement), Readiness::Missing(None));
         }
-        assert_eq!(server.need(0), Readiness::Prepared);
-        assert_eq!(server.need(9999), Readiness::Missing(Some(1)));
-        assert_eq!(server.need(1), Readiness::Missing(Some(2)));
+        assert_eq!(server.need(&all[0]), Readiness::Prepared);
+        assert_eq!(server.need(&intern(9999)), Readiness::Missing(Some(on_server(&all[1]))));
+        assert_eq!(server.need(&all[1]), Readiness::Missing(Some(on_server(&all[2]))));
+    }
+
+    #[test]
+    fn copy_older_than_the_parse_of_who_uses_it_is_prepared_anew() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let intern = || store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
+        let (old, new) = (intern(), intern());
+        assert_eq!(server.need(&old), Readiness::Missing(None));
+        assert_eq!(server.need(&old), Readiness::Prepared);
+        assert_eq!(server.need(&new), Readiness::Missing(Some(on_server(&old))));
+        for statement in [&old, &new] {
+            assert_eq!(server.need(statement), Readiness::Prepared);
+        }
+        server.keep(on_server(&old));
+        assert_eq!(server.need(&new), Readiness::Missing(Some(on_server(&old))));
     }
 
     #[test]
     fn a_client_holds_a_bounded_number_of_bytes() {
         let (store, mut client) = (StatementStore::default(), ClientStatements::default());
         let big = vec![b'x'; MAX_CLIENT_BYTES];
-        client.insert(b"s", store.intern(&big, &Basis::default(), &Arc::default()));
+        client.insert(b"s", store.intern(&big, b"", 0, &Arc::default()));
         assert!(!client.has_room_for(b"y"));
         client.remove(b"s");
         assert!(client.has_room_for(&big));

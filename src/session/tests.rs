@@ -52,6 +52,7 @@ impl Talk {
             tenant: TenantId(Uuid::from_u128(1)),
             schema: Ident::parse("tenant_a").unwrap(),
             role: Ident::parse("tenant_a").unwrap(),
+            channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
             public_is_own: false,
             shared_schemas: Arc::new([]),
             extra_functions: Arc::new([]),
@@ -82,6 +83,8 @@ impl Talk {
             Step::Drop => String::new(),
             Step::NeedServer => "(needs a server)".into(),
             Step::Wait => "(waits)".into(),
+            Step::Restore => "(restores)".into(),
+            Step::Hub => "(asks the hub)".into(),
             Step::NeedMore(_) => "(needs more)".into(),
             Step::Terminate => "(leaves)".into(),
             Step::Fail(refusal) => format!("(fails: {})", crate::error::Report::client_message(&refusal)),
@@ -298,15 +301,17 @@ fn prepared_statement_is_parsed_once_per_server_and_follows_its_client() {
 }
 
 #[test]
-fn parse_of_what_the_server_knows_is_answered_by_the_proxy_in_its_turn() {
+fn parse_of_what_the_server_knows_prepares_it_anew() {
     let mut talk = Talk::attached();
     talk.client(&parse("s1", "select 1"));
     talk.client(SYNC);
     talk.backends("1Z");
-    assert_eq!(talk.client(&parse("s2", "select 1")), "");
-    assert_eq!(talk.client(&bind("s2")), "Bind pgtenant_1");
+    assert_eq!(talk.client(&parse("s2", "select 1")), "C pgtenant_1, Parse pgtenant_1 \"select 1\"");
+    for name in ["s1", "s2"] {
+        assert_eq!(talk.client(&bind(name)), "Bind pgtenant_1");
+    }
     talk.client(SYNC);
-    assert_eq!(talk.backends("2Z"), "<1>[2][Z]");
+    assert_eq!(talk.backends("3122Z"), "[1][2][2][Z]");
 }
 
 #[test]
@@ -745,10 +750,10 @@ fn rewritten_named_statement_is_prepared_in_its_other_form_wherever_it_runs() {
     talk.client(SYNC);
     assert_eq!(talk.backends("12Z"), "[1][2][Z]");
     // The same again is known, under whichever name.
-    assert_eq!(talk.client(&parse("s2", DO)), "");
+    assert_eq!(talk.client(&parse("s2", DO)), "C pgtenant_1, Parse pgtenant_1 \"select pgtenant_do()\"");
     assert_eq!(talk.client(&bind("s2")), "Bind pgtenant_1");
     talk.client(SYNC);
-    assert_eq!(talk.backends("2Z"), "<1>[2][Z]");
+    assert_eq!(talk.backends("312Z"), "[1][2][Z]");
     talk.server = Some(ServerState::default());
     assert_eq!(talk.client(&bind("s1")), "Parse pgtenant_1 \"select pgtenant_do()\", Bind pgtenant_1");
     talk.client(SYNC);

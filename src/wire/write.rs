@@ -63,8 +63,6 @@ pub fn ready_for_query(out: &mut Vec<u8>, status: u8) {
     frame(out, b'Z', |out| out.push(status));
 }
 
-/// ParseComplete.
-pub const PARSE_COMPLETE: [u8; 5] = [b'1', 0, 0, 0, 4];
 /// CloseComplete.
 pub const CLOSE_COMPLETE: [u8; 5] = [b'3', 0, 0, 0, 4];
 /// Terminate.
@@ -80,6 +78,15 @@ pub fn parameter_status(out: &mut Vec<u8>, name: &str, value: &str) {
     frame(out, b'S', |out| {
         put_cstr(out, name.as_bytes());
         put_cstr(out, value.as_bytes());
+    });
+}
+
+/// NotificationResponse.
+pub fn notification(out: &mut Vec<u8>, pid: i32, channel: &str, payload: &str) {
+    frame(out, b'A', |out| {
+        out.extend_from_slice(&pid.to_be_bytes());
+        put_cstr(out, channel.as_bytes());
+        put_cstr(out, payload.as_bytes());
     });
 }
 

@@ -1,5 +1,7 @@
 """psycopg 3 as a tenant through the proxy. One line for each thing proved; ends with 1 at the first that is not."""
 
+import asyncio
+import platform
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +9,9 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.rows import scalar_row
 
-from story import CLIENTS, DSN, SERVER_CONNECTIONS, check, equal, own, proved, shared
+from story import (
+    CLIENTS, DSN, LISTENS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+)
 
 
 def connect(**options):
@@ -102,15 +106,28 @@ def failing_pipeline(conn):
             conn.execute(f"SELECT {n} + %s::int", (n,))
 
 
-def deallocate_all_and_schema_changes():
+def deallocate_all():
     with connect(prepare_threshold=0, autocommit=True) as conn:
-        conn.execute("CREATE TABLE changing (a int)")
-        conn.execute("INSERT INTO changing VALUES (%s)", (1,))
-        equal(conn.execute("SELECT * FROM changing WHERE a = %s", (1,)).fetchall(), [(1,)], "before ALTER")
+        equal(value(conn, "SELECT %s::int", (1,)), 1, "before DEALLOCATE ALL")
         conn.execute("DEALLOCATE ALL")
         conn._prepared.clear()
-        conn.execute("ALTER TABLE changing ADD b int")
-        equal(conn.execute("SELECT * FROM changing WHERE a = %s", (1,)).fetchall(), [(1, None)], "after ALTER")
+        equal(value(conn, "SELECT %s::int", (1,)), 1, "after DEALLOCATE ALL")
+
+
+def tables_that_change_under_prepared_statements():
+    """Outside a transaction nobody learns of it, whoever changed the table."""
+    with connect(autocommit=True) as conn, connect(autocommit=True) as other:
+        conn.execute("CREATE TABLE changing (a int)")
+        conn.execute("INSERT INTO changing VALUES (1)")
+        select = "SELECT * FROM changing WHERE a = %s"
+        for _ in range(8):
+            equal(conn.execute(select, (1,)).fetchall(), [(1,)], "before ALTER")
+        for changer, column in [(other, "b"), (conn, "c")]:
+            changer.execute(f"ALTER TABLE changing ADD {column} int")
+            columns = [column.name for column in conn.execute(select, (1,)).description]
+            equal(columns[-1], column, "after ALTER")
+        conn.execute("ALTER TABLE changing ALTER a TYPE text")
+        equal(conn.execute("SELECT a FROM changing WHERE a = %s", ("1",)).fetchall(), [("1",)], "after a new type")
         conn.execute("DROP TABLE changing")
 
 
@@ -156,6 +173,9 @@ def named_cursors(conn):
         cur.scroll(0, mode="absolute")
         equal(cur.fetchone(), (0,), "scrolled back")
     conn.commit()
+
+
+def cursors_with_hold(conn):
     with connect() as own_conn, own_conn.cursor("held", withhold=True) as cur:
         cur.execute("SELECT id FROM goods ORDER BY id")
         equal(cur.fetchmany(2), [(0,), (1,)], "before COMMIT")
@@ -163,6 +183,7 @@ def named_cursors(conn):
         equal(value(conn, "SELECT 'between'"), "between", "another client")
         conn.commit()
         equal(cur.fetchmany(2), [(2,), (3,)], "cursor WITH HOLD after COMMIT")
+        own_conn.rollback()
 
 
 def pipelines(conn):
@@ -209,6 +230,11 @@ def cancels(conn, cancel):
         equal(conn.info.backend_pid, pid, "its own process id")
 
 
+def cancelled_in_both_ways(conn):
+    cancels(conn, lambda conn: conn.cancel())
+    cancels(conn, lambda conn: conn.cancel_safe())
+
+
 def errors_leave_the_connection_usable(conn):
     for query, error in [
         ("SELEC 1", errors.SyntaxError),
@@ -245,65 +271,161 @@ def names_from_identifiers(conn):
     conn.rollback()
 
 
+def settings():
+    with connect(options="-c lock_timeout=4321", application_name="a story") as conn, connect() as other:
+        schema = value(conn, "SELECT current_schema()")
+        for _ in range(3):
+            conn.execute("SET statement_timeout = '59s'")
+            conn.commit()
+            equal(value(other, "SHOW statement_timeout"), "0", "somebody else's setting")
+            other.commit()
+            equal(value(conn, "SHOW statement_timeout"), "59s", "its own setting")
+            conn.execute("SET statement_timeout = '3s'")
+            conn.rollback()
+            equal(value(conn, "SHOW statement_timeout"), "59s", "its own setting after ROLLBACK")
+            conn.execute("SET LOCAL work_mem = '1MB'")
+            conn.commit()
+            equal(value(conn, "SHOW work_mem"), value(other, "SHOW work_mem"), "after SET LOCAL")
+            conn.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+            conn.commit()
+            equal(value(conn, "SELECT current_schemas(false)"), [schema], "search_path")
+            conn.execute("RESET ALL")
+            conn.commit()
+            equal(value(conn, "SHOW statement_timeout"), "0", "after RESET ALL")
+            equal(value(conn, "SHOW lock_timeout"), "4321ms", "what it began with")
+            equal(value(conn, "SHOW application_name"), "a story", "application_name")
+            equal(conn.info.parameter_status("application_name"), "a story", "as the server reports it")
+            conn.commit()
+            other.commit()
+
+
+def listens_and_notifies():
+    with connect(autocommit=True) as listener, connect(autocommit=True) as notifier:
+        with psycopg.connect(TENANTS[1].dsn, autocommit=True) as stranger:
+            for conn in [listener, stranger]:
+                conn.execute("LISTEN news")
+            with notifier.transaction():
+                notifier.execute("NOTIFY news, 'first'")
+                notifier.execute("SELECT pg_notify(%s, %s)", ("news", "second"))
+            heard = [n.payload for n in listener.notifies(timeout=10, stop_after=2)]
+            equal(heard, ["first", "second"], "what was notified")
+            equal(list(stranger.notifies(timeout=0.2)), [], "what another tenant hears")
+            listener.execute("UNLISTEN *")
+            notifier.execute("NOTIFY news, 'third'")
+            equal(list(listener.notifies(timeout=0.2)), [], "after UNLISTEN")
+
+
+async def asynchronous():
+    async def one(number):
+        async with await psycopg.AsyncConnection.connect(DSN, prepare_threshold=0) as conn:
+            for turn in range(TURNS):
+                async with conn.transaction(), conn.cursor() as cur:
+                    await cur.execute("SELECT %s::int + %s::int", (number, turn))
+                    equal(await cur.fetchone(), (number + turn,), "asynchronous answer")
+            async with conn.pipeline():
+                answers = [await conn.execute("SELECT %s::int", (n,)) for n in range(20)]
+            equal([(await answer.fetchone())[0] for answer in answers], list(range(20)), "asynchronous pipeline")
+            async with conn.cursor() as cur, cur.copy("COPY (SELECT 7) TO STDOUT") as copy:
+                equal([row async for row in copy.rows()], [("7",)], "asynchronous COPY")
+            await conn.commit()
+            await conn.set_autocommit(True)
+            task = asyncio.ensure_future(conn.execute("SELECT pg_sleep(60)"))
+            # Some run by then, the others wait for their turn.
+            await asyncio.sleep(0.05)
+            await conn.cancel_safe()
+            try:
+                await task
+                check(False, "no cancel")
+            except errors.QueryCanceled:
+                pass
+
+    await asyncio.gather(*map(one, range(CLIENTS)))
+
+
+def temporary_tables_and_advisory_locks():
+    with connect(autocommit=True) as conn, connect(autocommit=True) as other:
+        conn.execute("CREATE TEMP TABLE mine (a int)")
+        conn.execute("INSERT INTO mine VALUES (1)")
+        fails(errors.UndefinedTable, lambda: other.execute("TABLE mine"), "a temporary table of another client")
+        equal(values(conn, "TABLE mine"), [1], "its temporary table")
+        conn.execute("DISCARD ALL")
+        fails(errors.UndefinedTable, lambda: conn.execute("TABLE mine"), "a temporary table after DISCARD ALL")
+        conn.execute("SELECT pg_advisory_lock(42)")
+        equal(value(other, "SELECT pg_try_advisory_lock(42)"), False, "a lock that another client holds")
+        equal(value(conn, "SELECT pg_advisory_unlock(42)"), True, "its lock")
+        equal(value(other, "SELECT pg_try_advisory_lock(42)"), True, "a lock that was given back")
+        other.execute("SELECT pg_advisory_unlock_all()")
+
+
 def many_connections_share_few():
     """All are logged in before the first transaction, and stay until the last one."""
-    all_in, all_done = threading.Barrier(CLIENTS, timeout=30), threading.Barrier(CLIENTS, timeout=30)
-    seen_by_server = []
+    for tenant in TENANTS:
+        with psycopg.connect(tenant.dsn) as conn:
+            conn.execute("CREATE TABLE shared (name text)")
+    together = threading.Barrier(2 * CLIENTS, timeout=30)
 
-    def one(number):
+    def one(tenant, number):
         pids = set()
-        with connect(prepare_threshold=0, row_factory=scalar_row) as conn:
-            all_in.wait()
-            for n in range(10):
+        with psycopg.connect(tenant.dsn, prepare_threshold=0, row_factory=scalar_row) as conn:
+            together.wait()
+            for n in range(TURNS):
                 with conn.transaction():
                     pids.add(conn.execute("SELECT pg_backend_pid()").fetchone())
-                    conn.execute("INSERT INTO crud (name) VALUES (%s)", (f"client {number} turn {n}",))
-                    own(conn.execute("SELECT body FROM notes").fetchall(), f"client {number}")
-            if number == 0:
-                count = "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user"
-                seen_by_server.append(conn.execute(count).fetchone())
-                conn.commit()
-            all_done.wait()
+                    conn.execute("INSERT INTO shared (name) VALUES (%s)", (f"{tenant.marker} {number} {n}",))
+                    own(conn.execute("SELECT body FROM notes").fetchall(), f"client {number}", tenant.marker)
+            together.wait()
         return pids
 
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        pids = list(pool.map(one, range(CLIENTS)))
-    shared(pids, seen_by_server[0])
-    with connect() as conn:
-        rows = value(conn, "SELECT count(DISTINCT name) FROM crud WHERE name LIKE 'client %'")
-        equal(rows, CLIENTS * 10, "rows written by all")
+    with ThreadPoolExecutor(2 * CLIENTS) as pool:
+        work = [[pool.submit(one, tenant, number) for number in range(CLIENTS)] for tenant in TENANTS]
+        for tenant, futures in zip(TENANTS, work):
+            shared([future.result() for future in futures])
+            with psycopg.connect(tenant.dsn) as conn:
+                names = values(conn, "SELECT DISTINCT name FROM shared")
+            equal(len(names), CLIENTS * TURNS, "rows written by all")
+            check(all(name.startswith(tenant.marker) for name in names), f"rows of another tenant in {names!r}")
 
 
 def main():
+    client(f"psycopg {psycopg.__version__} (libpq {psycopg.pq.version()}), Python {platform.python_version()}")
     with connect() as conn:
-        rows_are_created_read_updated_and_deleted(conn)
-        proved("rows are created, read, updated and deleted")
-        transactions_and_savepoints(conn)
-        proved("transactions and savepoints")
-        prepared_statements(conn)
-        proved("prepared statements")
-        copy_both_ways(conn)
-        proved("COPY both ways, and broken off")
-        named_cursors(conn)
-        proved("named cursors, scrolled and WITH HOLD")
-        pipelines(conn)
-        proved("pipelines, with an error in one")
-        cancels(conn, lambda conn: conn.cancel())
-        cancels(conn, lambda conn: conn.cancel_safe())
-        proved("cancel in both ways of libpq")
-        errors_leave_the_connection_usable(conn)
-        proved("errors leave the connection usable")
-        names_from_identifiers(conn)
-        proved("quoted names")
+        for step, words in [
+            (rows_are_created_read_updated_and_deleted, "rows are created, read, updated and deleted"),
+            (transactions_and_savepoints, "transactions and savepoints"),
+            (prepared_statements, "prepared statements"),
+            (copy_both_ways, "COPY both ways, and broken off"),
+            (named_cursors, "named cursors, and scrolled"),
+            (pipelines, "pipelines, with an error in one"),
+            (cancelled_in_both_ways, "cancel in both ways of libpq"),
+            (errors_leave_the_connection_usable, "errors leave the connection usable"),
+            (names_from_identifiers, "quoted names"),
+        ]:
+            step(conn)
+            proved(words)
+    autocommit_and_two_statements_in_one()
+    proved("autocommit, two statements in one, VACUUM, isolation level")
+    settings()
+    proved("settings")
+    asyncio.run(asynchronous())
+    proved("asynchronous connections")
+    tables_that_change_under_prepared_statements()
+    proved("tables that change under prepared statements")
+    if LISTENS:
+        listens_and_notifies()
+        proved("LISTEN and NOTIFY")
+    many_connections_share_few()
+    proved("many connections share few server connections")
+    ordinary_work_is_done()
     for closing in ["Close", "DEALLOCATE"]:
         eviction_of_prepared_statements(closing)
         proved(f"prepared statements evicted by {closing}")
-    deallocate_all_and_schema_changes()
-    proved("DEALLOCATE ALL, and a table that changes")
-    autocommit_and_two_statements_in_one()
-    proved("autocommit, two statements in one, VACUUM, isolation level")
-    many_connections_share_few()
-    proved(f"{CLIENTS} connections share {SERVER_CONNECTIONS} server connections")
+    deallocate_all()
+    proved("DEALLOCATE ALL")
+    with connect() as conn:
+        cursors_with_hold(conn)
+    proved("cursors WITH HOLD")
+    temporary_tables_and_advisory_locks()
+    proved("temporary tables and advisory locks")
 
 
 main()

@@ -81,6 +81,31 @@ fn cancel_while_the_client_waits_for_a_server_connection_is_57014_in_both_protoc
     assert_eq!(waiter.value("select 1"), "1");
 }
 
+/// All are cancelled at once: the end of one's query hands its server connection to the next, whose cancel comes
+/// at the same moment.
+#[test]
+fn cancel_at_the_moment_in_which_a_waiting_client_gets_its_server_connection_is_not_lost() {
+    const CLIENTS: usize = 8;
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| proxy.wire("alpha")).collect();
+    for _ in 0..15 {
+        for client in &mut clients {
+            // Whoever is not cancelled has another answer.
+            client.send(&query("select pg_sleep(3)"));
+        }
+        eventually("the others wait", || proxy.shared().pool.load().waiting == CLIENTS - 2);
+        thread::scope(|scope| {
+            for client in &clients {
+                scope.spawn(|| cancel(proxy.addr(), client.pid, &client.key));
+            }
+        });
+        for client in &mut clients {
+            let lines = client.until_ready();
+            assert_eq!(lines[lines.len() - 2..], [CANCELLED, "ReadyForQuery I"]);
+        }
+    }
+}
+
 #[test]
 fn cancel_of_an_idle_client_does_nothing_now_or_later() {
     let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 1);

@@ -220,34 +220,42 @@ fn hold(wire: &mut Wire, (_, bytes, ready): &Conversation) -> Vec<String> {
 
 #[test]
 fn server_that_disappears_at_any_byte_gives_whole_messages_then_an_error_and_nobody_elses() {
+    let all = conversations("asked");
+    thread::scope(|scope| {
+        // Each with a proxy and a pair of scissors of its own: what is cut must be this conversation.
+        for conversation in &all {
+            scope.spawn(move || cut_answers(conversation));
+        }
+    });
+}
+
+fn cut_answers(conversation: &Conversation) {
+    let what = conversation.0;
     let scissors = Scissors::start(cluster().port());
     let proxy = proxy(|config| {
         config.server.address = ServerAddress::Tcp("127.0.0.1".into(), scissors.port);
         config.pool.max_server_connections = 1;
     });
-    for (number, conversation) in conversations("asked").into_iter().enumerate() {
-        let what = conversation.0;
-        let whole = hold(&mut proxy.wire("alpha"), &conversation);
-        // More than the server sends to answer it; past its end nothing is cut.
-        for at in 0_i64.. {
-            assert!(at < 2000, "{what} never went through");
-            let mut wire = proxy.wire("alpha");
-            wire.run("select 1");
-            // Of a message whose head was passed on the rest may be lost, as on a direct connection.
-            wire.may_break = true;
-            scissors.left.store(at, Ordering::SeqCst);
-            let lines = hold(&mut wire, &conversation);
-            let was_cut = scissors.left.swap(-1, Ordering::SeqCst) == 0;
-            check(what, at, &lines, &whole);
-            drop(wire);
-            ask(&mut proxy.wire("alpha"), &format!("next after {number} {at}"));
-            if !was_cut {
-                assert_eq!(lines, whole, "{what}, {at}");
-                break;
-            }
+    let whole = hold(&mut proxy.wire("alpha"), conversation);
+    let mut bystander = proxy.wire("alpha");
+    for at in 0_i64.. {
+        assert!(at < 2000, "{what} never went through");
+        let mut wire = proxy.wire("alpha");
+        // Of a message whose head was passed on the rest may be lost, as on a direct connection.
+        wire.may_break = true;
+        scissors.left.store(at, Ordering::SeqCst);
+        let lines = hold(&mut wire, conversation);
+        let was_cut = scissors.left.swap(-1, Ordering::SeqCst) == 0;
+        check(what, at, &lines, &whole);
+        drop(wire);
+        ask(&mut bystander, &format!("bystander after {what} {at}"));
+        // Past the end of what the server sends nothing is cut.
+        if !was_cut {
+            assert_eq!(lines, whole, "{what}, {at}");
+            break;
         }
-        assert_all_is_well(&proxy);
     }
+    assert_all_is_well(&proxy);
 }
 
 /// Up to the cut the answers are those of the whole conversation, message by message; then there is an error of

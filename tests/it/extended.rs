@@ -92,6 +92,24 @@ fn statement_name_in_use_is_refused_and_the_first_definition_stays() {
     assert!(lines.contains(&"DataRow first".into()) && lines.contains(&"DataRow third".into()));
 }
 
+/// A batch is one transaction up to its Sync, also when everything before the refusal is answered already.
+#[test]
+fn refusal_undoes_what_its_batch_did() {
+    let lines = parity(|wire| {
+        let mut lines = batch(wire, &[parse("s", "select 1"), sync()], 1);
+        for refused in [parse("s", "select 2"), bind("", "none", &[]), parse("", "selec")] {
+            wire.send(&[unnamed("insert into notes (body) values ('undone')", &[]), flush()].concat());
+            while !lines.last().unwrap().starts_with("CommandComplete INSERT") {
+                lines.push(wire.recv().to_string());
+            }
+            lines.extend(batch(wire, &[refused, sync()], 1));
+            lines.extend(batch(wire, &[query("select count(*) from notes where body = 'undone'")], 1));
+        }
+        lines
+    });
+    assert_eq!(lines.iter().filter(|line| *line == "DataRow 0").count(), 3);
+}
+
 #[test]
 fn name_whose_parse_failed_is_free_again() {
     parity(|wire| {
@@ -563,6 +581,71 @@ fn discard_all_bound_but_not_executed_discards_nothing() {
     assert_eq!(wire.value("show geqo"), "off");
     drop(wire);
     assert_eq!(proxy.wire("alpha").value("show geqo"), "on");
+}
+
+/// The tables and types a statement is about are those of its own Parse, whoever prepared the text before.
+#[test]
+fn parse_sees_the_schema_as_it_is_now() {
+    let of = |kind: &str| {
+        [
+            query(&format!("create table renewed (v {kind})")),
+            parse(kind, "insert into renewed values ($1) returning *"),
+            describe_statement(kind),
+            sync(),
+            query("drop table renewed"),
+        ]
+        .concat()
+    };
+    let lines = parity(|wire| {
+        let mut lines = batch(wire, &[of("date")], 3);
+        lines.extend(batch(wire, &[of("text")], 3));
+        // In a transaction nothing could be tried again.
+        lines.extend(batch(wire, &[query("begin"), of("interval"), query("rollback")], 5));
+        lines
+    });
+    let types: Vec<_> = lines.iter().filter(|line| line.starts_with("ParameterDescription")).collect();
+    assert!(types.len() == 3 && types[0] != types[1] && types[1] != types[2], "{types:?}");
+}
+
+#[test]
+fn statement_follows_its_client_to_a_server_connection_with_an_older_copy() {
+    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    one.run("create type mood as enum ('sad', 'ok')");
+    one.run("begin");
+    let insert = [bind("", "s", &["ok"]), execute("", 0), sync()].concat();
+    for wire in [&mut one, &mut two] {
+        batch(wire, &[parse("s", "select $1::mood::text"), sync()], 1);
+        assert_eq!(batch(wire, std::slice::from_ref(&insert), 1)[1], "DataRow ok");
+    }
+    one.run("commit");
+    two.run("drop type mood; create type mood as enum ('sad', 'ok')");
+    let mut new = proxy.wire("alpha");
+    batch(&mut new, &[parse("s", "select $1::mood::text"), sync()], 1);
+    let mut pids = std::collections::HashSet::new();
+    for busy in [false, true] {
+        // The next connection is the other one.
+        if busy {
+            two.run("begin");
+        }
+        assert_eq!(batch(&mut new, std::slice::from_ref(&insert), 1)[1], "DataRow ok");
+        pids.insert(new.value("select pg_backend_pid()"));
+    }
+    assert_eq!(pids.len(), 2);
+}
+
+/// Two names for one text are one statement on the server; what is closed there to be prepared anew is there
+/// again when both are skipped.
+#[test]
+fn parse_that_was_skipped_or_failed_leaves_what_was_prepared_before() {
+    let lines = parity(|wire| {
+        let again = [parse("t", "select 'still there'"), bind("", "t", &[]), execute("", 0)].concat();
+        let mut lines = batch(wire, &[parse("s", "select 'still there'"), sync()], 1);
+        lines.extend(batch(wire, &[parse("", "select 1/0"), parse("", "selec"), again.clone(), sync()], 1));
+        lines.extend(batch(wire, &[bind("", "s", &[]), execute("", 0), sync(), again, sync()], 2));
+        lines
+    });
+    assert_eq!(lines.iter().filter(|line| *line == "DataRow still there").count(), 2);
 }
 
 #[test]

@@ -78,13 +78,43 @@ fn search_path_has_the_tenants_schema_in_the_place_of_public() {
     assert_eq!(mapped_path("public,", "t"), None);
 }
 
+#[test]
+fn body_of_a_do_block_is_text_of_the_same_kind() {
+    becomes(
+        "DO $$ BEGIN CREATE TYPE public.t AS ENUM ('public'); END $$",
+        "DO $$ BEGIN CREATE TYPE \"tenant_a\".t AS ENUM ('public'); END $$",
+    );
+    becomes(
+        "select 1; do language plpgsql $x$begin drop table public.t; end$x$",
+        "select 1; do language plpgsql $x$begin drop table \"tenant_a\".t; end$x$",
+    );
+    becomes(
+        "DO 'BEGIN CREATE TYPE \"public\".\"t\" AS ENUM(''a'', ''public''); END'",
+        "DO 'BEGIN CREATE TYPE \"tenant_a\".\"t\" AS ENUM(''a'', ''public''); END'",
+    );
+    becomes(
+        "DO $$ BEGIN PERFORM nextval('public.s'); END $$",
+        "DO $$ BEGIN PERFORM nextval('\"tenant_a\".s'); END $$",
+    );
+    for text in [
+        "DO 'BEGIN PERFORM 1 FROM public.t;'\n'END'",
+        "INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 'public.x'",
+        "SELECT $$DO 'public.x'$$",
+        "DO $$ BEGIN EXECUTE 'DROP TABLE public.t'; END $$",
+        "DO E'begin drop table public.t; end'",
+        "DO $a$ BEGIN DO $b$ BEGIN DROP TABLE public.t; END $b$; END $a$",
+    ] {
+        stays(text);
+    }
+}
+
 proptest! {
     #[test]
     fn any_words_are_mapped_once_and_for_all(words in proptest::collection::vec(
         prop::sample::select(vec![
             "public", "PUBLIC", "\"public\"", ".", "x", "'public'", "'public.t'", "::", "regclass", "(", ")",
             "=", "nspname", "set", "search_path", "to", ",", "schema", "if", "exists", "not", "in", "set_config",
-            "'search_path'", "--c\n", "/*c*/", "$$", "'", "E'", "U&\"", "\u{e9}",
+            "'search_path'", "do", ";", "$$ public.x $$", "language", "--c\n", "/*c*/", "$$", "'", "E'", "U&\"", "\u{e9}",
         ]), 0..24))
     {
         let text = words.join(" ");

@@ -77,7 +77,7 @@ fn flush_and_sync_within_the_data_are_ignored() {
         IN,
         &[copy_data("1\tone\n"), flush(), sync(), copy_data("2\ttwo\n"), sync(), flush(), copy_done()],
     ));
-    same(&both(IN, &[sync(), sync(), copy_data("no number\n"), sync(), flush(), copy_fail("x")])[..4]);
+    same(&both(IN, &[sync(), sync(), flush(), copy_data("no number\n"), flush(), copy_fail("x")]));
 }
 
 #[test]

@@ -93,10 +93,13 @@ impl Dice {
         } else {
             [parse("", "copy copied from stdin"), bind("", "", &[]), execute("", 0)].concat()
         };
+        // Behind data whose COPY fails nobody knows whether a Sync counts.
+        if self.roll(4) == 0 {
+            out.extend(sync());
+        }
         for _ in 0..self.roll(4) {
             out.extend(match self.roll(6) {
-                0 => sync(),
-                1 => flush(),
+                0 | 1 => flush(),
                 2 => copy_data("no number\tx\n"),
                 _ => copy_data("1\tone\n"),
             });

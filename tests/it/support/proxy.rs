@@ -157,15 +157,19 @@ impl Proxy {
             ("client_encoding", "UTF8"),
             ("search_path", &path),
         ];
-        let address = SocketAddr::from(([127, 0, 0, 1], self.server_port));
-        Wire::log_in(address, &[&fixed[..], more].concat(), password.expose_secret())
+        Wire::log_in(self.server_addr(), &[&fixed[..], more].concat(), password.expose_secret())
+    }
+
+    /// Where PostgreSQL itself listens.
+    pub(crate) fn server_addr(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.server_port))
     }
 
     /// As superuser, directly.
     pub(crate) fn admin(&self) -> Wire {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.server_port));
         let parameters = [("user", "postgres"), ("database", self.db.name.as_str())];
-        Wire::log_in(address, &parameters, &self.superuser_password).expect("the superuser logs in")
+        Wire::log_in(self.server_addr(), &parameters, &self.superuser_password)
+            .expect("the superuser logs in")
     }
 
     pub(crate) fn role(&self, tenant: &str) -> String {
