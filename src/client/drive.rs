@@ -207,7 +207,7 @@ impl Client {
             Outcome::ServerLost(refusal) => {
                 tracing::warn!(pid = attached.pid(), error = %refusal.client_message(), "server connection lost");
                 attached.detach(Ended::Broken("server_lost"));
-                (!self.relay.server_lost(&refusal)).then(|| End::Told(refusal.into_fatal()))
+                (!self.relay.server_lost(&refusal)).then(|| End::Told(refusal.without_hint().into_fatal()))
             }
             Outcome::Unjudgeable => {
                 attached.detach(Ended::Broken("fixed_setting"));

@@ -1,8 +1,9 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
+use crate::session::statements::number_of;
 use crate::session::{Relay, ServerState, Session};
-use crate::wire::view;
+use crate::wire::{view, write};
 
 impl Session {
     /// Whether the body of a backend message of this type (or a long beginning of it) must be there before
@@ -91,14 +92,16 @@ impl Session {
             return Relay::Swallow;
         }
         let refusal = failed.refusal.clone();
-        self.undo(failed, server);
-        match refusal {
-            Some(error) => {
-                self.replies.extend_from_slice(&error);
-                Relay::Replace
-            }
-            None => Relay::Forward,
+        if let Undo::Unnamed(token, _) = failed.undo {
+            self.unnamed_failed(token, failed.hidden, server);
         }
+        self.undo(Entry { undo: failed.undo.unless_unnamed(), ..failed }, server);
+        match refusal {
+            Some(error) => self.replies.extend_from_slice(&error),
+            None if self.reply_with_own_name(body) => {}
+            None => return Relay::Forward,
+        }
+        Relay::Replace
     }
 
     /// Whether the batch can go again as if nothing had happened: nothing of it has run or was answered, no
@@ -142,11 +145,26 @@ impl Session {
                 self.names.remove(&name);
             }
             Undo::Restore(name, statement) => self.names.insert(&name, statement),
-            Undo::Unnamed => {
-                self.unnamed.token = 0;
-                server.unnamed = 0;
-            }
+            Undo::Unnamed(token, None) => self.unnamed_failed(token, entry.hidden, server),
+            Undo::Unnamed(token, Some(before)) => self.unnamed_skipped(token, *before, server),
         }
+    }
+
+    /// An error that names a statement as the server does names it as the client does. `false` when this is
+    /// no such error.
+    fn reply_with_own_name(&mut self, body: &[u8]) -> bool {
+        let found = || {
+            let message = std::str::from_utf8(view::error_field(body, b'M')?).ok()?;
+            let (before, rest) = message.split_once("prepared statement \"")?;
+            let (name, after) = rest.split_once('"')?;
+            let own = String::from_utf8_lossy(self.names.name_of(number_of(name)?)?);
+            Some(format!("{before}prepared statement \"{own}\"{after}"))
+        };
+        let Some(message) = found() else { return false };
+        // Of a very long one only a part is here, and it goes on as it is.
+        let Some(fields) = view::error_fields(body) else { return false };
+        write::error_with_message(&mut self.replies, &fields, &message);
+        true
     }
 }
 

@@ -107,7 +107,10 @@ impl Session {
         let Some(text) = text else { return Step::Fail(Refusal::protocol("invalid message format")) };
         let allowed = match self.judge(text, guard) {
             Ok(allowed) => allowed,
-            Err(refusal) => return self.refuse(refusal, head.tag, server),
+            Err(refusal) => {
+                let unnamed = parsed.is_none_or(|parse| parse.name.is_empty());
+                return self.refuse_text(refusal, (head.tag, unnamed), server);
+            }
         };
         let Some(server) = server else {
             self.wants_sequences = allowed.effects.has(Effect::ReadsSequence);
@@ -163,12 +166,8 @@ impl Session {
         if let Some(judged) = self.judged.take() {
             return Ok(judged);
         }
-        let text = std::str::from_utf8(text).map_err(|_| {
-            Refusal::error(
-                SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-                "invalid byte sequence for encoding \"UTF8\" in a statement",
-            )
-        })?;
+        let text =
+            std::str::from_utf8(text).map_err(|error| Refusal::not_utf8(&text[error.valid_up_to()..]))?;
         match guard.judge(text, &self.scope) {
             Verdict::Allow(mut allowed) => {
                 self.reports.extend(allowed.reported.take());
@@ -191,14 +190,14 @@ impl Session {
             && self.status != b'E'
             && self.names.remove(name.as_bytes()).is_some()
         {
+            self.drop_unnamed(None);
             // Prepared by protocol message, so the server does not know it by this name.
             write::command_complete(&mut self.replies, "DEALLOCATE");
             self.reply_ready();
             return Step::Drop;
         }
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
-        self.unnamed.token = 0;
-        server.unnamed = 0;
+        let undo = self.drop_unnamed(Some(server));
         self.front.clear();
         if self.must_discard_sequences(&effects, server) {
             if self.pipeline.is_unsynced() {
@@ -209,7 +208,7 @@ impl Session {
             }
         }
         self.apply(&effects, server);
-        self.pipeline.push(Entry { on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
+        self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
         let Some(text) = rewritten else { return self.front_before_frame(cleared) };
         write::query(&mut self.front, &text);
         Step::Rewrite { cleared, consumed: head.total }
@@ -222,7 +221,13 @@ impl Session {
         (cleared, effects): (Cleared, Arc<Effects>),
         server: &mut ServerState,
     ) -> Step {
+        if !parse.name.is_empty() && self.pipeline.is_undecided(parse.name) {
+            return Step::Wait;
+        }
         let own_statement = match &effects.deallocates {
+            Some(Deallocated::Name(name)) if self.pipeline.is_undecided(name.as_bytes()) => {
+                return Step::Wait;
+            }
             Some(Deallocated::Name(name)) => {
                 self.names.get(name.as_bytes()).map(|own| (name.as_bytes().into(), Arc::clone(own)))
             }
@@ -230,19 +235,19 @@ impl Session {
         };
         if parse.name.is_empty() {
             let Some(statement) = own_statement else {
-                self.set_unnamed(parse.definition, effects, server);
-                self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
+                let undo = self.set_unnamed(parse.definition, effects, server);
+                self.pipeline.push(Entry { undo, ..Entry::new(Kind::Parse) });
                 return Step::Forward(cleared);
             };
             return self.parse_deallocate(head, statement, (cleared, effects), server);
         }
-        if self.names.get(parse.name).is_some() {
-            let name = String::from_utf8_lossy(parse.name).into_owned();
-            let refusal = Refusal::error(
-                SqlState::DUPLICATE_PREPARED_STATEMENT,
-                format!("prepared statement \"{name}\" already exists"),
-            );
-            return self.refuse(refusal, head.tag, Some(server));
+        if let Some(known) = self.names.get(parse.name).cloned() {
+            // The server refuses it for its text, and only then for its name.
+            self.front.clear();
+            self.ensure_on_server(&known, server);
+            write::parse(&mut self.front, known.server_name().as_bytes(), parse.definition);
+            self.pipeline.push(Entry::new(Kind::Parse));
+            return Step::Rewrite { cleared, consumed: head.total };
         }
         if !self.names.has_room_for(parse.definition) {
             let refusal = Refusal::error(
@@ -283,9 +288,9 @@ impl Session {
         self.front.clear();
         let definition = [format!("DEALLOCATE {}", statement.server_name()).as_bytes(), &[0, 0, 0]].concat();
         write::parse(&mut self.front, b"", &definition);
-        self.set_unnamed(&definition, effects, server);
+        let undo = self.set_unnamed(&definition, effects, server);
         self.unnamed.deallocates = Some((name, statement));
-        self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::new(Kind::Parse) });
+        self.pipeline.push(Entry { undo, ..Entry::new(Kind::Parse) });
         Step::Rewrite { cleared, consumed: head.total }
     }
 
@@ -298,6 +303,9 @@ impl Session {
         server: Option<&mut ServerState>,
     ) -> Step {
         let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
+        if self.pipeline.is_undecided(names.statement) {
+            return Step::Wait;
+        }
         let named = self.names.get(names.statement).map(|statement| statement.effects());
         let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
         let Some(server) = server else {
@@ -429,10 +437,12 @@ impl Session {
 
     fn on_close_statement(&mut self, name: &[u8], cleared: Cleared, server: &mut ServerState) -> Step {
         if name.is_empty() {
-            self.unnamed.token = 0;
-            server.unnamed = 0;
-            self.pipeline.push(Entry::new(Kind::Close));
+            let undo = self.drop_unnamed(Some(server));
+            self.pipeline.push(Entry { undo, ..Entry::new(Kind::Close) });
             return Step::Forward(cleared);
+        }
+        if self.pipeline.is_undecided(name) {
+            return Step::Wait;
         }
         // Other clients of the tenant may use it on the server; it leaves there when unused longest.
         let undo = self.names.remove(name).map_or(Undo::Nothing, |old| Undo::Restore(name.into(), old));
@@ -447,6 +457,9 @@ impl Session {
         cleared: Cleared,
         server: &mut ServerState,
     ) -> Step {
+        if self.pipeline.is_undecided(name) {
+            return Step::Wait;
+        }
         self.front.clear();
         if name.is_empty() {
             if let Err(refusal) = self.ensure_unnamed(server) {
@@ -486,16 +499,41 @@ impl Session {
         if !self.pipeline.has_outstanding() && !self.pipeline.in_copy() {
             return Step::Drop; // as the server does outside of COPY
         }
-        if head.tag != b'd' {
+        if head.tag == b'd' {
+            self.pipeline.copy_data();
+        } else {
             self.pipeline.copy_ends();
         }
         Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
     }
 
+    /// Refuses a text. One for the unnamed statement takes that away, as on a server.
+    fn refuse_text(
+        &mut self,
+        refusal: Refusal,
+        (tag, unnamed): (u8, bool),
+        mut server: Option<&mut ServerState>,
+    ) -> Step {
+        if !unnamed {
+            return self.refuse(refusal, tag, server);
+        }
+        let undo = self.drop_unnamed(server.as_deref_mut().filter(|_| self.reaches_server()));
+        let step = self.refuse(refusal, tag, server);
+        if matches!(step, Step::Substitute(_)) {
+            self.pipeline.undo_last(undo);
+        }
+        step
+    }
+
+    /// Whether something is outstanding or open on a server, so that it must know of a refusal.
+    fn reaches_server(&self) -> bool {
+        !self.pipeline.is_idle() || self.in_transaction()
+    }
+
     /// Refuses the frame at the front so that client and server stay in step.
     fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
         // What an open batch has done is undone only if the server hears of the error.
-        if server.is_none() || (self.pipeline.is_idle() && !self.in_transaction()) {
+        if server.is_none() || !self.reaches_server() {
             self.refuse_here(&refusal, tag);
             return Step::Drop;
         }

@@ -162,6 +162,8 @@ pub struct Session {
     counted: bool,
     names: ClientStatements,
     unnamed: Unnamed,
+    /// Shared by the unnamed statements that are kept for the case that their successors are skipped.
+    kept: Arc<()>,
     pipeline: Pipeline,
     /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
     status: u8,
@@ -190,13 +192,15 @@ pub struct Session {
 
 /// The client's unnamed statement, kept so that any server connection can have it.
 #[derive(Debug, Default)]
-struct Unnamed {
+pub struct Unnamed {
     definition: Vec<u8>,
     effects: Arc<Effects>,
     /// The named statement that it deallocates.
     deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
-    /// Unique over all clients; 0 for none.
+    /// Unique over all clients, also for a time when there is none.
     token: u64,
+    /// Whether there is one.
+    is_there: bool,
 }
 
 /// A portal, and what executing it does when that succeeds.
@@ -247,6 +251,7 @@ impl Session {
             counted: false,
             names: ClientStatements::default(),
             unnamed: Unnamed::default(),
+            kept: Arc::default(),
             pipeline: Pipeline::default(),
             status: b'I',
             pins: Pins::default(),
@@ -403,7 +408,7 @@ impl Session {
                 *buffer = Vec::new();
             }
         }
-        if self.unnamed.token == 0 {
+        if !self.unnamed.is_there {
             self.unnamed.definition.clear();
         }
         self.unnamed.definition.shrink_to(KEPT_CAPACITY);
@@ -441,7 +446,7 @@ impl Session {
         // Its client waits for the answers to what was to be sent again.
         self.healing = None;
         self.answered = false;
-        self.unnamed.token = 0;
+        self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {
             self.reply_error(refusal);
@@ -504,7 +509,6 @@ impl Session {
     /// A DISCARD ALL of the client's succeeded: on a direct connection nothing would be left either.
     fn discarded(&mut self, server: &mut ServerState) {
         self.names.clear();
-        self.unnamed.token = 0;
         self.pins.clear();
         self.tracking.discarded();
         self.channels.discarded();

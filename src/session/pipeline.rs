@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::session::OnSuccess;
 use crate::session::statements::{OnServer, Statement};
+use crate::session::{OnSuccess, Unnamed};
 
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,36 @@ pub enum Undo {
     Forget(Box<[u8]>),
     /// A name was taken away.
     Restore(Box<[u8]>, Arc<Statement>),
-    /// The unnamed statement was replaced.
-    Unnamed,
+    /// The unnamed statement was replaced by what has this token.
+    Unnamed(u64, Option<Box<Replaced>>),
+}
+
+/// The unnamed statements before one request.
+#[derive(Debug)]
+pub struct Replaced {
+    /// The client's, where the request changed it.
+    pub client: Option<Unnamed>,
+    /// Token of the server's.
+    pub server: u64,
+    /// Counts how many are kept.
+    pub kept: Arc<()>,
+}
+
+impl Undo {
+    /// Itself, but nothing for the unnamed statement.
+    #[must_use]
+    pub fn unless_unnamed(self) -> Self {
+        if matches!(self, Self::Unnamed(..)) { Self::Nothing } else { self }
+    }
+
+    /// Whether the request decides what a statement name stands for.
+    fn is_about(&self, of: &[u8]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Forget(name) | Self::Restore(name, _) => **name == *of,
+            Self::Unnamed(..) => of.is_empty(),
+        }
+    }
 }
 
 /// One request.
@@ -143,6 +171,13 @@ pub struct Pipeline {
     skipping: bool,
     /// The server reads COPY data.
     copy_in: bool,
+    /// The COPY of the request at the front has begun.
+    copy_began: bool,
+    /// COPY data was sent, and not its end.
+    data_sent: bool,
+    /// A Sync was sent within COPY data: if the COPY fails, nobody knows whether the server had read the Sync
+    /// before, and ignored it, or answers it.
+    doubtful_sync: bool,
     /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
     /// ReadyForQuery said.
     unsynced: bool,
@@ -186,6 +221,41 @@ impl Pipeline {
         self.queue.back().is_some_and(|entry| entry.bars || entry.on_success != OnSuccess::NOTHING)
     }
 
+    /// Whether it is open what a statement name stands for: a request of an earlier batch that decides it may
+    /// fail yet, or be skipped.
+    #[must_use]
+    pub fn is_undecided(&self, name: &[u8]) -> bool {
+        let mut batch_is_over = false;
+        for entry in self.queue.iter().rev() {
+            if entry.undo.is_about(name) {
+                return batch_is_over;
+            }
+            batch_is_over |= entry.kind == Kind::Sync;
+        }
+        false
+    }
+
+    /// Whether the server skips what is sent next if something sent before fails.
+    #[must_use]
+    pub fn may_skip(&self) -> bool {
+        self.queue.back().is_some_and(|entry| !matches!(entry.kind, Kind::Sync | Kind::Query))
+    }
+
+    /// What to undo if the request sent last is skipped.
+    pub fn undo_last(&mut self, undo: Undo) {
+        if let Some(entry) = self.queue.back_mut() {
+            entry.undo = undo;
+        }
+    }
+
+    /// The unnamed statements that requests still outstanding have replaced.
+    pub fn replaced(&mut self) -> impl Iterator<Item = &mut Replaced> {
+        self.queue.iter_mut().filter_map(|entry| match &mut entry.undo {
+            Undo::Unnamed(_, replaced) => replaced.as_deref_mut(),
+            _ => None,
+        })
+    }
+
     /// Whether the next answer describes a prepared statement.
     #[must_use]
     pub fn describes_statement(&self) -> bool {
@@ -205,6 +275,9 @@ impl Pipeline {
 
     /// A request is sent, or a reply is owed.
     pub fn push(&mut self, entry: Entry) {
+        if !matches!(entry.kind, Kind::Sync | Kind::Own | Kind::CopyEnd) {
+            self.data_sent = false;
+        }
         match entry.kind {
             Kind::CopyEnd => {}
             // A simple query commits what an open batch before it did.
@@ -214,8 +287,14 @@ impl Pipeline {
         self.queue.push_back(entry);
     }
 
+    /// COPY data of the client's is sent.
+    pub const fn copy_data(&mut self) {
+        self.data_sent = true;
+    }
+
     /// The client's Sync is sent.
     pub fn push_sync(&mut self) {
+        self.doubtful_sync |= self.data_sent;
         if self.copy_in {
             return; // the server ignores it
         }
@@ -230,6 +309,7 @@ impl Pipeline {
 
     /// The client's CopyDone or CopyFail is sent.
     pub fn copy_ends(&mut self) {
+        self.data_sent = false;
         if self.copy_in {
             self.copy_in = false;
         } else if !self.queue.is_empty() {
@@ -244,6 +324,7 @@ impl Pipeline {
         let open = self.unsynced && !self.skipping;
         self.queue.clear();
         (self.copy_in, self.unsynced) = (false, false);
+        (self.copy_began, self.data_sent, self.doubtful_sync) = (false, false, false);
         self.skipping |= open;
         Lost { ended, open }
     }
@@ -276,11 +357,8 @@ impl Pipeline {
             (b't', Kind::Describe) if std::mem::replace(&mut front.half_told, true) => Turn::Swallow,
             (b't', Kind::Describe) => visible,
             (b'G', Kind::Execute | Kind::Query) => {
-                if self.copy_begins() {
-                    visible
-                } else {
-                    Turn::Unexpected
-                }
+                self.copy_began = true;
+                if self.copy_begins() { visible } else { Turn::Unexpected }
             }
             (b'1', Kind::Parse)
             | (b'2', Kind::Bind)
@@ -290,9 +368,11 @@ impl Pipeline {
             (b'Z', Kind::Query | Kind::Sync) => {
                 let (on_success, hidden) = (front.on_success, front.hidden);
                 self.queue.pop_front();
-                self.copy_in = false;
+                (self.copy_in, self.copy_began) = (false, false);
+                self.doubtful_sync &= !self.queue.is_empty();
                 if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
             }
+            (b'E', _) if self.copy_began && self.doubtful_sync => Turn::Unexpected,
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
                 self.copy_in = false;
@@ -304,11 +384,13 @@ impl Pipeline {
     }
 
     fn done(&mut self) -> Turn {
+        self.copy_began = false;
         self.queue.pop_front().map_or(Turn::Unexpected, Turn::Done)
     }
 
     /// A simple query failed: its entry stays for the ReadyForQuery, stripped of what success would do.
     fn failed_query(&mut self) -> Turn {
+        self.copy_began = false;
         let Some(front) = self.queue.front_mut() else { return Turn::Unexpected };
         let rest = Entry { hidden: front.hidden, ..Entry::new(front.kind) };
         let failed = std::mem::replace(front, rest);
@@ -318,7 +400,7 @@ impl Pipeline {
     /// An extended request failed: the server skips all up to the next Sync.
     fn failed(&mut self) -> Turn {
         let Some(failed) = self.queue.pop_front() else { return Turn::Unexpected };
-        self.copy_in = false;
+        (self.copy_in, self.copy_began) = (false, false);
         let end = self.queue.iter().position(|entry| entry.kind == Kind::Sync);
         self.skipping |= end.is_none();
         let skipped = self.queue.drain(..end.unwrap_or(self.queue.len())).collect();
@@ -453,6 +535,22 @@ mod tests {
         p.copy_ends();
         assert_eq!(feed(&mut p, "CZ"), "fz");
         assert!(p.is_idle());
+    }
+
+    #[test]
+    fn failed_copy_with_a_sync_within_its_data_is_out_of_step() {
+        for sync_before_the_data in [true, false] {
+            let mut p = pipeline(&[Bind, Execute]);
+            assert_eq!(feed(&mut p, "2G"), "df");
+            if sync_before_the_data {
+                p.push_sync();
+            }
+            p.copy_data();
+            if !sync_before_the_data {
+                p.push_sync();
+            }
+            assert_eq!(feed(&mut p, "E"), if sync_before_the_data { "e" } else { "u" });
+        }
     }
 
     #[test]

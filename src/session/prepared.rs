@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
 use crate::guard::{Effect, Effects};
-use crate::session::pipeline::{Entry, Kind, Undo};
+use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
 use crate::session::statements::{OnServer, Readiness, Statement, Told, server_name};
-use crate::session::{Refusal, ServerState, Session};
+use crate::session::{Refusal, ServerState, Session, Unnamed};
 use crate::wire::write;
 
 /// Sent before a statement that would read what another session of the tenant left.
 pub(super) const DISCARD_SEQUENCES: &str = "DISCARD SEQUENCES";
 /// Name of the statement and portal that do so.
 const DISCARDING_NAME: &[u8] = b"pgtenant_discard";
+
+/// Unnamed statements a client's requests in flight may keep, and how long each may be.
+const MAX_KEPT: usize = 64;
+const MAX_KEPT_BYTES: usize = 64 << 10;
 
 /// Makes each client's unnamed statement distinguishable from any other's.
 static NEXT_UNNAMED: AtomicU64 = AtomicU64::new(1);
@@ -64,7 +68,7 @@ impl Session {
 
     /// Puts the Parse of the unnamed statement into `front` if the server has another.
     pub(super) fn ensure_unnamed(&mut self, server: &mut ServerState) -> Result<(), Refusal> {
-        if self.unnamed.token == 0 {
+        if !self.unnamed.is_there {
             return Err(Refusal::error(
                 SqlState::INVALID_SQL_STATEMENT_NAME,
                 "unnamed prepared statement does not exist",
@@ -72,19 +76,73 @@ impl Session {
         }
         if server.unnamed != self.unnamed.token {
             write::parse(&mut self.front, b"", &self.unnamed.definition);
-            server.unnamed = self.unnamed.token;
-            self.pipeline.push(Entry { undo: Undo::Unnamed, ..Entry::hidden(Kind::Parse) });
+            let before = std::mem::replace(&mut server.unnamed, self.unnamed.token);
+            let replaced = Replaced { client: None, server: before, kept: Arc::clone(&self.kept) };
+            let undo = Undo::Unnamed(self.unnamed.token, Some(Box::new(replaced)));
+            self.pipeline.push(Entry { undo, ..Entry::hidden(Kind::Parse) });
         }
         Ok(())
     }
 
-    pub(super) fn set_unnamed(&mut self, definition: &[u8], effects: Arc<Effects>, server: &mut ServerState) {
+    pub(super) fn set_unnamed(
+        &mut self,
+        definition: &[u8],
+        effects: Arc<Effects>,
+        server: &mut ServerState,
+    ) -> Undo {
+        let undo = self.drop_unnamed(Some(server));
         self.unnamed.definition.clear();
         self.unnamed.definition.extend_from_slice(definition);
         self.unnamed.effects = effects;
+        self.unnamed.is_there = true;
+        undo
+    }
+
+    /// There is no unnamed statement any more. Gives what to undo if the server skips what did that.
+    pub(super) fn drop_unnamed(&mut self, server: Option<&mut ServerState>) -> Undo {
+        let token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
+        let before = server.map_or(0, |server| std::mem::replace(&mut server.unnamed, token));
+        let keeps = self.pipeline.may_skip()
+            && self.unnamed.definition.len() <= MAX_KEPT_BYTES
+            && Arc::strong_count(&self.kept) <= MAX_KEPT;
+        let replaced = keeps.then(|| {
+            let client = Some(std::mem::take(&mut self.unnamed));
+            Box::new(Replaced { client, server: before, kept: Arc::clone(&self.kept) })
+        });
         self.unnamed.deallocates = None;
-        self.unnamed.token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
-        server.unnamed = self.unnamed.token;
+        (self.unnamed.token, self.unnamed.is_there) = (token, false);
+        Undo::Unnamed(token, replaced)
+    }
+
+    /// The request that set the unnamed statement of this token failed: there is none, unless another was
+    /// set since.
+    pub(super) fn unnamed_failed(&mut self, token: u64, hidden: bool, server: &mut ServerState) {
+        // What the proxy prepared on its own the client still has.
+        self.unnamed.is_there &= hidden || self.unnamed.token != token;
+        if server.unnamed == token {
+            server.unnamed = 0;
+        }
+    }
+
+    /// The request that set the unnamed statement of this token was skipped: what was there before is still.
+    pub(super) fn unnamed_skipped(&mut self, token: u64, before: Replaced, server: &mut ServerState) {
+        let mut client = before.client;
+        if client.is_some() && self.unnamed.token == token {
+            self.unnamed = client.take().unwrap_or_default();
+        }
+        if server.unnamed == token {
+            server.unnamed = before.server;
+        }
+        // Or a later request has replaced what this one would have set.
+        let is_of = |unnamed: &Unnamed| unnamed.token == token;
+        for later in self.pipeline.replaced() {
+            if client.is_some() && later.client.as_ref().is_some_and(is_of) {
+                later.client = client.take();
+            }
+            if later.server == token {
+                later.server = before.server;
+            }
+        }
     }
 
     /// Whether what another session left would be read. `true` once: the caller has it discarded.

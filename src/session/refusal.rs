@@ -56,10 +56,30 @@ impl Refusal {
         Self { routine: Some(routine), ..self }
     }
 
+    /// The same error, without what to do next.
+    #[must_use]
+    pub fn without_hint(self) -> Self {
+        Self { hint: None, ..self }
+    }
+
     /// The same error, ending the session.
     #[must_use]
     pub fn into_fatal(self) -> Self {
         Self { severity: Severity::Fatal, ..self }
+    }
+
+    /// What PostgreSQL says of a text that goes wrong here (`report_invalid_encoding`).
+    #[must_use]
+    pub fn not_utf8(rest: &[u8]) -> Self {
+        let length = match rest.first() {
+            Some(0xC0..=0xDF) => 2,
+            Some(0xE0..=0xEF) => 3,
+            Some(0xF0..=0xF7) => 4,
+            _ => 1,
+        };
+        let bytes: Vec<_> = rest.iter().take(length).map(|byte| format!("0x{byte:02x}")).collect();
+        let message = format!("invalid byte sequence for encoding \"UTF8\": {}", bytes.join(" "));
+        Self::error(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
     }
 
     /// A client that broke the protocol.

@@ -184,6 +184,13 @@ impl ClientStatements {
         self.names.get(name)
     }
 
+    /// A name of the statement with this number.
+    #[must_use]
+    pub fn name_of(&self, number: u64) -> Option<&[u8]> {
+        let mine = self.names.iter().filter(|(_, statement)| statement.number() == number);
+        mine.map(|(name, _)| &**name).min()
+    }
+
     /// Whether one more definition of this size is within the limit.
     #[must_use]
     pub const fn has_room_for(&self, definition: &[u8]) -> bool {
@@ -356,6 +363,12 @@ fn hash(body: &[u8]) -> u64 {
 #[must_use]
 pub fn is_server_name(name: &str) -> bool {
     name.starts_with(SERVER_PREFIX)
+}
+
+/// The number of a statement by its name on servers.
+#[must_use]
+pub fn number_of(server_name: &str) -> Option<u64> {
+    server_name.strip_prefix(SERVER_PREFIX)?.parse().ok()
 }
 
 /// The name on servers of a statement's number.

@@ -99,6 +99,23 @@ pub fn error_field(body: &[u8], field: u8) -> Option<&[u8]> {
     None
 }
 
+/// All fields of ErrorResponse or NoticeResponse; `None` while the body is not whole.
+#[must_use]
+pub fn error_fields(body: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let (mut rest, mut fields) = (body, Vec::new());
+    loop {
+        match rest.split_first()? {
+            (0, []) => return Some(fields),
+            (0, _) => return None,
+            (&code, after) => {
+                let (value, next) = cstr(after)?;
+                fields.push((code, value));
+                rest = next;
+            }
+        }
+    }
+}
+
 /// Body of ParameterStatus: name and value.
 #[must_use]
 pub fn parameter_status(body: &[u8]) -> Option<(&str, &str)> {

@@ -50,6 +50,17 @@ pub fn error_with_severity(out: &mut Vec<u8>, report: &dyn Report, severity: Sev
     });
 }
 
+/// ErrorResponse with the fields of another, but for its primary message.
+pub fn error_with_message(out: &mut Vec<u8>, fields: &[(u8, &[u8])], message: &str) {
+    frame(out, b'E', |out| {
+        for (code, value) in fields {
+            out.push(*code);
+            put_cstr(out, if *code == b'M' { message.as_bytes() } else { value });
+        }
+        out.push(0);
+    });
+}
+
 /// ReadyForQuery with a transaction status byte.
 pub fn ready_for_query(out: &mut Vec<u8>, status: u8) {
     frame(out, b'Z', |out| out.push(status));

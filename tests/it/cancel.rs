@@ -1,11 +1,11 @@
 //! Cancel requests hit what they are meant for and nothing else.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::proxy::{Proxy, eventually};
-use crate::support::wire::{Wire, cancel, query, sync, unnamed};
+use crate::support::wire::{Wire, cancel, copy_data, copy_fail, query, sync, unnamed};
 
 const CANCELLED: &str = "Error ERROR 57014 canceling statement due to user request";
 
@@ -111,8 +111,8 @@ fn cancel_of_an_idle_client_does_nothing_now_or_later() {
     let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 1);
     let (mut idle, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
     idle.run("select 1");
-    other.send(&query("select 'mine', pg_sleep(0.3)"));
-    until_active(&proxy, "mine", 1);
+    other.send(&query("select 'mine', pg_sleep(1) as beside_idle"));
+    until_active(&proxy, "beside_idle", 1);
     idle.cancel();
     assert_eq!(other.until_ready()[1], "DataRow mine|");
     assert_eq!(idle.value("select 1"), "1");
@@ -130,8 +130,8 @@ fn key_of_a_client_that_has_left_does_nothing() {
     let (pid, key) = (gone.pid, gone.key.clone());
     drop(gone);
     let mut next = proxy.wire("alpha");
-    next.send(&query("select 'mine', pg_sleep(0.3)"));
-    until_active(&proxy, "mine", 1);
+    next.send(&query("select 'mine', pg_sleep(1) as after_gone"));
+    until_active(&proxy, "after_gone", 1);
     cancel(proxy.addr(), pid, &key);
     assert_eq!(next.until_ready()[1], "DataRow mine|");
 }
@@ -225,4 +225,134 @@ fn cancel_that_the_server_does_not_take_is_given_up_with_the_connection_it_was_f
     assert_eq!(wire.until_ready()[1], "DataRow late");
     assert_eq!(wire.value("select 2"), "late");
     assert_eq!(fake.logins(), 1);
+}
+
+/// How long the stress test runs, unless `PGTENANT_CANCEL_SECONDS` says otherwise.
+const STRESS_SECONDS: u64 = 6;
+
+/// What one client of the stress test knows: how many cancels were aimed at it, and how many hit.
+struct Target {
+    wire: Wire,
+    number: usize,
+    turn: usize,
+    hits: usize,
+}
+
+impl Target {
+    fn token(&self) -> String {
+        format!("token {} {}", self.number, self.turn)
+    }
+
+    /// Whether the answer is whole; otherwise a cancel hit. Anything else is somebody else's.
+    fn answered(&mut self, lines: &[String], expected: &str) -> bool {
+        if lines.iter().any(|line| line == CANCELLED) {
+            self.hits += 1;
+            return false;
+        }
+        assert!(lines.iter().any(|line| line == expected), "{expected}: {lines:#?}");
+        true
+    }
+
+    fn ask(&mut self, message: &[u8], expected: &str) -> bool {
+        let lines = self.wire.say(message);
+        self.answered(&lines, expected)
+    }
+
+    fn has_a_turn(&mut self, kind: usize) {
+        self.turn += 1;
+        let token = self.token();
+        let (sql, row) = (format!("select '{token}' from pg_sleep(0.002)"), format!("DataRow {token}"));
+        match kind {
+            0 => {
+                self.ask(&query(&sql), &row);
+            }
+            1 => {
+                self.ask(&[unnamed(&sql, &[]), sync()].concat(), &row);
+            }
+            2 => {
+                if self.ask(&query("begin"), "CommandComplete BEGIN") {
+                    self.ask(&query(&sql), &row);
+                    while !self.ask(&query("rollback"), "CommandComplete ROLLBACK") {}
+                }
+            }
+            3 => {
+                let copy = [query("copy notes from stdin"), copy_data("1\tx\n"), copy_fail(&token)];
+                self.ask(&copy.concat(), &format!("Error ERROR 57014 COPY from stdin failed: {token}"));
+            }
+            _ => {
+                let lock = format!("select pg_advisory_lock({}); {sql}", self.number);
+                self.ask(&query(&lock), &row);
+                while !self.ask(&query("select 'gone', pg_advisory_unlock_all()"), "DataRow gone|") {}
+            }
+        }
+    }
+}
+
+/// Many clients on few server connections, cancelled at random moments: whatever they do, a cancel hits
+/// its own client or nobody.
+#[test]
+fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
+    const CLIENTS: usize = 30;
+    let seconds = std::env::var("PGTENANT_CANCEL_SECONDS").map_or(STRESS_SECONDS, |n| n.parse().unwrap());
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.pool.max_server_connections = 4;
+        config.pool.wait_timeout = Duration::from_secs(60);
+    });
+    let tenant = |n: usize| if n % 5 == 0 { "beta" } else { "alpha" };
+    let targets: Vec<_> = (0..CLIENTS)
+        .map(|number| Target { wire: proxy.wire(tenant(number)), number, turn: 0, hits: 0 })
+        .collect();
+    let keys: Vec<_> = targets.iter().map(|target| (target.wire.pid, target.wire.key.clone())).collect();
+    let aimed: Vec<_> = (0..CLIENTS).map(|_| AtomicUsize::new(0)).collect();
+    let stop = AtomicBool::new(false);
+    let (hits, turns) = thread::scope(|scope| {
+        for canceller in 0..4_u64 {
+            let (proxy, keys, aimed, stop) = (&proxy, &keys, &aimed, &stop);
+            scope.spawn(move || {
+                let mut dice = canceller + 1;
+                while !stop.load(Ordering::Relaxed) {
+                    dice =
+                        dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    // One in three is never aimed at.
+                    let victim = usize::try_from(dice >> 33).unwrap() % CLIENTS;
+                    if victim % 3 != 0 {
+                        aimed[victim].fetch_add(1, Ordering::SeqCst);
+                        cancel(proxy.addr(), keys[victim].0, &keys[victim].1);
+                    }
+                }
+            });
+        }
+        let clients: Vec<_> = targets
+            .into_iter()
+            .map(|mut target| {
+                let (aimed, stop) = (&aimed, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        target.has_a_turn((target.turn * 7 + target.number) % 5);
+                        let aimed = aimed[target.number].load(Ordering::SeqCst);
+                        assert!(target.hits <= aimed, "{} hits of {aimed}", target.hits);
+                    }
+                    (target.hits, target.turn)
+                })
+            })
+            .collect();
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(seconds)
+            && !clients.iter().any(|thread| thread.is_finished())
+        {
+            thread::park_timeout(Duration::from_millis(50));
+        }
+        stop.store(true, Ordering::Relaxed);
+        // Whatever a thread finds wrong, the others must end.
+        let ended: Vec<_> = clients.into_iter().map(|thread| thread.join()).collect();
+        ended.into_iter().map(|end| end.unwrap()).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    });
+    let sent: usize = aimed.iter().map(|aimed| aimed.load(Ordering::SeqCst)).sum();
+    println!("{sent} cancels, {hits} of them hit, in {turns} turns of {CLIENTS} clients");
+    assert!(sent > 200 && hits > 20 && turns > 200, "{sent} {hits} {turns}");
+    eventually("nothing leaks", || {
+        let load = proxy.shared().pool.load();
+        load.waiting == 0 && load.idle == load.total && load.total <= 4
+    });
+    assert_eq!(proxy.wire("alpha").value("select count(*) from notes"), "0");
 }

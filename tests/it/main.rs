@@ -18,6 +18,7 @@ mod harden;
 mod init;
 mod levels;
 mod notify;
+mod parity;
 mod pooling;
 mod program;
 mod report;

@@ -1,0 +1,137 @@
+//! Settings and what a server tells of them without being asked; DISCARD.
+
+use super::harness::{ask, different_with, same, same_with, say, script};
+use crate::support::wire::{bind, execute, parse, sync, unnamed};
+
+#[test]
+fn reported_settings_are_told_when_they_change() {
+    same(&script(&[
+        "set application_name = 'one'",
+        "set datestyle = 'German'; set intervalstyle = 'iso_8601'",
+        "set timezone = 'Europe/Berlin'",
+        "select now()::text is not null",
+        "reset timezone",
+        "set application_name to default",
+        "reset all",
+        "set application_name = 'one'; select 1/0",
+        "show application_name",
+        "select set_config('application_name', 'two', false)",
+        "select set_config('application_name', 'three', true)",
+        "show application_name",
+        "set datestyle = 'nonsense'",
+        "set work_mem = '1kB'",
+    ]));
+    same(
+        &[
+            say(&[
+                unnamed("set application_name = 'one'", &[]),
+                unnamed("show application_name", &[]),
+                sync(),
+            ]),
+            say(&[unnamed("set application_name = 'two'", &[]), unnamed("select 1/0", &[]), sync()]),
+            say(&[
+                parse("", "select set_config('application_name', $1, false)"),
+                bind("", "", &["three"]),
+                execute("", 0),
+                sync(),
+            ]),
+            ask("show application_name"),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn settings_follow_their_transaction() {
+    same(&script(&[
+        "begin",
+        "set application_name = 'one'",
+        "rollback",
+        "show application_name",
+        "begin",
+        "set local application_name = 'two'",
+        "show application_name",
+        "commit",
+        "show application_name",
+        "begin",
+        "set application_name = 'three'",
+        "savepoint a",
+        "set application_name = 'four'",
+        "rollback to a",
+        "show application_name",
+        "set local application_name = 'five'",
+        "select 1/0",
+        "rollback to a",
+        "commit",
+        "show application_name",
+        "begin; set datestyle = 'German'; select 1/0",
+        "commit",
+        "show datestyle",
+        "begin; reset all; rollback",
+        "show application_name",
+    ]));
+}
+
+#[test]
+fn discard_in_all_its_kinds() {
+    same(&script(&[
+        "set application_name = 'one'",
+        "discard all",
+        "show application_name",
+        "begin",
+        "discard all",
+        "rollback",
+        "select 1; discard all",
+        "discard plans",
+        "discard temp",
+        "discard sequences",
+        "create temp table t (id int)",
+        "discard temp",
+        "table t",
+        "create temp table t (id int)",
+        "set datestyle = 'German'",
+        "discard all",
+        "table t",
+        "show datestyle",
+        "reset all",
+        "reset application_name",
+        "reset session authorization",
+        "reset nothing",
+        "set session characteristics as transaction read only",
+        "insert into alone values (7)",
+        "set session characteristics as transaction read write",
+    ]));
+    same(
+        &[
+            say(&[parse("s", "select 1"), unnamed("discard all", &[]), sync()]),
+            say(&[bind("", "s", &[]), sync()]),
+            say(&[parse("s", "select 1"), unnamed("deallocate all", &[]), bind("", "s", &[]), sync()]),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn settings_of_the_startup_packet_are_what_reset_goes_back_to() {
+    let more = [("application_name", "startup"), ("options", "-c datestyle=German -c work_mem=5MB")];
+    same_with(
+        &more,
+        &script(&[
+            "show application_name; show datestyle; show work_mem",
+            "set application_name = 'x'; set datestyle = 'ISO'; set work_mem = '6MB'",
+            "show application_name; show datestyle; show work_mem",
+        ]),
+    );
+    // The server tells its own defaults first, and those of the startup packet behind its ReadyForQuery.
+    let shown = "show application_name; show datestyle; show work_mem";
+    for reset in ["reset all", "discard all"] {
+        let (direct, through) = different_with(
+            &more,
+            &script(&["set application_name = 'x'; set work_mem = '6MB'", reset, shown, shown]),
+        );
+        let values = |lines: &[String]| -> Vec<String> {
+            lines.iter().filter(|line| line.starts_with("DataRow")).cloned().collect()
+        };
+        assert_eq!(values(&through), values(&direct), "{reset}");
+    }
+}
