@@ -79,6 +79,7 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").expect("an identifier"),
         role: Ident::parse("tenant_alpha").expect("an identifier"),
+        channels: pgtenant::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").expect("an identifier")]),
         extra_functions: Arc::new([]),

@@ -128,4 +128,8 @@ pub trait Report {
     fn hint(&self) -> Option<Cow<'_, str>> {
         None
     }
+    /// PostgreSQL's function that raises this error, of field R, where drivers go by it.
+    fn routine(&self) -> Option<&'static str> {
+        None
+    }
 }

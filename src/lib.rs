@@ -8,6 +8,7 @@ pub mod control;
 pub mod error;
 pub mod guard;
 pub mod net;
+pub mod notify;
 pub mod pool;
 pub mod registry;
 pub mod schedule;

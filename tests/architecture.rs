@@ -53,7 +53,12 @@ const LAYERS: [Layer; 5] = [
     },
     // Engines.
     Layer {
-        rooms: &[room("pool", &[]), room("client", &["pool"]), room("control", &[])],
+        rooms: &[
+            room("notify", &[]),
+            room("pool", &["notify"]),
+            room("client", &["pool", "notify"]),
+            room("control", &[]),
+        ],
         below: 3,
         pure: false,
     },

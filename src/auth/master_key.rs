@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::tenant::TenantId;
+use crate::tenant::{ChannelPrefix, TenantId};
 
 /// Fewest bytes a master key may have.
 const MIN_KEY_BYTES: usize = 32;
@@ -62,6 +62,12 @@ impl MasterKey {
     #[must_use]
     pub fn role_password(&self, role: &str) -> SecretString {
         self.derive(&[b"role", role.as_bytes()].concat())
+    }
+
+    /// What a tenant's notification channels are called on the server: nobody else can name them.
+    #[must_use]
+    pub fn channel_prefix(&self, tenant: TenantId) -> ChannelPrefix {
+        ChannelPrefix::new(&self.mac(&[b"channel", tenant.0.as_bytes().as_slice()].concat()))
     }
 
     /// A secret that makes the answers to unknown users the same each time

@@ -41,6 +41,7 @@ pub async fn run(args: InitArgs, config: &Config, out: &mut dyn Write) -> Result
     let plan = InitPlan {
         registry_role: Ident::parse(user).context("`registry.user` is no role name")?,
         registry_password: config.secrets.master_key.role_password(user),
+        master_key: config.secrets.master_key.clone(),
         schemas: config.schemas.clone(),
     };
     let mut client = args.admin.connect(config).await?;

@@ -18,6 +18,7 @@ use crate::client::{self, Parts, Shared};
 use crate::config::{Config, GuardMode};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
+use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, Registry};
 use crate::telemetry::Counters;
@@ -95,9 +96,11 @@ impl Server {
         let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
 
         let counters = Arc::new(Counters::new());
+        let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(&config, Arc::clone(&counters)),
+            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub)),
+            hub,
             directory,
             counters,
             config,
@@ -114,6 +117,7 @@ impl Server {
             server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
         }
         server.spawn(Arc::clone(&server.shared.pool).keep());
+        server.spawn(Arc::clone(&server.shared.hub).run());
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         tracing::info!(

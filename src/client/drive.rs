@@ -16,7 +16,7 @@ use crate::client::relay::{Front, Gone, Outcome, Relay};
 use crate::client::roster::Place;
 use crate::error::{Report, Severity, SqlState};
 use crate::net::stream::Stream;
-use crate::pool::{AttachError, Attached, CheckoutError, Ended, SettleError};
+use crate::pool::{AttachError, Attached, CheckoutError, Ended};
 use crate::registry::UserEntry;
 use crate::schedule::ServerId;
 use crate::server::ServerError;
@@ -141,6 +141,9 @@ impl Client {
             match checkout.attach(self.relay.session().settings()).await {
                 Ok(attached) => {
                     self.last_server = attached.id();
+                    if let Some(voice) = attached.voice() {
+                        self.shared.hub.lend(voice, self.place.pid);
+                    }
                     return Ok(Some(attached));
                 }
                 // It broke before anything of the client's was sent: another will do.
@@ -160,13 +163,18 @@ impl Client {
         let outcome = loop {
             match self.relay_until(&mut attached, stop).await {
                 Outcome::Judge => self.judge_long().await,
+                Outcome::Hub => self.relay.ask_hub(&self.shared, &attached).await,
+                Outcome::Restore => match self.relay.restore(&mut attached).await {
+                    Ok(()) => {}
+                    Err(outcome) => break outcome,
+                },
                 Outcome::Settle => match self.relay.settle(&mut attached).await {
                     Ok(()) if self.relay.session().at_boundary() == Boundary::Release => {
                         break Outcome::Released;
                     }
                     Ok(()) if !self.relay.count_pin() => break Outcome::PinnedTooMany,
                     Ok(()) => {}
-                    Err(error) => break Outcome::ServerLost(unsettled(&error)),
+                    Err(outcome) => break outcome,
                 },
                 outcome => break outcome,
             }
@@ -179,7 +187,7 @@ impl Client {
                 attached.detach(Ended::Idle);
                 None
             }
-            Outcome::Judge | Outcome::Settle => None,
+            Outcome::Judge | Outcome::Settle | Outcome::Hub | Outcome::Restore => None,
             Outcome::ClientEnds(gone) => {
                 attached.detach(self.how_it_ends("client_left"));
                 Some(end_of(gone))
@@ -334,13 +342,6 @@ fn no_longer_taken(error: ServerError) -> Refusal {
     Refusal::fatal(SqlState::of_setting(&error.code), error.message)
         .with_detail("Another server connection did not take a setting of this session.")
         .with_hint("Connect again, without a setting that depends on what is not there any more.")
-}
-
-fn unsettled(error: &SettleError) -> Refusal {
-    tracing::warn!(%error, "cannot ask which settings are in force");
-    Refusal::fatal(SqlState::CONNECTION_FAILURE, "the server connection broke after a setting was changed")
-        .with_detail("Which settings are in force is not known.")
-        .with_hint("Connect again.")
 }
 
 fn pinned_too_long(reason: Option<PinReason>) -> Refusal {

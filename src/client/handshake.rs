@@ -333,6 +333,7 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         role: tenant.names.role.clone(),
+        channels: config.secrets.master_key.channel_prefix(tenant.id),
         public_is_own: config.guard.public_schema == PublicSchema::Tenant,
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),

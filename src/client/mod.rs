@@ -2,6 +2,7 @@
 
 mod drive;
 mod handshake;
+mod listening;
 mod relay;
 mod roster;
 
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
+use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::Directory;
 use crate::session::Refusal;
@@ -37,6 +39,8 @@ pub struct Shared {
     pub guard: Arc<Guard>,
     /// Server connections.
     pub pool: Arc<Pool>,
+    /// Notifications.
+    pub hub: Arc<Hub>,
     /// Users and tenants.
     pub directory: Arc<Directory>,
     /// Who is here.
@@ -58,6 +62,8 @@ pub struct Parts {
     pub guard: Arc<Guard>,
     /// The pool.
     pub pool: Arc<Pool>,
+    /// The hub.
+    pub hub: Arc<Hub>,
     /// The directory.
     pub directory: Arc<Directory>,
     /// Counters.
@@ -72,6 +78,7 @@ impl Shared {
             config: parts.config,
             guard: parts.guard,
             pool: parts.pool,
+            hub: parts.hub,
             directory: parts.directory,
             roster: Arc::new(Roster::default()),
             counters: parts.counters,

@@ -13,7 +13,8 @@ use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
 use crate::net::stream::Stream;
-use crate::pool::{Attached, SettleError};
+use crate::notify::Listener;
+use crate::pool::Attached;
 use crate::server::ServerError;
 use crate::session::outbound::Outbound;
 use crate::session::pin::PinReason;
@@ -32,14 +33,17 @@ const MAX_ERROR: usize = 64 << 10;
 /// One client's socket, session and buffers.
 pub(super) struct Relay {
     stream: Stream,
-    session: Session,
+    pub(super) session: Session,
     guard: Arc<Guard>,
     /// From the client to the server.
     outbound: Outbound,
     /// From the server to the client.
-    inbound: Flow,
+    pub(super) inbound: Flow,
     replies: Vec<u8>,
-    batch: Batch,
+    /// What it listens with, while it does.
+    pub(super) listener: Option<Listener>,
+    pub(super) notes: Vec<u8>,
+    pub(super) batch: Batch,
     pinned: Option<PinReason>,
     /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
     /// is not enough to know.
@@ -54,6 +58,10 @@ pub(super) enum Front {
     NeedServer(u8),
     /// A long text must be judged first.
     Judge,
+    /// See [`Outcome::Restore`].
+    Restore,
+    /// See [`Outcome::Hub`].
+    Hub,
 }
 
 /// Why the client is done.
@@ -70,8 +78,12 @@ pub(super) enum Outcome {
     Released,
     /// A long text must be judged first.
     Judge,
-    /// The server connection is not needed any more, once it was asked which settings are in force.
+    /// The transaction has ended, and the server connection must be asked what came of it.
     Settle,
+    /// The server connection must listen to what the client does.
+    Restore,
+    /// The proxy must listen first.
+    Hub,
     /// The client is done.
     ClientEnds(Gone),
     /// The process, or the tenant, goes out of service.
@@ -98,6 +110,8 @@ impl Relay {
             outbound,
             inbound: Flow::default(),
             replies: Vec::new(),
+            listener: None,
+            notes: Vec::new(),
             batch: Batch::default(),
             pinned: None,
             long_text_taken: false,
@@ -119,13 +133,6 @@ impl Relay {
         &self.session
     }
 
-    /// Asks the server connection which settings are in force, before it goes.
-    pub(super) async fn settle(&mut self, attached: &mut Attached) -> Result<(), SettleError> {
-        let settled = attached.settle(&mut self.session).await;
-        self.place_replies();
-        settled
-    }
-
     /// Whether a request is half way from the client to the server.
     pub(super) fn mid_request(&self) -> bool {
         self.outbound.mid_frame() || !self.outbound.pending().is_empty() || self.inbound.mid_frame()
@@ -140,8 +147,15 @@ impl Relay {
                 other => return Poll::Ready(other),
             }
             self.place_replies();
+            let noted = match self.place_notes(cx, Session::may_be_told) {
+                Ok(noted) => noted,
+                Err(gone) => return Poll::Ready(Err(gone)),
+            };
             if self.poll_flush(cx).is_err() {
                 return Poll::Ready(Err(Gone::Left));
+            }
+            if noted && self.inbound.pending().is_empty() {
+                continue; // there may be more
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Gone::Left)),
@@ -185,9 +199,15 @@ impl Relay {
             match self.pump_attached_frontend(attached) {
                 Ok(Front::Blocked | Front::NeedServer(_)) => {}
                 Ok(Front::Judge) => return Poll::Ready(Outcome::Judge),
+                Ok(Front::Restore) => return Poll::Ready(Outcome::Restore),
+                Ok(Front::Hub) => return Poll::Ready(Outcome::Hub),
                 Err(gone) => return Poll::Ready(Outcome::ClientEnds(gone)),
             }
             self.place_replies();
+            match self.place_notes(cx, Session::may_be_told) {
+                Ok(noted) => progress |= noted,
+                Err(gone) => return Poll::Ready(Outcome::ClientEnds(gone)),
+            }
             match self.poll_to_server(cx, attached) {
                 Ok(wrote) => progress |= wrote,
                 // The server may have said why before it closed; read that first.
@@ -365,6 +385,8 @@ impl Relay {
                 }
                 Step::NeedServer => return Ok(Front::NeedServer(head.tag)),
                 Step::Wait => return Ok(Front::Blocked),
+                Step::Restore => return Ok(Front::Restore),
+                Step::Hub => return Ok(Front::Hub),
                 Step::Forward(cleared) => self.outbound.forward(cleared, head.total),
                 Step::Rewrite { cleared, consumed } => {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)
@@ -386,6 +408,7 @@ impl Relay {
                 return Err(Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
             }
             self.long_text_taken = false;
+            self.forget_early_notes();
             if matches!(head.tag, b'Q' | b'P') {
                 self.batch.queries += 1;
             }
@@ -401,7 +424,7 @@ impl Relay {
     }
 
     /// Judges messages of the server until one is not whole.
-    fn pump_backend(&mut self, server: &mut ServerState) -> Result<(), Outcome> {
+    fn pump_backend(&mut self, cx: &Context<'_>, server: &mut ServerState) -> Result<(), Outcome> {
         loop {
             self.session.settle();
             self.place_replies();
@@ -433,7 +456,10 @@ impl Relay {
                     if head.tag == b'Z' {
                         self.outbound.let_go();
                     }
-                    self.batch.transactions += u64::from(head.tag == b'Z' && body == b"I");
+                    if head.tag == b'Z' && body == b"I" {
+                        self.batch.transactions += 1;
+                        self.place_notes(cx, Session::is_between_commands).map_err(Outcome::ClientEnds)?;
+                    }
                     self.inbound.pass(head.total);
                 }
                 Fate::Swallow => self.inbound.drop_frame(head.total),
@@ -456,7 +482,7 @@ impl Relay {
     }
 
     /// Puts what the session owes the client behind what is already on its way.
-    fn place_replies(&mut self) {
+    pub(super) fn place_replies(&mut self) {
         if !self.session.has_replies() || self.inbound.mid_frame() {
             return;
         }
@@ -495,7 +521,7 @@ impl Relay {
             Poll::Ready(Ok(n)) => {
                 self.inbound.filled(n);
                 let Some(state) = attached.state() else { return Err(Outcome::OutOfStep) };
-                self.pump_backend(state).map(|()| true)
+                self.pump_backend(cx, state).map(|()| true)
             }
             Poll::Pending => Ok(false),
         }

@@ -15,7 +15,7 @@ use crate::config::kind::Wrong;
 use crate::config::problem::{Place, Problems};
 use crate::config::source::Source;
 use crate::config::{
-    Config, Guard, Listen, Log, Pool, PublicSchema, Registry, Schemas, Secrets, Server, ServerAddress,
+    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server, ServerAddress,
 };
 
 /// A file that holds a secret, as the caller found it.
@@ -51,6 +51,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let pool = pool(&mut source);
     let registry = registry(&mut source);
     let guard = guard(&mut source);
+    let notify = notify(&mut source);
     let secrets = secrets(&mut source, input);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
@@ -61,6 +62,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             pool: pool?,
             registry: registry?,
             guard: guard?,
+            notify: notify?,
             secrets: secrets?,
             schemas: schemas?,
             log: log?,
@@ -209,6 +211,17 @@ fn guard(source: &mut Source<'_>) -> Option<Guard> {
         extra_functions: extra_functions?,
         max_statement_bytes: max_statement_bytes?,
         cache_bytes: cache_bytes?,
+    })
+}
+
+fn notify(source: &mut Source<'_>) -> Option<Notify> {
+    let max_channels = source.take(&keys::NOTIFY_MAX_CHANNELS);
+    let max_channels_per_client = source.take(&keys::NOTIFY_MAX_CHANNELS_PER_CLIENT);
+    let max_queued_bytes = source.take(&keys::NOTIFY_MAX_QUEUED_BYTES);
+    Some(Notify {
+        max_channels: max_channels?,
+        max_channels_per_client: max_channels_per_client?,
+        max_queued_bytes: max_queued_bytes?,
     })
 }
 

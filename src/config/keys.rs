@@ -186,6 +186,16 @@ keys! {
         "size from 1MiB to 64GiB", kind::size::<1_048_576, 68_719_476_736>, Value("\"64MiB\""),
         "Memory for remembered verdicts.";
 
+    NOTIFY_MAX_CHANNELS: usize = notify.max_channels,
+        "number from 1 to 1000000", kind::count::<1, 1_000_000>, Value("10000"),
+        "Channels that all clients together may LISTEN to; one more is answered `53400`.";
+    NOTIFY_MAX_CHANNELS_PER_CLIENT: usize = notify.max_channels_per_client,
+        "number from 1 to 1000000", kind::count::<1, 1_000_000>, Value("1000"),
+        "Channels that one client may LISTEN to; one more is answered `53400`.";
+    NOTIFY_MAX_QUEUED_BYTES: usize = notify.max_queued_bytes,
+        "size from 64KiB to 1GiB", kind::size::<65_536, 1_073_741_824>, Value("\"4MiB\""),
+        "Notifications kept for a client that does not read them; with more it is disconnected with `53400`.";
+
     SECRETS_MASTER_KEY_FILE: PathBuf = secrets.master_key_file,
         "path", kind::key_file, NoValue,
         "File with the master key in hexadecimal, readable by its owner only; a relative path starts at this file's directory.";

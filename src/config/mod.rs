@@ -29,6 +29,8 @@ pub struct Config {
     pub registry: Registry,
     /// What a statement may say.
     pub guard: Guard,
+    /// Notifications.
+    pub notify: Notify,
     /// Keys.
     pub secrets: Secrets,
     /// Names of the schemas all tenants know.
@@ -155,6 +157,17 @@ pub struct Guard {
     pub max_statement_bytes: usize,
     /// Memory for remembered verdicts, in bytes.
     pub cache_bytes: usize,
+}
+
+/// `[notify]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notify {
+    /// Channels that all clients together listen to.
+    pub max_channels: usize,
+    /// Channels that one client listens to.
+    pub max_channels_per_client: usize,
+    /// Bytes of notifications kept for one client that does not read.
+    pub max_queued_bytes: usize,
 }
 
 /// `[secrets]`.

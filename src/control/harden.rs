@@ -24,7 +24,7 @@ use crate::registry::store;
 use crate::tenant::Ident;
 
 /// Version of the hardening that this program installs; `pgtenant_guard.version()` says which is there.
-pub const HARDENING_VERSION: i32 = 1;
+pub const HARDENING_VERSION: i32 = 2;
 
 /// Start of the name of the role that owns the wrappers.
 const GUARD_ROLE_PREFIX: &str = "pgtenant_guard_";
@@ -119,6 +119,13 @@ async fn install(
     }
     steps.push(ensure_role(client, names).await?);
     let vault = ensure_schema(client, names).await?;
+    client
+        .batch_execute(
+            &names.fill(
+                "GRANT USAGE ON SCHEMA pgtenant TO {guard}; GRANT SELECT ON pgtenant.channels TO {guard}",
+            ),
+        )
+        .await?;
     let mut own = vault;
     for routine in &ROUTINES {
         own = worst(own, routine.ensure(client, names).await?);
@@ -347,6 +354,13 @@ async fn uninstall(client: &impl GenericClient, names: &Names) -> Result<Vec<Ste
         client.batch_execute(&sql).await?;
     }
     drop_copies(client, &builtins).await?;
+    client
+        .batch_execute(
+            &names.fill(
+                "REVOKE ALL ON pgtenant.channels FROM {guard}; REVOKE ALL ON SCHEMA pgtenant FROM {guard}",
+            ),
+        )
+        .await?;
     client.batch_execute(&format!("DROP TABLE IF EXISTS {SCHEMA}.originals; DROP SCHEMA {SCHEMA}")).await?;
     let mut steps = vec![
         Step::new(Outcome::Removed, format!("schema {SCHEMA}, event triggers, wrappers")),

@@ -4,9 +4,10 @@ use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
+use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step};
+use crate::control::{ControlError, Outcome, Step, channels};
 use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
@@ -26,6 +27,8 @@ pub struct InitPlan {
     pub registry_role: Ident,
     /// Its password, derived from the master key.
     pub registry_password: SecretString,
+    /// What the secrets of tenants are derived from.
+    pub master_key: MasterKey,
     /// Names of the common schemas.
     pub schemas: Schemas,
 }
@@ -66,6 +69,7 @@ pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<
     ))
     .await?;
     steps.extend(grant_global(tx, &plan.schemas.global).await?);
+    steps.push(channels::ensure(tx, &plan.master_key).await?);
     steps.push(close_public(tx).await?);
     steps.push(allow_connect(tx, &roles).await?);
     Ok(steps)

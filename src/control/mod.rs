@@ -2,6 +2,7 @@
 //!
 //! Runs on an administrator's connection. Every verb is one transaction and can be run again.
 
+mod channels;
 mod clone;
 mod error;
 mod harden;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, clone, init};
+use crate::control::{ControlError, Outcome, Step, channels, clone, init};
 use crate::registry::store::{self, Installation, TenantSummary};
 use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
 
@@ -71,6 +71,7 @@ pub async fn create_tenant(
         refuse_foreign(&tx, &tenant.names).await?;
     }
     ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
+    channels::ensure_secret(&tx, tenant, master_key).await?;
     ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
     steps.extend(init::grant_global(&tx, &schemas.global).await?);
     let user = new.user.clone().or_else(|| {

@@ -1,10 +1,10 @@
 //! Statements that bring code of the tenant's own, or run it: at level `shared` that could change the role.
 
 use pgtenant_sqltree::enums::ObjectType;
-use pgtenant_sqltree::{Kind, Message, field};
+use pgtenant_sqltree::{Message, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{constants, function_class, rules, settings, statements};
+use crate::guard::{constants, function_class, rules, statements};
 
 /// At level `shared` without hardening, code of the tenant's own could change the role.
 pub(super) fn brings(what: &str, findings: &mut Findings) {
@@ -47,7 +47,7 @@ pub(super) fn runs_routine<'t>(name: impl Iterator<Item = Message<'t>>, findings
     }
 }
 
-/// Only PL/pgSQL can be made to run within the tenant's role, see [`rewrite`].
+/// Only PL/pgSQL can be made to run within the tenant's role, see [`definer_block`].
 pub(super) fn do_block(statement: Message<'_>, findings: &mut Findings) {
     findings.opaque();
     if do_body(statement).is_none() {
@@ -69,28 +69,9 @@ fn do_body(statement: Message<'_>) -> Option<&str> {
     body
 }
 
-/// What is sent in the place of a statement.
-pub(super) struct Rewrite {
-    /// The other statement.
-    pub(super) sent: String,
-    /// Whether the statement itself is sent at level `dedicated`.
-    pub(super) only_shared: bool,
-}
-
-/// What is sent in the place of this statement; `None` for the statement itself.
-pub(super) fn rewrite(statement: Message<'_>) -> Option<Rewrite> {
-    match statement.kind() {
-        Kind::DoStmt => definer_block(statement).map(|sent| Rewrite { sent, only_shared: true }),
-        Kind::VariableSetStmt => settings::role_in_place(statement)
-            .map(|sent| Rewrite { sent: sent.to_owned(), only_shared: false }),
-        Kind::CreateSchemaStmt => Some(Rewrite { sent: schema_is_there(statement), only_shared: false }),
-        _ => None,
-    }
-}
-
 /// CREATE SCHEMA IF NOT EXISTS of the tenant's own schema, which is there: the notice PostgreSQL would give.
 /// It asks for the right to create schemas first, which no tenant has, and tools stop at that.
-fn schema_is_there(statement: Message<'_>) -> String {
+pub(super) fn schema_is_there(statement: Message<'_>) -> String {
     let name = statement.text(field::create_schema_stmt::SCHEMANAME);
     let tag = unused_tag(name, "do");
     let literal = name.replace('\'', "''");
@@ -104,7 +85,7 @@ fn schema_is_there(statement: Message<'_>) -> String {
 ///
 /// The role of a shared server connection can be changed by code, unless that runs within a function with
 /// SECURITY DEFINER: PostgreSQL then refuses to. So a DO block is made one, of a DO block of ours.
-fn definer_block(statement: Message<'_>) -> Option<String> {
+pub(super) fn definer_block(statement: Message<'_>) -> Option<String> {
     let body = do_body(statement)?;
     let inner = unused_tag(body, "body");
     let outer = unused_tag(body, "do");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::guard::explain::NamedSchema;
+use crate::guard::rewrite::Sent;
 use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, rules};
 use crate::tenant::Level;
 
@@ -44,9 +45,9 @@ pub(super) struct Facts {
     /// Why a tenant of level `shared` may not send it to a database that is not hardened.
     unhardened: Option<Denial>,
     /// What is sent in its place at level `shared`.
-    pub(super) rewritten: Option<Arc<str>>,
+    pub(super) rewritten: Option<Sent>,
     /// What is sent in its place at level `dedicated`.
-    pub(super) in_place: Option<Arc<str>>,
+    pub(super) in_place: Option<Sent>,
     /// Whether they say nothing about the same text with other literals.
     reads_literals: bool,
     needs: Box<[Need]>,
@@ -94,11 +95,17 @@ impl Facts {
     }
 
     /// What is sent in its place for a tenant of this scope.
-    pub(super) fn rewritten_for(&self, scope: &Scope) -> Option<&Arc<str>> {
-        match scope.level {
+    pub(super) fn rewritten_for(&self, scope: &Scope) -> Option<Arc<str>> {
+        let sent = match scope.level {
             Level::Dedicated => self.in_place.as_ref(),
             Level::Shared => self.rewritten.as_ref(),
-        }
+        };
+        sent.map(|sent| sent.with(&scope.channels))
+    }
+
+    /// Whether it names channels, which must not be sent as they are.
+    pub(super) fn has_channels(&self) -> bool {
+        self.in_place.as_ref().is_some_and(Sent::has_channels)
     }
 
     /// The schemas it names.
@@ -134,10 +141,9 @@ impl Facts {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
         let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened];
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
-        let rewritten: usize =
-            [&self.rewritten, &self.in_place].into_iter().flatten().map(|text| text.len()).sum();
-        let settings: usize =
-            self.effects.settings.iter().map(|name| size_of::<Box<str>>() + name.len()).sum();
+        let rewritten: usize = [&self.rewritten, &self.in_place].into_iter().flatten().map(Sent::size).sum();
+        let listed = self.effects.settings.iter().chain(&self.effects.listens);
+        let settings: usize = listed.map(|name| size_of::<Box<str>>() + name.len()).sum();
         size_of::<Self>() + size_of::<Effects>() + names + messages + rewritten + settings
     }
 }
@@ -215,6 +221,11 @@ pub(super) struct Findings {
     effects: u32,
     /// Settings that may change for the session.
     changes: BTreeSet<Box<str>>,
+    /// Channels of LISTEN.
+    listens: BTreeSet<Box<str>>,
+    controls_transaction: bool,
+    /// Where names of calls of pg_notify begin, in the outermost text.
+    pub(super) notify_calls: Vec<usize>,
     /// How many texts this one is inside of.
     depth: u8,
     /// How many texts inside texts were read so far.
@@ -286,6 +297,21 @@ impl Findings {
 
     pub(super) const fn effect_bits(&self) -> u32 {
         self.effects
+    }
+
+    /// Whether this is the text that the client sends, and not one inside it.
+    pub(super) const fn is_outermost(&self) -> bool {
+        self.depth == 0
+    }
+
+    /// The session may listen to this channel afterwards.
+    pub(super) fn listens(&mut self, channel: &str) {
+        self.listens.insert(names::truncate(channel).into());
+    }
+
+    /// A transaction begins or ends.
+    pub(super) const fn controls_transaction(&mut self) {
+        self.controls_transaction = true;
     }
 
     /// Calls a function, or runs code, that the guard cannot see into: it may do what the role may.
@@ -387,6 +413,8 @@ impl Findings {
         effects.statements = statements;
         effects.deallocates = deallocates;
         effects.settings = self.changes.into_iter().collect();
+        effects.listens = self.listens.into_iter().collect();
+        effects.controls_transaction = self.controls_transaction;
         for &effect in Effect::ALL {
             if self.effects & effect as u32 != 0 {
                 effects.add(effect);

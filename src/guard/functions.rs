@@ -108,7 +108,7 @@ fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings
             findings.effect(Effect::Sequence);
             findings.effect(Effect::Write);
         }
-        Class::Notify => findings.refuse(&rules::NOTIFY, "pg_notify is not supported yet"),
+        Class::Notify => notify(call, findings),
         Class::SessionLock => {
             findings.effect(Effect::AdvisoryLock);
             refuse_lock(findings);
@@ -138,6 +138,19 @@ fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings
         Class::Administration => {
             findings.refuse(&rules::SERVER_ADMINISTRATION, format!("function {name} is for the operator"));
         }
+    }
+}
+
+/// At level `shared` only the hardening adds the tenant to the channel.
+fn notify(call: Message<'_>, findings: &mut Findings) {
+    findings.effect(Effect::Notify);
+    findings.refuse_unhardened(&rules::NOTIFY, "channels of pg_notify are common to all tenants");
+    if let (true, Ok(at)) =
+        (findings.is_outermost(), usize::try_from(call.number(field::func_call::LOCATION)))
+    {
+        // Another text is sent in the place of this one.
+        findings.depends_on_literals();
+        findings.notify_calls.push(at);
     }
 }
 

@@ -22,6 +22,7 @@ mod names;
 mod parse;
 mod public;
 mod references;
+mod rewrite;
 mod rules;
 pub mod script;
 mod settings;
@@ -147,6 +148,8 @@ impl Guard {
         let facts = self.cache.get(text).unwrap_or_else(|| self.learn(text));
         let reported = match facts.judge(scope) {
             Ok(()) => None,
+            // The text would have to be sent as it is.
+            Err(denial) if facts.has_channels() => return Verdict::Deny(denial),
             Err(denial) if self.only_reports(&denial, scope) => match facts.firm(scope) {
                 None => Some(denial),
                 Some(firm) => return Verdict::Deny(firm),
@@ -156,7 +159,7 @@ impl Guard {
         Verdict::Allow(Allowed {
             cleared: Cleared::new(scope.tenant),
             effects: if reported.is_some() { facts.effects.unknown() } else { Arc::clone(&facts.effects) },
-            rewritten: facts.rewritten_for(scope).filter(|_| reported.is_none()).cloned(),
+            rewritten: facts.rewritten_for(scope).filter(|_| reported.is_none()),
             reported,
         })
     }

@@ -39,8 +39,8 @@ rules! {
         "Two-phase commit is refused: prepared transactions are visible to, and keep locks for, the whole database.",
         "Use COMMIT.";
     NOTIFY = "notify", FEATURE_NOT_SUPPORTED, Guard,
-        "LISTEN and NOTIFY are not supported yet: channels are common to all tenants of a database.",
-        "Poll a table instead; UNLISTEN * is allowed.";
+        "LISTEN and UNLISTEN inside another statement are not followed; a channel that cannot be made the tenant's own is refused.",
+        "Send LISTEN, UNLISTEN and NOTIFY as statements of their own.";
     SERVER_FILES = "server_files", INSUFFICIENT_PRIVILEGE, Privileges,
         "Files and programs of the database server are out of reach.",
         "Use COPY FROM STDIN or COPY TO STDOUT (in psql: \\copy).";

@@ -45,6 +45,8 @@ fn class(kind: Kind) -> Option<Class> {
         | Kind::ConstraintsSetStmt
         | Kind::TransactionStmt
         | Kind::DiscardStmt
+        | Kind::ListenStmt
+        | Kind::NotifyStmt
         | Kind::UnlistenStmt => Class::Allow,
         Kind::InsertStmt
         | Kind::UpdateStmt
@@ -127,7 +129,6 @@ fn refused(kind: Kind) -> Option<&'static Rule> {
         | Kind::GrantRoleStmt
         | Kind::ReassignOwnedStmt
         | Kind::DropOwnedStmt => &rules::ROLE_MANAGEMENT,
-        Kind::NotifyStmt | Kind::ListenStmt => &rules::NOTIFY,
         Kind::CreatedbStmt
         | Kind::DropdbStmt
         | Kind::AlterDatabaseStmt
@@ -240,9 +241,8 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         }
         Kind::VariableSetStmt => settings::statement(message, parent, findings),
         Kind::TransactionStmt => transaction(message, findings),
-        Kind::UnlistenStmt if !message.text(f::unlisten_stmt::CONDITIONNAME).is_empty() => {
-            findings.refuse(&rules::NOTIFY, "UNLISTEN of one channel is not supported yet");
-        }
+        Kind::ListenStmt | Kind::UnlistenStmt => listen(message, parent, findings),
+        Kind::NotifyStmt => notify(parent, findings),
         Kind::CreateSchemaStmt => create_schema(message, findings),
         Kind::CreateExtensionStmt => create_extension(message, findings),
         Kind::CreateFunctionStmt => create_function(message, findings),
@@ -309,7 +309,39 @@ fn copy(copy: Message<'_>, findings: &mut Findings) {
     }
 }
 
+/// Which channels a session listens to is followed where the statement stands by itself.
+fn listen(statement: Message<'_>, parent: Kind, findings: &mut Findings) {
+    let channel = match statement.kind() {
+        Kind::ListenStmt => statement.text(field::listen_stmt::CONDITIONNAME),
+        _ => statement.text(field::unlisten_stmt::CONDITIONNAME),
+    };
+    let stands_alone = parent == Kind::RawStmt && findings.is_outermost();
+    if channel.is_empty() {
+        return findings.effect(Effect::UnlistenAll);
+    }
+    if !stands_alone {
+        return findings
+            .refuse(&rules::NOTIFY, "LISTEN and UNLISTEN inside another statement are not followed");
+    }
+    findings.effect(Effect::Listen);
+    if statement.kind() == Kind::ListenStmt {
+        findings.listens(channel);
+    }
+}
+
+/// Inside a rule or a function's body it is sent as it is, and at level `shared` nobody knows then whose it is.
+fn notify(parent: Kind, findings: &mut Findings) {
+    findings.effect(Effect::Notify);
+    if parent != Kind::RawStmt || !findings.is_outermost() {
+        findings.refuse_shared(
+            &rules::NOTIFY,
+            "NOTIFY inside another statement has a channel common to all tenants",
+        );
+    }
+}
+
 fn transaction(statement: Message<'_>, findings: &mut Findings) {
+    findings.controls_transaction();
     match enumeration(statement, field::transaction_stmt::KIND) {
         Some(
             TransactionStmtKind::TransStmtPrepare

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::Effect::{
-    AdvisoryLock, DiscardAll, HoldCursor, Opaque, Prepare, ReadsSequence, Releases, ResetAll, ResetSetting,
-    Schema, Sequence, Setting, Temporary, Unclean, UntrackedSetting, Write,
+    AdvisoryLock, DiscardAll, HoldCursor, Listen, Notify, Opaque, Prepare, ReadsSequence, Releases, ResetAll,
+    ResetSetting, Schema, Sequence, Setting, Temporary, Unclean, UnlistenAll, UntrackedSetting, Write,
 };
 use super::*;
 use crate::config::GuardMode;
@@ -34,6 +34,7 @@ fn scope_of(schema: &str) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse(schema).unwrap(),
         role: Ident::parse(schema).unwrap(),
+        channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::from([Ident::parse("uuid_generate_v4").unwrap()]),
@@ -199,7 +200,10 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("SELECT pg_try_advisory_lock_shared(1, 2)", &[AdvisoryLock]),
     ("SELECT pg_advisory_unlock_all()", &[Releases]),
     ("SELECT pg_advisory_unlock(1)", &[Releases]),
-    ("SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;", &[Releases, ResetAll]),
+    (
+        "SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;",
+        &[Releases, ResetAll, UnlistenAll],
+    ),
     ("CLOSE ALL", &[Releases]),
     ("CLOSE c", &[Releases]),
     ("DROP TABLE t", &[Releases, Schema, Write]),
@@ -256,7 +260,12 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("DISCARD SEQUENCES; DISCARD TEMP", &[Releases]),
     ("DEALLOCATE p", &[Releases]),
     ("DEALLOCATE p; SELECT 1", &[Prepare, Opaque, Releases, Write]),
-    ("UNLISTEN *", &[]),
+    ("UNLISTEN *", &[UnlistenAll]),
+    ("LISTEN a", &[Listen]),
+    ("UNLISTEN a; NOTIFY a", &[Listen, Notify]),
+    ("SELECT pg_notify('a', b) FROM t", &[Notify]),
+    ("CREATE RULE r AS ON INSERT TO t DO ALSO NOTIFY a", &[Notify, Write]),
+    ("DO 'BEGIN NOTIFY a; END'", &[Opaque, Write]),
     ("", &[]),
 ];
 
@@ -427,9 +436,7 @@ fn at_level_shared_nothing_is_only_reported() {
 fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
     let long = format!("SELECT '{}'", "x".repeat(2 << 20));
     for (text, rule) in [
-        ("LISTEN a", "notify"),
-        ("NOTIFY a, 'x'", "notify"),
-        ("SELECT pg_notify('a', 'x')", "notify"),
+        ("CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'LISTEN a'", "notify"),
         ("PREPARE TRANSACTION 'x'", "two_phase"),
         ("SET client_encoding = 'GBK'", "fixed_setting"),
         ("SET standard_conforming_strings = off", "fixed_setting"),
@@ -437,8 +444,8 @@ fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
         ("SELEC 1", "unparsable"),
         (&long, "statement_too_long"),
         // Behind one that would be only reported.
-        ("SET ROLE x; LISTEN a", "notify"),
-        ("CREATE ROLE r; SELECT pg_notify('a', 'x')", "notify"),
+        ("SET ROLE x; LISTEN a", "role_change"),
+        ("CREATE ROLE r; NOTIFY a", "role_management"),
         ("SELECT * FROM tenant_beta.t; PREPARE TRANSACTION 'x'", "two_phase"),
         ("COPY t FROM '/x'; SET client_encoding = 'GBK'", "fixed_setting"),
         (
@@ -452,6 +459,47 @@ fn rules_that_nothing_stands_behind_hold_where_the_guard_only_reports() {
             Verdict::Allow(_) => panic!("{text}"),
         }
     }
+}
+
+/// Texts, and what is sent for them at level `dedicated`, with `@` for the prefix of the tenant's channels.
+const CHANNELS: &[(&str, &str)] = &[
+    ("listen News", "LISTEN \"@:news\""),
+    ("LISTEN \"a\"\"b\"", "LISTEN \"@:a\"\"b\""),
+    ("SELECT 1; unlisten a ;SELECT 2", "SELECT 1; UNLISTEN \"@:a\" ;SELECT 2"),
+    ("NOTIFY a, E'it''s\\n'", "NOTIFY \"@:a\", 'it''s\n'"),
+    ("notify a, ''; /* c */ notify b", "NOTIFY \"@:a\"; /* c */ NOTIFY \"@:b\""),
+    ("SELECT 'é', pg_notify('a', 'b')", "SELECT 'é', pgtenant_notify.pg_notify('a', 'b')"),
+    (
+        "SELECT pg_catalog /* x */ . \"pg_notify\"('a', b), PG_NOTIFY(c, d) FROM t",
+        "SELECT pgtenant_notify.pg_notify('a', b), pgtenant_notify.pg_notify(c, d) FROM t",
+    ),
+    (
+        "BEGIN; NOTIFY a; SELECT pg_notify('a', '')",
+        "BEGIN; NOTIFY \"@:a\"; SELECT pgtenant_notify.pg_notify('a', '')",
+    ),
+    (
+        "EXPLAIN ANALYZE SELECT pg_notify('a', '')",
+        "EXPLAIN ANALYZE SELECT pgtenant_notify.pg_notify('a', '')",
+    ),
+    // What is kept stays as it is, and so does another function of that name.
+    ("CREATE VIEW v AS SELECT pg_notify('a', '')", ""),
+    ("SELECT tenant_alpha.pg_notify('a', '')", ""),
+    ("SELECT U&\"pg_notify\"('a', '')", ""),
+    ("UNLISTEN *", ""),
+];
+
+#[test]
+fn channels_are_the_tenant_s_own_in_what_is_sent() {
+    for (text, sent) in CHANNELS {
+        let Verdict::Allow(allowed) = guard().judge(text, &scope()) else { panic!("{text}") };
+        let prefix = "ab".repeat(12);
+        assert_eq!(allowed.rewritten.as_deref().unwrap_or_default(), sent.replace('@', &prefix), "{text}");
+    }
+    let long = "é".repeat(40);
+    let Verdict::Allow(allowed) = guard().judge(&format!("LISTEN {long}"), &scope()) else { panic!() };
+    assert_eq!(allowed.effects.listens[..], [Box::from("é".repeat(31))]);
+    let name = scope().channels.name(&allowed.effects.listens[0]);
+    assert_eq!(allowed.rewritten.unwrap().as_ref(), format!("LISTEN \"{name}\""));
 }
 
 #[test]

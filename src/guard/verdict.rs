@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Report, Severity, SqlState};
-use crate::tenant::{Ident, Level, TenantId};
+use crate::tenant::{ChannelPrefix, Ident, Level, TenantId};
 
 /// What one tenant may touch by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Scope {
     pub schema: Ident,
     /// The tenant's role.
     pub role: Ident,
+    /// What its notification channels begin with on the server.
+    pub channels: ChannelPrefix,
     /// Whether what it says about the schema `public` is about its own.
     pub public_is_own: bool,
     /// Other schemas it may name: `global`, and what the operator lists.
@@ -148,10 +150,16 @@ effects! {
     /// Reads what an earlier nextval left in the session: `currval`, `lastval`.
     ReadsSequence = 1 << 13, "reads_sequence";
     /// May change what a prepared statement returns: DDL.
-    Schema = 1 << 15, "schema";
+    Schema = 1 << 18, "schema";
     /// Changes a setting for the session that cannot be followed from one server connection to another: its
     /// name is computed, or it belongs to the connection (`seed`, `temp_buffers`, `idle_session_timeout`).
     UntrackedSetting = 1 << 14, "untracked_setting";
+    /// LISTEN, or UNLISTEN of one channel.
+    Listen = 1 << 15, "listen";
+    /// UNLISTEN *.
+    UnlistenAll = 1 << 16, "unlisten_all";
+    /// NOTIFY, or a call of pg_notify.
+    Notify = 1 << 17, "notify";
 }
 
 /// SQL-level DEALLOCATE, which also reaches statements prepared by protocol messages.
@@ -174,6 +182,10 @@ pub struct Effects {
     /// Settings it may change for the session, or put back: names in lower case, without those that cannot be
     /// followed ([`Effect::UntrackedSetting`]), that end with a transaction, or that never change.
     pub settings: Box<[Box<str>]>,
+    /// Channels it may listen to afterwards, as the client calls them.
+    pub listens: Box<[Box<str>]>,
+    /// Whether it begins or ends a transaction.
+    pub controls_transaction: bool,
 }
 
 impl Effects {

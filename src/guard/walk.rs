@@ -1,15 +1,13 @@
 //! One walk over a tree: every node is shown to the rules.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use pgtenant_sqltree::{Kind, Malformed, Message, Tree, Value, Visit, Walk, field};
 
-use crate::guard::code::Rewrite;
 use crate::guard::facts::{Facts, Findings};
-use crate::guard::{
-    Deallocated, Denial, Effect, code, constants, functions, parse, references, rules, statements,
-};
+use crate::guard::rewrite::{self, DoesNotFit, Rewrite};
+use crate::guard::{Deallocated, Denial, Effect, constants, functions, parse, references, rules, statements};
+use crate::tenant::Level;
 
 /// The facts of a text of at most `max_bytes`.
 pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
@@ -19,7 +17,9 @@ pub(super) fn facts(text: &str, max_bytes: usize) -> Facts {
         Err(denial) => return Facts::refused(denial),
     };
     let collected = collect(&tree, text, &mut findings).and_then(|summary| {
-        Ok((sent_in_place(text, &summary, true)?, sent_in_place(text, &summary, false)?, summary))
+        let sent =
+            |level| rewrite::sent_in_place(text, &summary.rewrites, level).map_err(|DoesNotFit| Malformed);
+        Ok((sent(Level::Dedicated)?, sent(Level::Shared)?, summary))
     });
     match collected {
         Ok((in_place, rewritten, summary)) => {
@@ -74,23 +74,6 @@ struct Summary {
     rewrites: Vec<(Range<usize>, Rewrite)>,
 }
 
-/// The text with the replacements of level `dedicated`, or of `shared`. They are in order.
-fn sent_in_place(text: &str, summary: &Summary, dedicated: bool) -> Result<Option<Arc<str>>, Malformed> {
-    let mut out = String::new();
-    let mut from = 0;
-    for (range, rewrite) in summary.rewrites.iter().filter(|(_, rewrite)| !(dedicated && rewrite.only_shared))
-    {
-        out.push_str(text.get(from..range.start).ok_or(Malformed)?);
-        out.push_str(&rewrite.sent);
-        from = range.end;
-    }
-    if out.is_empty() {
-        return Ok(None);
-    }
-    out.push_str(text.get(from..).ok_or(Malformed)?);
-    Ok(Some(out.into()))
-}
-
 fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, Malformed> {
     let root = tree.root();
     let mut summary = Summary { statements: 0, deallocates: None, rewrites: Vec::new() };
@@ -105,7 +88,8 @@ fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, 
             findings.depends_on_literals();
         }
         let Some(statement) = statement else { continue };
-        summary.rewrites.extend(code::rewrite(statement).map(|sent| (span(raw, text), sent)));
+        summary.rewrites.extend(rewrite::of_statement(statement).map(|sent| (span(raw, text), sent)));
+        let calls_before = findings.notify_calls.len();
         let before = findings.effect_bits();
         if several {
             statements::not_alone(statement, findings);
@@ -114,6 +98,10 @@ fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, 
         }
         for visit in Walk::new(raw) {
             node(visit?, findings);
+        }
+        let calls = findings.notify_calls.split_off(calls_before);
+        if rewrite::runs_now(statement.kind()) {
+            summary.rewrites.extend(rewrite::of_calls(text, calls));
         }
         if statements::only_explains(statement) {
             findings.effects_since(before, &[Effect::Write, Effect::Sequence]);

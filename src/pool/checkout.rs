@@ -11,7 +11,7 @@ use crate::pool::Pool;
 use crate::schedule::ServerId;
 use crate::server::cancel::{self, CancelSlot};
 use crate::server::reset::{self, Left};
-use crate::server::{ServerConn, ServerError};
+use crate::server::{ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::session::outbound::Outbound;
 use crate::session::params::Settings;
@@ -159,6 +159,12 @@ impl Attached {
         self.checkout.conn.as_ref().map_or(0, |conn| conn.key.pid)
     }
 
+    /// For whom it speaks when it notifies.
+    #[must_use]
+    pub fn voice(&self) -> Option<&Arc<Voice>> {
+        self.checkout.conn.as_ref().map(|conn| &conn.voice)
+    }
+
     /// ParameterStatus values the server has told.
     #[must_use]
     pub fn parameters(&self) -> &[(String, String)] {
@@ -195,7 +201,7 @@ impl Attached {
     /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not
     /// is made clean, or closed, off the client's path.
     pub fn detach(mut self, ended: Ended) {
-        let Some(conn) = self.checkout.conn.take() else { return };
+        let Some(mut conn) = self.checkout.conn.take() else { return };
         let pool = Arc::clone(&self.checkout.pool);
         let settled = self.checkout.cancel.clear();
         let left = match ended {
@@ -203,11 +209,18 @@ impl Attached {
             Ended::InTransaction => Left::InTransaction,
             Ended::Running(_) | Ended::Broken(_) => Left::Unknown,
         };
-        if settled && reset::is_clean(&conn, left, pool.config.reset) {
+        let notified = std::mem::take(&mut conn.state.notified);
+        let speaks = pool.hub.leaves(&conn.voice, notified);
+        if settled && !speaks && reset::is_clean(&conn, left, pool.config.reset) {
             return pool.give_back(conn);
         }
         let cancel = Arc::clone(&self.checkout.cancel);
-        tokio::spawn(async move { put_in_order(conn, pool, &cancel, ended, left).await });
+        tokio::spawn(async move {
+            if speaks {
+                pool.hub.quiet(&conn.voice).await;
+            }
+            put_in_order(conn, pool, &cancel, ended, left).await;
+        });
     }
 }
 
@@ -231,8 +244,11 @@ async fn put_in_order(
     if !cancel.settled().await {
         return pool.close(conn, "cancel_in_doubt");
     }
-    if reset::run(&mut conn, left, pool.config.reset).await {
-        pool.counters.server_reset();
+    let clean = reset::is_clean(&conn, left, pool.config.reset);
+    if clean || reset::run(&mut conn, left, pool.config.reset).await {
+        if !clean {
+            pool.counters.server_reset();
+        }
         pool.give_back(conn);
     } else {
         pool.close(conn, "not_clean");

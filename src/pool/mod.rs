@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::config::{Config, Pool as PoolConfig};
+use crate::notify::Hub;
 use crate::schedule::{ClientId, Decision, Event, Limits, Load, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
@@ -39,6 +40,7 @@ pub struct Pool {
     config: PoolConfig,
     dialer: Dialer,
     counters: Arc<Counters>,
+    hub: Arc<Hub>,
     commons: DashMap<TenantId, Arc<Commons>>,
     welcomes: welcome::Welcomes,
 }
@@ -72,7 +74,7 @@ pub enum CheckoutError {
 impl Pool {
     /// An empty pool.
     #[must_use]
-    pub fn new(config: &Config, counters: Arc<Counters>) -> Arc<Self> {
+    pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
             per_tenant: config.pool.max_server_connections_per_tenant,
@@ -92,6 +94,7 @@ impl Pool {
             config: config.pool.clone(),
             dialer: Dialer::new(config),
             counters,
+            hub,
             commons: DashMap::new(),
             welcomes: welcome::Welcomes::default(),
         })
@@ -222,7 +225,9 @@ impl Pool {
         tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.tenant, reason, "server connection closes");
         tokio::spawn(async move {
             let closed = Event::Closed(conn.tenant, conn.id);
+            let voice = Arc::clone(&conn.voice);
             let _ = tokio::time::timeout(Duration::from_secs(5), conn.close()).await;
+            pool.hub.dismiss(&voice);
             pool.counters.server_closed(reason);
             pool.report(closed);
         });
@@ -234,6 +239,7 @@ impl Pool {
             match pool.dialer.open(&tenant, id).await {
                 Ok(conn) => {
                     pool.counters.server_opened();
+                    pool.hub.admit(&conn.voice).await;
                     tracing::debug!(server = id.0, pid = conn.key.pid, tenant = %tenant.slug, "server connection opened");
                     let mut inner = pool.lock();
                     inner.idle.insert(id, Box::new(conn));

@@ -1,7 +1,8 @@
-//! Asking a server connection, before its client lets go of it, which settings are in force and which state
-//! is there that pins a client.
+//! Asking a server connection, before its client lets go of it, which settings are in force, which state is there
+//! that pins a client, and what it listens to.
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -22,36 +23,71 @@ pub enum SettleError {
 }
 
 impl Attached {
-    /// Asks what only the server knows, and notes it for the client and for the connection. Nothing of the client's runs, so a cancel request means nothing meanwhile.
+    /// Asks what only the server knows, and notes it for the client and for the connection. Nothing of the
+    /// client's runs, so a cancel request means nothing meanwhile.
     ///
     /// # Errors
     /// [`SettleError`].
     pub async fn settle(&mut self, session: &mut Session) -> Result<(), SettleError> {
-        if !self.checkout.cancel.clear() && !self.checkout.cancel.settled().await {
-            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        let unreadable = |_| io::Error::from(io::ErrorKind::InvalidData);
+        let cancel = Arc::clone(&self.checkout.cancel);
+        let conn = self.undisturbed().await?;
+        if let Some(answer) = ask(conn, |in_peace| session.question(in_peace)).await? {
+            session.answered(&answer.rows, answer.cut, &mut conn.state).map_err(unreadable)?;
         }
-        let Some(conn) = self.checkout.conn.as_mut() else {
-            return Err(io::Error::from(io::ErrorKind::NotConnected).into());
-        };
-        if let Some(answer) = ask(conn, session).await? {
-            session
-                .answered(&answer.rows, answer.cut, &mut conn.state)
-                .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        // Now it is known whether the client keeps the connection, with what that listens to.
+        if let Some(answer) = ask(conn, |in_peace| session.channels_question(in_peace)).await? {
+            if answer.cut {
+                return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+            }
+            session.channels_answered(&answer.rows, &mut conn.state).map_err(unreadable)?;
         }
         if session.pinned().is_none() {
             restore(conn, session).await?;
         }
-        self.checkout.cancel.aim_at(conn.address(), &conn.key);
+        cancel.aim_at(conn.address(), &conn.key);
         Ok(())
+    }
+
+    /// Has the connection listen to what the client listens to, so that what comes can undo it.
+    ///
+    /// # Errors
+    /// [`SettleError`].
+    pub async fn restore_channels(&mut self, session: &Session) -> Result<(), SettleError> {
+        let sql = session.channels_sql();
+        let cancel = Arc::clone(&self.checkout.cancel);
+        let conn = self.undisturbed().await?;
+        let answer = run(conn, &sql).await?;
+        if let Some(error) = answer.error {
+            return Err(SettleError::Refused(error));
+        }
+        session.channels_restored(&mut conn.state);
+        cancel.aim_at(conn.address(), &conn.key);
+        Ok(())
+    }
+
+    /// The connection, when no cancel request can hit it any more.
+    async fn undisturbed(&mut self) -> Result<&mut ServerConn, SettleError> {
+        if !self.checkout.cancel.clear() && !self.checkout.cancel.settled().await {
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        self.checkout.conn.as_deref_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
 }
 
-async fn ask(conn: &mut ServerConn, session: &Session) -> Result<Option<Answer>, SettleError> {
+async fn run(conn: &mut ServerConn, sql: &str) -> Result<Answer, io::Error> {
+    tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[sql]))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+async fn ask(
+    conn: &mut ServerConn,
+    question: impl Fn(bool) -> Option<String>,
+) -> Result<Option<Answer>, SettleError> {
     for in_peace in [false, true] {
-        let Some(question) = session.question(in_peace) else { return Ok(None) };
-        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&question]))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let Some(question) = question(in_peace) else { return Ok(None) };
+        let answer = run(conn, &question).await?;
         match answer.error {
             None if answer.status == b'I' => return Ok(Some(answer)),
             // The client's own `statement_timeout`, a cancel request that came late, or a value that may be

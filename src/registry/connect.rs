@@ -53,6 +53,16 @@ pub fn reader_config(
     Ok(config)
 }
 
+/// The same login, for the connection that listens for all clients.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn listener_config(config: &config::Config) -> Result<tokio_postgres::Config, RegistryError> {
+    let mut login = reader_config(&config.server, &config.registry, &config.secrets.master_key)?;
+    login.application_name("pgtenant notifications");
+    Ok(login)
+}
+
 fn split_socket(path: &Path) -> Option<(&Path, u16)> {
     let port = path.file_name()?.to_str()?.strip_prefix(".s.PGSQL.")?.parse().ok()?;
     Some((path.parent()?, port))

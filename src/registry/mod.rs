@@ -10,7 +10,7 @@ mod error;
 pub mod store;
 
 pub use audit::{Finding, FindingKind};
-pub use connect::{reader_config, server_config, session_options};
+pub use connect::{listener_config, reader_config, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
 

@@ -12,7 +12,7 @@ use crate::registry::RegistryError;
 use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
-const VERSIONS: &[(i32, &str)] = &[(1, include_str!("schema.sql"))];
+const VERSIONS: &[(i32, &str)] = &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql"))];
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
@@ -248,6 +248,27 @@ pub async fn insert_tenant(
                 &tenant.names.role.as_str(),
                 &tenant.password_version,
             ],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Writes down what a tenant's notification channels begin with on the server. Whether that was not there yet.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_channel_prefix(
+    client: &impl GenericClient,
+    tenant: Uuid,
+    role: &Ident,
+    prefix: &str,
+) -> Result<bool, Error> {
+    let rows = client
+        .execute(
+            "INSERT INTO pgtenant.channels AS c (tenant_id, role_name, prefix) VALUES ($1, $2, $3)
+             ON CONFLICT (tenant_id) DO UPDATE SET role_name = excluded.role_name, prefix = excluded.prefix
+             WHERE (c.role_name, c.prefix) IS DISTINCT FROM (excluded.role_name, excluded.prefix)",
+            &[&tenant, &role.as_str(), &prefix],
         )
         .await?;
     Ok(rows == 1)

@@ -14,7 +14,7 @@ use crate::auth::MasterKey;
 use crate::config::{Config, ServerAddress};
 use crate::net::stream::Stream;
 use crate::schedule::ServerId;
-use crate::server::{BackendKey, MessageReader, ServerConn, ServerError};
+use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::tenant::{Ident, Tenant};
 use crate::wire::view;
@@ -92,6 +92,7 @@ impl Dialer {
             address: self.address.clone(),
             id,
             tenant: tenant.id,
+            voice: Arc::new(Voice::new(key.pid, tenant.id)),
             key,
             state: ServerState { parameters, ..ServerState::default() },
             opened: now,

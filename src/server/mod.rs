@@ -3,8 +3,10 @@
 pub mod cancel;
 pub mod connect;
 pub mod reset;
+mod voice;
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -15,6 +17,8 @@ use crate::session::ServerState;
 use crate::tenant::TenantId;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
+
+pub use voice::Voice;
 
 /// Longest message read outside of a relay: log-in, reset, settings.
 const MAX_OWN_MESSAGE: usize = 1 << 20;
@@ -40,6 +44,8 @@ pub struct ServerConn {
     pub id: ServerId,
     /// Whose role it logged in as; it never serves another.
     pub tenant: TenantId,
+    /// For whom it speaks when it notifies.
+    pub voice: Arc<Voice>,
     /// Process id and cancel key.
     pub key: BackendKey,
     /// What the session machine knows of it.

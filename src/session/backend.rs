@@ -25,7 +25,7 @@ impl Session {
         match tag {
             // Rows first: nothing else comes as often.
             b'D' | b'd' => {}
-            // Channels are shared by all tenants of a database; none of it may pass.
+            // What the client is to hear it hears from the hub: names are other ones here, and of all tenants.
             b'A' => return Relay::Swallow,
             b'E' if is_fatal(body) => return Relay::ServerFailed,
             b'S' if changes_how_text_is_read(body) => return Relay::Unjudgeable,
@@ -48,6 +48,9 @@ impl Session {
                     self.succeeded(on_success, server);
                     if *status == b'I' {
                         self.transaction_ended();
+                        if !self.pipeline.has_outstanding() && self.channels.hold() {
+                            return Relay::Swallow;
+                        }
                     }
                     Relay::Forward
                 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
+use crate::session::channels::Before;
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::DISCARD_SEQUENCES;
@@ -33,6 +34,7 @@ impl Session {
         let have = &frame[..frame.len().min(head.total)];
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
+            self.channels.abandon();
             return Step::Drop;
         }
         if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
@@ -41,6 +43,18 @@ impl Session {
         }
         if self.pipeline.is_barred() && head.tag != b'X' {
             return Step::Wait;
+        }
+        if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
+            return Step::Wait;
+        }
+        if matches!(head.tag, b'P' | b'B' | b'D' | b'C' | b'E')
+            && let Some(server) = server.as_deref()
+        {
+            match self.channels.before(None, self.status != b'I', &self.pipeline, server) {
+                Before::Restore => return Step::Restore,
+                Before::Wait => return Step::Wait,
+                _ => {}
+            }
         }
         match head.tag {
             b'Q' | b'P' => self.on_text(head, body, server, guard),
@@ -100,6 +114,25 @@ impl Session {
             self.judged = Some(allowed);
             return Step::NeedServer;
         };
+        if head.tag == b'Q' {
+            let before =
+                self.channels.before(Some(&allowed.effects), self.status != b'I', &self.pipeline, server);
+            let before = match before {
+                Before::Nothing => self.channels.ask_hub(&allowed.effects),
+                before => before,
+            };
+            let step = match before {
+                Before::Nothing => None,
+                Before::Wait => Some(Step::Wait),
+                Before::Restore => Some(Step::Restore),
+                Before::Hub => Some(Step::Hub),
+                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+            };
+            if let Some(step) = step {
+                self.judged = Some(allowed);
+                return step;
+            }
+        }
         if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
             && is_server_name(name)
         {
@@ -277,6 +310,12 @@ impl Session {
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
         self.front.clear();
         if names.statement.is_empty() {
+            let effects = Arc::clone(&self.unnamed.effects);
+            match self.channels.ask_hub(&effects) {
+                Before::Hub if self.unnamed.token != 0 => return Step::Hub,
+                Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+                _ => {}
+            }
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
             }
@@ -302,6 +341,11 @@ impl Session {
                     return Step::Ahead(cleared);
                 }
             }
+        }
+        match self.channels.ask_hub(statement.effects()) {
+            Before::Hub => return Step::Hub,
+            Before::Refuse(refusal) => return self.refuse(refusal, head.tag, Some(server)),
+            _ => {}
         }
         self.ensure_on_server(&statement, server);
         self.bind_effects(&effects, names.portal, server);
@@ -444,7 +488,8 @@ impl Session {
 
     /// Refuses the frame at the front so that client and server stay in step.
     fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
-        if server.is_none() || (!self.pipeline.has_outstanding() && !self.in_transaction()) {
+        // What an open batch has done is undone only if the server hears of the error.
+        if server.is_none() || (self.pipeline.is_idle() && !self.in_transaction()) {
             self.refuse_here(&refusal, tag);
             return Step::Drop;
         }
@@ -463,7 +508,7 @@ impl Session {
         Step::Substitute(Cleared::for_unparsable(&self.scope))
     }
 
-    /// Nothing is outstanding and no transaction is open, so no server needs to know.
+    /// Nothing is outstanding and neither a batch nor a transaction is open, so no server needs to know.
     fn refuse_here(&mut self, refusal: &Refusal, tag: u8) {
         self.settle();
         self.reply_error(refusal);
@@ -494,9 +539,11 @@ impl Session {
     }
 }
 
-/// What PostgreSQL says of a statement that its client prepared before the columns changed.
+/// What PostgreSQL says of a statement that its client prepared before the columns changed. postgres.js and
+/// pgjdbc go by the routine: the message is translated.
 fn changed_columns() -> Refusal {
     Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
+        .with_routine("RevalidateCachedQuery")
 }
 
 fn unknown_statement(name: &[u8]) -> Refusal {
@@ -504,4 +551,17 @@ fn unknown_statement(name: &[u8]) -> Refusal {
         SqlState::INVALID_SQL_STATEMENT_NAME,
         format!("prepared statement \"{}\" does not exist", String::from_utf8_lossy(name)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// postgres.js and pgjdbc prepare again only when they see this name.
+    #[test]
+    fn error_of_changed_columns_names_the_routine_that_drivers_go_by() {
+        let mut out = Vec::new();
+        write::error(&mut out, &changed_columns());
+        assert_eq!(view::error_field(&out[HEAD_BYTES..], b'R'), Some(&b"RevalidateCachedQuery"[..]));
+    }
 }

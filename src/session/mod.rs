@@ -1,6 +1,7 @@
 //! What one client believes its session is: a pure machine that is fed frames and says what becomes
 //! of each. It survives changes of the server connection.
 
+pub mod channels;
 pub mod commons;
 pub mod outbound;
 pub mod params;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
+use crate::session::channels::Channels;
 use crate::session::commons::Commons;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
@@ -46,6 +48,8 @@ pub struct ServerState {
     pub unnamed: u64,
     /// Settings it is known to have, besides the tenant's defaults.
     pub settings: Arc<Settings>,
+    /// A statement of the client's notified: it is to be heard before another client speaks.
+    pub notified: bool,
     /// What may be left on it.
     pub residue: Residue,
     /// The session that left values for `currval` and `lastval` here, 0 for none.
@@ -83,6 +87,10 @@ pub enum Step {
     NeedServer,
     /// What it means depends on an answer that is still to come from the server; ask again then.
     Wait,
+    /// The server connection must first listen to what the client does; ask again then.
+    Restore,
+    /// The proxy must first listen, see [`Session::take_wanted`]; ask again then.
+    Hub,
     /// It goes to the server.
     Forward(Cleared),
     /// It goes to the server with its first bytes replaced by [`Session::front`].
@@ -131,8 +139,8 @@ pub enum Boundary {
     Busy,
     /// Nothing is outstanding, but the session needs its server connection.
     Pinned(PinReason),
-    /// Nothing is outstanding, but the server must be asked first which settings are in force, or which state
-    /// is there that the session needs its server connection for.
+    /// Nothing is outstanding, but the server must be asked first which settings are in force, which state is
+    /// there that the session needs its server connection for, or what it listens to.
     Unsettled,
     /// The server connection can go.
     Release,
@@ -144,6 +152,7 @@ pub struct Session {
     id: u64,
     scope: Scope,
     tracking: Tracking,
+    channels: Channels,
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
     commons: Arc<Commons>,
@@ -231,6 +240,7 @@ impl Session {
             id: NEXT_SESSION.fetch_add(1, Ordering::Relaxed),
             scope,
             tracking: Tracking::new(settings),
+            channels: Channels::default(),
             distrusts_settings: false,
             commons,
             max_pinned: usize::MAX,
@@ -296,6 +306,9 @@ impl Session {
     pub fn at_boundary(&self) -> Boundary {
         if self.status != b'I' || !self.pipeline.is_idle() {
             return Boundary::Busy;
+        }
+        if self.channels.is_held() {
+            return Boundary::Unsettled;
         }
         match self.pins.first() {
             _ if self.pins.is_uncertain() => Boundary::Unsettled,
@@ -421,7 +434,7 @@ impl Session {
     /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
         let keeps = self.pinned().is_some_and(|reason| reason != PinReason::Sequence);
-        if self.in_transaction() || keeps || self.tracking.is_uncertain() {
+        if self.in_transaction() || keeps || self.is_uncertain() {
             return false;
         }
         let lost = self.pipeline.server_lost();
@@ -440,6 +453,11 @@ impl Session {
         true
     }
 
+    /// Whether only the server knows something the session is about.
+    fn is_uncertain(&self) -> bool {
+        self.tracking.is_uncertain() || self.channels.is_uncertain()
+    }
+
     fn apply(&mut self, effects: &Effects, server: &mut ServerState) {
         server.residue.add(effects);
         if self.distrusts_settings {
@@ -449,6 +467,7 @@ impl Session {
         self.note_sequences(effects, server);
         // What is temporary shows nobody else's statements in another light.
         self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
+        self.channels.note(effects, server);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
@@ -488,6 +507,7 @@ impl Session {
         self.unnamed.token = 0;
         self.pins.clear();
         self.tracking.discarded();
+        self.channels.discarded();
         server.discarded();
     }
 

@@ -14,6 +14,7 @@ pub struct Refusal {
     detail: Option<Cow<'static, str>>,
     hint: Option<Cow<'static, str>>,
     position: Option<u32>,
+    routine: Option<&'static str>,
 }
 
 impl Refusal {
@@ -27,6 +28,7 @@ impl Refusal {
             detail: None,
             hint: None,
             position: None,
+            routine: None,
         }
     }
 
@@ -46,6 +48,12 @@ impl Refusal {
     #[must_use]
     pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// Adds the function of PostgreSQL that says the same: drivers look at it.
+    #[must_use]
+    pub fn with_routine(self, routine: &'static str) -> Self {
+        Self { routine: Some(routine), ..self }
     }
 
     /// The same error, ending the session.
@@ -69,6 +77,7 @@ impl From<Denial> for Refusal {
             detail: denial.detail().map(|detail| Cow::Owned(detail.into_owned())),
             hint: Some(Cow::Borrowed(denial.rule.hint)),
             position: denial.position,
+            routine: None,
             message: Cow::Owned(denial.message),
         }
     }
@@ -97,5 +106,9 @@ impl Report for Refusal {
 
     fn hint(&self) -> Option<Cow<'_, str>> {
         self.hint.as_deref().map(Cow::Borrowed)
+    }
+
+    fn routine(&self) -> Option<&'static str> {
+        self.routine
     }
 }

@@ -14,6 +14,8 @@ pub struct Residue {
     opaque: bool,
     /// Code ran, and what can be asked about is known: the rest may have been left.
     code: bool,
+    /// It listens to channels.
+    listening: bool,
     other: bool,
     unclean: bool,
 }
@@ -40,6 +42,8 @@ macro_rules! reseed {
 }
 
 const RESET_SETTINGS: &str = "RESET ALL";
+const RESET_CHANNELS: &str = "UNLISTEN *";
+const RESET_BOTH: &str = "UNLISTEN *;RESET ALL";
 /// What code may leave besides what the server can be asked about: settings, names listened to, the seed.
 const RESET_CODE: &str = concat!("RESET ALL;UNLISTEN *;", reseed!());
 
@@ -47,7 +51,7 @@ impl ResetPlan {
     /// Whether settings are back to what the connection began with.
     #[must_use]
     pub fn resets_settings(self) -> bool {
-        matches!(self, Self::Discard | Self::Narrow(RESET_SETTINGS | RESET_CODE))
+        matches!(self, Self::Discard | Self::Narrow(RESET_SETTINGS | RESET_BOTH | RESET_CODE))
     }
 }
 
@@ -85,6 +89,7 @@ impl Residue {
     pub const fn discarded(&mut self) {
         (self.settings, self.untracked) = (false, false);
         (self.opaque, self.code, self.other) = (false, false, false);
+        self.listening = false;
     }
 
     /// The server was asked about the state that pins a client, after code ran out of sight or not: some of it
@@ -92,6 +97,22 @@ impl Residue {
     pub const fn state_known(&mut self, left: bool) {
         self.code |= self.opaque;
         (self.opaque, self.other) = (false, left);
+    }
+
+    /// The server connection listens, for the client that has it.
+    pub const fn listens(&mut self) {
+        self.listening = true;
+    }
+
+    /// UNLISTEN * succeeded.
+    pub const fn unlistened(&mut self) {
+        self.listening = false;
+    }
+
+    /// Whether it listens.
+    #[must_use]
+    pub const fn is_listening(self) -> bool {
+        self.listening
     }
 
     /// Which settings are in force is known, but for those that cannot be followed.
@@ -102,16 +123,20 @@ impl Residue {
     /// What to do before another client may have the connection.
     #[must_use]
     pub const fn plan(self, policy: ResetPolicy) -> ResetPlan {
+        let settings = self.settings || self.untracked;
         if self.unclean {
             ResetPlan::Close
         } else if self.other || self.opaque || matches!(policy, ResetPolicy::Always) {
             ResetPlan::Discard
         } else if self.code {
             ResetPlan::Narrow(RESET_CODE)
-        } else if self.settings || self.untracked {
-            ResetPlan::Narrow(RESET_SETTINGS)
         } else {
-            ResetPlan::Clean
+            match (settings, self.listening) {
+                (true, true) => ResetPlan::Narrow(RESET_BOTH),
+                (true, false) => ResetPlan::Narrow(RESET_SETTINGS),
+                (false, true) => ResetPlan::Narrow(RESET_CHANNELS),
+                (false, false) => ResetPlan::Clean,
+            }
         }
     }
 }

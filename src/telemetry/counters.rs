@@ -37,6 +37,7 @@ pub struct Counters {
     report_lines: Sparing,
     pins_started: Tally,
     pins_ended: Tally,
+    listeners: Apart<Listeners>,
 }
 
 /// Keeps its content on cache lines of its own: 128 bytes, since processors fetch lines in pairs.
@@ -74,6 +75,14 @@ struct Servers {
     failed: Count,
     resets: Count,
     closed: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    came: Count,
+    left: Count,
+    delivered: Count,
+    dropped: Tally,
 }
 
 impl Counters {
@@ -178,6 +187,26 @@ impl Counters {
         self.pins_ended.add(reason);
     }
 
+    /// A client began to listen.
+    pub fn listener_came(&self) {
+        self.listeners.0.came.add(1);
+    }
+
+    /// A client that listened does no longer.
+    pub fn listener_left(&self) {
+        self.listeners.0.left.add(1);
+    }
+
+    /// So many notifications went to a client.
+    pub fn notifications_delivered(&self, count: u64) {
+        self.listeners.0.delivered.add(count);
+    }
+
+    /// A notification went to nobody, or a client that was to have some was disconnected.
+    pub fn notification_dropped(&self, reason: &'static str) {
+        self.listeners.0.dropped.add(reason);
+    }
+
     /// All counters as they are.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -185,6 +214,7 @@ impl Counters {
         let clients_closed = self.clients.0.closed.get();
         let server_closes = self.servers.0.closed.get();
         let pins_ended = self.pins_ended.get();
+        let listeners_left = self.listeners.0.left.get();
         let clients_accepted = self.clients.0.accepted.get();
         let servers_opened = self.servers.0.opened.get();
         let pins = self.pins_started.get();
@@ -217,6 +247,9 @@ impl Counters {
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             pins,
+            listeners_current: self.listeners.0.came.get().saturating_sub(listeners_left),
+            notifications_delivered: self.listeners.0.delivered.get(),
+            notifications_dropped: self.listeners.0.dropped.get(),
         }
     }
 }
@@ -266,6 +299,12 @@ pub struct Snapshot {
     pub pins: BTreeMap<&'static str, u64>,
     /// Pins now, by reason; only reasons that hold for some client.
     pub pins_current: BTreeMap<&'static str, u64>,
+    /// Clients that listen to notifications now.
+    pub listeners_current: u64,
+    /// Notifications that went to a client, once for each client.
+    pub notifications_delivered: u64,
+    /// Notifications that went to nobody, and clients disconnected instead of given some, by reason.
+    pub notifications_dropped: BTreeMap<&'static str, u64>,
 }
 
 /// One counter.

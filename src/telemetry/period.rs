@@ -60,6 +60,9 @@ impl fmt::Display for Period<'_> {
         if pinned > 0 {
             write!(f, ", pinned {pinned}{}", List(&self.later.pins_current))?;
         }
+        if self.later.listeners_current > 0 {
+            write!(f, ", listeners {}", self.later.listeners_current)?;
+        }
         let events = [
             ("clients accepted", self.grown(|s| s.clients_accepted)),
             ("clients refused", self.grown(|s| s.clients_refused)),
@@ -69,6 +72,7 @@ impl fmt::Display for Period<'_> {
             ("servers failed", self.grown(|s| s.servers_failed)),
             ("resets", self.grown(|s| s.server_resets)),
             ("cancels", self.grown(|s| s.cancels_forwarded)),
+            ("notifications", self.grown(|s| s.notifications_delivered)),
         ];
         for (name, count) in events.into_iter().filter(|(_, count)| *count > 0) {
             write!(f, ", {name} {count}")?;
@@ -77,6 +81,10 @@ impl fmt::Display for Period<'_> {
         let tallies = [
             ("denied", difference(&earlier.denials, &later.denials)),
             ("reported", difference(&earlier.reports, &later.reports)),
+            (
+                "notifications dropped",
+                difference(&earlier.notifications_dropped, &later.notifications_dropped),
+            ),
             ("servers closed", difference(&earlier.server_closes, &later.server_closes)),
             ("pins", difference(&earlier.pins, &later.pins)),
         ];

@@ -1,7 +1,9 @@
 //! Words for tenants: who they are and what their things in the database are called.
 
+mod channel;
 mod slug;
 
+pub use channel::{ChannelPrefix, suffix as channel_suffix};
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
 use std::fmt;

@@ -43,6 +43,9 @@ pub fn error_with_severity(out: &mut Vec<u8>, report: &dyn Report, severity: Sev
         if let Some(position) = report.position() {
             field(b'P', &position.to_string());
         }
+        if let Some(routine) = report.routine() {
+            field(b'R', routine);
+        }
         out.push(0);
     });
 }
@@ -67,6 +70,15 @@ pub fn parameter_status(out: &mut Vec<u8>, name: &str, value: &str) {
     frame(out, b'S', |out| {
         put_cstr(out, name.as_bytes());
         put_cstr(out, value.as_bytes());
+    });
+}
+
+/// NotificationResponse.
+pub fn notification(out: &mut Vec<u8>, pid: i32, channel: &str, payload: &str) {
+    frame(out, b'A', |out| {
+        out.extend_from_slice(&pid.to_be_bytes());
+        put_cstr(out, channel.as_bytes());
+        put_cstr(out, payload.as_bytes());
     });
 }
 

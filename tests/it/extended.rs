@@ -92,6 +92,24 @@ fn statement_name_in_use_is_refused_and_the_first_definition_stays() {
     assert!(lines.contains(&"DataRow first".into()) && lines.contains(&"DataRow third".into()));
 }
 
+/// A batch is one transaction up to its Sync, also when everything before the refusal is answered already.
+#[test]
+fn refusal_undoes_what_its_batch_did() {
+    let lines = parity(|wire| {
+        let mut lines = batch(wire, &[parse("s", "select 1"), sync()], 1);
+        for refused in [parse("s", "select 2"), bind("", "none", &[]), parse("", "selec")] {
+            wire.send(&[unnamed("insert into notes (body) values ('undone')", &[]), flush()].concat());
+            while !lines.last().unwrap().starts_with("CommandComplete INSERT") {
+                lines.push(wire.recv().to_string());
+            }
+            lines.extend(batch(wire, &[refused, sync()], 1));
+            lines.extend(batch(wire, &[query("select count(*) from notes where body = 'undone'")], 1));
+        }
+        lines
+    });
+    assert_eq!(lines.iter().filter(|line| *line == "DataRow 0").count(), 3);
+}
+
 #[test]
 fn name_whose_parse_failed_is_free_again() {
     parity(|wire| {

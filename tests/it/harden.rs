@@ -8,7 +8,6 @@ use std::process::{Command, Output};
 
 use pgtenant::cli::init::{self, InitArgs};
 use pgtenant::control::{HARDENING_VERSION, HardeningState, hardening_state};
-use pgtenant::tenant::TenantNames;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
@@ -523,18 +522,20 @@ fn hex(text: &str) -> String {
 #[tokio::test]
 async fn notifications_of_tenants_get_channels_of_their_own() {
     let ground = Ground::hard().await;
-    let role = TenantNames::for_slug(&ground.db.slug("alpha")).role;
-    let prefix = hex(role.as_str())[..16].to_owned();
-    let (fits, long) = ("é".repeat(23), format!("{}x", "é".repeat(23)));
+    let id = ground.db.summary("alpha").await.tenant.id;
+    let names = ground.db.config.secrets.master_key.channel_prefix(id);
+    let prefix = names.as_str().to_owned();
+    let (fits, long) = ("é".repeat(19), format!("{}x", "é".repeat(19)));
     let longest = "z".repeat(63);
     let mut channels = Vec::new();
     for (name, on_the_server) in [
         ("jobs", format!("{prefix}:jobs")),
         ("With Space", format!("{prefix}:With Space")),
         (&fits, format!("{prefix}:{fits}")),
-        (&long, format!("{prefix}#{}", &hex(&long)[..40])),
-        (&longest, format!("{prefix}#{}", &hex(&longest)[..40])),
+        (&long, format!("{prefix}#{}", &hex(&long)[..38])),
+        (&longest, format!("{prefix}#{}", &hex(&longest)[..38])),
     ] {
+        assert_eq!(names.name(name), on_the_server, "the proxy derives the same");
         channels.push((name.to_owned(), on_the_server));
     }
     let mut admin = admin_wire(&ground.db);
@@ -546,7 +547,7 @@ async fn notifications_of_tenants_get_channels_of_their_own() {
     for (name, channel) in &channels {
         wire.run(&format!("select pg_notify('{name}', 'payload')"));
         let heard = admin.query("select 1");
-        let told = heard.iter().filter(|line| line.starts_with("A ")).count();
+        let told = heard.iter().filter(|line| line.starts_with("Notification ")).count();
         assert_eq!(told, 1, "{name}: {heard:?}");
         assert!(notified(&heard, channel), "{name}: {heard:?}");
     }
@@ -567,10 +568,9 @@ async fn notifications_of_tenants_get_channels_of_their_own() {
     assert!(heard.contains(&"Error ERROR 22023 payload string too long".to_owned()), "{heard:?}");
 }
 
-/// Whether a NotificationResponse on this channel is among the messages, which [`Wire`] prints as bytes.
+/// Whether a NotificationResponse on this channel is among the messages.
 fn notified(lines: &[String], channel: &str) -> bool {
-    let bytes = format!("{:?}", channel.as_bytes());
-    lines.iter().any(|line| line.starts_with("A ") && line.contains(bytes.trim_matches(['[', ']'])))
+    lines.iter().any(|line| line.starts_with("Notification ") && line.contains(&format!(" {channel} ")))
 }
 
 fn admin_wire(db: &Db) -> Wire {

@@ -95,6 +95,7 @@ impl Shared {
             tenant: TenantId(uuid::Uuid::nil()),
             schema: Ident::parse(&db.schema(tenant)).unwrap(),
             role: Ident::parse(&db.schema(tenant)).unwrap(),
+            channels: pgtenant::tenant::ChannelPrefix::new(&[0xab; 32]),
             public_is_own: false,
             shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
             extra_functions: Arc::new([]),

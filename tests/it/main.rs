@@ -17,6 +17,7 @@ mod guard;
 mod harden;
 mod init;
 mod levels;
+mod notify;
 mod pooling;
 mod program;
 mod report;

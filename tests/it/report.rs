@@ -65,7 +65,8 @@ fn client_in_a_transaction_notices_nothing_of_the_guard() {
 #[test]
 fn what_no_privilege_refuses_is_still_refused_by_the_guard() {
     let mut wire = proxy().wire("alpha");
-    for sql in ["listen x", "notify x", "set role none; listen x", "set client_encoding = 'GBK'"] {
+    let listens = "create function f() returns void language sql as 'listen x'";
+    for sql in [listens, "prepare transaction 'x'", "set client_encoding = 'GBK'"] {
         let lines = wire.query(sql);
         assert!(lines[0].starts_with("Error ERROR 0A000"), "{sql}: {lines:?}");
         assert_eq!(lines[1..], ["ReadyForQuery I"]);
@@ -160,7 +161,7 @@ fn log_tells_who_would_be_refused_what_but_no_values_and_not_without_end() {
         wire.query(&format!("select 'confidential' from tenant_beta.t where x = 'confidential {n}'"));
     }
     wire.query("alter role tenant_beta password 'confidential'");
-    wire.query("listen confidential");
+    wire.query("prepare transaction 'confidential'");
     drop(wire);
     let lines = || {
         let log = binary.log();

@@ -17,7 +17,7 @@ use crate::config::{GuardMode, PublicSchema};
 use crate::guard::explain::{Explained, Ruling};
 use crate::guard::script::{Foreign, Lines, Part, Script};
 use crate::guard::{Guard, Scope};
-use crate::tenant::{Level, Slug, TenantId, TenantNames};
+use crate::tenant::{ChannelPrefix, Level, Slug, TenantId, TenantNames};
 
 /// Longest text that is read, in bytes: it is held in memory while it is checked.
 const MAX_BYTES: u64 = 256 << 20;
@@ -67,6 +67,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
         tenant: TenantId(Uuid::nil()),
         schema: names.schema,
         role: names.role,
+        channels: ChannelPrefix::new(&[0; 32]),
         public_is_own: config.public_schema == PublicSchema::Tenant,
         shared_schemas: std::iter::once(schemas.global).chain(config.extra_schemas.clone()).collect(),
         extra_functions: config.extra_functions.iter().cloned().collect(),

@@ -214,6 +214,7 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
     let plan = InitPlan {
         registry_role: Ident::parse(user)?,
         registry_password: config.secrets.master_key.role_password(user),
+        master_key: config.secrets.master_key.clone(),
         schemas: config.schemas.clone(),
     };
     init(admin, &plan).await.context("cannot create the registry")?;

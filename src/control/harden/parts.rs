@@ -84,7 +84,7 @@ pub(super) const ROUTINES: [Routine; 7] = [
         returns: "pg_catalog.int4",
         language: "sql",
         attributes: "IMMUTABLE",
-        body: "SELECT 1",
+        body: "SELECT 2",
         ..PLAIN
     },
     Routine {
@@ -108,7 +108,7 @@ pub(super) const ROUTINES: [Routine; 7] = [
         arguments: "tenant pg_catalog.text, channel pg_catalog.text",
         types: "text, text",
         returns: "pg_catalog.text",
-        attributes: "IMMUTABLE STRICT",
+        attributes: "STABLE STRICT",
         body: include_str!("channel.sql"),
         ..PLAIN
     },

@@ -28,6 +28,7 @@ fn scope() -> Scope {
         tenant: TenantId(Uuid::nil()),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),

@@ -459,6 +459,7 @@ fn scopes() -> [Scope; 3] {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Vec::new().into(),
         extra_functions: std::sync::Arc::new([]),

@@ -30,6 +30,7 @@ fn verdict(text: String) -> &'static str {
             tenant: TenantId(Uuid::nil()),
             schema: Ident::parse("tenant_alpha").unwrap(),
             role: Ident::parse("tenant_alpha").unwrap(),
+            channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
             public_is_own: false,
             shared_schemas: Arc::from([]),
             extra_functions: Arc::new([]),

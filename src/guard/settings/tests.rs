@@ -33,6 +33,7 @@ fn scope(level: Level, hardened: bool) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        channels: crate::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         extra_functions: Arc::new([]),

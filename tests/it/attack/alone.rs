@@ -334,6 +334,7 @@ pub(super) fn scope(hardened: bool) -> Scope {
         tenant: TenantId(Uuid::from_u128(1)),
         schema: Ident::parse("tenant_alpha").unwrap(),
         role: Ident::parse("tenant_alpha").unwrap(),
+        channels: pgtenant::tenant::ChannelPrefix::new(&[0xab; 32]),
         public_is_own: false,
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         level: Level::Shared,

@@ -16,8 +16,8 @@ use pgtenant::telemetry::Snapshot;
 /// Server connections of each tenant; a story has several times as many clients of each.
 const EACH: usize = 2;
 
-/// LISTEN and NOTIFY are not there yet; the stories have the steps.
-const LISTENS: bool = false;
+/// LISTEN and NOTIFY are served.
+const LISTENS: bool = true;
 
 /// What a program says when its ordinary work is done.
 const ORDINARY_DONE: &str = "== ordinary work is done";

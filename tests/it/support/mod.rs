@@ -123,6 +123,14 @@ impl Db {
         self.init_as(&self.admin_url).await
     }
 
+    /// `pgtenant init --harden`.
+    pub(crate) async fn harden(&self) -> Result<String, String> {
+        let mut out = Vec::new();
+        let args = InitArgs { admin: admin_args(&self.admin_url), harden: true, ..InitArgs::default() };
+        let done = init::run(args, &self.config, &mut out).await;
+        done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
+    }
+
     pub(crate) async fn init_as(&self, admin_url: &str) -> Result<String, String> {
         let mut out = Vec::new();
         let done = init::run(
@@ -229,6 +237,11 @@ fn config(database: &str, address: ServerAddress) -> Config {
             extra_functions: vec![],
             max_statement_bytes: 1 << 20,
             cache_bytes: 1 << 20,
+        },
+        notify: config::Notify {
+            max_channels: 10_000,
+            max_channels_per_client: 1000,
+            max_queued_bytes: 4 << 20,
         },
         secrets: config::Secrets { master_key: MasterKey::parse(&"5a".repeat(32)).unwrap() },
         schemas: config::Schemas {

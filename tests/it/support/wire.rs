@@ -314,6 +314,13 @@ impl std::fmt::Display for Message {
             b'Z' => write!(f, "ReadyForQuery {}", char::from(self.body[0])),
             b'v' => write!(f, "NegotiateProtocolVersion {:?}", self.body),
             b'K' => f.write_str("BackendKeyData"),
+            b'A' => {
+                let (pid, rest) = self.body.split_first_chunk().unwrap();
+                let text = String::from_utf8_lossy(rest);
+                let mut parts = text.split('\0');
+                let mut part = || parts.next().unwrap_or_default().to_owned();
+                write!(f, "Notification {} {} {}", i32::from_be_bytes(*pid), part(), part())
+            }
             b'R' => write!(f, "Authentication {}", self.body[3]),
             b'E' => {
                 write!(f, "Error {} {} {}", self.field(b'V'), self.field(b'C'), self.field(b'M'))

@@ -1,2 +1,2 @@
--- deny: notify
+-- shared: notify
 CREATE RULE r AS ON INSERT TO customers DO ALSO NOTIFY c;

@@ -1,2 +1,2 @@
--- deny: notify
+-- unhardened: notify
 select pg_notify($1, $2)

@@ -1,2 +1,2 @@
--- deny: notify
+-- unhardened: notify
 SELECT pg_catalog.pg_notify('c', 'x');

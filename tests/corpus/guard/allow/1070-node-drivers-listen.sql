@@ -1,0 +1,2 @@
+-- allow
+listen "news"

@@ -1,0 +1,2 @@
+-- allow
+NOTIFY c;

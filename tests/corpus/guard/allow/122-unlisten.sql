@@ -1,0 +1,2 @@
+-- allow
+UNLISTEN c;

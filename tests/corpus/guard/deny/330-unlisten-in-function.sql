@@ -1,0 +1,2 @@
+-- deny: notify
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT 1; UNLISTEN c';

@@ -1,2 +1,0 @@
--- deny: notify
-listen "news"
