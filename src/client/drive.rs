@@ -234,7 +234,7 @@ impl Client {
             let polled = {
                 let relaying = std::future::poll_fn(|cx| {
                     let polled = self.relay.poll_attached(cx, attached, &mut moved);
-                    self.relay.note_pin(self.relay.session().pinned(), &self.place, &self.shared.counters);
+                    self.relay.note_pin(self.relay.kept_for(), &self.place, &self.shared.counters);
                     self.relay.count_pin();
                     self.relay.tell_verdicts(&self.shared.counters);
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {

@@ -305,6 +305,15 @@ impl Relay {
         }
     }
 
+    /// Why the client keeps its server connection beyond a transaction. What a transaction makes may end with it.
+    pub(super) fn kept_for(&self) -> Option<PinReason> {
+        match self.session.at_boundary() {
+            Boundary::Pinned(reason) => Some(reason),
+            Boundary::Busy | Boundary::Unsettled => self.pinned,
+            Boundary::Release => None,
+        }
+    }
+
     /// Notes in the counters that a pin began or ended.
     pub(super) fn note_pin(&mut self, now: Option<PinReason>, place: &Place, counters: &Counters) {
         // Waiting a moment for what hardly any tenant asks for is none.

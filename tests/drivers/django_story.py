@@ -1,6 +1,6 @@
 """Django as a tenant through the proxy. One line for each thing proved; ends with 1 at the first that is not.
 
-`plain` or `prepared` is the first argument: how Django binds parameters, in the text or on the server.
+`plain` or `prepared` is the first argument: parameters in the text, or statements prepared on the server.
 """
 
 import io
@@ -25,7 +25,7 @@ def database(tenant):
     return {
         "ENGINE": "django.db.backends.postgresql", "HOST": url.hostname, "PORT": url.port, "USER": url.username,
         "PASSWORD": unquote(url.password), "NAME": url.path[1:], "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"server_side_binding": PREPARED},
+        "OPTIONS": {"server_side_binding": True, "prepare_threshold": 2} if PREPARED else {},
     }
 
 
@@ -220,7 +220,7 @@ def server_side_cursors_outside_transactions():
 def main():
     import psycopg
 
-    how = "parameters bound on the server" if PREPARED else "parameters in the text"
+    how = "prepared on the server" if PREPARED else "parameters in the text"
     client(f"Django {django.__version__} with psycopg {psycopg.__version__}, {how}, Python {platform.python_version()}")
     for step, words in [
         (migrations_run, "migrations run"),

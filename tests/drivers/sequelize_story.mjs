@@ -113,9 +113,10 @@ await tell(
     ["transactions and savepoints", transactionsAndSavepoints],
     ["errors leave the connection usable", errorsLeaveTheConnectionUsable],
     ["the own schema by its name", ownSchemaByName],
+    ["findOrCreate", findsOrCreates],
     ["tables that change", tablesThatChange],
     ["pools share few server connections", poolsShareFewServerConnections],
   ],
-  [["findOrCreate", findsOrCreates]],
+  [],
   () => db.close(),
 );

@@ -255,7 +255,7 @@ fn drizzle() {
 fn sequelize() {
     // It writes the schema public into the names of types, whatever the search_path is.
     let public = |config: &mut Config| config.guard.public_schema = PublicSchema::Tenant;
-    let pins = tell_with(public, |proxy| node(proxy, "sequelize_story.mjs"), 7, 1);
+    let pins = tell_with(public, |proxy| node(proxy, "sequelize_story.mjs"), 8, 0);
     assert_eq!(pins, "");
 }
 
