@@ -298,7 +298,7 @@ fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
         config.pool.max_server_connections = 4;
         config.pool.wait_timeout = Duration::from_secs(60);
     });
-    let tenant = |n: usize| if n % 5 == 0 { "beta" } else { "alpha" };
+    let tenant = |n: usize| if n.is_multiple_of(5) { "beta" } else { "alpha" };
     let targets: Vec<_> = (0..CLIENTS)
         .map(|number| Target { wire: proxy.wire(tenant(number)), number, turn: 0, hits: 0 })
         .collect();
@@ -315,7 +315,7 @@ fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
                         dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     // One in three is never aimed at.
                     let victim = usize::try_from(dice >> 33).unwrap() % CLIENTS;
-                    if victim % 3 != 0 {
+                    if !victim.is_multiple_of(3) {
                         aimed[victim].fetch_add(1, Ordering::SeqCst);
                         cancel(proxy.addr(), keys[victim].0, &keys[victim].1);
                     }

@@ -154,11 +154,11 @@ pub(super) fn different_with(more: More<'_>, conversation: &[Step]) -> (Vec<Stri
 }
 
 /// The ParameterStatus values of a login, directly and through the proxy.
-pub(super) fn parameters(more: More<'_>) -> (Vec<(String, String)>, Vec<(String, String)>) {
+pub(super) fn parameters(more: More<'_>) -> [Vec<(String, String)>; 2] {
     let world = World::get();
     let tenant = world.tenant().name;
     let direct = world.proxy.direct_with(tenant, more).expect("login").parameters;
-    (direct, world.proxy.wire_with(tenant, more).expect("login").parameters)
+    [direct, world.proxy.wire_with(tenant, more).expect("login").parameters]
 }
 
 fn compare(more: More<'_>, conversation: &[Step], mut with: impl FnMut(&[Message], &[Message], &str)) {
