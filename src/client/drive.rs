@@ -30,7 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// tenant's clients are known to ask for next.
 const SEQUENCES_KEPT: Duration = Duration::from_secs(2);
 /// The same for a tenant of which nothing is known yet.
-const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(50);
+const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(500);
 
 /// Why a client's connection ends.
 enum End {
