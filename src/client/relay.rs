@@ -392,10 +392,14 @@ impl Relay {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)
                 }
                 Step::Substitute(cleared) => self.outbound.substitute(cleared, head.total, front),
-                Step::Ahead(cleared) => match self.outbound.insert(cleared, front) {
-                    Ok(()) => continue,
-                    failed => failed,
-                },
+                Step::Ahead(cleared) => {
+                    // It must not go a second time with the batch.
+                    self.outbound.let_go();
+                    match self.outbound.insert(cleared, front) {
+                        Ok(()) => continue,
+                        failed => failed,
+                    }
+                }
                 Step::Drop => {
                     self.outbound.drop_frame(head.total);
                     Ok(())
@@ -448,7 +452,7 @@ impl Relay {
                     }
                 }
             }
-            if head.tag == b'E' {
+            if matches!(head.tag, b'E' | b'Z') {
                 self.session.note_kept(self.outbound.has_kept());
             }
             match self.session.on_backend(head.tag, body, server) {

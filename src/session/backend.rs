@@ -1,5 +1,6 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
+use crate::session::frontend::changed_columns;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
 use crate::session::statements::number_of;
 use crate::session::{Relay, ServerState, Session};
@@ -69,7 +70,8 @@ impl Session {
                 statement.told_columns(body);
             }
         }
-        self.answered |= !entry.hidden;
+        // Also what the proxy sent of its own would go again.
+        self.answered = true;
         if entry.hidden { Relay::Swallow } else { Relay::Forward }
     }
 
@@ -125,6 +127,14 @@ impl Session {
         let Some(statement) = entries.first().and_then(|entry| entry.uses.clone()) else {
             return Relay::OutOfStep;
         };
+        if !self.can_replay {
+            // The room was needed between the error and here: the error comes now.
+            self.tracking.may_be_undone();
+            entries.into_iter().rev().for_each(|entry| self.undo(entry, server));
+            self.reply_error(&changed_columns());
+            self.reply_ready();
+            return Relay::Replace;
+        }
         self.front.clear();
         self.ensure_on_server(&statement, server);
         entries.into_iter().for_each(|entry| self.pipeline.push(entry));

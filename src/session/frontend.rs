@@ -41,7 +41,9 @@ impl Session {
             let message = format!("unexpected message type {:#04X} during COPY from stdin", head.tag);
             return Step::Fail(Refusal::protocol(message));
         }
-        if self.pipeline.is_barred() && head.tag != b'X' {
+        // What comes behind a batch that goes again must not go with it.
+        let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
+        if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
         if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
@@ -585,7 +587,7 @@ impl Session {
 
 /// What PostgreSQL says of a statement that its client prepared before the columns changed. postgres.js and
 /// pgjdbc go by the routine: the message is translated.
-fn changed_columns() -> Refusal {
+pub(super) fn changed_columns() -> Refusal {
     Refusal::error(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type")
         .with_routine("RevalidateCachedQuery")
 }

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use crate::session::statements::{OnServer, Statement};
 use crate::session::{OnSuccess, Unnamed};
 
+/// Requests in flight at once.
+const MAX_OUTSTANDING: usize = 16 << 10;
+
 /// What a request is, as far as its replies differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -181,6 +184,8 @@ pub struct Pipeline {
     /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
     /// ReadyForQuery said.
     unsynced: bool,
+    /// A request in flight decides what a name stands for, or one that was in flight since all was answered last.
+    decides: bool,
 }
 
 impl Pipeline {
@@ -208,6 +213,13 @@ impl Pipeline {
         !self.queue.is_empty()
     }
 
+    /// Whether so much is outstanding that nothing more is taken before some of it is answered. PostgreSQL holds back
+    /// answers up to its next Sync or Flush, but far fewer than these.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.queue.len() >= MAX_OUTSTANDING
+    }
+
     /// Whether a batch is open: a simple query would be part of its transaction, and end it.
     #[must_use]
     pub const fn is_unsynced(&self) -> bool {
@@ -225,6 +237,9 @@ impl Pipeline {
     /// fail yet, or be skipped.
     #[must_use]
     pub fn is_undecided(&self, name: &[u8]) -> bool {
+        if !self.decides {
+            return false;
+        }
         let mut batch_is_over = false;
         for entry in self.queue.iter().rev() {
             if entry.undo.is_about(name) {
@@ -244,6 +259,7 @@ impl Pipeline {
     /// What to undo if the request sent last is skipped.
     pub fn undo_last(&mut self, undo: Undo) {
         if let Some(entry) = self.queue.back_mut() {
+            self.decides |= !matches!(undo, Undo::Nothing);
             entry.undo = undo;
         }
     }
@@ -275,6 +291,7 @@ impl Pipeline {
 
     /// A request is sent, or a reply is owed.
     pub fn push(&mut self, entry: Entry) {
+        self.decides = (self.decides && !self.queue.is_empty()) || !matches!(entry.undo, Undo::Nothing);
         if !matches!(entry.kind, Kind::Sync | Kind::Own | Kind::CopyEnd) {
             self.data_sent = false;
         }

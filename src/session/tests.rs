@@ -571,6 +571,21 @@ fn insert_keeps_the_connection_for_one_more_transaction_unless_the_tenant_never_
 }
 
 #[test]
+fn client_that_asks_without_end_waits_for_answers() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("", "select 1"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    let mut asked = 0;
+    while talk.client(&bind("")) != "(waits)" {
+        asked += 1;
+        assert!(asked <= 20_000);
+    }
+    talk.backends("2");
+    assert_ne!(talk.client(&bind("")), "(waits)");
+}
+
+#[test]
 fn notifications_never_reach_a_client() {
     let mut talk = Talk::attached();
     talk.client(&query("select 1"));

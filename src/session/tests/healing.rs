@@ -117,6 +117,48 @@ fn nothing_goes_again_in_a_transaction_block_or_behind_an_answer_or_before_more(
 }
 
 #[test]
+fn what_comes_behind_a_batch_that_goes_again_waits_for_it() {
+    let mut talk = Talk::with_statement();
+    talk.client(&bind("s1"));
+    talk.client(&describe_portal());
+    talk.client(&execute());
+    talk.client(SYNC);
+    talk.backend(b'E', STALE);
+    assert_eq!(talk.client(&query("select 1")), "(waits)");
+    assert_eq!(talk.backend(b'Z', b"I"), "Replay");
+    assert_eq!(talk.client(&query("select 1")), "Query \"select 1\"");
+    assert_eq!(talk.backends("312TDCZCZ"), "[2][T][D][C][Z][C][Z]");
+}
+
+#[test]
+fn batch_whose_bytes_are_gone_when_it_would_go_again_gets_the_error_then() {
+    let mut talk = Talk::with_statement();
+    talk.client(&bind("s1"));
+    talk.client(&describe_portal());
+    talk.client(&execute());
+    talk.client(SYNC);
+    assert_eq!(talk.backend(b'E', STALE), "");
+    talk.session.note_kept(false);
+    assert_eq!(talk.backend(b'Z', b"I"), "<E 0A000><Z>");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn batch_in_which_the_proxy_sent_something_of_its_own_does_not_go_again() {
+    let mut talk = Talk::with_statement();
+    talk.server.as_mut().unwrap().sequences_of = u64::MAX;
+    talk.client(&parse("s2", "select lastval()"));
+    talk.client(SYNC);
+    talk.backends("1Z");
+    talk.client(&bind("s2"));
+    talk.client(&describe_portal());
+    talk.client(&execute());
+    talk.client(SYNC);
+    talk.backends("12C3");
+    assert_eq!(talk.backend(b'E', STALE), "[E]");
+}
+
+#[test]
 fn server_lost_between_error_and_replay_owes_the_batch_its_end() {
     let mut talk = Talk::with_statement();
     talk.client(&bind("s1"));
