@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
 #   scripts/setup.sh test   the same, pgbench, and the drivers that the tests run: Python, Node, Java and PHP
-#                           with theirs
+#                           with theirs, and a program that uses sqlx
 #   scripts/setup.sh ci     the same, and SQLsmith where apt-get has it
 #   scripts/setup.sh where  installs nothing; prints where the drivers are, as NAME=PATH
 #
@@ -25,6 +25,8 @@ node_package=tests/drivers/package.json
 node_lock=tests/drivers/package-lock.json
 venv=$cache/python-$(sum_of "$requirements")
 node_dir=$cache/node-$(sum_of "$node_package" "$node_lock")
+sqlx=tests/drivers/sqlx
+sqlx_dir=$cache/sqlx-$(sum_of "$sqlx/Cargo.toml" "$sqlx/Cargo.lock" "$sqlx/src/main.rs")
 
 say() { printf '%s\n' "setup: $*" >&2; }
 
@@ -296,12 +298,26 @@ make_node_drivers() {
     : >"$node_dir/complete"
 }
 
+# Of what the build leaves only the program is kept.
+make_sqlx_story() {
+    [ -f "$sqlx_dir/complete" ] && return 0
+    say "building $sqlx into $sqlx_dir"
+    rm -rf "$sqlx_dir"
+    mkdir -p "$sqlx_dir"
+    "$cargo" build --quiet --locked --manifest-path "$sqlx/Cargo.toml" --target-dir "$sqlx_dir/target" ||
+        fail "cargo could not build $sqlx: check the network."
+    mv "$sqlx_dir/target/debug/sqlx-story" "$sqlx_dir/sqlx-story"
+    rm -rf "$sqlx_dir/target"
+    : >"$sqlx_dir/complete"
+}
+
 mode=${1:-}
 with_sqlsmith=false
 case "$mode" in
     demo | test) ;;
     where)
-        printf '%s\n' "python=$venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)"
+        printf '%s\n' "python=$venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)" \
+            "sqlx=$sqlx_dir/sqlx-story"
         exit 0
         ;;
     ci)
@@ -322,6 +338,7 @@ fi
 if [ "$mode" = test ]; then
     make_python_drivers
     make_node_drivers
+    make_sqlx_story
 fi
 # Not every distribution has it: CI goes on without, and says so.
 if [ "$with_sqlsmith" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then

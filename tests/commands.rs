@@ -208,8 +208,8 @@ SELEC 1;
                     schemas: tenant_beta, not allowed
                     effects: sequence, write
 4:17      allow     DISCARD ALL
-                    effects: discard_all
-                    in one message with others: allow; effects: opaque, write
+                    effects: discard_all, releases
+                    in one message with others: allow; effects: opaque, write, releases
 5:1       allow     COPY customers (name) FROM stdin
                     effects: sequence, write
 8:1       refuse    SELEC 1

@@ -27,6 +27,7 @@ struct Installed {
     python: PathBuf,
     node_modules: PathBuf,
     jdbc: PathBuf,
+    sqlx: PathBuf,
 }
 
 fn root() -> &'static Path {
@@ -43,7 +44,12 @@ fn installed() -> &'static Installed {
             assert!(Path::new(path).exists(), "{name} is missing ({path}): run scripts/setup.sh test");
             PathBuf::from(path)
         };
-        Installed { python: path("python"), node_modules: path("node_modules"), jdbc: path("jdbc") }
+        Installed {
+            python: path("python"),
+            node_modules: path("node_modules"),
+            jdbc: path("jdbc"),
+            sqlx: path("sqlx"),
+        }
     })
 }
 
@@ -262,6 +268,11 @@ fn sequelize() {
 #[test]
 fn pgjdbc() {
     tell(|proxy| java(proxy, "JdbcStory.java"), 12 + usize::from(LISTENS), 1);
+}
+
+#[test]
+fn sqlx() {
+    tell(|proxy| story(proxy, &installed().sqlx, &[], "sqlx/src/main.rs"), 9, 1);
 }
 
 #[test]
