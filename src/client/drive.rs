@@ -29,8 +29,10 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a client keeps its server connection after an INSERT for a `currval` or `lastval` that its
 /// tenant's clients are known to ask for next.
 const SEQUENCES_KEPT: Duration = Duration::from_secs(2);
-/// The same for a tenant of which nothing is known yet.
+/// The same for a tenant of which nothing is known yet, as long as nobody waits for a server connection.
 const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(500);
+/// How often that is looked at.
+const SEQUENCES_SLICE: Duration = Duration::from_millis(10);
 
 /// Why a client's connection ends.
 enum End {
@@ -223,11 +225,12 @@ impl Client {
 
     async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
         let mut idle_since = Instant::now();
+        let mut kept_since = None;
         loop {
             let keeps_sequences = self.relay.session().pinned() == Some(PinReason::Sequence);
             let pinned_limit = match keeps_sequences {
                 true if self.relay.session().reads_sequences() => Some(SEQUENCES_KEPT),
-                true => Some(SEQUENCES_KEPT_UNKNOWN),
+                true => Some(SEQUENCES_SLICE),
                 false => self.shared.config.pool.pinned_idle_timeout,
             };
             let mut moved = false;
@@ -258,14 +261,24 @@ impl Client {
             }
             match self.relay.session().at_boundary() {
                 Boundary::Pinned(PinReason::Sequence) if !moved => {
-                    self.relay.let_sequences_go();
-                    return Outcome::Released;
+                    let since = *kept_since.get_or_insert(idle_since);
+                    idle_since = Instant::now();
+                    if self.relay.session().reads_sequences() || self.waited_enough(since) {
+                        self.relay.let_sequences_go();
+                        return Outcome::Released;
+                    }
+                    continue;
                 }
                 Boundary::Pinned(_) if !moved => return Outcome::PinnedTooLong,
                 _ => {}
             }
-            idle_since = Instant::now();
+            (idle_since, kept_since) = (Instant::now(), None);
         }
+    }
+
+    /// Whether a client that may or may not ask for a sequence value has kept its connection for long enough.
+    fn waited_enough(&self, since: Instant) -> bool {
+        since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || self.shared.pool.load().waiting > 0
     }
 
     /// At the end of the process transactions may finish; a tenant out of service is stopped at once.
