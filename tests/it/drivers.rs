@@ -27,6 +27,15 @@ fn proxy(server_connections: usize) -> Proxy {
     proxy
 }
 
+/// What it did so far was ordinary work, which pins nobody; the figure is for docs/compatibility.md.
+#[track_caller]
+#[expect(clippy::print_stdout, reason = "a figure that is asked for")]
+fn assert_nobody_was_pinned(proxy: &Proxy, client: &str) {
+    let counted = proxy.shared().counters.snapshot();
+    println!("{client}: ordinary work {} transactions, pins: {:?}", counted.transactions, counted.pins);
+    assert_eq!(counted.pins.values().sum::<u64>(), 0, "{:?}", counted.pins);
+}
+
 fn marker(tenant: &str) -> String {
     format!("marker of {tenant}")
 }

@@ -61,6 +61,7 @@ fn thirty_two_clients_over_four_server_connections_lose_nothing() {
     run(&proxy, "alpha", "simple", &["-S", "-C"], 2);
     assert_balanced(&proxy, "alpha", 3 * CLIENTS * EACH);
     who_served_whom(&proxy);
+    assert_nobody_was_pinned(&proxy, "pgbench");
     let beta = proxy.wire("beta").query("table pgbench_accounts").join("\n");
     assert!(beta.contains("42P01"), "{beta}");
 }

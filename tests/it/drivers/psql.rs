@@ -35,6 +35,7 @@ fn describes_the_tenants_own_tables() {
         let other = if tenant == "alpha" { "only_beta" } else { "only_alpha" };
         assert!(!said.contains(other), "{said}");
     }
+    assert_nobody_was_pinned(&proxy, "psql");
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn prepared_statements_follow_twelve_clients_over_three_server_connections() {
     assert!(together.len() <= 3, "{seen:?}");
     assert_eq!(proxy.wire("alpha").value("select count(distinct body) from notes"), "121");
     assert!(proxy.server_connections() <= 3);
+    assert_nobody_was_pinned(&proxy, "tokio-postgres");
 }
 
 #[tokio::test]
