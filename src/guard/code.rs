@@ -4,7 +4,7 @@ use pgtenant_sqltree::enums::ObjectType;
 use pgtenant_sqltree::{Message, field};
 
 use crate::guard::facts::Findings;
-use crate::guard::{constants, function_class, rules, statements};
+use crate::guard::{CodeSettings, Effect, constants, function_class, rules, statements};
 
 /// At level `shared` without hardening, code of the tenant's own could change the role.
 pub(super) fn brings(what: &str, findings: &mut Findings) {
@@ -50,6 +50,18 @@ pub(super) fn runs_routine<'t>(name: impl Iterator<Item = Message<'t>>, findings
 /// Only PL/pgSQL can be made to run within the tenant's role, see [`definer_block`].
 pub(super) fn do_block(statement: Message<'_>, findings: &mut Findings) {
     findings.opaque();
+    findings.depends_on_literals();
+    let mut left = CodeSettings::default();
+    let bodies =
+        statement.children(field::do_stmt::ARGS).filter_map(|option| option.child(field::def_elem::ARG));
+    bodies.for_each(|body| left.read(body.text(field::string::SVAL)));
+    left.names.iter().for_each(|name| findings.changes(name));
+    if !left.names.is_empty() {
+        findings.effect(Effect::Setting);
+    }
+    if left.others {
+        findings.effect(Effect::UntrackedSetting);
+    }
     if do_body(statement).is_none() {
         findings.refuse_shared(&rules::OPAQUE_CODE, "only DO blocks in PL/pgSQL are run at level shared");
     }

@@ -11,6 +11,7 @@
 
 mod cache;
 mod code;
+mod code_settings;
 mod constants;
 pub mod explain;
 mod facts;
@@ -32,6 +33,7 @@ mod tests;
 mod verdict;
 mod walk;
 
+pub use code_settings::CodeSettings;
 pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };

@@ -159,20 +159,46 @@ fn for_the_session(set: Message<'_>, kind: Option<VariableSetKind>, findings: &m
     }
 }
 
-/// `name` may have another value for the session afterwards, which must follow the client.
-fn changes(name: &str, findings: &mut Findings) {
+/// What a change of a setting leaves for the session.
+pub(super) enum Left {
+    Nothing,
+    /// This setting, in lower case, has another value, which must follow the client.
+    Followed(String),
+    /// Something that means nothing on another server connection.
+    OfTheConnection,
+}
+
+fn left(name: &str) -> Left {
     match name.to_ascii_lowercase().as_str() {
         // They stay what they are, or end with the transaction.
         "client_encoding"
         | "standard_conforming_strings"
         | "transaction_isolation"
         | "transaction_read_only"
-        | "transaction_deferrable" => {}
-        name if is_of_the_connection(name) => findings.effect(Effect::UntrackedSetting),
+        | "transaction_deferrable" => Left::Nothing,
+        name if is_of_the_connection(name) => Left::OfTheConnection,
         // Old names (`map_old_guc_names` in guc.c).
-        "sort_mem" => findings.changes("work_mem"),
-        "vacuum_mem" => findings.changes("maintenance_work_mem"),
-        name => findings.changes(name),
+        "sort_mem" => Left::Followed("work_mem".into()),
+        "vacuum_mem" => Left::Followed("maintenance_work_mem".into()),
+        name => Left::Followed(name.into()),
+    }
+}
+
+/// What code leaves that sets what it calls `name`, which need be no setting.
+pub(super) fn left_by_code(name: &str) -> Left {
+    match Setting::named(name) {
+        Setting::Role => Left::Nothing,
+        Setting::Unlisted if !name.contains('.') => Left::Nothing,
+        _ => left(name),
+    }
+}
+
+/// `name` may have another value for the session afterwards.
+fn changes(name: &str, findings: &mut Findings) {
+    match left(name) {
+        Left::Nothing => {}
+        Left::Followed(name) => findings.changes(&name),
+        Left::OfTheConnection => findings.effect(Effect::UntrackedSetting),
     }
 }
 

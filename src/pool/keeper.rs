@@ -9,15 +9,20 @@ use crate::tenant::{Tenant, TenantId};
 
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
+/// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
+const CODE_IS_KNOWN_FOR: u32 = 12;
 
 impl Pool {
     /// Looks after idle connections for ever.
     pub async fn keep(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for look in 1_u32.. {
             ticks.tick().await;
             self.sweep(Instant::now());
+            if look % CODE_IS_KNOWN_FOR == 0 {
+                self.commons.iter().for_each(|commons| commons.forget_code());
+            }
         }
     }
 

@@ -32,7 +32,9 @@ impl Attached {
         let unreadable = |_| io::Error::from(io::ErrorKind::InvalidData);
         let cancel = Arc::clone(&self.checkout.cancel);
         let conn = self.undisturbed().await?;
-        if let Some(answer) = ask(conn, |in_peace| session.question(in_peace)).await? {
+        // The first answer may tell what else to ask for.
+        for _ in 0..2 {
+            let Some(answer) = ask(conn, |in_peace| session.question(in_peace)).await? else { break };
             session.answered(&answer.rows, answer.cut, &mut conn.state).map_err(unreadable)?;
         }
         // Now it is known whether the client keeps the connection, with what that listens to.

@@ -1,7 +1,9 @@
 //! [`Commons`]: what the sessions of one tenant share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::session::code::Code;
 use crate::session::statements::StatementStore;
 
 /// So many transactions that left sequence state and were not followed by one that read it show that the tenant's
@@ -18,6 +20,8 @@ pub struct Commons {
     reads_sequences: AtomicBool,
     unread_sequences: AtomicUsize,
     schema_epoch: AtomicU64,
+    /// What their code does to settings, as long as it is known.
+    code: RwLock<Option<Arc<Code>>>,
 }
 
 impl Commons {
@@ -62,6 +66,22 @@ impl Commons {
 
     pub(super) fn schema_changed(&self) {
         self.schema_epoch.fetch_add(1, Ordering::Release);
+        self.forget_code();
+    }
+
+    /// What the tenant's code does to settings. `None`: the server is to be asked.
+    #[must_use]
+    pub fn code(&self) -> Option<Arc<Code>> {
+        self.code.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn learn_code(&self, code: Arc<Code>) {
+        *self.code.write().unwrap_or_else(PoisonError::into_inner) = Some(code);
+    }
+
+    /// Functions may have changed without the proxy seeing it.
+    pub fn forget_code(&self) {
+        *self.code.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn pin_begins(&self) {

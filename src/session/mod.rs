@@ -2,6 +2,7 @@
 //! of each. It survives changes of the server connection.
 
 pub mod channels;
+pub mod code;
 pub mod commons;
 pub mod outbound;
 pub mod params;
@@ -317,6 +318,8 @@ impl Session {
         }
         match self.pins.first() {
             _ if self.pins.is_uncertain() => Boundary::Unsettled,
+            // Its connection may go at any time, which is too late to ask.
+            Some(PinReason::Sequence) if self.tracking.must_ask() => Boundary::Unsettled,
             Some(reason) => Boundary::Pinned(reason),
             None if self.tracking.is_unsettled() => Boundary::Unsettled,
             None => Boundary::Release,
@@ -476,6 +479,7 @@ impl Session {
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
+        self.note_code(effects);
     }
 
     /// Sequence state is left where it was made: only its maker may read it, and only a tenant whose clients

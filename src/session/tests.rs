@@ -25,6 +25,13 @@ struct Talk {
     guard: Guard,
 }
 
+/// Of a tenant whose code is known to set nothing.
+fn commons() -> Arc<Commons> {
+    let commons = Arc::<Commons>::default();
+    commons.learn_code(Arc::default());
+    commons
+}
+
 impl Talk {
     /// With a server, and a guard that only reports.
     fn reporting() -> Self {
@@ -37,7 +44,7 @@ impl Talk {
     fn rewriting(server: Option<ServerState>) -> Self {
         let mut talk = Self::detached();
         let scope = Scope { level: Level::Shared, hardened: true, ..talk.session.scope().clone() };
-        talk.session = Session::new(scope, Arc::default(), Arc::default());
+        talk.session = Session::new(scope, Arc::default(), commons());
         talk.guard.learn_rewritten(DO, CALL);
         talk.server = server;
         talk
@@ -62,7 +69,7 @@ impl Talk {
             hardened: false,
         };
         Self {
-            session: Session::new(scope, Arc::default(), Arc::default()),
+            session: Session::new(scope, Arc::default(), commons()),
             server: None,
             guard: Guard::new(&limits(config::GuardMode::Enforce)),
         }

@@ -3,10 +3,11 @@
 //! What SET, RESET, ROLLBACK, savepoints and errors make of a setting is not worked out here: when a
 //! transaction has ended that may have changed some, the server connection is asked which are in force.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::guard::{Effect, Effects};
+use crate::session::code::{self, Ran};
 use crate::session::params::{Settings, is_reading, literal};
 use crate::session::pin::PinReason;
 use crate::session::{ServerState, Session};
@@ -29,13 +30,25 @@ pub struct Tracking {
     /// Those of the startup packet, to which RESET goes back.
     start: Arc<Settings>,
     now: Arc<Settings>,
-    /// Names of those that may have changed since the server was asked, and their bytes.
-    touched: BTreeSet<Box<str>>,
+    /// Names of those that may have changed since the server was asked, with who may have changed them, and
+    /// their bytes.
+    touched: BTreeMap<Box<str>, Toucher>,
     touched_bytes: usize,
     /// Some of these may not be set any more: one was put back, or was in a transaction block or an error.
     may_be_unset: bool,
     /// The server connection went back to the tenant's defaults, the client to those of its startup packet.
     restarted: bool,
+    /// Code ran of which nobody knows yet what it sets.
+    ran: Ran,
+}
+
+/// Who may have changed a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Toucher {
+    /// A statement that names it.
+    Statement,
+    /// Only code, which may not have run.
+    Code,
 }
 
 /// The server's answer could not be read.
@@ -48,10 +61,11 @@ impl Tracking {
         Self {
             now: Arc::clone(&start),
             start,
-            touched: BTreeSet::new(),
+            touched: BTreeMap::new(),
             touched_bytes: 0,
             may_be_unset: false,
             restarted: false,
+            ran: Ran::No,
         }
     }
 
@@ -62,7 +76,12 @@ impl Tracking {
 
     /// Whether there is something to do before the server connection can go.
     pub(super) fn is_unsettled(&self) -> bool {
-        self.restarted || self.is_uncertain()
+        self.restarted || self.must_ask()
+    }
+
+    /// Whether the server connection is to be asked for something.
+    pub(super) fn must_ask(&self) -> bool {
+        self.is_uncertain() || self.ran != Ran::No
     }
 
     /// Whether only the server knows which settings are in force.
@@ -72,7 +91,7 @@ impl Tracking {
 
     /// Whether one may have changed by which constants are read.
     pub(super) fn reading_is_uncertain(&self) -> bool {
-        self.touched.iter().any(|name| is_reading(name))
+        self.touched.keys().any(|name| is_reading(name))
     }
 
     /// A statement with these effects was sent. `false` when it changes more than can be followed.
@@ -80,20 +99,39 @@ impl Tracking {
         self.may_be_unset |= effects.has(Effect::ResetSetting) || effects.has(Effect::ResetAll);
         if effects.has(Effect::ResetAll) {
             // They count already.
-            self.touched.extend(self.now.iter().map(|(name, _)| name.into()));
+            self.touched.extend(self.now.iter().map(|(name, _)| (name.into(), Toucher::Statement)));
         }
-        effects.settings.iter().all(|name| self.touch(name))
+        effects.settings.iter().all(|name| self.touch(name, Toucher::Statement))
     }
 
-    fn touch(&mut self, name: &str) -> bool {
-        if self.touched.contains(name) {
+    /// Code ran that may have set this one. `false` when that cannot be followed.
+    pub(super) fn touch_by_code(&mut self, name: &str) -> bool {
+        self.may_be_unset = true;
+        self.touch(name, Toucher::Code)
+    }
+
+    /// Code ran of which nobody knows yet what it sets.
+    pub(super) fn code_ran(&mut self, ran: Ran) {
+        self.ran = self.ran.max(ran);
+    }
+
+    pub(super) const fn take_ran(&mut self) -> Ran {
+        std::mem::replace(&mut self.ran, Ran::No)
+    }
+
+    fn touch(&mut self, name: &str, toucher: Toucher) -> bool {
+        if let Some(known) = self.touched.get_mut(name) {
+            if toucher == Toucher::Statement {
+                *known = toucher;
+            }
             return true;
         }
         if self.touched.len() >= MAX_SETTINGS || self.touched_bytes + name.len() > MAX_BYTES {
             return false;
         }
         self.touched_bytes += name.len();
-        self.touched.insert(name.into())
+        self.touched.insert(name.into(), toucher);
+        true
     }
 
     /// A transaction block is open, or a statement failed: what was set may be undone.
@@ -104,12 +142,13 @@ impl Tracking {
     /// DISCARD ALL succeeded.
     pub(super) fn discarded(&mut self) {
         self.settled();
+        self.ran = Ran::No;
         self.restarted = !self.start.is_empty();
         self.now = Arc::clone(&self.start);
     }
 
     fn settled(&mut self) {
-        self.touched = BTreeSet::new();
+        self.touched = BTreeMap::new();
         self.touched_bytes = 0;
         (self.may_be_unset, self.restarted) = (false, false);
     }
@@ -118,8 +157,11 @@ impl Tracking {
     /// of those that are not set.
     fn updated(&self, old: &Settings, set: &Settings, fallback: &Settings) -> Settings {
         let mut new = old.clone();
-        for name in &self.touched {
-            match set.get(name).or_else(|| fallback.get(name)) {
+        for (name, toucher) in &self.touched {
+            // What somebody once set in a transaction is empty for ever after: code that did not run has not set it.
+            let is_there =
+                |value: &&str| !value.is_empty() || *toucher == Toucher::Statement || old.get(name).is_some();
+            match set.get(name).filter(is_there).or_else(|| fallback.get(name)) {
                 Some(value) => new.set(name, value),
                 None => new.remove(name),
             }
@@ -130,12 +172,16 @@ impl Tracking {
 
 impl Session {
     /// SQL that asks the server connection for what only it knows: which of the settings that may have changed
-    /// are in force, and which of the state is there that pins a client. `None` when there is nothing to ask.
+    /// are in force, which of the state is there that pins a client, and what code may set: that brings a second
+    /// question. `None` when there is nothing to ask.
     /// With `in_peace` no statement time-out of the client's ends the asking.
     #[must_use]
     pub fn question(&self, in_peace: bool) -> Option<String> {
         let mut parts = self.state_questions();
         parts.extend(self.settings_questions(in_peace));
+        if self.tracking.ran != Ran::No {
+            parts.extend(code::question(&self.scope));
+        }
         if parts.is_empty() {
             return None;
         }
@@ -177,7 +223,7 @@ impl Session {
         let by_source = in_peace || self.tracking.may_be_unset;
         // pg_settings does not show settings that an application made up.
         let (by_value, by_source): (Vec<_>, Vec<_>) =
-            self.tracking.touched.iter().partition(|name| !by_source || name.contains('.'));
+            self.tracking.touched.keys().partition(|name| !by_source || name.contains('.'));
         let array =
             |names: Vec<&Box<str>>| names.into_iter().map(|name| literal(name)).collect::<Vec<_>>().join(",");
         let (by_value, by_source) = (array(by_value), array(by_source));
@@ -211,14 +257,16 @@ impl Session {
         cut: bool,
         server: &mut ServerState,
     ) -> Result<(), Unreadable> {
-        let (mut set, mut state) = (Settings::default(), Vec::new());
+        let (mut set, mut state, mut code) = (Settings::default(), Vec::new(), Vec::new());
         for row in rows {
             let row = view::text_row(row).ok_or(Unreadable)?;
             let [Some(name), value, ..] = row[..] else { return Err(Unreadable) };
             if let ("", Some(word)) = (name, value) {
                 state.push(word);
+            } else if let (true, Some(value)) = (code::is_row(name), value) {
+                code.push((name, value));
             } else if let Some(value) = value
-                && self.tracking.touched.contains(name)
+                && self.tracking.touched.contains_key(name)
                 && set.get(name).is_none()
             {
                 set.set(name, value);
@@ -230,6 +278,7 @@ impl Session {
         if self.tracking.is_uncertain() {
             self.settings_answered(&set, cut, server);
         }
+        self.code_answered(&code, cut);
         Ok(())
     }
 

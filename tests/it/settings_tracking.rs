@@ -201,16 +201,57 @@ fn too_many_settings_keep_the_server_connection_until_they_are_reset() {
     assert_eq!(one.value("select length(current_setting('app.me', true))"), "0");
 }
 
+/// What sets the settings, and what shows them then.
+const CODE: &[(&str, &[&str])] = &[
+    ("do $$ begin perform set_config('app.me', 'code', false); end $$", &[]),
+    (
+        "select become('ann')",
+        &["create function become(who text) returns text language plpgsql as $$ begin \
+        perform set_config('app.me', who, false); set work_mem = '5MB'; return who; end $$"],
+    ),
+    (
+        "insert into noted values (1)",
+        &[
+            "create function note() returns trigger language plpgsql as $$ begin \
+        perform set_config('app.b', tg_op, false); return new; end $$",
+            "create table noted (n int)",
+            "create trigger noted before insert on noted for each row execute function note()",
+        ],
+    ),
+    (
+        "call enter('eve')",
+        &["create procedure enter(who text) language sql as $$ select set_config('app.me', who, false) $$"],
+    ),
+    ("begin; select become('ann'); rollback", &[]),
+    ("select become('ann'); reset all", &[]),
+];
+
 #[test]
-fn settings_made_by_code_are_out_of_sight_as_before() {
+fn settings_made_by_code_follow_their_client_as_on_a_direct_connection() {
     let proxy = proxy();
     let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
-    one.run("set app.me = 'one'; do $$ begin perform set_config('app.b', 'hidden', false); end $$");
-    assert_eq!(
-        one.value("select current_setting('app.me') || coalesce(current_setting('app.b', true), '')"),
-        "one"
-    );
-    assert_eq!(two.value("select coalesce(current_setting('app.b', true), '')"), "");
+    for (sets, made) in CODE {
+        made.iter().for_each(|text| one.run(text));
+        let mut direct = proxy.direct("alpha");
+        one.run("discard all");
+        assert_eq!(one.query(sets), direct.query(sets));
+        assert!(two.value(SHOW).starts_with("4MB|"), "{sets}");
+        assert_eq!(one.value(SHOW), direct.value(SHOW), "{sets}");
+        assert_eq!(two.value("select coalesce(current_setting('app.me', true), '')"), "", "{sets}");
+    }
+}
+
+#[test]
+fn code_that_computes_the_names_it_sets_keeps_the_server_connection_until_they_are_reset() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    one.run("create function put(k text, v text) returns text language sql as $$ select set_config('app.' || k, v, false) $$");
+    one.run("select put('me', 'one')");
+    let pid = one.backend();
+    assert_ne!(two.backend(), pid);
+    assert_eq!(one.value("select current_setting('app.me')"), "one");
+    one.run("reset all");
+    assert_eq!(two.value("select coalesce(current_setting('app.me', true), '')"), "");
 }
 
 #[test]

@@ -18,7 +18,7 @@ impl Talk {
     fn starting_with(pairs: &[(&str, &str)]) -> Self {
         let mut talk = Self::detached();
         let start = Arc::new(settings(pairs));
-        talk.session = Session::new(talk.session.scope().clone(), Arc::clone(&start), Arc::default());
+        talk.session = Session::new(talk.session.scope().clone(), Arc::clone(&start), commons());
         talk.server = Some(ServerState { settings: start, ..ServerState::default() });
         talk
     }
@@ -237,4 +237,64 @@ fn names_cannot_leave_their_literals() {
     talk.ran(r#"set "a.b'x\" = ''"#);
     let question = talk.session.question(true).unwrap();
     assert!(question.contains(r"ARRAY[ E'a.b''x\\']"), "{question}");
+}
+
+#[test]
+fn names_that_code_sets_are_asked_for_once_and_then_followed() {
+    let mut talk = Talk::attached();
+    talk.session.commons.forget_code();
+    talk.ran("insert into t values (1)");
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled, "a trigger may have set something");
+    let question = talk.session.question(false).unwrap();
+    assert!(question.contains("pg_proc") && question.contains("'tenant_a'"), "{question}");
+    talk.answered(&[("code:", "set_config('app.user', new.owner, false"), ("code:trigger", "")]);
+    let question = talk.session.question(false).unwrap();
+    assert!(question.contains("'app.user'") && !question.contains("pg_proc"), "{question}");
+    talk.answered(&[("app.user", "ann")]);
+    assert_eq!(talk.session.settings().get("app.user"), Some("ann"));
+    assert_eq!(talk.session.question(false), None);
+    talk.ran("insert into t values (1)");
+    assert!(talk.session.question(false).unwrap().contains("'app.user'"));
+    talk.answered(&[("app.user", "bob")]);
+    talk.ran("create function f() returns int language sql as 'select 1'");
+    talk.ran("insert into t values (1)");
+    assert!(talk.session.question(false).unwrap().contains("pg_proc"), "the schema has changed");
+}
+
+#[test]
+fn code_that_computes_the_names_it_sets_pins_who_calls_it() {
+    let mut talk = Talk::attached();
+    talk.session.commons.forget_code();
+    talk.ran("select my_function()");
+    talk.answered(&[("code:", "set_config(k, v, false"), ("code:", "set_config('app.a', v, false")]);
+    assert_eq!(talk.session.pinned(), Some(PinReason::Setting));
+    let mut talk = Talk::attached();
+    talk.session.commons.learn_code(Arc::default());
+    talk.ran("do $$ begin execute 'set ' || 'app.x = 1'; end $$");
+    assert_eq!(talk.session.pinned(), Some(PinReason::Setting));
+}
+
+#[test]
+fn setting_that_is_empty_since_somebody_used_it_is_not_taken_for_one_that_code_set() {
+    let mut talk = Talk::attached();
+    talk.session.commons.forget_code();
+    talk.ran("select my_function()");
+    talk.answered(&[("code:", "set_config('app.user', v, false")]);
+    talk.answered(&[("app.user", "")]);
+    assert!(talk.session.settings().is_empty());
+    talk.ran("select my_function()");
+    talk.answered(&[("app.user", "ann")]);
+    talk.ran("select my_function()");
+    talk.answered(&[("app.user", "")]);
+    assert_eq!(talk.session.settings().get("app.user"), Some(""), "it was put out");
+}
+
+#[test]
+fn setting_made_beside_an_insert_is_asked_for_before_the_connection_kept_for_the_sequence_can_go() {
+    let mut talk = Talk::attached();
+    talk.ran("set app.me = '1'; insert into t values (1)");
+    assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
+    talk.answered(&[("app.me", "1")]);
+    assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Sequence));
+    assert_eq!(talk.session.settings().get("app.me"), Some("1"));
 }
