@@ -248,7 +248,7 @@ impl Session {
             self.front.clear();
             self.ensure_on_server(&known, server);
             write::parse(&mut self.front, known.server_name().as_bytes(), parse.definition);
-            self.pipeline.push(Entry::new(Kind::Parse));
+            self.pipeline.push(Entry { uses: Some(known), ..Entry::new(Kind::Parse) });
             return Step::Rewrite { cleared, consumed: head.total };
         }
         if !self.names.has_room_for(parse.definition) {

@@ -93,7 +93,7 @@ pub struct Entry {
     pub reply: &'static [u8],
     /// What the client's names were before.
     pub undo: Undo,
-    /// The statement that it binds or describes.
+    /// The statement that it binds or describes, or whose name it cannot have.
     pub uses: Option<Arc<Statement>>,
     /// Whether nothing may follow before the answer is seen.
     pub bars: bool,
@@ -262,6 +262,15 @@ impl Pipeline {
             self.decides |= !matches!(undo, Undo::Nothing);
             entry.undo = undo;
         }
+    }
+
+    /// The name that a request still outstanding takes away from a statement.
+    #[must_use]
+    pub fn name_of(&self, statement: &Statement) -> Option<&[u8]> {
+        self.queue.iter().find_map(|entry| match &entry.undo {
+            Undo::Restore(name, of) if std::ptr::eq(Arc::as_ptr(of), statement) => Some(&**name),
+            _ => None,
+        })
     }
 
     /// The unnamed statements that requests still outstanding have replaced.

@@ -352,6 +352,32 @@ fn name_that_is_unknown_or_taken_gets_the_error_a_server_would_give() {
 }
 
 #[test]
+fn error_names_the_statement_as_the_request_did_also_when_it_lost_that_name_since() {
+    let mut talk = Talk::attached();
+    for name in ["a", "b", "c"] {
+        talk.client(&parse(name, "select $1"));
+    }
+    talk.client(SYNC);
+    talk.backends("13131Z");
+    let error = b"SERROR\0C08P01\0M1, but prepared statement \"pgtenant_1\" requires 1\0\0";
+    for (name, closes) in [("b", false), ("c", false), ("a", false), ("b", true)] {
+        talk.client(&bind(name));
+        talk.client(SYNC);
+        if closes {
+            talk.client(&close(name));
+            talk.client(SYNC);
+        }
+        talk.session.on_backend(b'E', error, talk.server.as_mut().unwrap());
+        let mut replies = Vec::new();
+        talk.session.take_replies(&mut replies);
+        let named = format!("1, but prepared statement \"{name}\" requires 1");
+        assert_eq!(view::error_field(&replies[HEAD_BYTES..], b'M').unwrap(), named.as_bytes());
+        talk.backends("Z");
+    }
+    assert_eq!(talk.backends("Z"), "[Z]");
+}
+
+#[test]
 fn name_of_a_failed_parse_is_free_again() {
     let mut talk = Talk::attached();
     talk.client(&parse("s1", "select nothing_here"));

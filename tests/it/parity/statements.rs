@@ -174,6 +174,22 @@ fn wrong_number_of_values_names_the_clients_own_statement() {
 }
 
 #[test]
+fn error_names_the_statement_that_was_used_of_several_that_are_the_same() {
+    let lines = same(
+        &[
+            say(&[parse("a", "select $1::int"), parse("b", "select $1::int"), sync()]),
+            say(&[bind("", "b", &[]), sync()]),
+            say(&[bind("", "a", &[]), sync()]),
+            say(&[parse("b", "select 2"), sync()]),
+            batch(&[bind("", "b", &[]), sync(), close_statement("b"), sync()], 2),
+            batch(&[bind("", "a", &[]), close_statement("a"), sync(), bind("", "a", &["1"]), sync()], 2),
+        ]
+        .concat(),
+    );
+    assert!(lines[3].contains("prepared statement \"b\" requires 1"), "{lines:#?}");
+}
+
+#[test]
 fn statements_of_sql() {
     same(&script(&[
         "prepare s (int) as select $1 + 1 as n",
