@@ -7,7 +7,7 @@ use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARS
 use crate::session::channels::Before;
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::prepared::DISCARD_SEQUENCES;
+use crate::session::prepared::{DISCARD_SEQUENCES, ROLLBACK};
 use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, Told, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -202,12 +202,7 @@ impl Session {
         let undo = self.drop_unnamed(Some(server));
         self.front.clear();
         if self.must_discard_sequences(&effects, server) {
-            if self.pipeline.is_unsynced() {
-                self.discard_sequences_first();
-            } else {
-                write::query(&mut self.front, DISCARD_SEQUENCES);
-                self.pipeline.push(Entry::hidden(Kind::Query));
-            }
+            self.run_first(DISCARD_SEQUENCES, !self.pipeline.is_unsynced());
         }
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
@@ -381,7 +376,7 @@ impl Session {
 
     fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
         if self.must_discard_sequences(effects, server) {
-            self.discard_sequences_first();
+            self.run_first(DISCARD_SEQUENCES, false);
         }
         self.apply(effects, server);
         self.bound.portal.clear();
@@ -542,7 +537,11 @@ impl Session {
         let mut error = Vec::new();
         write::error(&mut error, &refusal);
         self.front.clear();
-        let kind = if tag == b'Q' || tag == b'F' {
+        let simple = tag == b'Q' || tag == b'F';
+        if refusal.ends_block() {
+            self.run_first(ROLLBACK, simple);
+        }
+        let kind = if simple {
             write::query(&mut self.front, UNPARSABLE);
             Kind::Query
         } else {

@@ -12,8 +12,10 @@ use crate::wire::write;
 
 /// Sent before a statement that would read what another session of the tenant left.
 pub(super) const DISCARD_SEQUENCES: &str = "DISCARD SEQUENCES";
-/// Name of the statement and portal that do so.
-const DISCARDING_NAME: &[u8] = b"pgtenant_discard";
+/// Sent before what stands in for a refused statement that would have ended the transaction block.
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+/// Name of the statement and portal that these have in the extended protocol.
+const FIRST_NAME: &[u8] = b"pgtenant_first";
 
 /// Unnamed statements a client's requests in flight may keep, and how long each may be.
 const MAX_KEPT: usize = 64;
@@ -155,14 +157,18 @@ impl Session {
         true
     }
 
-    /// Puts messages into `front` that discard what another session left. In the extended protocol: a Query
-    /// would end the batch.
-    pub(super) fn discard_sequences_first(&mut self) {
-        let definition = [DISCARD_SEQUENCES.as_bytes(), &[0, 0, 0]].concat();
-        write::parse(&mut self.front, DISCARDING_NAME, &definition);
-        write::bind_without_parameters(&mut self.front, DISCARDING_NAME, DISCARDING_NAME);
-        write::execute(&mut self.front, DISCARDING_NAME);
-        write::close_statement(&mut self.front, DISCARDING_NAME);
+    /// Puts messages into `front` that run this first, unseen by the client. A simple query would end a batch that
+    /// is open.
+    pub(super) fn run_first(&mut self, sql: &'static str, simple: bool) {
+        if simple {
+            write::query(&mut self.front, sql);
+            return self.pipeline.push(Entry::hidden(Kind::Query));
+        }
+        let definition = [sql.as_bytes(), &[0, 0, 0]].concat();
+        write::parse(&mut self.front, FIRST_NAME, &definition);
+        write::bind_without_parameters(&mut self.front, FIRST_NAME, FIRST_NAME);
+        write::execute(&mut self.front, FIRST_NAME);
+        write::close_statement(&mut self.front, FIRST_NAME);
         for kind in [Kind::Parse, Kind::Bind, Kind::Execute, Kind::Close] {
             self.pipeline.push(Entry::hidden(kind));
         }

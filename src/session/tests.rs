@@ -231,6 +231,53 @@ fn refused_query_in_a_transaction_fails_on_the_server_too() {
     assert!(talk.session.in_transaction());
 }
 
+/// As in PostgreSQL, where PREPARE TRANSACTION ends the block also when it fails.
+#[test]
+fn refused_prepare_transaction_ends_the_block() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    assert_eq!(
+        talk.client(&query("prepare transaction 'x'")),
+        "Query \"ROLLBACK\", Query \"pgtenant refused this statement\""
+    );
+    assert_eq!(talk.backends("CZ"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 0A000>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn refused_prepare_transaction_ends_the_block_within_its_batch_too() {
+    let mut talk = Talk::attached();
+    for frame in [parse("", "begin"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(
+        talk.client(&parse("", "prepare transaction 'x'")),
+        "Parse pgtenant_first \"ROLLBACK\", Bind pgtenant_first, E, C pgtenant_first, \
+         Parse pgtenant_refused \"pgtenant refused this statement\""
+    );
+    for frame in [bind(""), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backends("12C"), "[1][2][C]");
+    assert_eq!(talk.backends("12C3"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 0A000>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.client(&bind("")), "<E 26000>");
+}
+
+#[test]
+fn refused_commit_of_a_prepared_transaction_leaves_the_block_open() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    assert_eq!(talk.client(&query("commit prepared 'x'")), "Query \"pgtenant refused this statement\"");
+}
+
 #[test]
 fn refused_parse_is_answered_and_everything_up_to_sync_is_skipped() {
     let mut talk = Talk::detached();
