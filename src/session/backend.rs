@@ -58,6 +58,14 @@ impl Session {
                 }
                 _ => Relay::OutOfStep,
             },
+            Turn::Counted => match body {
+                [status @ (b'I' | b'T' | b'E')] => {
+                    self.status = *status;
+                    Relay::Swallow
+                }
+                _ => Relay::OutOfStep,
+            },
+            Turn::Probed(readies) => self.probed(readies),
             Turn::Unexpected => Relay::OutOfStep,
         }
     }

@@ -19,7 +19,7 @@ const MAX_NAMING_FRAME: usize = 16 << 10;
 /// Room for a Query or Parse around its text: statement name and parameter types.
 const TEXT_FRAME_EXTRA: usize = 272 << 10;
 /// A name under which a refused Parse can never succeed.
-const FAILING_NAME: &[u8] = b"pgtenant_refused";
+pub(super) const FAILING_NAME: &[u8] = b"pgtenant_refused";
 
 impl Session {
     /// Judges the frame at the front of `frame` (which holds as much of it as was read). `server` is the
@@ -40,6 +40,12 @@ impl Session {
         if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
             let message = format!("unexpected message type {:#04X} during COPY from stdin", head.tag);
             return Step::Fail(Refusal::protocol(message));
+        }
+        if self.pipeline.is_probing() && head.tag != b'X' {
+            return Step::Wait;
+        }
+        if self.pipeline.copy_is_in_doubt() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
+            return self.await_copy();
         }
         // What comes behind a batch that goes again must not go with it.
         let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
@@ -490,18 +496,6 @@ impl Session {
             Some(cleared) if server.is_some() && self.pipeline.has_outstanding() => Step::Forward(cleared),
             _ => Step::Drop,
         }
-    }
-
-    fn on_copy(&mut self, head: FrameHead) -> Step {
-        if !self.pipeline.has_outstanding() && !self.pipeline.in_copy() {
-            return Step::Drop; // as the server does outside of COPY
-        }
-        if head.tag == b'd' {
-            self.pipeline.copy_data();
-        } else {
-            self.pipeline.copy_ends();
-        }
-        Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
     }
 
     /// Refuses a text. One for the unnamed statement takes that away, as on a server.

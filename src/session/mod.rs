@@ -12,6 +12,7 @@ pub mod statements;
 pub mod tracking;
 
 mod backend;
+mod copy;
 mod frontend;
 mod prepared;
 mod refusal;
@@ -439,7 +440,8 @@ impl Session {
     /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
         let keeps = self.pinned().is_some_and(|reason| reason != PinReason::Sequence);
-        if self.in_transaction() || keeps || self.is_uncertain() {
+        let knows_what_is_owed = !self.pipeline.is_probing();
+        if self.in_transaction() || keeps || self.is_uncertain() || !knows_what_is_owed {
             return false;
         }
         let lost = self.pipeline.server_lost();

@@ -3,7 +3,8 @@
 //!
 //! The rules that make this more than a queue:
 //! * An error in the extended protocol makes the server skip everything up to the next Sync.
-//! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began.
+//! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began. Where the COPY
+//!   fails, a Sync among them counts if the server had not read it by then: see [`Probe`].
 //! * A reply the proxy gives itself waits for its turn.
 
 use std::collections::VecDeque;
@@ -153,8 +154,23 @@ pub enum Turn {
     Failed(Entry, Vec<Entry>),
     /// ReadyForQuery, to the client, and what the query did if it was one that succeeded.
     Ready(OnSuccess),
+    /// ReadyForQuery; whether it is one for the client is said by [`Probed`](Self::Probed).
+    Counted,
+    /// So many of those that were counted are for the client.
+    Probed(usize),
     /// Nothing asked for this: client and server are out of step.
     Unexpected,
+}
+
+/// A COPY has failed, and Syncs were sent behind it and before the end of its data. Those that the server had read by
+/// then it ignored, those that it read afterwards it answers: where the failing row stands decides, and what else made
+/// the COPY fail, so only the server knows. It is asked by a Sync and a Close: by the answer to that it has answered
+/// all Syncs it will, and that one. Until then nothing else is sent: whether it would be skipped is not known.
+#[derive(Debug)]
+struct Probe {
+    sent: bool,
+    /// ReadyForQuery messages so far.
+    readies: usize,
 }
 
 /// What a client waits for when its server is gone.
@@ -176,11 +192,13 @@ pub struct Pipeline {
     copy_in: bool,
     /// The COPY of the request at the front has begun.
     copy_began: bool,
-    /// COPY data was sent, and not its end.
-    data_sent: bool,
-    /// A Sync was sent within COPY data: if the COPY fails, nobody knows whether the server had read the Sync
-    /// before, and ignored it, or answers it.
+    /// A Sync was sent behind the request of the COPY that has begun, before the end of its data.
     doubtful_sync: bool,
+    /// The same may be so of a COPY of which it is not known yet whether it begins, and its end was sent.
+    doubtful_end: bool,
+    /// What is behind a COPY in doubt waits for its answer, which a Flush has been sent for.
+    flushed: bool,
+    probe: Option<Probe>,
     /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
     /// ReadyForQuery said.
     unsynced: bool,
@@ -192,7 +210,7 @@ impl Pipeline {
     /// Whether nothing is owed by anybody, and no batch is open.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && !self.skipping && !self.copy_in && !self.unsynced
+        self.queue.is_empty() && !self.skipping && !self.copy_in && !self.unsynced && self.probe.is_none()
     }
 
     /// Whether what the client sends is skipped until Sync.
@@ -210,7 +228,31 @@ impl Pipeline {
     /// Whether a request is outstanding.
     #[must_use]
     pub fn has_outstanding(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.probe.is_some()
+    }
+
+    /// Whether the end of a COPY's data was sent, and if it fails nobody knows which Sync ends the skipping: no request
+    /// may follow before its answer is seen.
+    #[must_use]
+    pub fn copy_is_in_doubt(&self) -> bool {
+        let begun = self.copy_began && self.doubtful_sync && !self.copy_in;
+        begun || (self.doubtful_end && !self.queue.is_empty())
+    }
+
+    /// Whether a Flush is to be sent for the answer of the COPY that is in doubt. `true` once.
+    pub const fn must_flush(&mut self) -> bool {
+        !std::mem::replace(&mut self.flushed, true)
+    }
+
+    /// Whether the server is being asked which Syncs counted: nothing is sent meanwhile.
+    #[must_use]
+    pub const fn is_probing(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Whether it is to be asked now. `true` once.
+    pub fn must_probe(&mut self) -> bool {
+        self.probe.as_mut().is_some_and(|probe| !std::mem::replace(&mut probe.sent, true))
     }
 
     /// Whether so much is outstanding that nothing more is taken before some of it is answered. PostgreSQL holds back
@@ -301,9 +343,7 @@ impl Pipeline {
     /// A request is sent, or a reply is owed.
     pub fn push(&mut self, entry: Entry) {
         self.decides = (self.decides && !self.queue.is_empty()) || !matches!(entry.undo, Undo::Nothing);
-        if !matches!(entry.kind, Kind::Sync | Kind::Own | Kind::CopyEnd) {
-            self.data_sent = false;
-        }
+        self.doubtful_end &= !self.queue.is_empty();
         match entry.kind {
             Kind::CopyEnd => {}
             // A simple query commits what an open batch before it did.
@@ -313,16 +353,12 @@ impl Pipeline {
         self.queue.push_back(entry);
     }
 
-    /// COPY data of the client's is sent.
-    pub const fn copy_data(&mut self) {
-        self.data_sent = true;
-    }
-
     /// The client's Sync is sent.
     pub fn push_sync(&mut self) {
-        self.doubtful_sync |= self.data_sent;
         if self.copy_in {
-            return; // the server ignores it
+            // The server ignores it, unless the COPY fails before.
+            self.doubtful_sync = true;
+            return;
         }
         self.skipping = false;
         self.push(Entry::new(Kind::Sync));
@@ -335,12 +371,19 @@ impl Pipeline {
 
     /// The client's CopyDone or CopyFail is sent.
     pub fn copy_ends(&mut self) {
-        self.data_sent = false;
+        self.flushed = false;
         if self.copy_in {
             self.copy_in = false;
         } else if !self.queue.is_empty() {
+            let ended = self.last_request() == Some(Kind::Sync);
             self.push(Entry::new(Kind::CopyEnd));
+            self.doubtful_end |= ended;
         }
+    }
+
+    fn last_request(&self) -> Option<Kind> {
+        let kinds = self.queue.iter().rev().map(|entry| entry.kind);
+        kinds.into_iter().find(|kind| !matches!(kind, Kind::CopyEnd | Kind::Own))
     }
 
     /// Everything outstanding is lost with the server.
@@ -350,7 +393,7 @@ impl Pipeline {
         let open = self.unsynced && !self.skipping;
         self.queue.clear();
         (self.copy_in, self.unsynced) = (false, false);
-        (self.copy_began, self.data_sent, self.doubtful_sync) = (false, false, false);
+        (self.copy_began, self.doubtful_sync) = (false, false);
         self.skipping |= open;
         Lost { ended, open }
     }
@@ -371,6 +414,17 @@ impl Pipeline {
 
     /// A message came from the server. [`due`](Self::due) was called before.
     pub fn on_backend(&mut self, tag: u8) -> Turn {
+        if let Some(probe) = &mut self.probe {
+            return match tag {
+                b'N' | b'S' => Turn::Forward,
+                b'Z' => {
+                    probe.readies += 1;
+                    Turn::Counted
+                }
+                b'3' if probe.sent && probe.readies > 0 => self.probed(),
+                _ => Turn::Unexpected,
+            };
+        }
         let Some(front) = self.queue.front_mut() else {
             return if matches!(tag, b'N' | b'S') { Turn::Forward } else { Turn::Unexpected };
         };
@@ -379,7 +433,11 @@ impl Pipeline {
         match (tag, kind) {
             (b'N' | b'S', _) => visible,
             (b'D' | b'd' | b'c' | b'H', Kind::Execute | Kind::Query) => visible,
-            (b'T' | b'C' | b'I', Kind::Query) => visible,
+            (b'C', Kind::Query) => {
+                (self.copy_began, self.doubtful_sync) = (false, false);
+                visible
+            }
+            (b'T' | b'I', Kind::Query) => visible,
             (b't', Kind::Describe) if std::mem::replace(&mut front.half_told, true) => Turn::Swallow,
             (b't', Kind::Describe) => visible,
             (b'G', Kind::Execute | Kind::Query) => {
@@ -395,10 +453,9 @@ impl Pipeline {
                 let (on_success, hidden) = (front.on_success, front.hidden);
                 self.queue.pop_front();
                 (self.copy_in, self.copy_began) = (false, false);
-                self.doubtful_sync &= !self.queue.is_empty();
                 if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
             }
-            (b'E', _) if self.copy_began && self.doubtful_sync => Turn::Unexpected,
+            (b'E', _) if self.copy_began && self.doubtful_sync => self.failed_in_doubt(),
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
                 self.copy_in = false;
@@ -410,7 +467,7 @@ impl Pipeline {
     }
 
     fn done(&mut self) -> Turn {
-        self.copy_began = false;
+        (self.copy_began, self.doubtful_sync) = (false, false);
         self.queue.pop_front().map_or(Turn::Unexpected, Turn::Done)
     }
 
@@ -433,6 +490,23 @@ impl Pipeline {
         Turn::Failed(failed, skipped)
     }
 
+    /// A COPY failed behind whose request, and before the end of whose data, a Sync was sent. Behind that end nothing
+    /// was sent but Syncs.
+    fn failed_in_doubt(&mut self) -> Turn {
+        let Some(failed) = self.queue.pop_front() else { return Turn::Unexpected };
+        (self.copy_in, self.copy_began, self.doubtful_sync) = (false, false, false);
+        self.unsynced = false;
+        self.probe = Some(Probe { sent: false, readies: 0 });
+        Turn::Failed(failed, self.queue.drain(..).collect())
+    }
+
+    /// All Syncs are answered that will be; the last of them was the proxy's.
+    fn probed(&mut self) -> Turn {
+        let readies = self.probe.take().map_or(0, |probe| probe.readies.saturating_sub(1));
+        self.skipping = readies == 0;
+        Turn::Probed(readies)
+    }
+
     /// COPY data is read: Syncs sent behind the request, before the end of the data, are ignored.
     /// `false` when other requests were sent there: the server takes them for broken data.
     fn copy_begins(&mut self) -> bool {
@@ -440,15 +514,15 @@ impl Pipeline {
         self.copy_in = end.is_none();
         let end = end.unwrap_or(self.queue.len());
         let between = self.queue.range(1..end).all(|entry| matches!(entry.kind, Kind::Sync | Kind::Own));
-        let mut index = 0;
+        let (mut index, before) = (0, self.queue.len());
         self.queue.retain(|entry| {
             let ignored = entry.kind == Kind::Sync && index > 0 && index < end;
             index += 1;
             !ignored
         });
+        self.doubtful_sync = self.queue.len() < before;
         // Without those Syncs the batch may be open again.
-        let last = self.queue.iter().rev().find(|entry| !matches!(entry.kind, Kind::CopyEnd | Kind::Own));
-        self.unsynced = !matches!(last.map(|entry| entry.kind), None | Some(Kind::Sync | Kind::Query));
+        self.unsynced = !matches!(self.last_request(), None | Some(Kind::Sync | Kind::Query));
         between
     }
 }
@@ -470,7 +544,7 @@ mod tests {
     }
 
     /// Feeds backend tags; the answer is one letter a tag: f forward, s swallow, d done, e failed,
-    /// z ready, u unexpected.
+    /// z ready, c counted, a digit for what was counted, u unexpected.
     fn feed(pipeline: &mut Pipeline, tags: &str) -> String {
         tags.bytes()
             .map(|tag| {
@@ -481,6 +555,8 @@ mod tests {
                     Turn::Done(_) => 'd',
                     Turn::Failed(..) => 'e',
                     Turn::Ready(_) => 'z',
+                    Turn::Counted => 'c',
+                    Turn::Probed(readies) => (b'0' + readies as u8) as char,
                     Turn::Unexpected => 'u',
                 }
             })
@@ -564,19 +640,55 @@ mod tests {
     }
 
     #[test]
-    fn failed_copy_with_a_sync_within_its_data_is_out_of_step() {
-        for sync_before_the_data in [true, false] {
+    fn server_is_asked_which_syncs_counted_when_a_copy_failed() {
+        // How many of the client's were answered, and whether it is still to send the one that ends the skipping.
+        for (readies, skips) in [(0, true), (1, false), (2, false)] {
             let mut p = pipeline(&[Bind, Execute]);
             assert_eq!(feed(&mut p, "2G"), "df");
-            if sync_before_the_data {
-                p.push_sync();
+            p.push_sync();
+            p.copy_ends();
+            assert!(p.copy_is_in_doubt() && p.must_flush() && !p.must_flush());
+            p.push_sync();
+            assert_eq!(feed(&mut p, "E"), "e");
+            assert!(p.is_probing() && p.must_probe() && !p.must_probe());
+            for _ in 0..=readies {
+                assert_eq!(feed(&mut p, "SZ"), "fc");
             }
-            p.copy_data();
-            if !sync_before_the_data {
-                p.push_sync();
-            }
-            assert_eq!(feed(&mut p, "E"), if sync_before_the_data { "e" } else { "u" });
+            assert_eq!(feed(&mut p, "3"), char::from_digit(readies, 10).unwrap().to_string());
+            assert_eq!((p.is_probing(), p.is_skipping()), (false, skips));
+            p.push_sync();
+            assert_eq!(feed(&mut p, "Z"), "z");
+            assert!(p.is_idle());
         }
+    }
+
+    #[test]
+    fn copy_is_in_doubt_only_while_it_may_fail_with_a_sync_before_its_end() {
+        let mut p = pipeline(&[Bind, Execute, CopyEnd, Sync]);
+        assert!(!p.copy_is_in_doubt());
+        assert_eq!(feed(&mut p, "2GCZ"), "dfdz");
+        let mut p = pipeline(&[Bind, Execute, Sync, CopyEnd, Sync]);
+        assert!(p.copy_is_in_doubt());
+        assert_eq!(feed(&mut p, "2GC"), "dfd");
+        assert_eq!(feed(&mut p, "Z"), "z");
+        assert!(!p.copy_is_in_doubt());
+        p.push(Entry::new(Query));
+        assert!(!p.copy_is_in_doubt());
+        assert_eq!(feed(&mut p, "G"), "f");
+        p.push_sync();
+        p.copy_ends();
+        assert!(p.copy_is_in_doubt());
+        // What fails now is not the COPY any more.
+        assert_eq!(feed(&mut p, "CEZ"), "fez");
+        assert!(p.is_idle());
+    }
+
+    #[test]
+    fn close_answered_before_the_sync_in_front_of_it_is_noticed() {
+        let mut p = pipeline(&[Bind, Execute, Sync]);
+        assert_eq!(feed(&mut p, "2GE"), "dfe");
+        assert!(p.must_probe());
+        assert_eq!(feed(&mut p, "3"), "u");
     }
 
     #[test]
@@ -586,7 +698,7 @@ mod tests {
 
     #[test]
     fn failed_copy_in_the_extended_protocol_waits_for_the_sync_after_it() {
-        let mut p = pipeline(&[Bind, Execute, Sync]);
+        let mut p = pipeline(&[Bind, Execute]);
         assert_eq!(feed(&mut p, "2GE"), "dfe");
         assert!(p.is_skipping());
         p.copy_ends();

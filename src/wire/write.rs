@@ -180,6 +180,11 @@ pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
     });
 }
 
+/// Sync.
+pub fn sync(out: &mut Vec<u8>) {
+    frame(out, b'S', |_| {});
+}
+
 /// Flush.
 pub fn flush(out: &mut Vec<u8>) {
     frame(out, b'H', |_| {});

@@ -93,7 +93,6 @@ impl Dice {
         } else {
             [parse("", "copy copied from stdin"), bind("", "", &[]), execute("", 0)].concat()
         };
-        // Behind data whose COPY fails nobody knows whether a Sync counts.
         if self.roll(4) == 0 {
             out.extend(sync());
         }
