@@ -18,8 +18,8 @@ impl Session {
         Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
     }
 
-    /// A server keeps the answer to a COPY back up to the next Sync or Flush.
-    pub(super) fn await_copy(&mut self) -> Step {
+    /// A server keeps answers back up to the next Sync or Flush.
+    pub(super) fn await_answers(&mut self) -> Step {
         match Cleared::without_text(b'H', &self.scope) {
             Some(cleared) if self.pipeline.must_flush() => {
                 self.front.clear();

@@ -35,6 +35,8 @@ impl Session {
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
             self.channels.abandon();
+            // The verdict on a text that waited, and is not sent now, is not the next one's.
+            self.judged = None;
             return Step::Drop;
         }
         if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
@@ -45,7 +47,7 @@ impl Session {
             return Step::Wait;
         }
         if self.pipeline.copy_is_in_doubt() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
-            return self.await_copy();
+            return self.await_answers();
         }
         // What comes behind a batch that goes again must not go with it.
         let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
@@ -150,6 +152,15 @@ impl Session {
             // Other clients of the tenant count on it.
             return self.refuse(unknown_statement(name.as_bytes()), head.tag, Some(server));
         }
+        if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
+            && head.tag == b'Q'
+            && self.names.get(name.as_bytes()).is_some()
+            && self.pipeline.has_outstanding()
+        {
+            // What is outstanding may yet change what the name stands for, or have this skipped.
+            self.judged = Some(allowed);
+            return self.await_answers();
+        }
         match parsed {
             Some(parse) if head.tag == b'P' => match &allowed.rewritten {
                 None => self.on_parse(head, parse, (allowed.cleared, allowed.effects), server),
@@ -193,16 +204,12 @@ impl Session {
         if let Some(refusal) = self.one_pin_too_many(&effects) {
             return self.refuse(refusal, head.tag, Some(server));
         }
+        let unsynced = self.pipeline.is_unsynced();
         if let Some(Deallocated::Name(name)) = &effects.deallocates
-            && !self.pipeline.has_outstanding()
-            && self.status != b'E'
+            && (self.status != b'E' || unsynced)
             && self.names.remove(name.as_bytes()).is_some()
         {
-            self.drop_unnamed(None);
-            // Prepared by protocol message, so the server does not know it by this name.
-            write::command_complete(&mut self.replies, "DEALLOCATE");
-            self.reply_ready();
-            return Step::Drop;
+            return self.deallocate_here(unsynced.then_some(server), cleared);
         }
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         let undo = self.drop_unnamed(Some(server));

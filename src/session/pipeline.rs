@@ -196,7 +196,7 @@ pub struct Pipeline {
     doubtful_sync: bool,
     /// The same may be so of a COPY of which it is not known yet whether it begins, and its end was sent.
     doubtful_end: bool,
-    /// What is behind a COPY in doubt waits for its answer, which a Flush has been sent for.
+    /// The next request waits for the answers to all that was sent, and a Flush has been sent for them.
     flushed: bool,
     probe: Option<Probe>,
     /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
@@ -239,7 +239,7 @@ impl Pipeline {
         begun || (self.doubtful_end && !self.queue.is_empty())
     }
 
-    /// Whether a Flush is to be sent for the answer of the COPY that is in doubt. `true` once.
+    /// Whether a Flush is to be sent for answers that are waited for. `true` once.
     pub const fn must_flush(&mut self) -> bool {
         !std::mem::replace(&mut self.flushed, true)
     }
@@ -344,6 +344,7 @@ impl Pipeline {
     pub fn push(&mut self, entry: Entry) {
         self.decides = (self.decides && !self.queue.is_empty()) || !matches!(entry.undo, Undo::Nothing);
         self.doubtful_end &= !self.queue.is_empty();
+        self.flushed = false;
         match entry.kind {
             Kind::CopyEnd => {}
             // A simple query commits what an open batch before it did.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Effect, Effects};
+use crate::guard::{Cleared, Effect, Effects};
 use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
 use crate::session::statements::{OnServer, Readiness, Statement, Told, server_name};
-use crate::session::{Refusal, ServerState, Session, Unnamed};
+use crate::session::{Refusal, ServerState, Session, Step, Unnamed};
 use crate::wire::write;
 
 /// Sent before a statement that would read what another session of the tenant left.
@@ -155,6 +155,23 @@ impl Session {
         }
         server.sequences_of = 0;
         true
+    }
+
+    /// A simple query deallocates what was prepared by protocol message: the server does not know it by this name.
+    /// With a `server` an extended batch is open, which a simple query ends, as a Sync does.
+    pub(super) fn deallocate_here(&mut self, server: Option<&mut ServerState>, cleared: Cleared) -> Step {
+        let ends_batch = server.is_some();
+        self.drop_unnamed(server);
+        if ends_batch {
+            self.pipeline.push(Entry::own(&write::DEALLOCATE_COMPLETE));
+            self.pipeline.push_sync();
+            self.front.clear();
+            write::sync(&mut self.front);
+            return Step::Substitute(cleared);
+        }
+        self.replies.extend_from_slice(&write::DEALLOCATE_COMPLETE);
+        self.reply_ready();
+        Step::Drop
     }
 
     /// Puts messages into `front` that run this first, unseen by the client. A simple query would end a batch that

@@ -449,6 +449,35 @@ fn close_that_was_skipped_leaves_the_name() {
 }
 
 #[test]
+fn deallocating_by_a_simple_query_waits_for_what_is_outstanding_and_ends_the_batch() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s1", "select 1"), bind("s1")] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&query("deallocate s1")), "(ahead: H)");
+    assert_eq!(talk.client(&query("deallocate s1")), "(waits)");
+    talk.backends("12");
+    assert_eq!(talk.client(&query("deallocate s1")), "S");
+    assert_eq!(talk.backends("Z"), "<C>[Z]");
+    assert_eq!(talk.client(&bind("s1")), "<E 26000>");
+}
+
+#[test]
+fn verdict_on_a_text_that_is_skipped_is_not_used_for_the_next() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s1", "select 1"), bind("s1")] {
+        talk.client(&frame);
+    }
+    talk.client(&query("deallocate s1"));
+    talk.backends("1");
+    talk.backend(b'E', b"SERROR\0C22P02\0\0");
+    assert_eq!(talk.client(&query("deallocate s1")), "");
+    talk.client(SYNC);
+    talk.backends("Z");
+    assert_eq!(talk.client(&query("select * from tenant_b.t")), "<E 42501><Z>");
+}
+
+#[test]
 fn statement_prepared_by_message_can_be_deallocated_by_sql() {
     let mut talk = Talk::attached();
     talk.client(&parse("s1", "select 1"));

@@ -2,7 +2,7 @@
 
 use super::harness::{ask, batch, different, same, say, script};
 use crate::support::wire::{
-    bind, close_statement, describe_portal, describe_statement, execute, frame, parse, query, sync,
+    bind, close_statement, describe_portal, describe_statement, execute, frame, parse, query, sync, unnamed,
 };
 
 /// Parse with parameter types.
@@ -228,6 +228,32 @@ fn statement_prepared_by_message_is_deallocated_by_sql() {
             say(&[parse("", "deallocate s"), bind("", "", &[]), execute("", 0), sync()]),
             say(&[bind("", "s", &[]), sync()]),
             ask("deallocate s"),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn statement_is_deallocated_by_sql_in_the_middle_of_everything() {
+    let s = || parse("s", "select 1");
+    same(
+        &[
+            batch(&[s(), sync(), query("deallocate s"), bind("", "s", &[]), sync()], 3),
+            batch(&[s(), query("deallocate s"), bind("", "s", &[]), sync()], 2),
+            batch(&[s(), bind("", "nothing", &[]), query("deallocate s"), sync(), query("select 2")], 2),
+            batch(
+                &[query("deallocate s"), s(), bind("", "s", &[]), execute("", 0), query("deallocate s")],
+                2,
+            ),
+            batch(
+                &[query("begin"), s(), unnamed("insert into alone values (2)", &[]), query("deallocate s")],
+                2,
+            ),
+            batch(&[query("select 1/0"), query("deallocate s"), query("rollback"), query("deallocate s")], 4),
+            batch(
+                &[unnamed("insert into alone values (3)", &[]), query("deallocate s"), query("table alone")],
+                2,
+            ),
         ]
         .concat(),
     );
