@@ -295,7 +295,9 @@ impl Pipeline {
     /// Whether the server skips what is sent next if something sent before fails.
     #[must_use]
     pub fn may_skip(&self) -> bool {
-        self.queue.back().is_some_and(|entry| !matches!(entry.kind, Kind::Sync | Kind::Query))
+        // A simple query within a batch is skipped like the rest of it.
+        let last = self.queue.iter().rev().find(|entry| entry.kind != Kind::Query);
+        last.is_some_and(|entry| entry.kind != Kind::Sync)
     }
 
     /// What to undo if the request sent last is skipped.
