@@ -35,6 +35,7 @@ impl Session {
             _ => {}
         }
         match self.pipeline.on_backend(tag) {
+            Turn::Forward if tag == b'S' && self.tracking.tells_later() => Relay::Swallow,
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
             Turn::Done(entry) => self.done(&entry, body, server),
@@ -48,13 +49,7 @@ impl Session {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
-                    if *status == b'I' {
-                        self.transaction_ended();
-                        if !self.pipeline.has_outstanding() && self.channels.hold() {
-                            return Relay::Swallow;
-                        }
-                    }
-                    Relay::Forward
+                    self.ready(server)
                 }
                 _ => Relay::OutOfStep,
             },
@@ -68,6 +63,27 @@ impl Session {
             Turn::Probed(readies) => self.probed(readies),
             Turn::Unexpected => Relay::OutOfStep,
         }
+    }
+
+    /// The server is ready for the next query: whether the client is to know at once.
+    fn ready(&mut self, server: &ServerState) -> Relay {
+        let tells_later = self.tracking.tells_later();
+        if self.status == b'I' {
+            self.transaction_ended();
+            if !self.pipeline.has_outstanding() && self.channels.hold(tells_later) {
+                return Relay::Swallow;
+            }
+        }
+        if !tells_later {
+            return Relay::Forward;
+        }
+        if self.status == b'I' {
+            self.tell_parameters(server);
+        } else {
+            self.tell_parameters_so_far(server);
+        }
+        self.reply_ready();
+        Relay::Replace
     }
 
     fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {

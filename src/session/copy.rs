@@ -50,7 +50,7 @@ impl Session {
         (0..before).for_each(|_| self.reply_ready());
         if self.status == b'I' {
             self.transaction_ended();
-            if self.channels.hold() {
+            if self.channels.hold(false) {
                 return Relay::Replace;
             }
         }

@@ -448,6 +448,7 @@ impl Session {
         // Its client waits for the answers to what was to be sent again.
         self.healing = None;
         self.answered = false;
+        self.tracking.server_lost();
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {
@@ -475,6 +476,7 @@ impl Session {
         // What is temporary shows nobody else's statements in another light.
         self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
         self.channels.note(effects, server);
+        self.tracking.note_told(effects, &server.parameters);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
