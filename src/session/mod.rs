@@ -14,6 +14,7 @@ pub mod tracking;
 mod backend;
 mod copy;
 mod frontend;
+mod naming;
 mod prepared;
 mod refusal;
 
