@@ -363,6 +363,12 @@ impl Relay {
             if self.outbound.mid_frame() {
                 return Ok(Front::Blocked);
             }
+            if let Some(cleared) = self.session.probe() {
+                self.outbound.let_go();
+                if self.outbound.insert(&cleared, self.session.front()).is_err() {
+                    return Err(wrong_tenant());
+                }
+            }
             let bytes = self.outbound.unjudged();
             let head = match FrameHead::parse(bytes) {
                 Ok(Some(head)) => head,
@@ -408,8 +414,7 @@ impl Relay {
                 Step::Fail(refusal) => return Err(Gone::Failed(refusal.clone())),
             };
             if done.is_err() {
-                tracing::error!("a statement judged for one tenant was about to be sent for another");
-                return Err(Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
+                return Err(wrong_tenant());
             }
             self.long_text_taken = false;
             self.forget_early_notes();
@@ -577,6 +582,11 @@ impl Relay {
         }
         self.session.trim();
     }
+}
+
+fn wrong_tenant() -> Gone {
+    tracing::error!("a statement judged for one tenant was about to be sent for another");
+    Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error"))
 }
 
 /// The server's own reason, if it is one a client can act on.

@@ -7,7 +7,9 @@ use pgtenant_sqltree::{Kind, Message, Visit, field};
 
 use crate::guard::facts::Findings;
 
-use crate::guard::{Deallocated, Effect, Rule, code, constants, functions, references, rules, settings};
+use crate::guard::{
+    Deallocated, Denial, Effect, Rule, code, constants, functions, references, rules, settings,
+};
 
 /// `CURSOR_OPT_HOLD` of PostgreSQL's `parsenodes.h`.
 const CURSOR_OPT_HOLD: u64 = 0x20;
@@ -340,14 +342,19 @@ fn notify(parent: Kind, findings: &mut Findings) {
     }
 }
 
+const NO_TWO_PHASE: &str = "two-phase commit is not supported";
+
 fn transaction(statement: Message<'_>, findings: &mut Findings) {
     findings.controls_transaction();
     match enumeration(statement, field::transaction_stmt::KIND) {
+        Some(TransactionStmtKind::TransStmtPrepare) if findings.is_outermost() => {
+            findings.deny(Denial::new(&rules::TWO_PHASE, NO_TWO_PHASE).ending_block());
+        }
         Some(
             TransactionStmtKind::TransStmtPrepare
             | TransactionStmtKind::TransStmtCommitPrepared
             | TransactionStmtKind::TransStmtRollbackPrepared,
-        ) => findings.refuse(&rules::TWO_PHASE, "two-phase commit is not supported"),
+        ) => findings.refuse(&rules::TWO_PHASE, NO_TWO_PHASE),
         Some(TransactionStmtKind::Undefined) | None => {
             findings.refuse(&rules::UNKNOWN_STATEMENT, "this transaction command is not known");
         }

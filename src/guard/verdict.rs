@@ -53,7 +53,7 @@ impl Cleared {
         self.tenant
     }
 
-    /// Clears [`UNPARSABLE`], which does nothing anywhere.
+    /// Clears [`UNPARSABLE`], which does nothing anywhere, also behind a ROLLBACK.
     #[must_use]
     pub const fn for_unparsable(scope: &Scope) -> Self {
         Self::new(scope.tenant)
@@ -249,13 +249,21 @@ pub struct Denial {
     pub message: String,
     /// Where in the text, in characters from 1, when the parser says so.
     pub position: Option<u32>,
+    /// Whether the transaction block ends where the statement fails.
+    pub ends_block: bool,
 }
 
 impl Denial {
     /// A refusal of the text as a whole.
     #[must_use]
     pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into(), position: None }
+        Self { rule, message: message.into(), position: None, ends_block: false }
+    }
+
+    /// The same, of a statement that ends its transaction block also where it fails.
+    #[must_use]
+    pub fn ending_block(self) -> Self {
+        Self { ends_block: true, ..self }
     }
 }
 

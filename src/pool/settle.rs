@@ -47,6 +47,7 @@ impl Attached {
         if session.pinned().is_none() {
             restore(conn, session).await?;
         }
+        session.tell_parameters(&conn.state);
         cancel.aim_at(conn.address(), &conn.key);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::session::frontend::changed_columns;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
-use crate::session::statements::number_of;
+use crate::session::statements::{Statement, number_of};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::{view, write};
 
@@ -35,6 +35,7 @@ impl Session {
             _ => {}
         }
         match self.pipeline.on_backend(tag) {
+            Turn::Forward if tag == b'S' && self.tracking.tells_later() => Relay::Swallow,
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
             Turn::Done(entry) => self.done(&entry, body, server),
@@ -48,18 +49,41 @@ impl Session {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
-                    if *status == b'I' {
-                        self.transaction_ended();
-                        if !self.pipeline.has_outstanding() && self.channels.hold() {
-                            return Relay::Swallow;
-                        }
-                    }
-                    Relay::Forward
+                    self.ready(server)
                 }
                 _ => Relay::OutOfStep,
             },
+            Turn::Counted => match body {
+                [status @ (b'I' | b'T' | b'E')] => {
+                    self.status = *status;
+                    Relay::Swallow
+                }
+                _ => Relay::OutOfStep,
+            },
+            Turn::Probed(readies) => self.probed(readies),
             Turn::Unexpected => Relay::OutOfStep,
         }
+    }
+
+    /// The server is ready for the next query: whether the client is to know at once.
+    fn ready(&mut self, server: &ServerState) -> Relay {
+        let tells_later = self.tracking.tells_later();
+        if self.status == b'I' {
+            self.transaction_ended();
+            if !self.pipeline.has_outstanding() && self.channels.hold(tells_later) {
+                return Relay::Swallow;
+            }
+        }
+        if !tells_later {
+            return Relay::Forward;
+        }
+        if self.status == b'I' {
+            self.tell_parameters(server);
+        } else {
+            self.tell_parameters_so_far(server);
+        }
+        self.reply_ready();
+        Relay::Replace
     }
 
     fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
@@ -93,14 +117,14 @@ impl Session {
         if failed.hidden && failed.kind == Kind::Query {
             return Relay::Swallow;
         }
-        let refusal = failed.refusal.clone();
+        let (refusal, uses) = (failed.refusal.clone(), failed.uses.clone());
         if let Undo::Unnamed(token, _) = failed.undo {
             self.unnamed_failed(token, failed.hidden, server);
         }
         self.undo(Entry { undo: failed.undo.unless_unnamed(), ..failed }, server);
         match refusal {
             Some(error) => self.replies.extend_from_slice(&error),
-            None if self.reply_with_own_name(body) => {}
+            None if self.reply_with_own_name(body, uses.as_deref()) => {}
             None => return Relay::Forward,
         }
         Relay::Replace
@@ -160,14 +184,14 @@ impl Session {
         }
     }
 
-    /// An error that names a statement as the server does names it as the client does. `false` when this is
-    /// no such error.
-    fn reply_with_own_name(&mut self, body: &[u8]) -> bool {
+    /// An error that names a statement as the server does names it as the client does. `uses` is the statement
+    /// that the failed request was about. `false` when this is no such error.
+    fn reply_with_own_name(&mut self, body: &[u8], uses: Option<&Statement>) -> bool {
         let found = || {
             let message = std::str::from_utf8(view::error_field(body, b'M')?).ok()?;
             let (before, rest) = message.split_once("prepared statement \"")?;
             let (name, after) = rest.split_once('"')?;
-            let own = String::from_utf8_lossy(self.names.name_of(number_of(name)?)?);
+            let own = String::from_utf8_lossy(self.own_name(number_of(name)?, uses)?);
             Some(format!("{before}prepared statement \"{own}\"{after}"))
         };
         let Some(message) = found() else { return false };
@@ -175,6 +199,14 @@ impl Session {
         let Some(fields) = view::error_fields(body) else { return false };
         write::error_with_message(&mut self.replies, &fields, &message);
         true
+    }
+
+    /// The client's name for the statement of this number on the server: where it has several, the one of
+    /// `uses`. A request behind the failed one may have taken that away already.
+    fn own_name(&self, number: u64, uses: Option<&Statement>) -> Option<&[u8]> {
+        let used = uses.filter(|statement| statement.number() == number);
+        used.and_then(|statement| self.names.name_of(statement).or_else(|| self.pipeline.name_of(statement)))
+            .or_else(|| self.names.name_of_number(number))
     }
 }
 

@@ -130,9 +130,9 @@ impl Channels {
         self.touched || self.held
     }
 
-    /// The transaction has ended: whether the client must not know yet.
-    pub(super) fn hold(&mut self) -> bool {
-        self.held = self.touched || self.notified;
+    /// The transaction has ended: whether the client must not know yet. `anyway` there is another reason.
+    pub(super) const fn hold(&mut self, anyway: bool) -> bool {
+        self.held = self.touched || self.notified || anyway;
         self.held
     }
 

@@ -1,25 +1,23 @@
-//! The frontend half of [`Session`]: what becomes of each frame from the client.
+//! The frontend half of [`Session`]: what becomes of each frame from the client. See `naming` for those that name
+//! statements and portals, and `copy` for COPY.
 
 use std::sync::Arc;
 
 use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARSABLE, Verdict};
 use crate::session::channels::Before;
-use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
-use crate::session::prepared::DISCARD_SEQUENCES;
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, Told, is_server_name};
+use crate::session::prepared::{DISCARD_SEQUENCES, ROLLBACK};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
-use crate::wire::view::{self, BindNames, Target};
+use crate::wire::view;
 use crate::wire::write;
 
-/// Longest frame of a type that only names something, and longest front of Bind.
-const MAX_NAMING_FRAME: usize = 16 << 10;
 /// Room for a Query or Parse around its text: statement name and parameter types.
 const TEXT_FRAME_EXTRA: usize = 272 << 10;
 /// A name under which a refused Parse can never succeed.
-const FAILING_NAME: &[u8] = b"pgtenant_refused";
+pub(super) const FAILING_NAME: &[u8] = b"pgtenant_refused";
 
 impl Session {
     /// Judges the frame at the front of `frame` (which holds as much of it as was read). `server` is the
@@ -35,11 +33,19 @@ impl Session {
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
             self.channels.abandon();
+            // The verdict on a text that waited, and is not sent now, is not the next one's.
+            self.judged = None;
             return Step::Drop;
         }
         if self.pipeline.in_copy() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
             let message = format!("unexpected message type {:#04X} during COPY from stdin", head.tag);
             return Step::Fail(Refusal::protocol(message));
+        }
+        if self.pipeline.is_probing() && head.tag != b'X' {
+            return Step::Wait;
+        }
+        if self.pipeline.copy_is_in_doubt() && !matches!(head.tag, b'd' | b'c' | b'f' | b'H' | b'S' | b'X') {
+            return self.await_answers();
         }
         // What comes behind a batch that goes again must not go with it.
         let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
@@ -144,6 +150,15 @@ impl Session {
             // Other clients of the tenant count on it.
             return self.refuse(unknown_statement(name.as_bytes()), head.tag, Some(server));
         }
+        if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
+            && head.tag == b'Q'
+            && self.names.get(name.as_bytes()).is_some()
+            && self.pipeline.has_outstanding()
+        {
+            // What is outstanding may yet change what the name stands for, or have this skipped.
+            self.judged = Some(allowed);
+            return self.await_answers();
+        }
         match parsed {
             Some(parse) if head.tag == b'P' => match &allowed.rewritten {
                 None => self.on_parse(head, parse, (allowed.cleared, allowed.effects), server),
@@ -187,27 +202,18 @@ impl Session {
         if let Some(refusal) = self.one_pin_too_many(&effects) {
             return self.refuse(refusal, head.tag, Some(server));
         }
+        let unsynced = self.pipeline.is_unsynced();
         if let Some(Deallocated::Name(name)) = &effects.deallocates
-            && !self.pipeline.has_outstanding()
-            && self.status != b'E'
+            && (self.status != b'E' || unsynced)
             && self.names.remove(name.as_bytes()).is_some()
         {
-            self.drop_unnamed(None);
-            // Prepared by protocol message, so the server does not know it by this name.
-            write::command_complete(&mut self.replies, "DEALLOCATE");
-            self.reply_ready();
-            return Step::Drop;
+            return self.deallocate_here(unsynced.then_some(server), cleared);
         }
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         let undo = self.drop_unnamed(Some(server));
         self.front.clear();
         if self.must_discard_sequences(&effects, server) {
-            if self.pipeline.is_unsynced() {
-                self.discard_sequences_first();
-            } else {
-                write::query(&mut self.front, DISCARD_SEQUENCES);
-                self.pipeline.push(Entry::hidden(Kind::Query));
-            }
+            self.run_first(DISCARD_SEQUENCES, !self.pipeline.is_unsynced());
         }
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
@@ -248,7 +254,7 @@ impl Session {
             self.front.clear();
             self.ensure_on_server(&known, server);
             write::parse(&mut self.front, known.server_name().as_bytes(), parse.definition);
-            self.pipeline.push(Entry::new(Kind::Parse));
+            self.pipeline.push(Entry { uses: Some(known), ..Entry::new(Kind::Parse) });
             return Step::Rewrite { cleared, consumed: head.total };
         }
         if !self.names.has_room_for(parse.definition) {
@@ -296,189 +302,6 @@ impl Session {
         Step::Rewrite { cleared, consumed: head.total }
     }
 
-    /// `next` is the type of the frame behind it, if that is here.
-    fn on_bind(
-        &mut self,
-        head: FrameHead,
-        body: &[u8],
-        next: Option<u8>,
-        server: Option<&mut ServerState>,
-    ) -> Step {
-        let Some(names) = BindNames::read(body) else { return Self::need_names(head, body) };
-        if self.pipeline.is_undecided(names.statement) {
-            return Step::Wait;
-        }
-        let named = self.names.get(names.statement).map(|statement| statement.effects());
-        let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
-        let Some(server) = server else {
-            self.wants_sequences = effects.has(Effect::ReadsSequence);
-            return Step::NeedServer;
-        };
-        if let Some(refusal) = self.one_pin_too_many(&effects) {
-            return self.refuse(refusal, head.tag, Some(server));
-        }
-        let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
-        self.front.clear();
-        if names.statement.is_empty() {
-            if self.unnamed.token != 0
-                && let Some(step) = self.hears_first(&effects, head.tag, server)
-            {
-                return step;
-            }
-            if let Err(refusal) = self.ensure_unnamed(server) {
-                return self.refuse(refusal, head.tag, Some(server));
-            }
-            self.bind_effects(&effects, names.portal, server);
-            if let Some((name, statement)) = self.unnamed.deallocates.clone() {
-                // To be deallocated it must be there.
-                self.ensure_on_server(&statement, server);
-                self.bound.deallocates = Some((name, statement));
-            }
-            self.pipeline.push(Entry::new(Kind::Bind));
-            return self.front_before_frame(cleared);
-        }
-        let Some(statement) = self.names.get(names.statement).cloned() else {
-            return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
-        };
-        // A client that does not ask for the columns of the portal reads rows by what it was told before.
-        if next != Some(b'D') {
-            match self.was_told(&statement, server) {
-                Told::Right => {}
-                Told::Wrong => return self.refuse(changed_columns(), head.tag, Some(server)),
-                Told::Unknown => {
-                    self.verify(&statement, server);
-                    return Step::Ahead(cleared);
-                }
-            }
-        }
-        if let Some(step) = self.hears_first(&effects, head.tag, server) {
-            return step;
-        }
-        self.ensure_on_server(&statement, server);
-        self.bind_effects(&effects, names.portal, server);
-        let rest = head.body_len() - names.len;
-        write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
-        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
-        Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
-    }
-
-    /// What is in the way of binding a statement with these effects, for the hub or from it.
-    fn hears_first(&mut self, effects: &Arc<Effects>, tag: u8, server: &mut ServerState) -> Option<Step> {
-        match self.channels.ask_hub(effects) {
-            Before::Hub => Some(Step::Hub),
-            Before::Refuse(refusal) => Some(self.refuse(refusal, tag, Some(server))),
-            _ => None,
-        }
-    }
-
-    /// What pins is refused where it would be one pin too many. In a transaction block nobody knows yet
-    /// whether it will last.
-    fn one_pin_too_many(&self, effects: &Effects) -> Option<Refusal> {
-        let full = self.commons.pinned() >= self.max_pinned;
-        let reason = Pins::may_begin(effects).filter(|_| full && !self.counted && !self.in_transaction())?;
-        Some(self.too_many_pinned(reason))
-    }
-
-    fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
-        if self.must_discard_sequences(effects, server) {
-            self.discard_sequences_first();
-        }
-        self.apply(effects, server);
-        self.bound.portal.clear();
-        self.bound.portal.extend_from_slice(portal);
-        self.bound.on_success = OnSuccess::of(effects);
-        self.bound.deallocates = None;
-    }
-
-    /// Describe, Close and Execute: short, and whole before they are looked at.
-    fn on_naming(&mut self, head: FrameHead, body: &[u8], server: Option<&mut ServerState>) -> Step {
-        if body.len() < head.body_len() {
-            return Self::need_names(head, body);
-        }
-        let Some(server) = server else { return Step::NeedServer };
-        let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
-        if head.tag == b'E' {
-            let Some((portal, [_, _, _, _])) = view::cstr(body) else {
-                return Step::Fail(Refusal::protocol("invalid message format"));
-            };
-            // Of any other portal nothing is known to be gone: the connection is reset later instead.
-            let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
-            // Of the rest nothing can be said before the transaction has ended.
-            let on_success = OnSuccess { resets: false, ..known };
-            let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
-            if self.bound.portal == portal
-                && let Some((name, statement)) = self.bound.deallocates.take()
-            {
-                self.names.remove(&name);
-                entry.closes = server.statements.forget(statement.number());
-                entry.undo = Undo::Restore(name, statement);
-            }
-            self.pipeline.push(entry);
-            if on_success == OnSuccess::NOTHING {
-                return Step::Forward(cleared);
-            }
-            // The client's Sync waits for the answer, so the answer must not wait for the Sync.
-            self.front.clear();
-            write::execute_and_flush(&mut self.front, body);
-            return Step::Rewrite { cleared, consumed: head.total };
-        }
-        match (head.tag, view::target(body)) {
-            (_, None) => Step::Fail(Refusal::protocol("invalid message format")),
-            (b'C', Some(Target::Portal(_))) => {
-                self.pipeline.push(Entry::new(Kind::Close));
-                Step::Forward(cleared)
-            }
-            (b'C', Some(Target::Statement(name))) => self.on_close_statement(name, cleared, server),
-            (_, Some(Target::Portal(_))) => {
-                self.pipeline.push(Entry::new(Kind::Describe));
-                Step::Forward(cleared)
-            }
-            (_, Some(Target::Statement(name))) => self.on_describe_statement(head, name, cleared, server),
-        }
-    }
-
-    fn on_close_statement(&mut self, name: &[u8], cleared: Cleared, server: &mut ServerState) -> Step {
-        if name.is_empty() {
-            let undo = self.drop_unnamed(Some(server));
-            self.pipeline.push(Entry { undo, ..Entry::new(Kind::Close) });
-            return Step::Forward(cleared);
-        }
-        if self.pipeline.is_undecided(name) {
-            return Step::Wait;
-        }
-        // Other clients of the tenant may use it on the server; it leaves there when unused longest.
-        let undo = self.names.remove(name).map_or(Undo::Nothing, |old| Undo::Restore(name.into(), old));
-        self.pipeline.push(Entry { undo, ..Entry::own(&write::CLOSE_COMPLETE) });
-        Step::Drop
-    }
-
-    fn on_describe_statement(
-        &mut self,
-        head: FrameHead,
-        name: &[u8],
-        cleared: Cleared,
-        server: &mut ServerState,
-    ) -> Step {
-        if self.pipeline.is_undecided(name) {
-            return Step::Wait;
-        }
-        self.front.clear();
-        if name.is_empty() {
-            if let Err(refusal) = self.ensure_unnamed(server) {
-                return self.refuse(refusal, head.tag, Some(server));
-            }
-            self.pipeline.push(Entry::new(Kind::Describe));
-            return self.front_before_frame(cleared);
-        }
-        let Some(statement) = self.names.get(name).cloned() else {
-            return self.refuse(unknown_statement(name), head.tag, Some(server));
-        };
-        self.ensure_on_server(&statement, server);
-        write::describe_statement(&mut self.front, statement.server_name().as_bytes());
-        self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Describe) });
-        Step::Rewrite { cleared, consumed: head.total }
-    }
-
     fn on_sync(&mut self, server: Option<&mut ServerState>) -> Step {
         if server.is_none() {
             self.pipeline.synced_here();
@@ -495,18 +318,6 @@ impl Session {
             Some(cleared) if server.is_some() && self.pipeline.has_outstanding() => Step::Forward(cleared),
             _ => Step::Drop,
         }
-    }
-
-    fn on_copy(&mut self, head: FrameHead) -> Step {
-        if !self.pipeline.has_outstanding() && !self.pipeline.in_copy() {
-            return Step::Drop; // as the server does outside of COPY
-        }
-        if head.tag == b'd' {
-            self.pipeline.copy_data();
-        } else {
-            self.pipeline.copy_ends();
-        }
-        Cleared::without_text(head.tag, &self.scope).map_or(Step::Drop, Step::Forward)
     }
 
     /// Refuses a text. One for the unnamed statement takes that away, as on a server.
@@ -533,7 +344,7 @@ impl Session {
     }
 
     /// Refuses the frame at the front so that client and server stay in step.
-    fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
+    pub(super) fn refuse(&mut self, refusal: Refusal, tag: u8, server: Option<&mut ServerState>) -> Step {
         // What an open batch has done is undone only if the server hears of the error.
         if server.is_none() || !self.reaches_server() {
             self.refuse_here(&refusal, tag);
@@ -542,7 +353,11 @@ impl Session {
         let mut error = Vec::new();
         write::error(&mut error, &refusal);
         self.front.clear();
-        let kind = if tag == b'Q' || tag == b'F' {
+        let simple = tag == b'Q' || tag == b'F';
+        if refusal.ends_block() {
+            self.run_first(ROLLBACK, simple);
+        }
+        let kind = if simple {
             write::query(&mut self.front, UNPARSABLE);
             Kind::Query
         } else {
@@ -572,17 +387,6 @@ impl Session {
     pub(super) fn reply_ready(&mut self) {
         write::ready_for_query(&mut self.replies, self.status);
     }
-
-    fn front_before_frame(&self, cleared: Cleared) -> Step {
-        if self.front.is_empty() { Step::Forward(cleared) } else { Step::Rewrite { cleared, consumed: 0 } }
-    }
-
-    fn need_names(head: FrameHead, body: &[u8]) -> Step {
-        if body.len() >= head.body_len() || body.len() >= MAX_NAMING_FRAME {
-            return Step::Fail(Refusal::protocol("invalid message format"));
-        }
-        Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
-    }
 }
 
 /// What PostgreSQL says of a statement that its client prepared before the columns changed. postgres.js and
@@ -592,7 +396,7 @@ pub(super) fn changed_columns() -> Refusal {
         .with_routine("RevalidateCachedQuery")
 }
 
-fn unknown_statement(name: &[u8]) -> Refusal {
+pub(super) fn unknown_statement(name: &[u8]) -> Refusal {
     Refusal::error(
         SqlState::INVALID_SQL_STATEMENT_NAME,
         format!("prepared statement \"{}\" does not exist", String::from_utf8_lossy(name)),

@@ -13,7 +13,9 @@ pub mod statements;
 pub mod tracking;
 
 mod backend;
+mod copy;
 mod frontend;
+mod naming;
 mod prepared;
 mod refusal;
 
@@ -442,13 +444,15 @@ impl Session {
     /// waits for. `false` when the session cannot go on: a transaction, pinned state or settings went with it.
     pub fn server_lost(&mut self, refusal: &Refusal) -> bool {
         let keeps = self.pinned().is_some_and(|reason| reason != PinReason::Sequence);
-        if self.in_transaction() || keeps || self.is_uncertain() {
+        let knows_what_is_owed = !self.pipeline.is_probing();
+        if self.in_transaction() || keeps || self.is_uncertain() || !knows_what_is_owed {
             return false;
         }
         let lost = self.pipeline.server_lost();
         // Its client waits for the answers to what was to be sent again.
         self.healing = None;
         self.answered = false;
+        self.tracking.server_lost();
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {
@@ -476,6 +480,7 @@ impl Session {
         // What is temporary shows nobody else's statements in another light.
         self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
         self.channels.note(effects, server);
+        self.tracking.note_told(effects, &server.parameters);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }

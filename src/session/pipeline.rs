@@ -3,7 +3,8 @@
 //!
 //! The rules that make this more than a queue:
 //! * An error in the extended protocol makes the server skip everything up to the next Sync.
-//! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began.
+//! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began. Where the COPY
+//!   fails, a Sync among them counts if the server had not read it by then: see [`Probe`].
 //! * A reply the proxy gives itself waits for its turn.
 
 use std::collections::VecDeque;
@@ -93,7 +94,7 @@ pub struct Entry {
     pub reply: &'static [u8],
     /// What the client's names were before.
     pub undo: Undo,
-    /// The statement that it binds or describes.
+    /// The statement that it binds or describes, or whose name it cannot have.
     pub uses: Option<Arc<Statement>>,
     /// Whether nothing may follow before the answer is seen.
     pub bars: bool,
@@ -153,8 +154,23 @@ pub enum Turn {
     Failed(Entry, Vec<Entry>),
     /// ReadyForQuery, to the client, and what the query did if it was one that succeeded.
     Ready(OnSuccess),
+    /// ReadyForQuery; whether it is one for the client is said by [`Probed`](Self::Probed).
+    Counted,
+    /// So many of those that were counted are for the client.
+    Probed(usize),
     /// Nothing asked for this: client and server are out of step.
     Unexpected,
+}
+
+/// A COPY has failed, and Syncs were sent behind it and before the end of its data. Those that the server had read by
+/// then it ignored, those that it read afterwards it answers: where the failing row stands decides, and what else made
+/// the COPY fail, so only the server knows. It is asked by a Sync and a Close: by the answer to that it has answered
+/// all Syncs it will, and that one. Until then nothing else is sent: whether it would be skipped is not known.
+#[derive(Debug)]
+struct Probe {
+    sent: bool,
+    /// ReadyForQuery messages so far.
+    readies: usize,
 }
 
 /// What a client waits for when its server is gone.
@@ -176,11 +192,13 @@ pub struct Pipeline {
     copy_in: bool,
     /// The COPY of the request at the front has begun.
     copy_began: bool,
-    /// COPY data was sent, and not its end.
-    data_sent: bool,
-    /// A Sync was sent within COPY data: if the COPY fails, nobody knows whether the server had read the Sync
-    /// before, and ignored it, or answers it.
+    /// A Sync was sent behind the request of the COPY that has begun, before the end of its data.
     doubtful_sync: bool,
+    /// The same may be so of a COPY of which it is not known yet whether it begins, and its end was sent.
+    doubtful_end: bool,
+    /// The next request waits for the answers to all that was sent, and a Flush has been sent for them.
+    flushed: bool,
+    probe: Option<Probe>,
     /// Extended requests were sent and no Sync yet: their transaction is open, whatever the last
     /// ReadyForQuery said.
     unsynced: bool,
@@ -192,7 +210,7 @@ impl Pipeline {
     /// Whether nothing is owed by anybody, and no batch is open.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && !self.skipping && !self.copy_in && !self.unsynced
+        self.queue.is_empty() && !self.skipping && !self.copy_in && !self.unsynced && self.probe.is_none()
     }
 
     /// Whether what the client sends is skipped until Sync.
@@ -210,7 +228,31 @@ impl Pipeline {
     /// Whether a request is outstanding.
     #[must_use]
     pub fn has_outstanding(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.probe.is_some()
+    }
+
+    /// Whether the end of a COPY's data was sent, and if it fails nobody knows which Sync ends the skipping: no request
+    /// may follow before its answer is seen.
+    #[must_use]
+    pub fn copy_is_in_doubt(&self) -> bool {
+        let begun = self.copy_began && self.doubtful_sync && !self.copy_in;
+        begun || (self.doubtful_end && !self.queue.is_empty())
+    }
+
+    /// Whether a Flush is to be sent for answers that are waited for. `true` once.
+    pub const fn must_flush(&mut self) -> bool {
+        !std::mem::replace(&mut self.flushed, true)
+    }
+
+    /// Whether the server is being asked which Syncs counted: nothing is sent meanwhile.
+    #[must_use]
+    pub const fn is_probing(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Whether it is to be asked now. `true` once.
+    pub fn must_probe(&mut self) -> bool {
+        self.probe.as_mut().is_some_and(|probe| !std::mem::replace(&mut probe.sent, true))
     }
 
     /// Whether so much is outstanding that nothing more is taken before some of it is answered. PostgreSQL holds back
@@ -253,7 +295,9 @@ impl Pipeline {
     /// Whether the server skips what is sent next if something sent before fails.
     #[must_use]
     pub fn may_skip(&self) -> bool {
-        self.queue.back().is_some_and(|entry| !matches!(entry.kind, Kind::Sync | Kind::Query))
+        // A simple query within a batch is skipped like the rest of it.
+        let last = self.queue.iter().rev().find(|entry| entry.kind != Kind::Query);
+        last.is_some_and(|entry| entry.kind != Kind::Sync)
     }
 
     /// What to undo if the request sent last is skipped.
@@ -262,6 +306,15 @@ impl Pipeline {
             self.decides |= !matches!(undo, Undo::Nothing);
             entry.undo = undo;
         }
+    }
+
+    /// The name that a request still outstanding takes away from a statement.
+    #[must_use]
+    pub fn name_of(&self, statement: &Statement) -> Option<&[u8]> {
+        self.queue.iter().find_map(|entry| match &entry.undo {
+            Undo::Restore(name, of) if std::ptr::eq(Arc::as_ptr(of), statement) => Some(&**name),
+            _ => None,
+        })
     }
 
     /// The unnamed statements that requests still outstanding have replaced.
@@ -292,9 +345,8 @@ impl Pipeline {
     /// A request is sent, or a reply is owed.
     pub fn push(&mut self, entry: Entry) {
         self.decides = (self.decides && !self.queue.is_empty()) || !matches!(entry.undo, Undo::Nothing);
-        if !matches!(entry.kind, Kind::Sync | Kind::Own | Kind::CopyEnd) {
-            self.data_sent = false;
-        }
+        self.doubtful_end &= !self.queue.is_empty();
+        self.flushed = false;
         match entry.kind {
             Kind::CopyEnd => {}
             // A simple query commits what an open batch before it did.
@@ -304,16 +356,12 @@ impl Pipeline {
         self.queue.push_back(entry);
     }
 
-    /// COPY data of the client's is sent.
-    pub const fn copy_data(&mut self) {
-        self.data_sent = true;
-    }
-
     /// The client's Sync is sent.
     pub fn push_sync(&mut self) {
-        self.doubtful_sync |= self.data_sent;
         if self.copy_in {
-            return; // the server ignores it
+            // The server ignores it, unless the COPY fails before.
+            self.doubtful_sync = true;
+            return;
         }
         self.skipping = false;
         self.push(Entry::new(Kind::Sync));
@@ -326,12 +374,19 @@ impl Pipeline {
 
     /// The client's CopyDone or CopyFail is sent.
     pub fn copy_ends(&mut self) {
-        self.data_sent = false;
+        self.flushed = false;
         if self.copy_in {
             self.copy_in = false;
         } else if !self.queue.is_empty() {
+            let ended = self.last_request() == Some(Kind::Sync);
             self.push(Entry::new(Kind::CopyEnd));
+            self.doubtful_end |= ended;
         }
+    }
+
+    fn last_request(&self) -> Option<Kind> {
+        let kinds = self.queue.iter().rev().map(|entry| entry.kind);
+        kinds.into_iter().find(|kind| !matches!(kind, Kind::CopyEnd | Kind::Own))
     }
 
     /// Everything outstanding is lost with the server.
@@ -341,7 +396,7 @@ impl Pipeline {
         let open = self.unsynced && !self.skipping;
         self.queue.clear();
         (self.copy_in, self.unsynced) = (false, false);
-        (self.copy_began, self.data_sent, self.doubtful_sync) = (false, false, false);
+        (self.copy_began, self.doubtful_sync) = (false, false);
         self.skipping |= open;
         Lost { ended, open }
     }
@@ -362,6 +417,17 @@ impl Pipeline {
 
     /// A message came from the server. [`due`](Self::due) was called before.
     pub fn on_backend(&mut self, tag: u8) -> Turn {
+        if let Some(probe) = &mut self.probe {
+            return match tag {
+                b'N' | b'S' => Turn::Forward,
+                b'Z' => {
+                    probe.readies += 1;
+                    Turn::Counted
+                }
+                b'3' if probe.sent && probe.readies > 0 => self.probed(),
+                _ => Turn::Unexpected,
+            };
+        }
         let Some(front) = self.queue.front_mut() else {
             return if matches!(tag, b'N' | b'S') { Turn::Forward } else { Turn::Unexpected };
         };
@@ -370,7 +436,11 @@ impl Pipeline {
         match (tag, kind) {
             (b'N' | b'S', _) => visible,
             (b'D' | b'd' | b'c' | b'H', Kind::Execute | Kind::Query) => visible,
-            (b'T' | b'C' | b'I', Kind::Query) => visible,
+            (b'C', Kind::Query) => {
+                (self.copy_began, self.doubtful_sync) = (false, false);
+                visible
+            }
+            (b'T' | b'I', Kind::Query) => visible,
             (b't', Kind::Describe) if std::mem::replace(&mut front.half_told, true) => Turn::Swallow,
             (b't', Kind::Describe) => visible,
             (b'G', Kind::Execute | Kind::Query) => {
@@ -386,10 +456,9 @@ impl Pipeline {
                 let (on_success, hidden) = (front.on_success, front.hidden);
                 self.queue.pop_front();
                 (self.copy_in, self.copy_began) = (false, false);
-                self.doubtful_sync &= !self.queue.is_empty();
                 if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
             }
-            (b'E', _) if self.copy_began && self.doubtful_sync => Turn::Unexpected,
+            (b'E', _) if self.copy_began && self.doubtful_sync => self.failed_in_doubt(),
             // The error's own end comes with ReadyForQuery.
             (b'E', Kind::Query | Kind::Sync) => {
                 self.copy_in = false;
@@ -401,7 +470,7 @@ impl Pipeline {
     }
 
     fn done(&mut self) -> Turn {
-        self.copy_began = false;
+        (self.copy_began, self.doubtful_sync) = (false, false);
         self.queue.pop_front().map_or(Turn::Unexpected, Turn::Done)
     }
 
@@ -424,6 +493,23 @@ impl Pipeline {
         Turn::Failed(failed, skipped)
     }
 
+    /// A COPY failed behind whose request, and before the end of whose data, a Sync was sent. Behind that end nothing
+    /// was sent but Syncs.
+    fn failed_in_doubt(&mut self) -> Turn {
+        let Some(failed) = self.queue.pop_front() else { return Turn::Unexpected };
+        (self.copy_in, self.copy_began, self.doubtful_sync) = (false, false, false);
+        self.unsynced = false;
+        self.probe = Some(Probe { sent: false, readies: 0 });
+        Turn::Failed(failed, self.queue.drain(..).collect())
+    }
+
+    /// All Syncs are answered that will be; the last of them was the proxy's.
+    fn probed(&mut self) -> Turn {
+        let readies = self.probe.take().map_or(0, |probe| probe.readies.saturating_sub(1));
+        self.skipping = readies == 0;
+        Turn::Probed(readies)
+    }
+
     /// COPY data is read: Syncs sent behind the request, before the end of the data, are ignored.
     /// `false` when other requests were sent there: the server takes them for broken data.
     fn copy_begins(&mut self) -> bool {
@@ -431,209 +517,18 @@ impl Pipeline {
         self.copy_in = end.is_none();
         let end = end.unwrap_or(self.queue.len());
         let between = self.queue.range(1..end).all(|entry| matches!(entry.kind, Kind::Sync | Kind::Own));
-        let mut index = 0;
+        let (mut index, before) = (0, self.queue.len());
         self.queue.retain(|entry| {
             let ignored = entry.kind == Kind::Sync && index > 0 && index < end;
             index += 1;
             !ignored
         });
+        self.doubtful_sync = self.queue.len() < before;
         // Without those Syncs the batch may be open again.
-        let last = self.queue.iter().rev().find(|entry| !matches!(entry.kind, Kind::CopyEnd | Kind::Own));
-        self.unsynced = !matches!(last.map(|entry| entry.kind), None | Some(Kind::Sync | Kind::Query));
+        self.unsynced = !matches!(self.last_request(), None | Some(Kind::Sync | Kind::Query));
         between
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pipeline(kinds: &[Kind]) -> Pipeline {
-        let mut pipeline = Pipeline::default();
-        for &kind in kinds {
-            match kind {
-                Sync => pipeline.push_sync(),
-                CopyEnd => pipeline.copy_ends(),
-                kind => pipeline.push(Entry::new(kind)),
-            }
-        }
-        pipeline
-    }
-
-    /// Feeds backend tags; the answer is one letter a tag: f forward, s swallow, d done, e failed,
-    /// z ready, u unexpected.
-    fn feed(pipeline: &mut Pipeline, tags: &str) -> String {
-        tags.bytes()
-            .map(|tag| {
-                while pipeline.due().is_some() {}
-                match pipeline.on_backend(tag) {
-                    Turn::Forward => 'f',
-                    Turn::Swallow => 's',
-                    Turn::Done(_) => 'd',
-                    Turn::Failed(..) => 'e',
-                    Turn::Ready(_) => 'z',
-                    Turn::Unexpected => 'u',
-                }
-            })
-            .collect()
-    }
-
-    use Kind::{Bind, CopyEnd, Describe, Execute, Parse, Query, Sync};
-
-    #[test]
-    fn simple_query_is_over_at_ready_for_query() {
-        let mut p = pipeline(&[Query]);
-        assert_eq!(feed(&mut p, "TDDCTDC"), "fffffff");
-        assert!(!p.is_idle());
-        assert_eq!(feed(&mut p, "Z"), "z");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn extended_batch_is_answered_one_by_one() {
-        let mut p = pipeline(&[Parse, Bind, Describe, Execute, Sync]);
-        assert_eq!(feed(&mut p, "12TDDCZ"), "dddffdz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn describe_of_a_statement_has_two_replies() {
-        let mut p = pipeline(&[Parse, Describe, Describe, Sync]);
-        assert_eq!(feed(&mut p, "1tnTZ"), "dfddz");
-    }
-
-    #[test]
-    fn error_skips_to_sync_and_the_next_batch_goes_on() {
-        let mut p = pipeline(&[Parse, Bind, Execute, Sync, Bind, Execute, Sync]);
-        assert_eq!(feed(&mut p, "1EZ2CZ"), "dezddz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn error_without_sync_skips_what_comes_until_sync() {
-        let mut p = pipeline(&[Parse, Bind, Execute]);
-        assert_eq!(feed(&mut p, "E"), "e");
-        assert!(p.is_skipping() && !p.is_idle());
-        p.push_sync();
-        assert_eq!(feed(&mut p, "Z"), "z");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn suspended_portal_ends_its_execute() {
-        let mut p = pipeline(&[Execute, Execute, Sync]);
-        assert_eq!(feed(&mut p, "DsDCZ"), "fdfdz");
-    }
-
-    #[test]
-    fn sync_sent_before_copy_data_is_ignored_by_the_server() {
-        // As tokio-postgres does: Bind, Execute, Sync, then data, then CopyDone, Sync.
-        let mut p = pipeline(&[Bind, Execute, Sync]);
-        assert_eq!(feed(&mut p, "2G"), "df");
-        assert!(p.in_copy());
-        p.copy_ends();
-        p.push_sync();
-        assert_eq!(feed(&mut p, "CZ"), "dz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn copy_sent_blindly_in_one_go_is_followed() {
-        let mut p = pipeline(&[Bind, Execute, Sync, CopyEnd, Sync]);
-        assert_eq!(feed(&mut p, "2GCZ"), "dfdz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn sync_while_copying_is_not_waited_for() {
-        let mut p = pipeline(&[Query]);
-        assert_eq!(feed(&mut p, "G"), "f");
-        p.push_sync();
-        p.copy_ends();
-        assert_eq!(feed(&mut p, "CZ"), "fz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn failed_copy_with_a_sync_within_its_data_is_out_of_step() {
-        for sync_before_the_data in [true, false] {
-            let mut p = pipeline(&[Bind, Execute]);
-            assert_eq!(feed(&mut p, "2G"), "df");
-            if sync_before_the_data {
-                p.push_sync();
-            }
-            p.copy_data();
-            if !sync_before_the_data {
-                p.push_sync();
-            }
-            assert_eq!(feed(&mut p, "E"), if sync_before_the_data { "e" } else { "u" });
-        }
-    }
-
-    #[test]
-    fn query_sent_into_copy_data_is_out_of_step() {
-        assert_eq!(feed(&mut pipeline(&[Query, Query]), "G"), "u");
-    }
-
-    #[test]
-    fn failed_copy_in_the_extended_protocol_waits_for_the_sync_after_it() {
-        let mut p = pipeline(&[Bind, Execute, Sync]);
-        assert_eq!(feed(&mut p, "2GE"), "dfe");
-        assert!(p.is_skipping());
-        p.copy_ends();
-        p.push_sync();
-        assert_eq!(feed(&mut p, "Z"), "z");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn reply_of_the_proxy_waits_for_its_turn() {
-        let mut p = pipeline(&[Execute]);
-        p.push(Entry::own(b"mine"));
-        assert_eq!(p.due(), None);
-        assert_eq!(feed(&mut p, "C"), "d");
-        assert_eq!(p.due(), Some(&b"mine"[..]));
-        assert!(!p.has_outstanding());
-    }
-
-    #[test]
-    fn reply_of_the_proxy_is_skipped_behind_an_error() {
-        let mut p = pipeline(&[Bind]);
-        p.push(Entry::own(b"mine"));
-        p.push_sync();
-        assert_eq!(feed(&mut p, "EZ"), "ez");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn message_nobody_asked_for_is_noticed() {
-        assert_eq!(feed(&mut pipeline(&[]), "Z"), "u");
-        assert_eq!(feed(&mut pipeline(&[Parse]), "C"), "u");
-        assert_eq!(feed(&mut pipeline(&[]), "NS"), "ff");
-    }
-
-    #[test]
-    fn flushed_batch_is_open_until_its_sync_though_all_is_answered() {
-        // As asyncpg does: Parse, Describe, Flush; later Bind, Execute, Sync.
-        let mut p = pipeline(&[Parse, Describe]);
-        assert_eq!(feed(&mut p, "1tT"), "dfd");
-        assert!(!p.has_outstanding() && !p.is_idle());
-        for kind in [Bind, Execute] {
-            p.push(Entry::new(kind));
-        }
-        p.push_sync();
-        assert_eq!(feed(&mut p, "2CZ"), "ddz");
-        assert!(p.is_idle());
-    }
-
-    #[test]
-    fn lost_server_owes_each_batch_its_end() {
-        let lost = |kinds: &[Kind]| {
-            let lost = pipeline(kinds).server_lost();
-            (lost.ended, lost.open)
-        };
-        assert_eq!(lost(&[Query]), (1, false));
-        assert_eq!(lost(&[Bind, Execute, Sync, Bind, Sync]), (2, false));
-        assert_eq!(lost(&[Sync, Bind, Execute]), (1, true));
-    }
-}
+mod tests;

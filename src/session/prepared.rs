@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Effect, Effects};
+use crate::guard::{Cleared, Effect, Effects};
 use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
 use crate::session::statements::{OnServer, Readiness, Statement, Told, server_name};
-use crate::session::{Refusal, ServerState, Session, Unnamed};
+use crate::session::{Refusal, ServerState, Session, Step, Unnamed};
 use crate::wire::write;
 
 /// Sent before a statement that would read what another session of the tenant left.
 pub(super) const DISCARD_SEQUENCES: &str = "DISCARD SEQUENCES";
-/// Name of the statement and portal that do so.
-const DISCARDING_NAME: &[u8] = b"pgtenant_discard";
+/// Sent before what stands in for a refused statement that would have ended the transaction block.
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+/// Name of the statement and portal that these have in the extended protocol.
+const FIRST_NAME: &[u8] = b"pgtenant_first";
 
 /// Unnamed statements a client's requests in flight may keep, and how long each may be.
 const MAX_KEPT: usize = 64;
@@ -155,14 +157,35 @@ impl Session {
         true
     }
 
-    /// Puts messages into `front` that discard what another session left. In the extended protocol: a Query
-    /// would end the batch.
-    pub(super) fn discard_sequences_first(&mut self) {
-        let definition = [DISCARD_SEQUENCES.as_bytes(), &[0, 0, 0]].concat();
-        write::parse(&mut self.front, DISCARDING_NAME, &definition);
-        write::bind_without_parameters(&mut self.front, DISCARDING_NAME, DISCARDING_NAME);
-        write::execute(&mut self.front, DISCARDING_NAME);
-        write::close_statement(&mut self.front, DISCARDING_NAME);
+    /// A simple query deallocates what was prepared by protocol message: the server does not know it by this name.
+    /// With a `server` an extended batch is open, which a simple query ends, as a Sync does.
+    pub(super) fn deallocate_here(&mut self, server: Option<&mut ServerState>, cleared: Cleared) -> Step {
+        let ends_batch = server.is_some();
+        self.drop_unnamed(server);
+        if ends_batch {
+            self.pipeline.push(Entry::own(&write::DEALLOCATE_COMPLETE));
+            self.pipeline.push_sync();
+            self.front.clear();
+            write::sync(&mut self.front);
+            return Step::Substitute(cleared);
+        }
+        self.replies.extend_from_slice(&write::DEALLOCATE_COMPLETE);
+        self.reply_ready();
+        Step::Drop
+    }
+
+    /// Puts messages into `front` that run this first, unseen by the client. A simple query would end a batch that
+    /// is open.
+    pub(super) fn run_first(&mut self, sql: &'static str, simple: bool) {
+        if simple {
+            write::query(&mut self.front, sql);
+            return self.pipeline.push(Entry::hidden(Kind::Query));
+        }
+        let definition = [sql.as_bytes(), &[0, 0, 0]].concat();
+        write::parse(&mut self.front, FIRST_NAME, &definition);
+        write::bind_without_parameters(&mut self.front, FIRST_NAME, FIRST_NAME);
+        write::execute(&mut self.front, FIRST_NAME);
+        write::close_statement(&mut self.front, FIRST_NAME);
         for kind in [Kind::Parse, Kind::Bind, Kind::Execute, Kind::Close] {
             self.pipeline.push(Entry::hidden(kind));
         }

@@ -15,6 +15,7 @@ pub struct Refusal {
     hint: Option<Cow<'static, str>>,
     position: Option<u32>,
     routine: Option<&'static str>,
+    ends_block: bool,
 }
 
 impl Refusal {
@@ -29,6 +30,7 @@ impl Refusal {
             hint: None,
             position: None,
             routine: None,
+            ends_block: false,
         }
     }
 
@@ -82,6 +84,12 @@ impl Refusal {
         Self::error(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
     }
 
+    /// Whether the transaction block ends with it.
+    #[must_use]
+    pub const fn ends_block(&self) -> bool {
+        self.ends_block
+    }
+
     /// A client that broke the protocol.
     #[must_use]
     pub fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
@@ -98,6 +106,7 @@ impl From<Denial> for Refusal {
             hint: Some(Cow::Borrowed(denial.rule.hint)),
             position: denial.position,
             routine: None,
+            ends_block: denial.ends_block,
             message: Cow::Owned(denial.message),
         }
     }

@@ -184,9 +184,16 @@ impl ClientStatements {
         self.names.get(name)
     }
 
+    /// The name of a statement. Each Parse makes another one, so it has one name.
+    #[must_use]
+    pub fn name_of(&self, statement: &Statement) -> Option<&[u8]> {
+        let mine = self.names.iter().find(|(_, mine)| std::ptr::eq(Arc::as_ptr(mine), statement));
+        mine.map(|(name, _)| &**name)
+    }
+
     /// A name of the statement with this number.
     #[must_use]
-    pub fn name_of(&self, number: u64) -> Option<&[u8]> {
+    pub fn name_of_number(&self, number: u64) -> Option<&[u8]> {
         let mine = self.names.iter().filter(|(_, statement)| statement.number() == number);
         mine.map(|(name, _)| &**name).min()
     }

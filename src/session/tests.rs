@@ -238,6 +238,53 @@ fn refused_query_in_a_transaction_fails_on_the_server_too() {
     assert!(talk.session.in_transaction());
 }
 
+/// As in PostgreSQL, where PREPARE TRANSACTION ends the block also when it fails.
+#[test]
+fn refused_prepare_transaction_ends_the_block() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    assert_eq!(
+        talk.client(&query("prepare transaction 'x'")),
+        "Query \"ROLLBACK\", Query \"pgtenant refused this statement\""
+    );
+    assert_eq!(talk.backends("CZ"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 0A000>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn refused_prepare_transaction_ends_the_block_within_its_batch_too() {
+    let mut talk = Talk::attached();
+    for frame in [parse("", "begin"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(
+        talk.client(&parse("", "prepare transaction 'x'")),
+        "Parse pgtenant_first \"ROLLBACK\", Bind pgtenant_first, E, C pgtenant_first, \
+         Parse pgtenant_refused \"pgtenant refused this statement\""
+    );
+    for frame in [bind(""), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backends("12C"), "[1][2][C]");
+    assert_eq!(talk.backends("12C3"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0C42601\0\0"), "<E 0A000>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.client(&bind("")), "<E 26000>");
+}
+
+#[test]
+fn refused_commit_of_a_prepared_transaction_leaves_the_block_open() {
+    let mut talk = Talk::attached();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    assert_eq!(talk.client(&query("commit prepared 'x'")), "Query \"pgtenant refused this statement\"");
+}
+
 #[test]
 fn refused_parse_is_answered_and_everything_up_to_sync_is_skipped() {
     let mut talk = Talk::detached();
@@ -359,6 +406,32 @@ fn name_that_is_unknown_or_taken_gets_the_error_a_server_would_give() {
 }
 
 #[test]
+fn error_names_the_statement_as_the_request_did_also_when_it_lost_that_name_since() {
+    let mut talk = Talk::attached();
+    for name in ["a", "b", "c"] {
+        talk.client(&parse(name, "select $1"));
+    }
+    talk.client(SYNC);
+    talk.backends("13131Z");
+    let error = b"SERROR\0C08P01\0M1, but prepared statement \"pgtenant_1\" requires 1\0\0";
+    for (name, closes) in [("b", false), ("c", false), ("a", false), ("b", true)] {
+        talk.client(&bind(name));
+        talk.client(SYNC);
+        if closes {
+            talk.client(&close(name));
+            talk.client(SYNC);
+        }
+        talk.session.on_backend(b'E', error, talk.server.as_mut().unwrap());
+        let mut replies = Vec::new();
+        talk.session.take_replies(&mut replies);
+        let named = format!("1, but prepared statement \"{name}\" requires 1");
+        assert_eq!(view::error_field(&replies[HEAD_BYTES..], b'M').unwrap(), named.as_bytes());
+        talk.backends("Z");
+    }
+    assert_eq!(talk.backends("Z"), "[Z]");
+}
+
+#[test]
 fn name_of_a_failed_parse_is_free_again() {
     let mut talk = Talk::attached();
     talk.client(&parse("s1", "select nothing_here"));
@@ -380,6 +453,35 @@ fn close_that_was_skipped_leaves_the_name() {
     assert_eq!(talk.backend(b'E', b"SERROR\0C22P02\0\0"), "[E]");
     talk.backends("Z");
     assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
+}
+
+#[test]
+fn deallocating_by_a_simple_query_waits_for_what_is_outstanding_and_ends_the_batch() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s1", "select 1"), bind("s1")] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&query("deallocate s1")), "(ahead: H)");
+    assert_eq!(talk.client(&query("deallocate s1")), "(waits)");
+    talk.backends("12");
+    assert_eq!(talk.client(&query("deallocate s1")), "S");
+    assert_eq!(talk.backends("Z"), "<C>[Z]");
+    assert_eq!(talk.client(&bind("s1")), "<E 26000>");
+}
+
+#[test]
+fn verdict_on_a_text_that_is_skipped_is_not_used_for_the_next() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s1", "select 1"), bind("s1")] {
+        talk.client(&frame);
+    }
+    talk.client(&query("deallocate s1"));
+    talk.backends("1");
+    talk.backend(b'E', b"SERROR\0C22P02\0\0");
+    assert_eq!(talk.client(&query("deallocate s1")), "");
+    talk.client(SYNC);
+    talk.backends("Z");
+    assert_eq!(talk.client(&query("select * from tenant_b.t")), "<E 42501><Z>");
 }
 
 #[test]

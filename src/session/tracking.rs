@@ -38,6 +38,9 @@ pub struct Tracking {
     may_be_unset: bool,
     /// The server connection went back to the tenant's defaults, the client to those of its startup packet.
     restarted: bool,
+    /// The ParameterStatus values that the client was told, from a RESET of a setting of its startup packet until the
+    /// server connection has that again: it is not told of what is only there meanwhile.
+    told: Option<Vec<(String, String)>>,
     /// Code ran of which nobody knows yet what it sets.
     ran: Ran,
 }
@@ -66,6 +69,7 @@ impl Tracking {
             may_be_unset: false,
             restarted: false,
             ran: Ran::No,
+            told: None,
         }
     }
 
@@ -102,6 +106,28 @@ impl Tracking {
             self.touched.extend(self.now.iter().map(|(name, _)| (name.into(), Toucher::Statement)));
         }
         effects.settings.iter().all(|name| self.touch(name, Toucher::Statement))
+    }
+
+    /// A statement with these effects is sent to a server connection that told these values.
+    pub(super) fn note_told(&mut self, effects: &Effects, parameters: &[(String, String)]) {
+        if self.start.is_empty() || self.told.is_some() {
+            return;
+        }
+        let all = effects.has(Effect::ResetAll) || effects.has(Effect::DiscardAll);
+        let some = || effects.settings.iter().any(|name| self.start.get(name).is_some());
+        if all || (effects.has(Effect::ResetSetting) && some()) {
+            self.told = Some(parameters.to_vec());
+        }
+    }
+
+    /// Whether the client is told later which of its settings have changed.
+    pub(super) const fn tells_later(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Everything is lost with the server connection.
+    pub(super) fn server_lost(&mut self) {
+        self.told = None;
     }
 
     /// Code ran that may have set this one. `false` when that cannot be followed.
@@ -315,6 +341,26 @@ impl Session {
     /// what changed there since `before` the client is told, as a server would have.
     pub fn settings_restored(&mut self, before: &[(String, String)], server: &ServerState) {
         self.tracking.restarted = false;
+        if !self.tell_parameters(server) {
+            self.tell_changes(before, server);
+        }
+    }
+
+    /// Tells the client what has changed since it was told last, where that was put off.
+    pub fn tell_parameters(&mut self, server: &ServerState) -> bool {
+        let Some(told) = self.tracking.told.take() else { return false };
+        self.tell_changes(&told, server);
+        true
+    }
+
+    /// The same within a transaction block: more may come, and be put off again.
+    pub(super) fn tell_parameters_so_far(&mut self, server: &ServerState) {
+        if self.tell_parameters(server) {
+            self.tracking.told = Some(server.parameters.clone());
+        }
+    }
+
+    fn tell_changes(&mut self, before: &[(String, String)], server: &ServerState) {
         for parameter in server.parameters.iter().filter(|parameter| !before.contains(parameter)) {
             write::parameter_status(&mut self.replies, &parameter.0, &parameter.1);
         }

@@ -66,15 +66,12 @@ pub fn ready_for_query(out: &mut Vec<u8>, status: u8) {
     frame(out, b'Z', |out| out.push(status));
 }
 
+/// CommandComplete of DEALLOCATE.
+pub const DEALLOCATE_COMPLETE: [u8; 16] = *b"C\0\0\0\x0fDEALLOCATE\0";
 /// CloseComplete.
 pub const CLOSE_COMPLETE: [u8; 5] = [b'3', 0, 0, 0, 4];
 /// Terminate.
 pub const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
-
-/// CommandComplete.
-pub fn command_complete(out: &mut Vec<u8>, tag: &str) {
-    frame(out, b'C', |out| put_cstr(out, tag.as_bytes()));
-}
 
 /// ParameterStatus.
 pub fn parameter_status(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -178,6 +175,11 @@ pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
         put_cstr(out, portal);
         out.extend_from_slice(&[0; 4]);
     });
+}
+
+/// Sync.
+pub fn sync(out: &mut Vec<u8>) {
+    frame(out, b'S', |_| {});
 }
 
 /// Flush.

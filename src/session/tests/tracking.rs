@@ -149,6 +149,7 @@ fn reset_all_asks_for_all_that_is_followed() {
     talk.answered(&[("jit", "off")]);
     talk.ran("begin; reset all; rollback");
     talk.answered(&[("timezone", "UTC"), ("jit", "off")]);
+    assert!(talk.session.release_ready(), "the client is told first what is in force");
     assert_eq!(talk.settings(), [("jit", "off"), ("timezone", "UTC")]);
     talk.ran("reset all");
     talk.answered(&[]);
@@ -167,7 +168,8 @@ fn discard_all_forgets_what_was_set_and_restores_the_startup_packet() {
     let server = talk.server.as_mut().unwrap();
     server.parameters = vec![("TimeZone".into(), "UTC".into())];
     talk.session.settings_restored(&before, server);
-    assert_eq!(talk.with_replies(String::new()), "<S>");
+    assert!(talk.session.release_ready());
+    assert_eq!(talk.with_replies(String::new()), "<S><Z>");
     assert_eq!(talk.session.at_boundary(), Boundary::Release);
 }
 

@@ -1,6 +1,6 @@
 //! COPY in both directions and both protocols, with failures of every kind.
 
-use super::harness::{Step, ask, batch, different, same, say, script};
+use super::harness::{LAST, Step, ask, batch, different, same, say, script};
 use crate::support::wire::{
     bind, copy_data, copy_done, copy_fail, describe_portal, describe_statement, execute, flush, frame, parse,
     query, sync, unnamed,
@@ -78,6 +78,98 @@ fn flush_and_sync_within_the_data_are_ignored() {
         &[copy_data("1\tone\n"), flush(), sync(), copy_data("2\ttwo\n"), sync(), flush(), copy_done()],
     ));
     same(&both(IN, &[sync(), sync(), flush(), copy_data("no number\n"), flush(), copy_fail("x")]));
+}
+
+/// Data of three rows, of which one may be wrong, with Syncs before rows, or before the end.
+fn with_syncs(wrong: Option<usize>, syncs: &[usize], end: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    for row in 0..=3 {
+        let here = syncs.iter().filter(|before| **before == row).count();
+        data.extend(sync().repeat(here));
+        match row {
+            3 => data.extend_from_slice(end),
+            _ if wrong == Some(row) => data.extend(copy_data("no number\tx\n")),
+            _ => data.extend(copy_data("1\tone\n")),
+        }
+    }
+    data
+}
+
+/// PostgreSQL ignores a Sync that it reads within the data, and answers one that it reads when the COPY has failed.
+#[test]
+fn sync_within_the_data_of_a_copy_that_fails_counts_behind_the_row_that_is_wrong() {
+    let last = query(&format!("select '{LAST}'"));
+    let extended = [unnamed(IN, &[]), flush()].concat();
+    for (begin, waits) in [(query(IN), true), (query(IN), false), (extended.clone(), true), (extended, false)]
+    {
+        let mut conversation = Vec::new();
+        for wrong in [None, Some(0), Some(1), Some(2)] {
+            for syncs in [&[0][..], &[1], &[2], &[3], &[0, 0, 2, 3]] {
+                for (end, batch) in [(copy_done(), true), (copy_done(), false), (copy_fail("no"), true)] {
+                    let data = with_syncs(wrong, syncs, &end);
+                    let behind =
+                        if batch { unnamed("select 'behind'", &[]) } else { query("select 'behind'") };
+                    let rest = [data, sync(), behind, sync(), last.clone()].concat();
+                    conversation.push(Step::Send(begin.clone()));
+                    if waits {
+                        conversation.push(Step::Until(b'G'));
+                    }
+                    conversation.extend([Step::Send(rest), Step::Last]);
+                    conversation.extend(ask("truncate copied"));
+                }
+            }
+        }
+        same(&conversation);
+    }
+}
+
+/// Here PostgreSQL asks for the data before it finds out that it does not want them.
+#[test]
+fn sync_right_behind_a_copy_that_fails_before_its_data_are_read_counts() {
+    let last = query(&format!("select '{LAST}'"));
+    for kind in ["query", "extended", "sync at once"] {
+        let mut conversation = script(&[
+            "create view shown as select 1 as id, 'x' as name",
+            "create function never() returns trigger language plpgsql as $$ begin raise 'never'; end $$",
+            "create trigger never before insert on alone execute function never()",
+        ]);
+        for table in ["shown", "alone", "copied"] {
+            let sql = format!("copy {table} from stdin");
+            let begin = match kind {
+                "query" => query(&sql),
+                "extended" => [unnamed(&sql, &[]), flush()].concat(),
+                _ => [unnamed(&sql, &[]), sync()].concat(),
+            };
+            for end in [copy_done(), copy_fail("no")] {
+                for data in [vec![], copy_data("1\n"), [sync(), copy_data("1\n")].concat()] {
+                    let rest = [data, end.clone(), sync(), query("select 'behind'"), last.clone()].concat();
+                    conversation.extend([Step::Send([begin.clone(), rest.clone()].concat()), Step::Last]);
+                    conversation.extend([Step::Send(begin.clone()), Step::Until(b'G')]);
+                    conversation.extend([Step::Send(rest), Step::Last]);
+                }
+            }
+        }
+        conversation.extend(script(&["drop view shown", "drop function never cascade"]));
+        same(&conversation);
+    }
+}
+
+/// What is wrong with these rows PostgreSQL finds out when it writes them, a thousand at a time.
+#[test]
+fn sync_within_the_data_of_a_copy_that_fails_later_than_at_the_row_that_is_wrong() {
+    let last = query(&format!("select '{LAST}'"));
+    for rows in [10, 1500, 5000] {
+        let mut data = copy_data("1\tthere\t1\n");
+        for n in 1000..1000 + rows {
+            data.extend(copy_data(&format!("{n}\tx\t1\n")));
+            if n % 100 == 0 {
+                data.extend(sync());
+            }
+        }
+        let rest =
+            [data, copy_done(), sync(), unnamed("select 'behind'", &[]), sync(), last.clone()].concat();
+        same(&[Step::Send([unnamed("copy items from stdin", &[]), rest].concat()), Step::Last]);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Transactions that fail, time-outs, locks.
 
-use super::harness::{Step, ask, batch, same, say, script};
+use super::harness::{Step, ask, batch, different, same, say, script};
 use crate::support::wire::{bind, execute, parse, query, sync, unnamed};
 
 #[test]
@@ -46,6 +46,37 @@ fn statements_prepared_before_in_an_aborted_transaction() {
         ]
         .concat(),
     );
+}
+
+/// The error is another one, the state of the transaction the same.
+#[test]
+fn prepare_transaction_ends_the_block() {
+    let states = |lines: Vec<String>| -> Vec<String> {
+        lines
+            .into_iter()
+            .filter(|line| line.starts_with("ReadyForQuery") || line.starts_with("DataRow"))
+            .collect()
+    };
+    let prepare = "prepare transaction 'x'";
+    let conversation = [
+        script(&["begin", "insert into alone values (2)", prepare, "select count(*) from alone"]),
+        script(&["begin", "select 1/0", prepare, "select count(*) from alone", "rollback"]),
+        ask("begin"),
+        say(&[unnamed("insert into alone values (2)", &[]), unnamed(prepare, &[]), sync()]),
+        ask("select count(*) from alone"),
+        script(&["begin", "select 1/0"]),
+        say(&[parse("", prepare), bind("", "", &[]), execute("", 0), sync()]),
+        say(&[parse("", "select 1"), bind("", "", &[]), execute("", 0), sync()]),
+        batch(
+            &[query("begin"), query("insert into alone values (2)"), query(prepare), query("table alone")],
+            4,
+        ),
+        script(&["begin", "commit prepared 'x'", "rollback"]),
+    ]
+    .concat();
+    let (direct, through) = different(&conversation);
+    assert!(through.iter().any(|line| line.starts_with("Error ERROR 0A000 two-phase")), "{through:#?}");
+    assert_eq!(states(through), states(direct));
 }
 
 #[test]
@@ -177,9 +208,8 @@ fn texts_that_are_not_utf8() {
 #[test]
 fn session_ended_from_the_side_is_told_at_the_next_statement() {
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'SCHEMA' and state = 'idle in transaction'";
-    let (direct, through) = super::harness::different(
-        &[script(&["begin", "select 1"]), vec![Step::Aside(end), Step::End]].concat(),
-    );
+    let (direct, through) =
+        different(&[script(&["begin", "select 1"]), vec![Step::Aside(end), Step::End]].concat());
     assert_eq!(direct, through);
     assert_eq!(
         through[through.len() - 2],

@@ -185,6 +185,25 @@ fn query_in_the_middle_of_a_batch_without_sync() {
 }
 
 #[test]
+fn unnamed_statement_survives_what_was_skipped_with_a_simple_query() {
+    let run = [bind("", "", &[]), execute("", 0), sync()].concat();
+    for skipped in [parse("", "select 'skipped'"), close_statement("")] {
+        same(&batch(
+            &[
+                parse("", "select 'kept'"),
+                execute("nothing", 0),
+                query("begin"),
+                query("select 1"),
+                skipped,
+                sync(),
+                run.clone(),
+            ],
+            2,
+        ));
+    }
+}
+
+#[test]
 fn unnamed_statement_survives_what_was_skipped() {
     let skipped = [
         parse("", "select 'never parsed'"),

