@@ -13,9 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote, urlsplit
 
 import django
+import psycopg
 from django.conf import settings
 
-from story import CLIENTS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+from story import (
+    CLIENTS, LISTENS, SLEEP, SLEEPERS, TENANTS, TURNS, cancel_ends, check, client, equal, ordinary_work_is_done, own,
+    proved, shared,
+)
 
 PREPARED = sys.argv[1] == "prepared"
 
@@ -53,7 +57,7 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.core.cache import cache  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import (  # noqa: E402
-    IntegrityError, ProgrammingError, close_old_connections, connection, connections, transaction,
+    IntegrityError, OperationalError, ProgrammingError, close_old_connections, connection, connections, transaction,
 )
 from django.db.models import Count, F, OuterRef, Q, Subquery, Sum, Window  # noqa: E402
 from django.db.models.functions import Now, RowNumber, TruncMonth  # noqa: E402
@@ -176,6 +180,67 @@ def tables_that_change_under_prepared_statements():
         other.connection.close()
 
 
+def rows_are_copied():
+    rows = [(n, f"good\t{n}\n") for n in range(1000)]
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE goods (id int, name text)")
+        with cursor.copy("COPY goods FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        with transaction.atomic(), cursor.copy("COPY (TABLE goods ORDER BY id) TO STDOUT") as copy:
+            copy.set_types(["int4", "text"])
+            equal(list(copy.rows()), rows, "rows copied out")
+        try:
+            with transaction.atomic(), cursor.copy("COPY goods FROM STDIN") as copy:
+                copy.write("1\n")
+            check(False, "COPY with a column too few: no error")
+        except psycopg.errors.BadCopyFileFormat:
+            pass
+        cursor.execute("SELECT count(*) FROM goods")
+        equal(cursor.fetchone(), (1000,), "after a COPY that failed")
+
+
+def statements_are_cancelled():
+    def value(alias, sql):
+        """Of a thread, which has connections of its own."""
+        try:
+            with connections[alias].cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchone()[0]
+        finally:
+            connections[alias].close()
+
+    with connection.cursor() as cursor:
+        for way in ["cancel", "cancel_safe"]:
+            cancel_ends(
+                lambda: fails(OperationalError, "57014", lambda: cursor.execute(SLEEP), "a cancelled statement"),
+                lambda: value("default", SLEEPERS),
+                getattr(connection.connection, way),
+                [lambda: value("default", "SELECT pg_sleep(0.3)"), lambda: value("other", "SELECT pg_sleep(0.3)")],
+            )
+            raw = connection.connection
+            cursor.execute("SELECT 'usable'")
+            equal(cursor.fetchone(), ("usable",), f"after {way}()")
+            check(connection.connection is raw, f"another connection after {way}()")
+
+
+def notifications_are_heard():
+    speaker = connections["default"].copy(alias="default")
+    for listener in [connection, connections["other"]]:
+        with listener.cursor() as cursor:
+            cursor.execute("LISTEN news")
+    with speaker.cursor() as cursor:
+        cursor.execute("NOTIFY news, 'first'")
+        cursor.execute("SELECT pg_notify(%s, %s)", ["news", "second"])
+    speaker.close()
+    heard = [(note.channel, note.payload) for note in connection.connection.notifies(timeout=10, stop_after=2)]
+    equal(heard, [("news", "first"), ("news", "second")], "what was notified")
+    equal(list(connections["other"].connection.notifies(timeout=0.2)), [], "what another tenant hears")
+    for listener in [connection, connections["other"]]:
+        with listener.cursor() as cursor:
+            cursor.execute("UNLISTEN news")
+
+
 def threads_share_few_server_connections():
     together = threading.Barrier(2 * CLIENTS, timeout=30)
 
@@ -218,8 +283,6 @@ def server_side_cursors_outside_transactions():
 
 
 def main():
-    import psycopg
-
     how = "prepared on the server" if PREPARED else "parameters in the text"
     client(f"Django {django.__version__} with psycopg {psycopg.__version__}, {how}, Python {platform.python_version()}")
     for step, words in [
@@ -230,6 +293,9 @@ def main():
         (cursors_in_transactions, "server-side cursors in transactions"),
         (users_sessions_and_cache, "users, sessions, cache"),
         (tables_that_change_under_prepared_statements, "tables that change under prepared statements"),
+        (rows_are_copied, "COPY both ways, and one that fails"),
+        (statements_are_cancelled, "cancelled by the driver's connection, and nobody else's"),
+        *[(notifications_are_heard, "LISTEN and NOTIFY")] * LISTENS,
         (threads_share_few_server_connections, "threads share few server connections"),
         (None, None),
         (server_side_cursors_outside_transactions, "server-side cursors outside transactions"),

@@ -3,7 +3,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CLIENTS, equal, fails, own, share, tell, tenants, use, version } from "./story.mjs";
+import {
+  CLIENTS, LISTENS, SLEEP, SLEEPERS, cancelEnds, copies, equal, fails, hears, own, share, tell, tenants, use, version,
+} from "./story.mjs";
 
 const pg = use("pg");
 const { drizzle } = use("drizzle-orm/node-postgres");
@@ -94,6 +96,41 @@ async function tablesThatChangeUnderPreparedStatements() {
   equal((await star()).fields.length, 4, "all columns");
 }
 
+/** With clients of the pools beneath: Drizzle has no such thing itself. */
+async function withClients(databases, work) {
+  const clients = await Promise.all(databases.map((each) => each.$client.connect()));
+  await work(...clients);
+  for (const client of clients) client.release();
+}
+
+async function rowsAreCopied() {
+  await withClients([db], copies);
+}
+
+async function statementsAreCancelled() {
+  const other = open(tenants[1], 1);
+  await withClients([db], async (client) => {
+    const one = drizzle(client);
+    await cancelEnds(
+      () => one.execute(sql.raw(SLEEP)),
+      async () => (await db.execute(sql.raw(SLEEPERS))).rows[0].n,
+      () => new pg.Client(tenants[0].dsn).cancel(client, client.activeQuery),
+      [db, other].map((bystander) => () => bystander.execute(sql`SELECT pg_sleep(0.3)`)),
+    );
+    equal((await one.execute(sql`SELECT 'usable' AS word`)).rows[0].word, "usable", "after a cancel");
+  });
+  await other.$client.end();
+}
+
+async function notificationsAreHeard() {
+  const other = open(tenants[1], 1);
+  await withClients([db, other], (listener, stranger) => hears(listener, stranger, () => db.transaction(async (tx) => {
+    await tx.execute(sql`NOTIFY news, 'first'`);
+    await tx.execute(sql`SELECT pg_notify('news', ${"second"})`);
+  })));
+  await other.$client.end();
+}
+
 async function poolsShareFewServerConnections() {
   const pools = new Map(tenants.map((tenant) => [tenant, open(tenant, CLIENTS)]));
   const table = pgTable("shared", { name: text("name") });
@@ -116,6 +153,9 @@ await tell(
     ["prepared statements", preparedStatements],
     ["errors leave the connection usable", errorsLeaveTheConnectionUsable],
     ["tables that change under prepared statements", tablesThatChangeUnderPreparedStatements],
+    ["COPY both ways with the driver's client, and one that fails", rowsAreCopied],
+    ["cancelled, and nobody else's", statementsAreCancelled],
+    ["LISTEN and NOTIFY", notificationsAreHeard, LISTENS],
     ["pools share few server connections", poolsShareFewServerConnections],
   ],
   [],

@@ -1,15 +1,12 @@
 // node-postgres with its cursors and streams, as a tenant through the proxy. A line for each thing proved.
 
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import {
-  CLIENTS, LISTENS, dsn, equal, fails, own, share, sleep, tell, tenants, until, use, version,
+  CLIENTS, LISTENS, SLEEP, SLEEPERS, cancelEnds, copies, dsn, equal, fails, hears, own, share, tell, tenants, use, version,
 } from "./story.mjs";
 
 const pg = use("pg");
 const Cursor = use("pg-cursor");
 const QueryStream = use("pg-query-stream");
-const { from: copyFrom, to: copyTo } = use("pg-copy-streams");
 
 const pool = new pg.Pool({ connectionString: dsn, max: 4 });
 
@@ -96,29 +93,20 @@ async function cursorsAndStreams() {
 
 async function copiesBothWays() {
   const client = await pool.connect();
-  await client.query("CREATE TABLE goods (id int, name text)");
-  const lines = Array.from({ length: 10000 }, (_, n) => `${n}\tgood\n`);
-  await pipeline(Readable.from(lines), client.query(copyFrom("COPY goods FROM STDIN")));
-  let out = "";
-  for await (const piece of client.query(copyTo("COPY (SELECT id FROM goods ORDER BY id DESC LIMIT 2) TO STDOUT"))) out += piece;
-  equal(out, "9999\n9998\n", "COPY out");
-  const broken = () => pipeline(Readable.from(["x\n"]), client.query(copyFrom("COPY goods FROM STDIN")));
-  await fails("22P02", broken, "COPY of what is no row");
-  equal((await client.query("SELECT count(*)::int AS n FROM goods")).rows[0].n, 10000, "after a COPY that failed");
+  await copies(client);
   client.release();
 }
 
 async function cancels() {
   await connected(async (client) => {
-    const sleeper = new pg.Query("SELECT pg_sleep(60)");
-    const failed = new Promise((_, no) => sleeper.once("error", no));
-    client.query(sleeper);
-    const caught = fails("57014", () => failed, "a cancelled query");
-    const runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'";
-    await until("it runs", async () => (await pool.query(`SELECT FROM pg_stat_activity WHERE ${runs}`)).rowCount);
-    // On a connection of its own.
-    new pg.Client({ connectionString: dsn }).cancel(client, sleeper);
-    await caught;
+    const sleeper = new pg.Query(SLEEP);
+    await connected((stranger) => cancelEnds(
+      () => new Promise((_, no) => client.query(sleeper.once("error", no))),
+      async () => (await pool.query(SLEEPERS)).rows[0].n,
+      // On a connection of its own.
+      () => new pg.Client({ connectionString: dsn }).cancel(client, sleeper),
+      [pool, stranger].map((bystander) => () => bystander.query("SELECT pg_sleep(0.3)")),
+    ), { connectionString: tenants[1].dsn });
     equal((await client.query("SELECT 'usable' AS word")).rows[0].word, "usable", "after a cancel");
   });
   await connected(
@@ -175,16 +163,8 @@ async function tablesThatChangeUnderNamedStatements() {
 
 async function listensAndNotifies() {
   const [listener, stranger] = tenants.map((tenant) => new pg.Client(tenant.dsn));
-  const heard = [];
-  for (const client of [listener, stranger]) {
-    await client.connect();
-    client.on("notification", (note) => heard.push([client === listener, note.channel, note.payload]));
-    await client.query("LISTEN news");
-  }
-  await pool.query("BEGIN; NOTIFY news, 'first'; SELECT pg_notify('news', 'second'); COMMIT");
-  await until("it is heard", async () => { await sleep(10); return heard.length >= 2; });
-  await sleep(100);
-  equal(heard, [[true, "news", "first"], [true, "news", "second"]], "what was heard");
+  for (const client of [listener, stranger]) await client.connect();
+  await hears(listener, stranger, () => pool.query("BEGIN; NOTIFY news, 'first'; SELECT pg_notify('news', 'second'); COMMIT"));
   await Promise.all([listener.end(), stranger.end()]);
 }
 

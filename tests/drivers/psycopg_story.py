@@ -329,7 +329,8 @@ async def asynchronous():
                 equal([row async for row in copy.rows()], [("7",)], "asynchronous COPY")
             await conn.commit()
             await conn.set_autocommit(True)
-            task = asyncio.ensure_future(conn.execute("SELECT pg_sleep(60)"))
+            # Not prepared: that is a message of its own, and a cancel between its answer and the statement hits nothing.
+            task = asyncio.ensure_future(conn.execute("SELECT pg_sleep(60)", prepare=False))
             # Some run by then, the others wait for their turn.
             await asyncio.sleep(0.05)
             await conn.cancel_safe()

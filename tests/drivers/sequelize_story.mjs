@@ -1,7 +1,10 @@
 // Sequelize as a tenant through the proxy. A line for each thing proved.
 
-import { CLIENTS, equal, fails, own, share, tell, tenants, use, version } from "./story.mjs";
+import {
+  CLIENTS, LISTENS, SLEEP, SLEEPERS, cancelEnds, copies, equal, fails, hears, own, share, tell, tenants, use, version,
+} from "./story.mjs";
 
+const pg = use("pg");
 const { DataTypes, Op, QueryTypes, Sequelize, col, fn } = use("sequelize");
 
 function open(tenant, max) {
@@ -90,6 +93,43 @@ async function findsOrCreates() {
   for (let turn = 0; turn < 3; turn++) equal((await Author.findOrCreate({ where: { name: "Cy" } }))[1], turn === 0, "findOrCreate");
 }
 
+/** With the driver's clients beneath: Sequelize has no such thing itself. */
+async function withClients(databases, work) {
+  const clients = await Promise.all(databases.map((each) => each.connectionManager.getConnection()));
+  await work(...clients);
+  clients.forEach((client, place) => databases[place].connectionManager.releaseConnection(client));
+}
+
+async function rowsAreCopied() {
+  await withClients([db], copies);
+}
+
+async function statementsAreCancelled() {
+  const { db: other } = open(tenants[1], 1);
+  const transaction = await db.transaction();
+  const client = transaction.connection;
+  await cancelEnds(
+    () => db.query(SLEEP, { transaction }),
+    async () => (await db.query(SLEEPERS, { type: QueryTypes.SELECT }))[0].n,
+    () => new pg.Client(tenants[0].dsn).cancel(client, client.activeQuery),
+    [db, other].map((bystander) => () => bystander.query("SELECT pg_sleep(0.3)")),
+  );
+  await fails("25P02", () => db.query("SELECT 1", { transaction }), "a statement after a cancel");
+  await transaction.rollback();
+  // It is idle in the pool by now.
+  equal((await client.query("SELECT 'usable' AS word")).rows[0].word, "usable", "after a cancel");
+  await other.close();
+}
+
+async function notificationsAreHeard() {
+  const { db: other } = open(tenants[1], 1);
+  await withClients([db, other], (listener, stranger) => hears(listener, stranger, () => db.transaction(async (transaction) => {
+    await db.query("NOTIFY news, 'first'", { transaction });
+    await db.query("SELECT pg_notify('news', $1)", { bind: ["second"], transaction });
+  })));
+  await other.close();
+}
+
 async function poolsShareFewServerConnections() {
   const pools = new Map(tenants.map((tenant) => [tenant, open(tenant, CLIENTS)]));
   for (const each of pools.values()) await each.Shared.sync();
@@ -115,6 +155,9 @@ await tell(
     ["the own schema by its name", ownSchemaByName],
     ["findOrCreate", findsOrCreates],
     ["tables that change", tablesThatChange],
+    ["COPY both ways with the driver's client, and one that fails", rowsAreCopied],
+    ["cancelled, and nobody else's", statementsAreCancelled],
+    ["LISTEN and NOTIFY", notificationsAreHeard, LISTENS],
     ["pools share few server connections", poolsShareFewServerConnections],
   ],
   [],

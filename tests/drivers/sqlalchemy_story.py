@@ -2,10 +2,12 @@
 proved; ends with 1 at the first that is not."""
 
 import asyncio
+import io
 import platform
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Optional
 
 import sqlalchemy as sa
@@ -15,11 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
 
 from story import (
-    CLIENTS, TENANTS, TURNS, check, client, equal, ordinary_work_is_done, own, proved, shared
+    CLIENTS, LISTENS, SLEEP, SLEEPERS, TENANTS, TURNS, cancel_ends, check, client, equal, ordinary_work_is_done, own,
+    proved, shared,
 )
 
 DIALECT = sys.argv[1]
 ASYNC = DIALECT == "asyncpg"
+DRIVER = __import__(DIALECT)
 
 
 def fails(sqlstate, act, what):
@@ -247,6 +251,147 @@ async def tables_that_change_under_prepared_statements(engine):
     await other.dispose()
 
 
+async def rows_are_copied(engine):
+    rows = [(n, f"good\t{n}\n") for n in range(1000)]
+
+    def with_psycopg(connection):
+        raw = connection.connection
+        with raw.cursor() as cursor:
+            with cursor.copy("COPY goods FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+            with cursor.copy("COPY (TABLE goods ORDER BY id) TO STDOUT") as copy:
+                copy.set_types(["int4", "text"])
+                equal(list(copy.rows()), rows, "rows copied out")
+        raw.commit()
+        try:
+            with raw.cursor() as cursor, cursor.copy("COPY goods FROM STDIN") as copy:
+                copy.write("1\n")
+            check(False, "COPY with a column too few: no error")
+        except DRIVER.errors.BadCopyFileFormat:
+            raw.rollback()
+
+    async def with_asyncpg(raw):
+        await raw.copy_records_to_table("goods", records=rows)
+        out = io.BytesIO()
+        await raw.copy_from_query("TABLE goods ORDER BY id", output=out)
+        lines = "".join(f"{n}\tgood\\t{n}\\n\n" for n in range(1000))
+        equal(out.getvalue().decode(), lines, "rows copied out")
+        try:
+            await raw.copy_to_table("goods", source=io.BytesIO(b"1\n"))
+            check(False, "COPY with a column too few: no error")
+        except DRIVER.BadCopyFileFormatError:
+            pass
+
+    table = "CREATE TABLE goods (id int, name text)"
+    await engine.connection(lambda connection: (connection.execute(text(table)), connection.commit()))
+    if ASYNC:
+        async with engine.engine.connect() as connection:
+            await with_asyncpg((await connection.get_raw_connection()).driver_connection)
+    else:
+        await engine.connection(with_psycopg)
+    count = lambda connection: connection.scalar(text("SELECT count(*) FROM goods"))
+    equal(await engine.connection(count), 1000, "after a COPY that failed")
+
+
+async def statements_are_cancelled(engine):
+    watcher, stranger = Engine(engine.tenant), Engine(TENANTS[1])
+    if ASYNC:
+        await by_the_task(engine, watcher, stranger)
+    else:
+        by_the_drivers_connection(engine.engine, watcher.engine, stranger.engine)
+    await watcher.dispose()
+    await stranger.dispose()
+
+
+def by_the_drivers_connection(engine, watcher, stranger):
+    def value(engine, query):
+        with engine.connect() as connection:
+            return connection.scalar(text(query))
+
+    with engine.connect() as connection:
+        for way in ["cancel", "cancel_safe"]:
+            cancel_ends(
+                lambda: fails("57014", lambda: connection.execute(text(SLEEP)), "a cancelled statement"),
+                lambda: value(watcher, SLEEPERS),
+                getattr(connection.connection.driver_connection, way),
+                [lambda: value(watcher, "SELECT pg_sleep(0.3)"), lambda: value(stranger, "SELECT pg_sleep(0.3)")],
+            )
+            connection.rollback()
+            equal(connection.scalar(text("SELECT 'usable'")), "usable", f"after {way}()")
+            connection.rollback()
+
+
+async def by_the_task(engine, watcher, stranger):
+    """asyncpg sends the cancel request: for a task that is cancelled, and for a time limit."""
+    def value(engine, query):
+        return engine.connection(lambda connection: connection.scalar(text(query)))
+
+    async def ends(error, begin, end):
+        task = asyncio.create_task(begin)
+        while not await value(watcher, SLEEPERS):
+            pass
+        busy = [asyncio.create_task(value(one, "SELECT pg_sleep(0.3)")) for one in [watcher, stranger]]
+        await asyncio.sleep(0.1)
+        end(task)
+        try:
+            await asyncio.wait_for(task, 10)
+            check(False, f"no {error.__name__}")
+        except error:
+            pass
+        await asyncio.gather(*busy)
+        async with asyncio.timeout(10):
+            while await value(watcher, SLEEPERS):
+                pass
+
+    async with engine.engine.connect() as connection:
+        await ends(asyncio.CancelledError, connection.execute(text(SLEEP)), lambda task: task.cancel())
+        await connection.rollback()
+        equal(await connection.scalar(text("SELECT 'usable'")), "usable", "after a cancelled task")
+        await connection.rollback()
+        raw = (await connection.get_raw_connection()).driver_connection
+        await ends(asyncio.TimeoutError, raw.execute(SLEEP, timeout=0.5), lambda _: None)
+        equal(await connection.scalar(text("SELECT 'usable'")), "usable", "after a time limit")
+        check((await connection.get_raw_connection()).driver_connection is raw, "another connection after a time limit")
+
+
+async def notifications_are_heard(engine):
+    def speak(connection):
+        connection.execute(text("NOTIFY news, 'first'"))
+        connection.execute(select(func.pg_notify("news", "second")))
+        connection.commit()
+
+    stranger = Engine(TENANTS[1])
+    if ASYNC:
+        heard, heard_by_stranger = asyncio.Queue(), asyncio.Queue()
+        async with engine.engine.connect() as listening, stranger.engine.connect() as strange:
+            raws = []
+            for connection, queue in [(listening, heard), (strange, heard_by_stranger)]:
+                raw = (await connection.get_raw_connection()).driver_connection
+                note = lambda *told, queue=queue: queue.put_nowait(told[2:])
+                await raw.add_listener("news", note)
+                raws.append((raw, note))
+            await engine.connection(speak)
+            told = [await asyncio.wait_for(heard.get(), 10) for _ in range(2)]
+            await asyncio.sleep(0.2)
+            check(heard_by_stranger.empty(), "another tenant heard it")
+            for raw, note in raws:
+                await raw.remove_listener("news", note)
+    else:
+        with ExitStack() as stack:
+            raws = []
+            for each in [engine, stranger]:
+                connection = stack.enter_context(each.engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+                connection.execute(text("LISTEN news"))
+                stack.callback(connection.execute, text("UNLISTEN news"))
+                raws.append(connection.connection.driver_connection)
+            await engine.connection(speak)
+            told = [(note.channel, note.payload) for note in raws[0].notifies(timeout=10, stop_after=2)]
+            equal(list(raws[1].notifies(timeout=0.2)), [], "what another tenant hears")
+    equal(told, [("news", "first"), ("news", "second")], "what was notified")
+    await stranger.dispose()
+
+
 async def pools_share_few_server_connections(_):
     engines = [Engine(tenant, pool_size=CLIENTS, max_overflow=0) for tenant in TENANTS]
     table = "CREATE TABLE shared (name text)"
@@ -302,7 +447,7 @@ async def temporary_tables(engine):
 
 
 async def main():
-    driver = __import__(DIALECT).__version__.split()[0]
+    driver = DRIVER.__version__.split()[0]
     client(f"SQLAlchemy {sa.__version__} with {DIALECT} {driver}, Python {platform.python_version()}")
     engine = Engine(TENANTS[0])
     for step, words in [
@@ -313,6 +458,9 @@ async def main():
         (errors_leave_the_connection_usable, "errors leave the connection usable"),
         (settings, "settings, search_path, pre-ping"),
         (tables_that_change_under_prepared_statements, "tables that change under prepared statements"),
+        (rows_are_copied, "COPY both ways with the driver's connection, and one that fails"),
+        (statements_are_cancelled, "cancelled, and nobody else's"),
+        *[(notifications_are_heard, "LISTEN and NOTIFY")] * LISTENS,
         (pools_share_few_server_connections, "pools share few server connections"),
         (None, None),
         (temporary_tables, "temporary tables"),

@@ -2,6 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 const require_ = createRequire(`${process.env.NODE_PATH}/story`);
 
@@ -49,6 +51,52 @@ export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, mi
 export async function until(what, ask) {
   const patience = Date.now() + 10_000;
   while (!(await ask())) check(Date.now() < patience, `waited in vain until ${what}`);
+}
+
+// A statement to be cancelled, and how many of this tenant's are running.
+export const SLEEP = "SELECT pg_sleep(60)";
+export const SLEEPERS = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = '${SLEEP}'`;
+
+/** What sleeps ends with 57014 soon after `cancel()`; it does not hit the bystanders' statements. */
+export async function cancelEnds(asleep, sleepers, cancel, bystanders) {
+  const ended = fails("57014", asleep, "a cancelled statement");
+  await until("it runs", sleepers);
+  const busy = Promise.all(bystanders.map((bystander) => bystander()));
+  // By then most often all of them run.
+  await sleep(100);
+  const called = Date.now();
+  cancel();
+  await ended;
+  check(Date.now() - called < 10_000, "a cancel that took long");
+  await busy;
+}
+
+/** A listener of each tenant; `speak()` says first and second, which only the first one hears. */
+export async function hears(listener, stranger, speak) {
+  const heard = [];
+  for (const client of [listener, stranger]) {
+    client.on("notification", (note) => heard.push([client === listener, note.channel, note.payload]));
+    await client.query("LISTEN news");
+  }
+  await speak();
+  await until("it is heard", async () => { await sleep(10); return heard.length >= 2; });
+  await sleep(100);
+  equal(heard, [[true, "news", "first"], [true, "news", "second"]], "what was heard");
+  for (const client of [listener, stranger]) await client.query("UNLISTEN news");
+}
+
+/** COPY both ways with a driver's connection, and one that fails. */
+export async function copies(client) {
+  const { from: copyFrom, to: copyTo } = use("pg-copy-streams");
+  await client.query("CREATE TABLE goods (id int, name text)");
+  const lines = Array.from({ length: 10000 }, (_, n) => `${n}\tgood\n`);
+  await pipeline(Readable.from(lines), client.query(copyFrom("COPY goods FROM STDIN")));
+  let out = "";
+  for await (const piece of client.query(copyTo("COPY (SELECT id FROM goods ORDER BY id DESC LIMIT 2) TO STDOUT"))) out += piece;
+  equal(out, "9999\n9998\n", "COPY out");
+  const broken = () => pipeline(Readable.from(["x\n"]), client.query(copyFrom("COPY goods FROM STDIN")));
+  await fails("22P02", broken, "COPY of what is no row");
+  equal((await client.query("SELECT count(*)::int AS n FROM goods")).rows[0].n, 10000, "after a COPY that failed");
 }
 
 /** All of the table `notes`: this tenant's marker is among them, and nobody else's. */

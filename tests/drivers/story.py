@@ -10,6 +10,7 @@ import faulthandler
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 DSN = os.environ["DSN"]
 MARKER = os.environ["MARKER"]
@@ -61,6 +62,32 @@ def own(bodies, where, marker=MARKER):
     check(marker in bodies, f"{where}: {marker!r} is missing in {bodies!r}")
     strange = [body for body in bodies if body.startswith("marker of") and body != marker]
     equal(strange, [], f"{where}: rows of other tenants")
+
+
+# A statement to be cancelled, and how many of this tenant's are running.
+SLEEP = "SELECT pg_sleep(60)"
+SLEEPERS = f"SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = '{SLEEP}'"
+
+
+def cancel_ends(sleep, sleepers, cancel, bystanders):
+    """`sleep` returns soon after `cancel` was called, from another thread; it does not hit the bystanders' statements."""
+    def when_it_runs():
+        while not sleepers():
+            pass
+        busy = [pool.submit(bystander) for bystander in bystanders]
+        # By then most often all of them run.
+        time.sleep(0.1)
+        cancel()
+        called = time.monotonic()
+        for one in busy:
+            one.result()
+        return called
+
+    with ThreadPoolExecutor(1 + len(bystanders)) as pool:
+        called = pool.submit(when_it_runs)
+        sleep()
+        ended = time.monotonic()
+        check(ended - called.result() < 10, "a cancel that took long")
 
 
 def shared(pids):

@@ -17,9 +17,13 @@ use crate::support::proxy::{Proxy, eventually, stdout};
 
 /// Tenants alpha and beta, each with one row in `notes` that nobody else may see.
 fn proxy(server_connections: usize) -> Proxy {
+    proxy_with(server_connections, server_connections)
+}
+
+fn proxy_with(server_connections: usize, of_each_tenant: usize) -> Proxy {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = server_connections;
-        config.pool.max_server_connections_per_tenant = server_connections;
+        config.pool.max_server_connections_per_tenant = of_each_tenant;
     });
     for tenant in ["alpha", "beta"] {
         proxy.wire(tenant).run(&format!("insert into notes (body) values ('{}')", marker(tenant)));

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use std::collections::BTreeMap;
+
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -36,6 +38,42 @@ fn describes_the_tenants_own_tables() {
         assert!(!said.contains(other), "{said}");
     }
     assert_nobody_was_pinned(&proxy, "psql");
+}
+
+#[test]
+fn eight_of_each_tenant_share_two_server_connections() {
+    const CLIENTS: usize = 8;
+    const EACH: usize = 2;
+    const TURNS: usize = 5;
+    let proxy = proxy_with(2 * EACH, EACH);
+    let open = |tenant: &'static str| {
+        let mut psql = proxy.program("psql", tenant);
+        psql.args(["-XAtq"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        (tenant, psql.spawn().unwrap())
+    };
+    let mut clients: Vec<_> = ["alpha", "beta"].repeat(CLIENTS).into_iter().map(open).collect();
+    // Each connects before it reads what to do.
+    let all = clients.len() as u64;
+    eventually("all are there", || proxy.shared().counters.snapshot().clients_current == all);
+    let script = "begin;\nselect 'pid', pg_backend_pid();\ntable notes;\ncommit;\n".repeat(TURNS);
+    for (_, psql) in &mut clients {
+        psql.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    }
+    let mut met = BTreeMap::<_, Vec<BTreeSet<_>>>::new();
+    for (tenant, psql) in clients {
+        let said = stdout(&psql.wait_with_output().unwrap());
+        assert_eq!(said.matches(&marker(tenant)).count(), TURNS, "{said}");
+        assert_only_own_marker(tenant, &said);
+        let pids = said.lines().filter_map(|line| line.strip_prefix("pid|")).map(String::from);
+        met.entry(tenant).or_default().push(pids.collect());
+    }
+    for clients in met.values() {
+        let together: BTreeSet<_> = clients.iter().flatten().collect();
+        assert!(together.len() <= EACH, "{clients:?}");
+        let met_by = |pid| clients.iter().filter(|met| met.contains(pid)).count();
+        assert!(together.into_iter().any(|pid| met_by(pid) > 1), "{clients:?}");
+    }
+    assert_nobody_was_pinned(&proxy, "psql, sixteen at once");
 }
 
 #[test]

@@ -224,22 +224,22 @@ fn psycopg2() {
 
 #[test]
 fn sqlalchemy_with_psycopg() {
-    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "psycopg"), 8, 1);
+    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "psycopg"), 10 + usize::from(LISTENS), 1);
 }
 
 #[test]
 fn sqlalchemy_with_asyncpg() {
-    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "asyncpg"), 8, 1);
+    tell(|proxy| with(python(proxy, "sqlalchemy_story.py"), "asyncpg"), 10 + usize::from(LISTENS), 1);
 }
 
 #[test]
 fn django() {
-    tell(|proxy| with(python(proxy, "django_story.py"), "plain"), 8, 1);
+    tell(|proxy| with(python(proxy, "django_story.py"), "plain"), 10 + usize::from(LISTENS), 1);
 }
 
 #[test]
 fn django_with_prepared_statements() {
-    tell(|proxy| with(python(proxy, "django_story.py"), "prepared"), 8, 1);
+    tell(|proxy| with(python(proxy, "django_story.py"), "prepared"), 10 + usize::from(LISTENS), 1);
 }
 
 #[test]
@@ -254,14 +254,14 @@ fn postgres_js() {
 
 #[test]
 fn drizzle() {
-    tell(|proxy| node(proxy, "drizzle_story.mjs"), 7, 0);
+    tell(|proxy| node(proxy, "drizzle_story.mjs"), 9 + usize::from(LISTENS), 0);
 }
 
 #[test]
 fn sequelize() {
     // It writes the schema public into the names of types, whatever the search_path is.
     let public = |config: &mut Config| config.guard.public_schema = PublicSchema::Tenant;
-    let pins = tell_with(public, |proxy| node(proxy, "sequelize_story.mjs"), 8, 0);
+    let pins = tell_with(public, |proxy| node(proxy, "sequelize_story.mjs"), 10 + usize::from(LISTENS), 0);
     assert_eq!(pins, "");
 }
 
@@ -272,7 +272,7 @@ fn pgjdbc() {
 
 #[test]
 fn sqlx() {
-    tell(|proxy| story(proxy, &installed().sqlx, &[], "sqlx/src/main.rs"), 9, 1);
+    tell(|proxy| story(proxy, &installed().sqlx, &[], "sqlx/src/main.rs"), 10, 1);
 }
 
 #[test]

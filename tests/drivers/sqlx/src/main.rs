@@ -152,6 +152,19 @@ async fn settings_and_errors(pool: &PgPool) -> Result {
     Ok(())
 }
 
+/// sqlx sends no cancel request: whose future is dropped waits for the answer before the next statement, and
+/// never takes the one for the other.
+async fn dropped_future(pool: &PgPool) -> Result {
+    let mut one = pool.acquire().await?;
+    for nap in ["SELECT 1 FROM pg_sleep(0.2)", "SELECT 2 FROM pg_sleep(0.2)"] {
+        let nap = sqlx::query_scalar::<_, i32>(nap).fetch_all(&mut *one);
+        assert!(tokio::time::timeout(Duration::from_millis(50), nap).await.is_err());
+        let seven: i32 = sqlx::query_scalar("SELECT $1::int").bind(7).fetch_one(&mut *one).await?;
+        assert_eq!(seven, 7);
+    }
+    Ok(())
+}
+
 async fn listen(pool: &PgPool) -> Result {
     let mut listener = PgListener::connect(&variable("DSN")).await?;
     listener.listen_all(["news", "other"]).await?;
@@ -232,6 +245,8 @@ async fn main() -> Result {
     proved("a result in portions");
     settings_and_errors(&alpha).await?;
     proved("settings, a time-out, errors by SQLSTATE");
+    dropped_future(&alpha).await?;
+    proved("a future that is dropped");
     listen(&alpha).await?;
     proved("LISTEN and NOTIFY");
     sharing(&alpha, &beta).await?;
