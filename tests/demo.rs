@@ -180,7 +180,8 @@ fn pasted_lines_lead_to_the_tenant_and_ctrl_c_removes_everything() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("Everything is removed."), "{said}");
     assert!(is_empty(temp.path()));
-    assert!(psql(&url, "SELECT 1").2.contains("refused"), "the proxy is still there");
+    // Another demo may have the port by now; nobody has that password.
+    assert_ne!(psql(&url, "SELECT 1").0, Some(0), "the proxy is still there");
 }
 
 #[test]

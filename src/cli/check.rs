@@ -94,6 +94,6 @@ fn summary(config: &Config, version: Option<&str>) -> String {
         config.listen.max_clients,
         config.server.database,
         config.pool.max_server_connections,
-        config.pool.max_server_connections_per_tenant,
+        config.limits.max_server_connections,
     )
 }

@@ -244,9 +244,12 @@ async fn follow_changes(shared: Arc<Shared>) {
             },
             Err(RecvError::Lagged(_)) => {
                 for id in shared.roster.tenants() {
-                    if shared.directory.tenant(id).is_none() {
-                        shared.roster.disconnect(id);
-                        shared.pool.retire(id);
+                    match shared.directory.tenant(id) {
+                        Some(tenant) => shared.pool.renew(&tenant),
+                        None => {
+                            shared.roster.disconnect(id);
+                            shared.pool.retire(id);
+                        }
                     }
                 }
             }

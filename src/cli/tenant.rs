@@ -1,7 +1,8 @@
-//! `pgtenant tenant create`, `list` and `show`.
+//! `pgtenant tenant create`, `list`, `show` and `limit`.
 
 mod output;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::config::Config;
+use crate::config::limits::{self, LimitError};
 use crate::control::{ControlError, NewTenant, create_tenant};
 use crate::registry::store;
 use crate::tenant::{Ident, Slug};
@@ -30,6 +32,8 @@ pub enum TenantCommand {
     List(ListArgs),
     /// Show one tenant.
     Show(ShowArgs),
+    /// Give a tenant limits of its own, or put them back to the configuration's. Running proxies follow at once.
+    Limit(LimitArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -75,6 +79,28 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
+/// Arguments of `tenant limit`.
+#[derive(Args, Clone, Debug)]
+pub struct LimitArgs {
+    /// The tenant's short name.
+    pub slug: String,
+    /// What to set, such as `max_clients=20 statement_timeout=30s weight=200`; what is not named stays.
+    #[arg(value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Put this limit back to the configuration's; `all` for every one.
+    #[arg(long, value_name = "NAME")]
+    pub reset: Vec<String>,
+    /// Say what would be, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
 /// Runs the command; `input` is where `--password-stdin` reads.
 ///
 /// # Errors
@@ -89,6 +115,7 @@ pub async fn run(
         TenantCommand::Create(args) => create(args, config, input, out).await,
         TenantCommand::List(args) => list(&args, config, out).await,
         TenantCommand::Show(args) => show(&args, config, out).await,
+        TenantCommand::Limit(args) => limit(&args, config, out).await,
     }
 }
 
@@ -125,6 +152,41 @@ async fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write) -> Result<(
     let tenant = found.ok_or(ControlError::UnknownTenant(slug))?;
     let size = store::schema_size(&client, &tenant.tenant.names.schema).await.map_err(ControlError::from)?;
     if args.json { output::show_json(&tenant, size, out) } else { output::show(&tenant, size, out) }
+}
+
+async fn limit(args: &LimitArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let mut client = args.admin.connect(config).await?;
+    let tx = client.transaction().await.map_err(ControlError::from)?;
+    store::require_current(&tx).await?;
+    store::lock_tenant(&tx, &slug).await.map_err(ControlError::from)?;
+    let found = store::summaries(&tx, Some(&slug)).await.map_err(ControlError::from)?.pop();
+    let mut tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?;
+    change_limits(&mut tenant.limits, &args.set, &args.reset)?;
+    tenant.tenant.limits = limits::overrides(&tenant.limits)?;
+    if !args.dry_run {
+        store::set_limits(&tx, &slug, &tenant.limits).await.map_err(ControlError::from)?;
+        tx.commit().await.map_err(ControlError::from)?;
+    }
+    if args.json { output::limits_json(&tenant, out) } else { output::limits(&tenant, &config.limits, out) }
+}
+
+/// Sets and puts back, in this order.
+fn change_limits(limits: &mut BTreeMap<String, String>, set: &[String], reset: &[String]) -> Result<()> {
+    for text in set {
+        let Some((name, value)) = text.split_once('=') else {
+            bail!("write a limit as NAME=VALUE, for example max_clients=20; {text:?} has no `=`");
+        };
+        limits.insert(name.trim().to_owned(), value.trim().to_owned());
+    }
+    for name in reset {
+        match name.as_str() {
+            "all" => limits.clear(),
+            name if limits::names().any(|known| known == name) => drop(limits.remove(name)),
+            name => return Err(LimitError::Unknown { name: name.to_owned() }.into()),
+        }
+    }
+    Ok(())
 }
 
 fn display_name(text: &str) -> Result<String> {
@@ -191,6 +253,22 @@ mod tests {
         for input in [&b""[..], b"\n", &[b'x'; 1025], b"a\0b\n", b"\xff\xfe\n"] {
             assert!(password(input).is_err(), "{input:?}");
         }
+    }
+
+    #[test]
+    fn limits_are_set_and_put_back_and_a_wrong_one_is_refused() {
+        let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut limits = BTreeMap::from([("weight".to_owned(), "50".to_owned())]);
+        change_limits(&mut limits, &texts(&["max_clients = 20", "wait_timeout=5s"]), &texts(&["weight"]))
+            .unwrap();
+        assert_eq!(
+            limits.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
+            ["max_clients=20", "wait_timeout=5s"]
+        );
+        assert!(change_limits(&mut limits, &texts(&["max_clients"]), &[]).is_err());
+        assert!(change_limits(&mut limits, &[], &texts(&["wait"])).is_err());
+        change_limits(&mut limits, &[], &texts(&["all"])).unwrap();
+        assert!(limits.is_empty());
     }
 
     #[test]

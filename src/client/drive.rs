@@ -5,35 +5,30 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::client::Shared;
+use crate::client::clock::{Clock, Expired, Phase};
 use crate::client::handshake::{self, Login};
 use crate::client::relay::{Front, Gone, Outcome, Relay};
 use crate::client::roster::Place;
+use crate::client::{Shared, farewell};
 use crate::error::{Report, Severity, SqlState};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
 use crate::registry::UserEntry;
 use crate::schedule::ServerId;
-use crate::server::ServerError;
+use crate::session::commons::Admission;
 use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal};
 
 /// How long a last message may take to be written to a client that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How long a client keeps its server connection after an INSERT for a `currval` or `lastval` that its
-/// tenant's clients are known to ask for next.
-const SEQUENCES_KEPT: Duration = Duration::from_secs(2);
-/// The same for a tenant of which nothing is known yet, as long as nobody waits for a server connection.
+/// How long a client keeps its server connection after an INSERT for a `currval` or `lastval`, where it is not known
+/// whether its tenant's clients ask for that, as long as nobody waits for a server connection.
 const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(500);
-/// How often that is looked at.
-const SEQUENCES_SLICE: Duration = Duration::from_millis(10);
-
 /// Why a client's connection ends.
 enum End {
     /// It left.
@@ -49,15 +44,16 @@ struct Client {
     relay: Relay,
     /// The server connection it had last.
     last_server: Option<ServerId>,
+    _admission: Admission,
 }
 
 /// Serves a logged-in client to its end.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
-    let Login { entry, place, session, early } = login;
+    let Login { entry, place, session, admission, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
     relay.take_early(&early);
-    let mut client = Client { shared, entry, place, relay, last_server: None };
+    let mut client = Client { shared, entry, place, relay, last_server: None, _admission: admission };
     tracing::debug!("client logged in");
     let end = client.live(stop).await;
     client.flush_counts();
@@ -74,7 +70,15 @@ type Stop = Pin<Box<WaitForCancellationFutureOwned>>;
 impl Client {
     async fn live(&mut self, mut stop: Stop) -> End {
         loop {
-            let front = std::future::poll_fn(|cx| self.poll_idle(cx, stop.as_mut())).await;
+            let limit = self.relay.session().limits().client_idle_timeout;
+            let idle = std::future::poll_fn(|cx| self.poll_idle(cx, stop.as_mut()));
+            let front = match limit {
+                None => idle.await,
+                Some(limit) => match tokio::time::timeout(limit, idle).await {
+                    Ok(front) => front,
+                    Err(_) => return End::Told(farewell::idle_too_long()),
+                },
+            };
             let tag = match front {
                 Ok(Front::NeedServer(tag)) => tag,
                 Ok(Front::Judge) => {
@@ -154,7 +158,7 @@ impl Client {
                 Err(AttachError::Io(_)) => return Err(handshake::lost_server()),
                 Err(AttachError::Setting(error)) => {
                     tracing::warn!(%error.message, error.code, "the server no longer takes the client's settings");
-                    return Err(no_longer_taken(error));
+                    return Err(farewell::no_longer_taken(error));
                 }
             }
         }
@@ -200,7 +204,11 @@ impl Client {
             }
             Outcome::PinnedTooLong => {
                 attached.detach(self.how_it_ends("client_stopped"));
-                Some(End::Told(pinned_too_long(reason)))
+                Some(End::Told(farewell::pinned_too_long(reason)))
+            }
+            Outcome::OverTime(what) => {
+                attached.detach(self.how_it_ends("over_time"));
+                Some(End::Told(farewell::over_time(what)))
             }
             Outcome::PinnedTooMany => {
                 attached.detach(self.how_it_ends("client_stopped"));
@@ -213,7 +221,7 @@ impl Client {
             }
             Outcome::Unjudgeable => {
                 attached.detach(Ended::Broken("fixed_setting"));
-                Some(End::Told(fixed_setting_changed()))
+                Some(End::Told(farewell::fixed_setting_changed()))
             }
             Outcome::OutOfStep => {
                 tracing::error!(pid = attached.pid(), "server and client are out of step; closing both");
@@ -224,15 +232,15 @@ impl Client {
     }
 
     async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
-        let mut idle_since = Instant::now();
+        let mut clock = Clock::new(Instant::now());
         let mut kept_since = None;
+        // What needs a server connection goes to it at once.
+        let mut working = Some(Phase::Working(self.relay.session().turns()));
         loop {
-            let keeps_sequences = self.relay.session().pinned() == Some(PinReason::Sequence);
-            let pinned_limit = match keeps_sequences {
-                true if self.relay.session().reads_sequences() => Some(SEQUENCES_KEPT),
-                true => Some(SEQUENCES_SLICE),
-                false => self.shared.config.pool.pinned_idle_timeout,
-            };
+            let phase = working.take().unwrap_or_else(|| Phase::of(self.relay.session()));
+            let limits = self.relay.session().limits();
+            clock.enter(phase, Instant::now());
+            let next = clock.next(&limits, self.relay.session().reads_sequences());
             let mut moved = false;
             let polled = {
                 let relaying = std::future::poll_fn(|cx| {
@@ -243,37 +251,59 @@ impl Client {
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
                         return Poll::Ready(Some(Outcome::Stopped));
                     }
-                    // It has another limit from now on.
-                    let begins = self.relay.session().pinned() == Some(PinReason::Sequence);
-                    if polled.is_pending() && begins && !keeps_sequences {
-                        moved = true;
+                    // Other limits hold from now on.
+                    let now = Phase::of(self.relay.session());
+                    let matters = limits.ends_transactions() || now == Phase::Pinned(PinReason::Sequence);
+                    if polled.is_pending() && matters && now != phase {
                         return Poll::Ready(None);
                     }
                     polled.map(Some)
                 });
-                match pinned_limit {
+                match next {
                     None => relaying.await,
-                    Some(limit) => tokio::time::timeout_at(idle_since + limit, relaying).await.ok().flatten(),
+                    Some((when, _)) => tokio::time::timeout_at(when.into(), relaying).await.ok().flatten(),
                 }
             };
             if let Some(outcome) = polled {
                 return outcome;
             }
-            match self.relay.session().at_boundary() {
-                Boundary::Pinned(PinReason::Sequence) if !moved => {
-                    let since = *kept_since.get_or_insert(idle_since);
-                    idle_since = Instant::now();
+            let now = Instant::now();
+            let here = Phase::of(self.relay.session());
+            if here != phase || moved {
+                clock.enter(here, now);
+                clock.moved(now);
+                if !matches!(here, Phase::Pinned(PinReason::Sequence)) || moved {
+                    kept_since = None;
+                }
+            }
+            let Some((_, expired)) = next.filter(|(when, _)| here == phase && *when <= now) else { continue };
+            match expired {
+                Expired::Statement => {
+                    clock.cancelled(now);
+                    self.cancel_statement();
+                }
+                Expired::Cancelling => return Outcome::OverTime(Expired::Cancelling),
+                Expired::Pinned(_) if moved => {}
+                Expired::Pinned(PinReason::Sequence) => {
+                    let since = *kept_since.get_or_insert(now);
                     if self.relay.session().reads_sequences() || self.waited_enough(since) {
                         self.relay.let_sequences_go();
                         return Outcome::Released;
                     }
-                    continue;
+                    clock.moved(now);
                 }
-                Boundary::Pinned(_) if !moved => return Outcome::PinnedTooLong,
-                _ => {}
+                Expired::Pinned(_) => return Outcome::PinnedTooLong,
+                expired => return Outcome::OverTime(expired),
             }
-            (idle_since, kept_since) = (Instant::now(), None);
         }
+    }
+
+    /// As a cancel request of the client's own would.
+    fn cancel_statement(&mut self) {
+        tracing::info!("statement is cancelled: its time is over");
+        self.relay.session.note_time_out();
+        let slot = Arc::clone(&self.place.slot);
+        tokio::spawn(async move { slot.cancel().await });
     }
 
     /// Whether a client that may or may not ask for a sequence value has kept its connection for long enough.
@@ -324,7 +354,9 @@ impl Client {
     fn log_no_server(&self, error: &CheckoutError) {
         match error {
             CheckoutError::Cancelled => {}
-            CheckoutError::TimedOut(_) => tracing::warn!(%error, "client refused"),
+            CheckoutError::TimedOut(_) | CheckoutError::QueueFull(_) => {
+                tracing::warn!(%error, "client refused")
+            }
             CheckoutError::Connect(_) => tracing::debug!(%error, "client refused"),
         }
     }
@@ -339,29 +371,4 @@ fn end_of(gone: Gone) -> End {
         Gone::Left => End::Gone,
         Gone::Failed(refusal) => End::Told(refusal),
     }
-}
-
-fn fixed_setting_changed() -> Refusal {
-    Refusal::fatal(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        "terminating connection: client_encoding or standard_conforming_strings was changed",
-    )
-    .with_detail("Statements would no longer be read the way they are judged.")
-    .with_hint("Find the function that sets it, and leave client_encoding at UTF8 and standard_conforming_strings on.")
-}
-
-/// Nothing the client could send would be run, not even what puts the setting back.
-fn no_longer_taken(error: ServerError) -> Refusal {
-    Refusal::fatal(SqlState::of_setting(&error.code), error.message)
-        .with_detail("Another server connection did not take a setting of this session.")
-        .with_hint("Connect again, without a setting that depends on what is not there any more.")
-}
-
-fn pinned_too_long(reason: Option<PinReason>) -> Refusal {
-    let reason = reason.map_or("unknown", PinReason::as_str);
-    Refusal::fatal(
-        SqlState::IDLE_SESSION_TIMEOUT,
-        format!("terminating connection: session state ({reason}) kept a server connection idle for too long"),
-    )
-    .with_hint("End with DISCARD ALL what keeps state (temporary tables, advisory locks), or raise `pool.pinned_idle_timeout`.")
 }

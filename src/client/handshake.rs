@@ -14,9 +14,10 @@ use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
 use crate::registry::UserEntry;
+use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
-use crate::tenant::{Level, Status, Tenant};
+use crate::tenant::{Level, Limits, Status, Tenant};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::startup::{self, FirstPacket, MAX_STARTUP_BYTES, Startup};
 use crate::wire::write;
@@ -30,6 +31,8 @@ pub(super) struct Login {
     pub(super) entry: Arc<UserEntry>,
     pub(super) place: Place,
     pub(super) session: Session,
+    /// Counts it among its tenant's clients.
+    pub(super) admission: Admission,
     /// What was sent behind the last message of the handshake, without waiting for the answer.
     pub(super) early: Vec<u8>,
 }
@@ -113,18 +116,18 @@ impl Hello<'_> {
             return Err(wrong_password(&entry.user_name).into());
         }
         // Waiting for a server connection has its own limit.
+        let commons = shared.pool.commons(&entry.tenant);
+        let admission = commons.admit().ok_or_else(|| too_many_clients(&commons.limits()))?;
         let welcome = self.welcome(shared, &entry, settings, &place).await?;
         let mut out = welcome.messages.clone();
         write::backend_key_data(&mut out, place.pid, &place.key);
         write::ready_for_query(&mut out, b'I');
         self.stream.write_all(&out).await?;
-        let commons = shared.pool.commons(entry.tenant.id);
         let mut session = Session::new(scope, Arc::clone(&welcome.settings), commons);
-        session.limit_pinned(shared.config.pool.max_pinned_per_tenant);
         if reported {
             session.distrust_settings();
         }
-        Ok(Login { entry, place, session, early: std::mem::take(&mut self.buf) })
+        Ok(Login { entry, place, session, admission, early: std::mem::take(&mut self.buf) })
     }
 
     /// Who the client is, and that it may be here.
@@ -386,6 +389,15 @@ fn no_welcome(error: &WelcomeError) -> Refusal {
     }
 }
 
+fn too_many_clients(limits: &Limits) -> Refusal {
+    Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "too many clients of this tenant")
+        .with_detail(format!(
+            "{} are connected, which is the limit `limits.max_clients`, or the tenant's own.",
+            limits.max_clients
+        ))
+        .with_hint("Use fewer connections, or raise the limit.")
+}
+
 /// What a client is told when its server connection breaks without a word.
 pub(super) fn lost_server() -> Refusal {
     Refusal::error(SqlState::CONNECTION_FAILURE, "the server closed the connection unexpectedly")
@@ -400,8 +412,14 @@ pub(super) fn no_server(error: &CheckoutError) -> Refusal {
         )
         .with_detail("All server connections this tenant may have were busy.")
         .with_hint(
-            "Shorten transactions, or raise `pool.max_server_connections` or `pool.wait_timeout` in the proxy's configuration.",
+            "Shorten transactions, or raise `pool.max_server_connections` or `pool.wait_timeout` in the proxy's configuration, or the tenant's own limits.",
         ),
+        CheckoutError::QueueFull(waiting) => Refusal::error(
+            SqlState::TOO_MANY_CONNECTIONS,
+            "too many clients of this tenant wait for a server connection",
+        )
+        .with_detail(format!("{waiting} wait already, which is the limit `limits.max_waiting`, or the tenant's own."))
+        .with_hint("Try again later, use fewer clients, or raise the limit."),
         CheckoutError::Connect(_) => {
             Refusal::error(SqlState::CONNECTION_FAILURE, "could not open a server connection")
                 .with_hint("The proxy's log says why; try again later.")

@@ -1,6 +1,8 @@
 //! Client connections: from accept to the last byte.
 
+mod clock;
 mod drive;
+mod farewell;
 mod handshake;
 mod listening;
 mod relay;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::client::clock::Expired;
 use crate::client::handshake::lost_server;
 use crate::client::roster::Place;
 use crate::client::tell_report;
@@ -90,6 +91,8 @@ pub(super) enum Outcome {
     Stopped,
     /// Pinned and silent for too long.
     PinnedTooLong,
+    /// A time limit is over.
+    OverTime(Expired),
     /// Pinned, and too many of the tenant are.
     PinnedTooMany,
     /// The server connection broke.

@@ -17,6 +17,7 @@ use crate::config::source::Source;
 use crate::config::{
     Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server, ServerAddress,
 };
+use crate::tenant::{Limits, WEIGHT};
 
 /// A file that holds a secret, as the caller found it.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     // Each of these notes all its problems before it gives up, so every one is called.
     let listen = listen(&mut source);
     let server = server(&mut source);
-    let pool = pool(&mut source);
+    let (pool, limits) = pool(&mut source).unzip();
     let registry = registry(&mut source);
     let guard = guard(&mut source);
     let notify = notify(&mut source);
@@ -60,6 +61,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             listen: listen?,
             server: server?,
             pool: pool?,
+            limits: limits?,
             registry: registry?,
             guard: guard?,
             notify: notify?,
@@ -144,7 +146,7 @@ fn too_long_for_a_socket(path: &Path) -> Option<Wrong> {
     })
 }
 
-fn pool(source: &mut Source<'_>) -> Option<Pool> {
+fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let total = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS);
     let per_tenant = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT);
     let max_concurrent_opens = source.take(&keys::POOL_MAX_CONCURRENT_OPENS);
@@ -163,17 +165,33 @@ fn pool(source: &mut Source<'_>) -> Option<Pool> {
         );
         source.refuse(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT.row, wrong);
     }
-    Some(Pool {
+    let max_clients = source.take(&keys::LIMITS_MAX_CLIENTS);
+    let max_waiting = source.take(&keys::LIMITS_MAX_WAITING);
+    let statement_timeout = source.take(&keys::LIMITS_STATEMENT_TIMEOUT);
+    let transaction_timeout = source.take(&keys::LIMITS_TRANSACTION_TIMEOUT);
+    let idle_in_transaction_timeout = source.take(&keys::LIMITS_IDLE_IN_TRANSACTION_TIMEOUT);
+    let client_idle_timeout = source.take(&keys::LIMITS_CLIENT_IDLE_TIMEOUT);
+    let pool = Pool {
         max_server_connections: total?,
-        max_server_connections_per_tenant: per_tenant?.unwrap_or(total?),
         max_concurrent_opens: max_concurrent_opens?,
-        wait_timeout: wait_timeout?,
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
-        pinned_idle_timeout: pinned_idle_timeout?,
-        max_pinned_per_tenant: max_pinned_per_tenant?.unwrap_or(usize::MAX),
         reset: reset?,
-    })
+    };
+    let limits = Limits {
+        max_clients: max_clients?.unwrap_or(usize::MAX),
+        max_server_connections: per_tenant?.unwrap_or(total?),
+        max_waiting: max_waiting?.unwrap_or(usize::MAX),
+        max_pinned: max_pinned_per_tenant?.unwrap_or(usize::MAX),
+        weight: WEIGHT,
+        wait_timeout: wait_timeout?,
+        statement_timeout: statement_timeout?,
+        transaction_timeout: transaction_timeout?,
+        idle_in_transaction_timeout: idle_in_transaction_timeout?,
+        client_idle_timeout: client_idle_timeout?,
+        pinned_idle_timeout: pinned_idle_timeout?,
+    };
+    Some((pool, limits))
 }
 
 fn registry(source: &mut Source<'_>) -> Option<Registry> {

@@ -157,6 +157,25 @@ keys! {
         "\"on_need\" or \"always\"", kind::reset_policy, Value("\"on_need\""),
         "Whether a server connection is reset when a client may have left session state behind, or after every transaction.";
 
+    LIMITS_MAX_CLIENTS: Option<usize> = limits.max_clients,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("\"all\""),
+        "Client connections of one tenant at once; one more is answered `53300`.";
+    LIMITS_MAX_WAITING: Option<usize> = limits.max_waiting,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("\"all\""),
+        "Clients of one tenant that may wait for a server connection at once; one more is answered `53300`.";
+    LIMITS_STATEMENT_TIMEOUT: Option<Duration> = limits.statement_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "How long a statement, or a batch up to its Sync, may run before it is cancelled with `57014`, whatever the client sets.";
+    LIMITS_TRANSACTION_TIMEOUT: Option<Duration> = limits.transaction_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "How long a transaction may take before its client is disconnected with `25P04`.";
+    LIMITS_IDLE_IN_TRANSACTION_TIMEOUT: Option<Duration> = limits.idle_in_transaction_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "How long a client may be silent in a transaction block before it is disconnected with `25P03`.";
+    LIMITS_CLIENT_IDLE_TIMEOUT: Option<Duration> = limits.client_idle_timeout,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "How long a client may be silent outside a transaction before it is disconnected with `57P05`.";
+
     REGISTRY_USER: String = registry.user,
         "role name", kind::role, Value("\"pgtenant_proxy\""),
         "Role that reads the registry; its password is derived from the master key.";

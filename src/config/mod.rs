@@ -5,6 +5,7 @@
 pub mod file;
 pub mod keys;
 mod kind;
+pub mod limits;
 pub mod problem;
 mod source;
 
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::MasterKey;
-use crate::tenant::Ident;
+use crate::tenant::{Ident, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Config {
     pub server: Server,
     /// How server connections are shared.
     pub pool: Pool,
+    /// What a tenant may use for which the registry says nothing else.
+    pub limits: Limits,
     /// Where the tenants are written down.
     pub registry: Registry,
     /// What a statement may say.
@@ -92,21 +95,12 @@ pub enum ResetPolicy {
 pub struct Pool {
     /// Server connections at once, over all tenants.
     pub max_server_connections: usize,
-    /// Server connections at once of one tenant.
-    pub max_server_connections_per_tenant: usize,
     /// Server connections being opened at once.
     pub max_concurrent_opens: usize,
-    /// How long a client waits for a server connection before `53300`.
-    pub wait_timeout: Duration,
     /// A server connection unused for this long is closed; `None` keeps it.
     pub idle_timeout: Option<Duration>,
     /// A server connection older than this is closed on return; `None` keeps it.
     pub max_lifetime: Option<Duration>,
-    /// A client that holds a server connection only by session state, and is silent for this long, is
-    /// disconnected with `57P05`; `None` never.
-    pub pinned_idle_timeout: Option<Duration>,
-    /// Clients of one tenant that hold a server connection by session state at once.
-    pub max_pinned_per_tenant: usize,
     /// When to reset on return.
     pub reset: ResetPolicy,
 }

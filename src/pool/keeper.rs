@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::Pool;
+use crate::pool::{Pool, quota};
 use crate::schedule::ServerId;
 use crate::tenant::{Tenant, TenantId};
 
@@ -29,7 +29,16 @@ impl Pool {
     /// A tenant changed: what is opened from now on is opened for the tenant as it is now.
     pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
         self.welcomes.forget(tenant.id);
-        self.lock().tenants.insert(tenant.id, Arc::clone(tenant));
+        let limits = self.limits.with(&tenant.limits);
+        let mut inner = self.lock();
+        inner.tenants.insert(tenant.id, Arc::clone(tenant));
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        inner.scheduler.set_quota(tenant.id, quota(&limits), &mut decisions);
+        self.carry_out(&mut inner, decisions);
+        drop(inner);
+        if let Some(commons) = self.commons.get(&tenant.id) {
+            commons.set_limits(limits);
+        }
     }
 
     /// Closes the idle connections of a tenant, and lets go of what was kept for it.

@@ -18,13 +18,13 @@ use tokio::sync::oneshot;
 
 use crate::config::{Config, Pool as PoolConfig};
 use crate::notify::Hub;
-use crate::schedule::{ClientId, Decision, Event, Limits, Load, Scheduler, ServerId};
+use crate::schedule::{ClientId, Decision, Event, Limits, Load, Quota, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
 use crate::server::connect::{ConnectError, Dialer};
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use settle::SettleError;
@@ -38,6 +38,8 @@ const QUANTUM: Duration = Duration::from_millis(100);
 pub struct Pool {
     inner: Mutex<Inner>,
     config: PoolConfig,
+    /// What a tenant may use for which the registry says nothing else.
+    limits: TenantLimits,
     dialer: Dialer,
     counters: Arc<Counters>,
     hub: Arc<Hub>,
@@ -63,6 +65,9 @@ pub enum CheckoutError {
     /// None became free in time.
     #[error("no server connection became free within {0:?}")]
     TimedOut(Duration),
+    /// As many clients of the tenant wait already as may.
+    #[error("{0} clients of the tenant wait for a server connection, which is its limit")]
+    QueueFull(usize),
     /// None could be opened.
     #[error(transparent)]
     Connect(Arc<ConnectError>),
@@ -77,7 +82,7 @@ impl Pool {
     pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
-            per_tenant: config.pool.max_server_connections_per_tenant,
+            quota: quota(&config.limits),
             opening: config.pool.max_concurrent_opens,
             quantum: QUANTUM,
         };
@@ -92,6 +97,7 @@ impl Pool {
         Arc::new(Self {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
+            limits: config.limits.clone(),
             dialer: Dialer::new(config),
             counters,
             hub,
@@ -102,8 +108,9 @@ impl Pool {
 
     /// What the clients of a tenant share.
     #[must_use]
-    pub fn commons(&self, tenant: TenantId) -> Arc<Commons> {
-        Arc::clone(&self.commons.entry(tenant).or_default())
+    pub fn commons(&self, tenant: &Tenant) -> Arc<Commons> {
+        let new = || Arc::new(Commons::new(self.limits.with(&tenant.limits)));
+        Arc::clone(&self.commons.entry(tenant.id).or_insert_with(new))
     }
 
     /// Counts.
@@ -127,7 +134,11 @@ impl Pool {
         loop {
             let mut conn = match self.try_checkout(tenant, preferred) {
                 Ok(conn) => conn,
-                Err(waiter) => self.wait(tenant.id, waiter, cancel).await?,
+                Err(NotNow::Wait(waiter)) => self.wait(tenant, waiter, cancel).await?,
+                Err(NotNow::Full(waiting)) => {
+                    self.counters.wait_refused();
+                    return Err(CheckoutError::QueueFull(waiting));
+                }
             };
             // It may have died while nobody looked.
             if conn.is_quiet() {
@@ -141,7 +152,7 @@ impl Pool {
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         preferred: Option<ServerId>,
-    ) -> Result<Box<ServerConn>, Waiter> {
+    ) -> Result<Box<ServerConn>, NotNow> {
         let mut inner = self.lock();
         if let Some(server) = preferred {
             inner.scheduler.prefer(tenant.id, server);
@@ -149,11 +160,20 @@ impl Pool {
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
         // What `renew` put there is newer than what a client logged in with.
-        inner.tenants.entry(tenant.id).or_insert_with(|| Arc::clone(tenant));
+        let is_new = !inner.tenants.contains_key(&tenant.id);
         let mut decisions = std::mem::take(&mut inner.decisions);
+        if is_new {
+            inner.tenants.insert(tenant.id, Arc::clone(tenant));
+            let quota = quota(&self.limits.with(&tenant.limits));
+            inner.scheduler.set_quota(tenant.id, quota, &mut decisions);
+        }
         inner.scheduler.on(Instant::now(), Event::Wanted(tenant.id, client), &mut decisions);
-        let mut granted = None;
+        let (mut granted, mut refused) = (None, false);
         decisions.retain(|decision| match *decision {
+            Decision::Refuse(client_refused) if client_refused == client => {
+                refused = true;
+                false
+            }
             Decision::Assign(to, server) if to == client => {
                 granted = inner.idle.remove(&server);
                 false
@@ -161,9 +181,17 @@ impl Pool {
             _ => true,
         });
         let result = granted.ok_or_else(|| {
+            if refused {
+                return NotNow::Full(inner.scheduler.waiting(tenant.id));
+            }
             let (sender, receiver) = oneshot::channel();
             inner.waiting.insert(client, sender);
-            Waiter { pool: Arc::clone(self), tenant: tenant.id, client, receiver: Some(receiver) }
+            NotNow::Wait(Waiter {
+                pool: Arc::clone(self),
+                tenant: tenant.id,
+                client,
+                receiver: Some(receiver),
+            })
         });
         self.carry_out(&mut inner, decisions);
         result
@@ -171,14 +199,15 @@ impl Pool {
 
     async fn wait(
         self: &Arc<Self>,
-        tenant: TenantId,
+        tenant: &Tenant,
         mut waiter: Waiter,
         cancel: &Arc<CancelSlot>,
     ) -> Result<Box<ServerConn>, CheckoutError> {
         let began = Instant::now();
+        let limit = self.commons(tenant).limits().wait_timeout;
         let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
         let granted = tokio::select! {
-            granted = tokio::time::timeout(self.config.wait_timeout, receiver) => granted,
+            granted = tokio::time::timeout(limit, receiver) => granted,
             () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
         };
         match granted {
@@ -190,8 +219,8 @@ impl Pool {
             Ok(Ok(Err(error))) => Err(CheckoutError::Connect(error)),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
-                tracing::debug!(tenant = %tenant, "no server connection within the wait limit");
-                Err(CheckoutError::TimedOut(self.config.wait_timeout))
+                tracing::debug!(tenant = %tenant.id, "no server connection within the wait limit");
+                Err(CheckoutError::TimedOut(limit))
             }
         }
     }
@@ -313,7 +342,7 @@ impl Pool {
                         self.finish_closing(conn, "evicted");
                     }
                 }
-                Decision::Fail(client) => {
+                Decision::Fail(client) | Decision::Refuse(client) => {
                     inner.waiting.remove(&client);
                 }
             }
@@ -325,6 +354,19 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the scheduler needs to know of a tenant's limits.
+const fn quota(limits: &TenantLimits) -> Quota {
+    Quota { connections: limits.max_server_connections, waiting: limits.max_waiting, weight: limits.weight }
+}
+
+/// Why a client has no server connection at once.
+enum NotNow {
+    /// It has to wait.
+    Wait(Waiter),
+    /// So many of its tenant wait already that it may not.
+    Full(usize),
 }
 
 /// A place in the queue. Dropping it gives the place up, and whatever arrived for it goes back.

@@ -1,6 +1,7 @@
 //! The registry's SQL, for readers and for the control plane: schema-qualified, identifiers constant,
 //! values as parameters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_postgres::{Error, GenericClient, Row};
@@ -8,17 +9,20 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::auth::Verifier;
+use crate::config::limits;
 use crate::registry::RegistryError;
 use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
-const VERSIONS: &[(i32, &str)] = &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql"))];
+const VERSIONS: &[(i32, &str)] =
+    &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql")), (3, include_str!("schema_3.sql"))];
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
-const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version";
+const TENANT_COLUMNS: &str =
+    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct TenantSummary {
     pub users: Vec<String>,
     /// Creation time, UTC, ISO 8601.
     pub created_at: String,
+    /// Limits of its own, as they are written.
+    pub limits: BTreeMap<String, String>,
 }
 
 /// Version of the registry in this database; `None` when there is none.
@@ -186,7 +192,7 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
             loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
         }
-        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(7)?, row.try_get(8)?);
+        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(8)?, row.try_get(9)?);
         if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {
             match Verifier::parse(verifier) {
                 Ok(verifier) => last.users.push((user, verifier)),
@@ -212,6 +218,17 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         warn!(tenant = %id, slug, status, schema, role, "a tenant in the registry cannot be understood");
         return Ok(None);
     };
+    let limits = match written_limits(row.try_get(7)?).map(|written| limits::overrides(&written)) {
+        Some(Ok(limits)) => limits,
+        Some(Err(error)) => {
+            warn!(tenant = %id, slug = slug.as_str(), %error, "a tenant's limits in the registry cannot be understood");
+            return Ok(None);
+        }
+        None => {
+            warn!(tenant = %id, slug = slug.as_str(), "a tenant's limits in the registry are no object of texts");
+            return Ok(None);
+        }
+    };
     Ok(Some(Tenant {
         id,
         slug,
@@ -219,7 +236,30 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         names: TenantNames { schema, role },
         status,
         password_version: row.try_get(6)?,
+        limits,
     }))
+}
+
+fn written_limits(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
+    serde_json::from_value(value).ok()
+}
+
+/// Writes down limits of a tenant. Whether there is such a tenant.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_limits(
+    client: &impl GenericClient,
+    slug: &Slug,
+    limits: &BTreeMap<String, String>,
+) -> Result<bool, Error> {
+    let rows = client
+        .execute(
+            "UPDATE pgtenant.tenants SET limits = $2 WHERE slug = $1",
+            &[&slug.as_str(), &serde_json::json!(limits)],
+        )
+        .await?;
+    Ok(rows == 1)
 }
 
 /// Adds a tenant with status `creating`, unless its slug is taken: then the other transaction that is
@@ -348,9 +388,10 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(7)?,
-            users: row.try_get(8)?,
-            created_at: row.try_get(9)?,
+            stripe_customer_id: row.try_get(8)?,
+            users: row.try_get(9)?,
+            created_at: row.try_get(10)?,
+            limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }
     Ok(summaries)

@@ -22,12 +22,34 @@ pub struct ClientId(pub u64);
 pub struct Limits {
     /// Server connections at once, counting those being opened and closed.
     pub total: usize,
-    /// Server connections of one tenant at once.
-    pub per_tenant: usize,
+    /// What a tenant may use for which nothing else is said.
+    pub quota: Quota,
     /// Server connections being opened at once.
     pub opening: usize,
     /// How long a tenant may keep a connection busy while others have none.
     pub quantum: Duration,
+}
+
+/// What one tenant may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Server connections at once.
+    pub connections: usize,
+    /// Clients waiting at once.
+    pub waiting: usize,
+    /// Its share of the connections where there are too few, in proportion to those of others.
+    pub weight: u32,
+}
+
+impl Quota {
+    /// No limit of its own, and the usual share.
+    pub const UNLIMITED: Self = Self { connections: usize::MAX, waiting: usize::MAX, weight: 100 };
+
+    /// So many connections as a part of what the tenant is due.
+    const fn load(self, connections: usize) -> usize {
+        let weight = if self.weight == 0 { 1 } else { self.weight as usize };
+        connections.saturating_mul(1 << 20) / weight
+    }
 }
 
 /// What happened.
@@ -60,11 +82,14 @@ pub enum Decision {
     Close(TenantId, ServerId),
     /// Tell this client that no connection could be opened.
     Fail(ClientId),
+    /// Tell this client that too many of its tenant wait already.
+    Refuse(ClientId),
 }
 
 /// One tenant's share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Share {
+    quota: Quota,
     /// Idle connections, the one used last at the end, with its place in `idle_order`.
     idle: Vec<(u64, ServerId)>,
     waiting: VecDeque<(u64, ClientId)>,
@@ -79,15 +104,32 @@ struct Share {
     turn: u64,
 }
 
+impl Share {
+    const fn new(quota: Quota) -> Self {
+        Self {
+            quota,
+            idle: Vec::new(),
+            waiting: VecDeque::new(),
+            held: 0,
+            opening: 0,
+            hunger: None,
+            since: None,
+            turn: 0,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
+    /// Those that differ from the usual one.
+    quotas: HashMap<TenantId, Quota>,
     tenants: HashMap<TenantId, Share>,
     /// Idle connections of all tenants, unused longest first.
     idle_order: BTreeMap<u64, (TenantId, ServerId)>,
-    /// Tenants with waiters not covered by a connection being opened: fewest connections first, then
-    /// longest without a turn.
+    /// Tenants with waiters not covered by a connection being opened: those with the least of what they are due
+    /// first, then longest without a turn.
     hungry: BTreeSet<(usize, u64, TenantId)>,
     total: usize,
     opening: usize,
@@ -114,6 +156,7 @@ impl Scheduler {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            quotas: HashMap::new(),
             tenants: HashMap::new(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
@@ -132,7 +175,7 @@ impl Scheduler {
             Event::Forgotten(tenant, client) => self.forgotten(tenant, client),
             Event::Opened(tenant, server) => {
                 self.opening -= 1;
-                let share = self.tenants.entry(tenant).or_default();
+                let share = self.share(tenant);
                 share.opening -= 1;
                 share.since = Some(now);
                 self.returned(now, tenant, server, out);
@@ -146,6 +189,36 @@ impl Scheduler {
             }
         }
         self.feed_hungry(out);
+    }
+
+    /// From now on the tenant may use this much. Connections over it go when they are returned, idle ones now;
+    /// who waits already goes on waiting.
+    pub fn set_quota(&mut self, tenant: TenantId, quota: Quota, out: &mut Vec<Decision>) {
+        if quota == self.limits.quota {
+            self.quotas.remove(&tenant);
+        } else {
+            self.quotas.insert(tenant, quota);
+        }
+        if let Some(share) = self.tenants.get_mut(&tenant) {
+            share.quota = quota;
+        }
+        while let Some((stamp, server)) = self.idle_over_quota(tenant) {
+            self.take_from_idle(stamp, tenant);
+            self.lost(tenant);
+            out.push(Decision::Close(tenant, server));
+        }
+        self.rank(tenant);
+        self.feed_hungry(out);
+    }
+
+    fn idle_over_quota(&self, tenant: TenantId) -> Option<(u64, ServerId)> {
+        let share = self.tenants.get(&tenant)?;
+        share.idle.first().filter(|_| share.held > share.quota.connections).copied()
+    }
+
+    fn share(&mut self, tenant: TenantId) -> &mut Share {
+        let quota = self.quotas.get(&tenant).unwrap_or(&self.limits.quota);
+        self.tenants.entry(tenant).or_insert_with(|| Share::new(*quota))
     }
 
     /// Makes an idle connection the one that its tenant's next client gets.
@@ -172,6 +245,12 @@ impl Scheduler {
         taken.into_iter().map(|(_, v)| v).collect()
     }
 
+    /// How many clients of a tenant wait.
+    #[must_use]
+    pub fn waiting(&self, tenant: TenantId) -> usize {
+        self.tenants.get(&tenant).map_or(0, |share| share.waiting.len())
+    }
+
     /// Counts.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -184,7 +263,8 @@ impl Scheduler {
 
     fn wanted(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
         self.clock += 1;
-        let share = self.tenants.entry(tenant).or_default();
+        let clock = self.clock;
+        let share = self.share(tenant);
         // First come, first served: nobody overtakes a waiter.
         if share.waiting.is_empty()
             && let Some((stamp, server)) = share.idle.pop()
@@ -193,7 +273,12 @@ impl Scheduler {
             out.push(Decision::Assign(client, server));
             return;
         }
-        share.waiting.push_back((self.clock, client));
+        if share.waiting.len() >= share.quota.waiting {
+            out.push(Decision::Refuse(client));
+            self.drop_if_unused(tenant);
+            return;
+        }
+        share.waiting.push_back((clock, client));
         self.rank(tenant);
     }
 
@@ -225,7 +310,7 @@ impl Scheduler {
 
     fn returned(&mut self, now: Instant, tenant: TenantId, server: ServerId, out: &mut Vec<Decision>) {
         self.clock += 1;
-        if self.must_yield(now, tenant) {
+        if self.is_over_quota(tenant) || self.must_yield(now, tenant) {
             if let Some(share) = self.tenants.get_mut(&tenant) {
                 share.turn = self.clock;
             }
@@ -233,32 +318,40 @@ impl Scheduler {
             out.push(Decision::Close(tenant, server));
             return;
         }
-        let share = self.tenants.entry(tenant).or_default();
+        let clock = self.clock;
+        let share = self.share(tenant);
         if let Some((_, client)) = share.waiting.pop_front() {
             out.push(Decision::Assign(client, server));
         } else {
-            share.idle.push((self.clock, server));
-            self.idle_order.insert(self.clock, (tenant, server));
+            share.idle.push((clock, server));
+            self.idle_order.insert(clock, (tenant, server));
         }
         self.rank(tenant);
     }
 
+    fn is_over_quota(&self, tenant: TenantId) -> bool {
+        self.tenants.get(&tenant).is_some_and(|share| share.held > share.quota.connections)
+    }
+
     /// Whether a connection that `tenant` gives back, and could use again, goes to a tenant that has
-    /// fewer. Only when the budget is spent: otherwise the other simply gets a new one.
+    /// less of what it is due. Only when the budget is spent: otherwise the other simply gets a new one.
     fn must_yield(&self, now: Instant, tenant: TenantId) -> bool {
         let Some(share) = self.tenants.get(&tenant) else { return false };
         if self.total < self.limits.total || share.waiting.is_empty() {
             return false;
         }
         // The hungriest that is not this tenant itself, and for whom no place is being made already.
-        let Some(&(other_held, _, _)) = self.hungry.iter().find(|(_, _, other)| *other != tenant) else {
+        let Some((_, _, other)) = self.hungry.iter().find(|(_, _, other)| *other != tenant) else {
             return false;
         };
+        let Some(other) = self.tenants.get(other) else { return false };
         if !self.idle_order.is_empty() || self.closing >= self.hungry.len() {
             return false;
         }
         let had = share.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
-        share.held > other_held + 1 || (other_held == 0 && had >= self.limits.quantum)
+        // The other has no more than this one afterwards, so that it does not go to and fro between them.
+        let fairer = share.held > 1 && share.quota.load(share.held - 1) >= other.quota.load(other.held + 1);
+        fairer || (other.held == 0 && had >= self.limits.quantum)
     }
 
     /// A connection of `tenant` stops being its own; it counts until it is closed.
@@ -305,20 +398,20 @@ impl Scheduler {
     /// Brings the tenant's entry in `hungry` up to date.
     fn rank(&mut self, tenant: TenantId) {
         let Some(share) = self.tenants.get_mut(&tenant) else { return };
-        let uncovered = share.waiting.len() > share.opening && share.held < self.limits.per_tenant;
+        let uncovered = share.waiting.len() > share.opening && share.held < share.quota.connections;
         let rank = share
             .waiting
             .front()
             .filter(|_| uncovered)
-            .map(|(since, _)| (share.held, share.turn.max(*since)));
+            .map(|(since, _)| (share.quota.load(share.held), share.turn.max(*since)));
         if rank == share.hunger {
             return;
         }
-        if let Some((held, since)) = std::mem::replace(&mut share.hunger, rank) {
-            self.hungry.remove(&(held, since, tenant));
+        if let Some((load, since)) = std::mem::replace(&mut share.hunger, rank) {
+            self.hungry.remove(&(load, since, tenant));
         }
-        if let Some((held, since)) = rank {
-            self.hungry.insert((held, since, tenant));
+        if let Some((load, since)) = rank {
+            self.hungry.insert((load, since, tenant));
         }
     }
 

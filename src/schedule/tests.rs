@@ -8,7 +8,7 @@ fn tenant(n: u128) -> TenantId {
 }
 
 fn limits(total: usize) -> Limits {
-    Limits { total, per_tenant: total, opening: total, quantum: Duration::from_millis(100) }
+    Limits { total, quota: Quota::UNLIMITED, opening: total, quantum: Duration::from_millis(100) }
 }
 
 /// A scheduler with a clock that stands still unless told.
@@ -27,9 +27,15 @@ impl Sim {
         self.scheduler.on(self.now, event, &mut out);
         out
     }
+
+    fn quota(&mut self, tenant: TenantId, quota: Quota) -> Vec<Decision> {
+        let mut out = Vec::new();
+        self.scheduler.set_quota(tenant, quota, &mut out);
+        out
+    }
 }
 
-use Decision::{Assign, Close, Fail, Open};
+use Decision::{Assign, Close, Fail, Open, Refuse};
 use Event::{Closed, Closing, Forgotten, OpenFailed, Opened, Returned, Wanted};
 
 const C: fn(u64) -> ClientId = ClientId;
@@ -121,9 +127,91 @@ fn waiter_that_gave_up_is_not_served() {
 
 #[test]
 fn tenant_keeps_to_its_own_limit() {
-    let (mut sim, a) = (Sim::new(Limits { per_tenant: 1, ..limits(5) }), tenant(1));
+    let quota = Quota { connections: 1, ..Quota::UNLIMITED };
+    let (mut sim, a) = (Sim::new(Limits { quota, ..limits(5) }), tenant(1));
     assert_eq!(sim.on(Wanted(a, C(1))).len(), 1);
     assert_eq!(sim.on(Wanted(a, C(2))), []);
+}
+
+#[test]
+fn client_that_would_make_the_queue_too_long_is_refused_and_others_are_not() {
+    let quota = Quota { connections: 1, waiting: 2, ..Quota::UNLIMITED };
+    let (mut sim, a, b) = (Sim::new(limits(5)), tenant(1), tenant(2));
+    assert_eq!(sim.quota(a, quota), []);
+    sim.on(Wanted(a, C(1)));
+    sim.on(Opened(a, S(1)));
+    assert_eq!([sim.on(Wanted(a, C(2))), sim.on(Wanted(a, C(3)))], [vec![], vec![]]);
+    assert_eq!(sim.on(Wanted(a, C(4))), [Refuse(C(4))]);
+    assert_eq!(sim.on(Wanted(b, C(5))), [Open(b, S(2))]);
+    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(2), S(1))]);
+    assert_eq!(sim.on(Wanted(a, C(6))), []);
+}
+
+#[test]
+fn quota_lowered_meanwhile_takes_idle_connections_now_and_busy_ones_when_they_return() {
+    let (mut sim, a) = (Sim::new(limits(5)), tenant(1));
+    for n in 1..=3 {
+        sim.on(Wanted(a, C(n)));
+        sim.on(Opened(a, S(n)));
+    }
+    sim.on(Returned(a, S(1)));
+    let one = Quota { connections: 1, ..Quota::UNLIMITED };
+    assert_eq!(sim.quota(a, one), [Close(a, S(1))]);
+    assert_eq!(sim.on(Returned(a, S(2))), [Close(a, S(2))]);
+    assert_eq!(sim.on(Returned(a, S(3))), []);
+    assert_eq!(sim.scheduler.load().idle, 1);
+    sim.on(Wanted(a, C(4)));
+    assert_eq!(sim.on(Wanted(a, C(5))), []);
+    assert_eq!(sim.quota(a, Quota::UNLIMITED), [Open(a, S(4))], "what waits gets what it may have now");
+}
+
+/// What two tenants hold that both want all of ten connections.
+fn split(weights: [u32; 2]) -> [usize; 2] {
+    let mut sim = Sim::new(limits(10));
+    let tenants = [tenant(1), tenant(2)];
+    for (t, weight) in tenants.into_iter().zip(weights) {
+        sim.quota(t, Quota { weight, ..Quota::UNLIMITED });
+    }
+    let mut decisions = Vec::new();
+    for n in 0..100 {
+        decisions.extend(sim.on(Wanted(tenants[n as usize % 2], C(n))));
+    }
+    let mut held: HashMap<ServerId, TenantId> = HashMap::new();
+    let mut next = 1000;
+    for _ in 0..2000 {
+        let mut more = Vec::new();
+        for decision in decisions.drain(..) {
+            more.extend(match decision {
+                Open(t, s) => {
+                    held.insert(s, t);
+                    sim.on(Opened(t, s))
+                }
+                Close(t, s) => {
+                    held.remove(&s);
+                    sim.on(Closed(t, s))
+                }
+                _ => vec![],
+            });
+        }
+        if more.is_empty() {
+            // All work, one after the other comes back, and its client wants another.
+            next += 1;
+            let mut all: Vec<_> = held.iter().map(|(s, t)| (*s, *t)).collect();
+            all.sort();
+            let (s, t) = all[next as usize % all.len()];
+            more = sim.on(Returned(t, s));
+            more.extend(sim.on(Wanted(t, C(next))));
+        }
+        decisions = more;
+    }
+    tenants.map(|tenant| held.values().filter(|t| **t == tenant).count())
+}
+
+#[test]
+fn tenants_share_in_proportion_to_their_weights() {
+    assert_eq!(split([100, 100]), [5, 5]);
+    assert_eq!(split([300, 100]), [7, 3]);
+    assert_eq!(split([50, 450]), [1, 9]);
 }
 
 #[test]
@@ -145,6 +233,7 @@ fn broken_connection_is_replaced_for_who_waits() {
 }
 
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
+#[expect(clippy::too_many_lines, reason = "one table of events and one of decisions")]
 fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
     let mut busy: Vec<(TenantId, ServerId, ClientId)> = Vec::new();
@@ -153,6 +242,7 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
     let mut owner: HashMap<ServerId, TenantId> = HashMap::new();
     let mut waiting: VecDeque<(TenantId, ClientId)> = VecDeque::new();
     let mut next = 0;
+    let mut caps: HashMap<TenantId, usize> = HashMap::new();
     for (what, which) in steps.into_iter().chain((0..4000).map(|n| (1 + n as u8 % 5, 0))) {
         sim.now += Duration::from_millis(10);
         let index = usize::from(which);
@@ -186,9 +276,21 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
             }
             _ => None,
         };
-        for decision in event.map(|event| sim.on(event)).unwrap_or_default() {
+        let decisions = match event {
+            Some(event) => sim.on(event),
+            None if what % 6 == 5 && which % 8 == 6 => {
+                let (t, connections) = (tenant(u128::from(which / 8) % tenants), 1 + usize::from(what) % 3);
+                caps.insert(t, connections);
+                sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what) })
+            }
+            None => Vec::new(),
+        };
+        for decision in decisions {
             match decision {
                 Open(t, s) => {
+                    let has = busy.iter().filter(|(of, ..)| *of == t).count();
+                    let has = has + opening.iter().filter(|(of, _)| *of == t).count();
+                    prop_assert!(has < caps.get(&t).copied().unwrap_or(usize::MAX), "tenant's cap exceeded");
                     prop_assert!(owner.insert(s, t).is_none());
                     opening.push((t, s));
                 }
@@ -204,7 +306,7 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
                     prop_assert!(!waiting.iter().any(|(w, o)| *w == t && o.0 < c.0), "overtaken");
                     busy.push((t, s, c));
                 }
-                Fail(c) => waiting.retain(|(_, w)| *w != c),
+                Fail(c) | Refuse(c) => waiting.retain(|(_, w)| *w != c),
             }
         }
         let load = sim.scheduler.load();

@@ -1,5 +1,6 @@
 //! The backend half of [`Session`]: what becomes of each message from a server.
 
+use crate::error::SqlState;
 use crate::session::frontend::changed_columns;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
 use crate::session::statements::{Statement, number_of};
@@ -44,6 +45,8 @@ impl Session {
             Turn::Ready(on_success) => match body {
                 [status @ (b'I' | b'T' | b'E')] => {
                     self.status = *status;
+                    self.turns += 1;
+                    self.timed_out = false;
                     self.answered = false;
                     if *status != b'I' {
                         self.tracking.may_be_undone();
@@ -125,6 +128,7 @@ impl Session {
         match refusal {
             Some(error) => self.replies.extend_from_slice(&error),
             None if self.reply_with_own_name(body, uses.as_deref()) => {}
+            None if self.timed_out && self.reply_timed_out(body) => {}
             None => return Relay::Forward,
         }
         Relay::Replace
@@ -182,6 +186,17 @@ impl Session {
             Undo::Unnamed(token, None) => self.unnamed_failed(token, entry.hidden, server),
             Undo::Unnamed(token, Some(before)) => self.unnamed_skipped(token, *before, server),
         }
+    }
+
+    /// The error of what was cancelled because its time was over, in the words of `statement_timeout`. `false`
+    /// when it failed for something else.
+    fn reply_timed_out(&mut self, body: &[u8]) -> bool {
+        if view::error_field(body, b'C') != Some(SqlState::QUERY_CANCELED.0.as_bytes()) {
+            return false;
+        }
+        let Some(fields) = view::error_fields(body) else { return false };
+        write::error_with_message(&mut self.replies, &fields, "canceling statement due to statement timeout");
+        true
     }
 
     /// An error that names a statement as the server does names it as the client does. `uses` is the statement

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::session::code::Code;
 use crate::session::statements::StatementStore;
+use crate::tenant::Limits;
 
 /// So many transactions that left sequence state and were not followed by one that read it show that the tenant's
 /// clients do not do that.
@@ -22,9 +23,47 @@ pub struct Commons {
     schema_epoch: AtomicU64,
     /// What their code does to settings, as long as it is known.
     code: RwLock<Option<Arc<Code>>>,
+    limits: RwLock<Arc<Limits>>,
+    clients: AtomicUsize,
+}
+
+/// One client of a tenant, counted until it is dropped.
+#[derive(Debug)]
+pub struct Admission(Arc<Commons>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Commons {
+    /// Of a tenant that may use this much.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits: RwLock::new(Arc::new(limits)), ..Self::default() }
+    }
+
+    /// What the tenant may use.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it may use this much.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// Lets a client in, unless that would be one too many.
+    #[must_use]
+    pub fn admit(self: &Arc<Self>) -> Option<Admission> {
+        let most = self.limits().max_clients;
+        let admitted =
+            self.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < most).then_some(n + 1));
+        admitted.is_ok().then(|| Admission(Arc::clone(self)))
+    }
+
     /// How many sessions keep their server connection beyond a transaction.
     #[must_use]
     pub fn pinned(&self) -> usize {

@@ -32,6 +32,7 @@ use crate::session::pipeline::{Entry, Pipeline};
 use crate::session::residue::Residue;
 use crate::session::statements::{ClientStatements, ServerStatements, Statement};
 use crate::session::tracking::Tracking;
+use crate::tenant::Limits;
 use crate::wire::view;
 
 pub use refusal::Refusal;
@@ -159,8 +160,6 @@ pub struct Session {
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
     commons: Arc<Commons>,
-    /// Most sessions of the tenant that may keep their server connection.
-    max_pinned: usize,
     /// Whether this one is counted among them.
     counted: bool,
     names: ClientStatements,
@@ -170,6 +169,10 @@ pub struct Session {
     pipeline: Pipeline,
     /// Status byte of the last ReadyForQuery: `I`, `T` or `E`.
     status: u8,
+    /// How many of them there were.
+    turns: u64,
+    /// What runs was cancelled because its time was over.
+    timed_out: bool,
     pins: Pins,
     /// Whether the transaction left or read sequence state.
     used_sequences: bool,
@@ -250,13 +253,14 @@ impl Session {
             channels: Channels::default(),
             distrusts_settings: false,
             commons,
-            max_pinned: usize::MAX,
             counted: false,
             names: ClientStatements::default(),
             unnamed: Unnamed::default(),
             kept: Arc::default(),
             pipeline: Pipeline::default(),
             status: b'I',
+            turns: 0,
+            timed_out: false,
             pins: Pins::default(),
             used_sequences: false,
             wants_sequences: false,
@@ -285,12 +289,6 @@ impl Session {
         self.distrusts_settings = true;
     }
 
-    /// At most this many sessions of the tenant keep their server connection: one more is refused what would
-    /// make it keep its own.
-    pub const fn limit_pinned(&mut self, most: usize) {
-        self.max_pinned = most;
-    }
-
     /// Settings a server connection must have for this client.
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
@@ -301,6 +299,23 @@ impl Session {
     #[must_use]
     pub const fn in_transaction(&self) -> bool {
         self.status != b'I'
+    }
+
+    /// How many batches and queries were answered.
+    #[must_use]
+    pub const fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// What runs is cancelled because its time is over: its error says so.
+    pub const fn note_time_out(&mut self) {
+        self.timed_out = true;
+    }
+
+    /// What its tenant may use.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        self.commons.limits()
     }
 
     /// Whether a batch or a COPY is under way, or something is not answered.
@@ -338,7 +353,7 @@ impl Session {
     /// there are too many already.
     pub fn count_pin(&mut self, pinned: bool) -> bool {
         if pinned && !self.counted {
-            if self.commons.pinned() >= self.max_pinned {
+            if self.commons.pinned() >= self.commons.limits().max_pinned {
                 return false;
             }
             self.commons.pin_begins();
@@ -357,8 +372,8 @@ impl Session {
             "too many sessions of this tenant keep their server connection",
         )
         .with_detail(format!(
-            "{} do, which is the limit `pool.max_pinned_per_tenant`; this one would for the reason `{}`.",
-            self.max_pinned,
+            "{} do, which is the limit `pool.max_pinned_per_tenant`, or the tenant's own `max_pinned`; this one would for the reason `{}`.",
+            self.commons.limits().max_pinned,
             reason.as_str()
         ))
         .with_hint("End what keeps state in other sessions (temporary tables, cursors WITH HOLD, session advisory locks, PREPARE), or raise the limit.")

@@ -96,7 +96,7 @@ impl Session {
     /// What pins is refused where it would be one pin too many. In a transaction block nobody knows yet
     /// whether it will last.
     pub(super) fn one_pin_too_many(&self, effects: &Effects) -> Option<Refusal> {
-        let full = self.commons.pinned() >= self.max_pinned;
+        let full = self.commons.pinned() >= self.commons.limits().max_pinned;
         let reason = Pins::may_begin(effects).filter(|_| full && !self.counted && !self.in_transaction())?;
         Some(self.too_many_pinned(reason))
     }

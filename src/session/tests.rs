@@ -617,7 +617,7 @@ fn one_pin_too_many_is_refused_and_the_session_goes_on() {
     let talk = || {
         let mut talk = Talk::attached();
         talk.session = Session::new(talk.session.scope().clone(), Arc::default(), Arc::clone(&commons));
-        talk.session.limit_pinned(1);
+        commons.set_limits(Limits { max_pinned: 1, ..Limits::default() });
         talk
     };
     let (mut one, mut two) = (talk(), talk());

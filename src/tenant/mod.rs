@@ -1,9 +1,11 @@
 //! Words for tenants: who they are and what their things in the database are called.
 
 mod channel;
+mod limits;
 mod slug;
 
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
+pub use limits::{Limits, Overrides, WEIGHT};
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
 use std::fmt;
@@ -93,4 +95,6 @@ pub struct Tenant {
     pub status: Status,
     /// Counts up when the derived server password is rotated.
     pub password_version: i32,
+    /// Limits of its own.
+    pub limits: Overrides,
 }

@@ -296,7 +296,7 @@ fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
     let seconds = std::env::var("PGTENANT_CANCEL_SECONDS").map_or(STRESS_SECONDS, |n| n.parse().unwrap());
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = 4;
-        config.pool.wait_timeout = Duration::from_secs(60);
+        config.limits.wait_timeout = Duration::from_secs(60);
     });
     let tenant = |n: usize| if n.is_multiple_of(5) { "beta" } else { "alpha" };
     let targets: Vec<_> = (0..CLIENTS)

@@ -23,7 +23,7 @@ fn proxy(server_connections: usize) -> Proxy {
 fn proxy_with(server_connections: usize, of_each_tenant: usize) -> Proxy {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = server_connections;
-        config.pool.max_server_connections_per_tenant = of_each_tenant;
+        config.limits.max_server_connections = of_each_tenant;
     });
     for tenant in ["alpha", "beta"] {
         proxy.wire(tenant).run(&format!("insert into notes (body) values ('{}')", marker(tenant)));

@@ -17,6 +17,7 @@ mod guard;
 mod harden;
 mod init;
 mod levels;
+mod limits;
 mod notify;
 mod parity;
 mod pooling;

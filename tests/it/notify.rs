@@ -280,7 +280,7 @@ fn five_hundred_idle_listeners_hold_no_server_connection() {
     let proxy = start_with(&["alpha"], |config| {
         config.listen.max_clients = 600;
         config.pool.max_server_connections = 2;
-        config.pool.max_server_connections_per_tenant = 2;
+        config.limits.max_server_connections = 2;
     });
     let mut listeners: Vec<Wire> = (0..500).map(|_| proxy.wire("alpha")).collect();
     for (n, wire) in listeners.iter_mut().enumerate() {
@@ -461,7 +461,7 @@ fn server_process_with_a_number_of_another_tenant_s_is_not_mixed_up() {
 
 #[test]
 fn notifier_is_named_by_the_process_id_it_was_given() {
-    let proxy = start_with(&["alpha"], |config| config.pool.max_server_connections_per_tenant = 1);
+    let proxy = start_with(&["alpha"], |config| config.limits.max_server_connections = 1);
     let mut wire = proxy.wire("alpha");
     wire.run("listen x");
     let mut speakers: Vec<Wire> = (0..4).map(|_| proxy.wire("alpha")).collect();
@@ -595,7 +595,7 @@ fn pinned_client_hears_while_it_is_idle() {
 
 #[test]
 fn server_connections_are_left_silent() {
-    let proxy = start_with(&["alpha"], |config| config.pool.max_server_connections_per_tenant = 1);
+    let proxy = start_with(&["alpha"], |config| config.limits.max_server_connections = 1);
     let (mut wire, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
     let backend = other.backend();
     for text in ["listen x", "begin; listen y; rollback", "begin; select 1; commit", "unlisten y", "notify x"]

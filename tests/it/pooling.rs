@@ -85,7 +85,7 @@ fn those_who_wait_are_served_first_in_first_out() {
 fn waiting_too_long_is_53300_in_both_protocols_and_the_client_goes_on() {
     let proxy = Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 1;
-        config.pool.wait_timeout = Duration::from_secs(1);
+        config.limits.wait_timeout = Duration::from_secs(1);
     });
     let (mut holder, mut waiter) = (proxy.wire("alpha"), proxy.wire("alpha"));
     holder.run("begin");
@@ -227,8 +227,8 @@ fn tenants_own_role_settings_do_not_move_its_search_path() {
 fn cap_of_one_tenant_leaves_room_for_others() {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = 4;
-        config.pool.max_server_connections_per_tenant = 2;
-        config.pool.wait_timeout = Duration::from_secs(1);
+        config.limits.max_server_connections = 2;
+        config.limits.wait_timeout = Duration::from_secs(1);
     });
     let mut holders: Vec<Wire> = (0..2).map(|_| proxy.wire("alpha")).collect();
     let mut third = proxy.wire("alpha");

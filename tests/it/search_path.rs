@@ -9,7 +9,7 @@ use crate::support::wire::Wire;
 fn proxy(public: PublicSchema) -> Proxy {
     Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 1;
-        config.pool.wait_timeout = std::time::Duration::from_secs(3);
+        config.limits.wait_timeout = std::time::Duration::from_secs(3);
         config.guard.public_schema = public;
     })
 }

@@ -10,7 +10,7 @@ use crate::support::wire::{bind, execute, parse, query, sync, unnamed};
 fn proxy() -> Proxy {
     Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 1;
-        config.pool.wait_timeout = std::time::Duration::from_secs(3);
+        config.limits.wait_timeout = std::time::Duration::from_secs(3);
     })
 }
 

@@ -603,7 +603,7 @@ fn query_sent_behind_the_last_message_of_the_login_is_answered() {
 fn login_that_finds_no_server_connection_says_so_though_it_takes_longer_than_authentication_may() {
     let proxy = Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 1;
-        config.pool.wait_timeout = Duration::from_millis(600);
+        config.limits.wait_timeout = Duration::from_millis(600);
         config.listen.auth_timeout = Duration::from_millis(500);
     });
     let mut holder = proxy.wire("alpha");

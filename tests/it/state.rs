@@ -309,7 +309,7 @@ fn lock_that_was_not_obtained_pins_nothing() {
 fn pin_beyond_the_tenants_limit_is_refused_with_53400_that_names_limit_and_state() {
     let proxy = Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 3;
-        config.pool.max_pinned_per_tenant = 1;
+        config.limits.max_pinned = 1;
     });
     let (mut one, mut two, mut three) = (proxy.wire("alpha"), proxy.wire("alpha"), proxy.wire("alpha"));
     one.run("create temp table scratch ()");
@@ -411,7 +411,7 @@ fn policy_always_resets_after_every_transaction() {
 fn silent_pinned_client_is_disconnected_with_57p05_and_a_silent_idle_one_is_not() {
     let proxy = Proxy::start(&["alpha"], |config| {
         config.pool.max_server_connections = 2;
-        config.pool.pinned_idle_timeout = Some(Duration::from_millis(300));
+        config.limits.pinned_idle_timeout = Some(Duration::from_millis(300));
     });
     let (mut pinned, mut idle, mut open) = (proxy.wire("alpha"), proxy.wire("alpha"), proxy.wire("alpha"));
     idle.run("select 1");

@@ -1,6 +1,7 @@
 //! What the tenant commands print, for people and as JSON.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::Result;
 use secrecy::ExposeSecret;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::control::Provisioned;
 use crate::registry::store::TenantSummary;
+use crate::tenant::Limits;
 
 pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
     for step in &done.steps {
@@ -76,6 +78,7 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("users", printable(&summary.users.join(", "))),
         ("stripe customer", printable(summary.stripe_customer_id.as_deref().unwrap_or("-"))),
         ("created", summary.created_at.clone()),
+        ("limits", printable(&own_limits(summary))),
         ("tables", size.0.to_string()),
         ("size", human_bytes(size.1)),
     ]
@@ -90,6 +93,37 @@ pub(super) fn show_json(summary: &TenantSummary, size: (i64, i64), out: &mut dyn
     write_json(&object, out)
 }
 
+/// The tenant's own limits and those that hold for it by the configuration.
+pub(super) fn limits(summary: &TenantSummary, config: &Limits, out: &mut dyn Write) -> Result<()> {
+    let now = config.with(&summary.tenant.limits);
+    let count = |number: usize| if number == usize::MAX { "all".to_owned() } else { number.to_string() };
+    let time = |limit: Option<Duration>| {
+        limit.map_or_else(|| "off".to_owned(), |limit| humantime::format_duration(limit).to_string())
+    };
+    let mut rows = vec![["LIMIT", "VALUE", "FROM"].map(str::to_owned)];
+    for (name, value) in [
+        ("max_clients", count(now.max_clients)),
+        ("max_server_connections", count(now.max_server_connections)),
+        ("max_waiting", count(now.max_waiting)),
+        ("max_pinned", count(now.max_pinned)),
+        ("weight", now.weight.to_string()),
+        ("wait_timeout", time(Some(now.wait_timeout))),
+        ("statement_timeout", time(now.statement_timeout)),
+        ("transaction_timeout", time(now.transaction_timeout)),
+        ("idle_in_transaction_timeout", time(now.idle_in_transaction_timeout)),
+        ("client_idle_timeout", time(now.client_idle_timeout)),
+        ("pinned_idle_timeout", time(now.pinned_idle_timeout)),
+    ] {
+        let from = if summary.limits.contains_key(name) { "the tenant" } else { "the configuration" };
+        rows.push([name.to_owned(), value, from.to_owned()]);
+    }
+    write_columns(&rows, out)
+}
+
+pub(super) fn limits_json(summary: &TenantSummary, out: &mut dyn Write) -> Result<()> {
+    write_json(&json!({ "slug": summary.tenant.slug.as_str(), "limits": summary.limits }), out)
+}
+
 fn summary_json(summary: &TenantSummary) -> Value {
     let tenant = &summary.tenant;
     json!({
@@ -102,7 +136,13 @@ fn summary_json(summary: &TenantSummary) -> Value {
         "users": summary.users,
         "stripe_customer_id": summary.stripe_customer_id,
         "created_at": summary.created_at,
+        "limits": summary.limits,
     })
+}
+
+fn own_limits(summary: &TenantSummary) -> String {
+    let own: Vec<_> = summary.limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if own.is_empty() { "-".to_owned() } else { own.join(" ") }
 }
 
 fn write_json(value: &Value, out: &mut dyn Write) -> Result<()> {

@@ -71,16 +71,13 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         config.pool,
         Pool {
             max_server_connections: 50,
-            max_server_connections_per_tenant: 50,
             max_concurrent_opens: 8,
-            wait_timeout: Duration::from_secs(30),
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
-            pinned_idle_timeout: None,
-            max_pinned_per_tenant: 25,
             reset: ResetPolicy::OnNeed,
         }
     );
+    assert_eq!(config.limits, Limits { max_server_connections: 50, max_pinned: 25, ..Limits::default() });
     assert_eq!(config.registry, Registry { user: "pgtenant_proxy".into(), max_connections: 4 });
     assert_eq!(
         config.guard,
@@ -126,6 +123,13 @@ idle_timeout = "0"
 max_lifetime = 0
 pinned_idle_timeout = "5min"
 reset = "always"
+[limits]
+max_clients = 20
+max_waiting = 10
+statement_timeout = "30s"
+transaction_timeout = "1min"
+idle_in_transaction_timeout = "10s"
+client_idle_timeout = "1h"
 [registry]
 user = "reader"
 max_connections = 1
@@ -166,14 +170,26 @@ fn every_key_of_the_file_is_read() {
         config.pool,
         Pool {
             max_server_connections: 9,
-            max_server_connections_per_tenant: 3,
             max_concurrent_opens: 2,
-            wait_timeout: Duration::from_secs(5400),
             idle_timeout: None,
             max_lifetime: None,
-            pinned_idle_timeout: Some(Duration::from_secs(300)),
-            max_pinned_per_tenant: 25,
             reset: ResetPolicy::Always,
+        }
+    );
+    assert_eq!(
+        config.limits,
+        Limits {
+            max_clients: 20,
+            max_server_connections: 3,
+            max_waiting: 10,
+            max_pinned: 25,
+            weight: 100,
+            wait_timeout: Duration::from_secs(5400),
+            statement_timeout: Some(Duration::from_secs(30)),
+            transaction_timeout: Some(Duration::from_secs(60)),
+            idle_in_transaction_timeout: Some(Duration::from_secs(10)),
+            client_idle_timeout: Some(Duration::from_secs(3600)),
+            pinned_idle_timeout: Some(Duration::from_secs(300)),
         }
     );
     assert_eq!(config.registry, Registry { user: "reader".into(), max_connections: 1 });
@@ -229,7 +245,7 @@ fn variable_overrides_the_file() {
     assert_eq!(config.guard.extra_schemas[0].as_str(), "a,b");
     assert_eq!(config.guard.cache_bytes, 3 << 20);
     assert_eq!(config.pool.idle_timeout, None);
-    assert_eq!(config.pool.max_server_connections_per_tenant, 4);
+    assert_eq!(config.limits.max_server_connections, 4);
     assert_eq!(config.pool.reset, ResetPolicy::Always);
 }
 
@@ -454,7 +470,7 @@ fn per_tenant_share_above_the_whole_is_refused() {
         "etc/p.toml:2: pool.max_server_connections_per_tenant: 11 is more than pool.max_server_connections, which is 10\n    \
          give at most 10, or \"all\""
     );
-    assert_eq!(parse("[pool]\nmax_server_connections = 10\n").pool.max_server_connections_per_tenant, 10);
+    assert_eq!(parse("[pool]\nmax_server_connections = 10\n").limits.max_server_connections, 10);
     refused("pool", "max_server_connections_per_tenant = \"some\"", "found \"some\"", "or \"all\"");
 }
 

@@ -99,6 +99,7 @@ mod tests {
                 slug,
                 status: Status::Active,
                 password_version: 1,
+                limits: crate::tenant::Overrides::default(),
             }),
             users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
         }

@@ -67,7 +67,7 @@ fn story(proxy: &Proxy, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]
         .env("OTHER_DSN", proxy.url("beta"))
         .env("OTHER_MARKER", marker("beta"))
         .env("LISTENS", i32::from(LISTENS).to_string())
-        .env("SERVER_CONNECTIONS", proxy.db.config.pool.max_server_connections_per_tenant.to_string());
+        .env("SERVER_CONNECTIONS", proxy.db.config.limits.max_server_connections.to_string());
     command
 }
 
@@ -128,7 +128,7 @@ fn tell_with(
 ) -> String {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         config.pool.max_server_connections = 2 * EACH;
-        config.pool.max_server_connections_per_tenant = EACH;
+        config.limits.max_server_connections = EACH;
         change(config);
     });
     for tenant in ["alpha", "beta"] {

@@ -96,8 +96,8 @@ impl World {
         WORLD.get_or_init(|| {
             let proxy = Proxy::start(&TENANTS, |config| {
                 config.pool.max_server_connections = 2 * TENANTS.len();
-                config.pool.max_server_connections_per_tenant = 1;
-                config.pool.wait_timeout = Duration::from_secs(60);
+                config.limits.max_server_connections = 1;
+                config.limits.wait_timeout = Duration::from_secs(60);
                 config.listen.max_clients = 1000;
             });
             let turns = TENANTS.map(|name| {

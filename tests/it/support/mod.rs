@@ -17,7 +17,7 @@ use pgtenant::cli::tenant::{self, CreateArgs, TenantCommand};
 use pgtenant::config;
 use pgtenant::config::{Config, ResetPolicy, ServerAddress};
 use pgtenant::registry::store::{self, TenantSummary};
-use pgtenant::tenant::{Ident, Slug};
+use pgtenant::tenant::{Ident, Limits, Slug};
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, NoTls};
 
@@ -219,14 +219,16 @@ fn config(database: &str, address: ServerAddress) -> Config {
         },
         pool: config::Pool {
             max_server_connections: 10,
-            max_server_connections_per_tenant: 5,
             max_concurrent_opens: 2,
-            wait_timeout: 5 * second,
             idle_timeout: None,
             max_lifetime: None,
-            pinned_idle_timeout: None,
-            max_pinned_per_tenant: 25,
             reset: ResetPolicy::OnNeed,
+        },
+        limits: Limits {
+            max_server_connections: 5,
+            wait_timeout: 5 * second,
+            max_pinned: 25,
+            ..Limits::default()
         },
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
         guard: config::Guard {

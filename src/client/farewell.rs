@@ -1,0 +1,59 @@
+//! What clients are told at the end.
+
+use crate::client::clock::Expired;
+use crate::error::SqlState;
+use crate::server::ServerError;
+use crate::session::Refusal;
+use crate::session::pin::PinReason;
+
+pub(super) fn fixed_setting_changed() -> Refusal {
+    Refusal::fatal(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "terminating connection: client_encoding or standard_conforming_strings was changed",
+    )
+    .with_detail("Statements would no longer be read the way they are judged.")
+    .with_hint("Find the function that sets it, and leave client_encoding at UTF8 and standard_conforming_strings on.")
+}
+
+/// Nothing the client could send would be run, not even what puts the setting back.
+pub(super) fn no_longer_taken(error: ServerError) -> Refusal {
+    Refusal::fatal(SqlState::of_setting(&error.code), error.message)
+        .with_detail("Another server connection did not take a setting of this session.")
+        .with_hint("Connect again, without a setting that depends on what is not there any more.")
+}
+
+pub(super) fn pinned_too_long(reason: Option<PinReason>) -> Refusal {
+    let reason = reason.map_or("unknown", PinReason::as_str);
+    Refusal::fatal(
+        SqlState::IDLE_SESSION_TIMEOUT,
+        format!("terminating connection: session state ({reason}) kept a server connection idle for too long"),
+    )
+    .with_hint("End with DISCARD ALL what keeps state (temporary tables, advisory locks), or raise `pool.pinned_idle_timeout` or the tenant's own limit.")
+}
+
+/// In PostgreSQL's words, where it has the same limit.
+pub(super) fn idle_too_long() -> Refusal {
+    Refusal::fatal(SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout")
+        .with_detail("The limit is `limits.client_idle_timeout`, or the tenant's own.")
+}
+
+pub(super) fn over_time(what: Expired) -> Refusal {
+    let (code, message, limit) = match what {
+        Expired::Transaction => (
+            SqlState::TRANSACTION_TIMEOUT,
+            "terminating connection due to transaction timeout",
+            "transaction_timeout",
+        ),
+        Expired::IdleInTransaction => (
+            SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+            "terminating connection due to idle-in-transaction timeout",
+            "idle_in_transaction_timeout",
+        ),
+        Expired::Statement | Expired::Cancelling | Expired::Pinned(_) => (
+            SqlState::QUERY_CANCELED,
+            "terminating connection: a statement did not end when it was cancelled",
+            "statement_timeout",
+        ),
+    };
+    Refusal::fatal(code, message).with_detail(format!("The limit is `limits.{limit}`, or the tenant's own."))
+}
