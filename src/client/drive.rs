@@ -11,7 +11,8 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::client::clock::{Clock, Expired, Phase};
 use crate::client::handshake::{self, Login};
-use crate::client::relay::{Front, Gone, Outcome, Relay};
+use crate::client::outcome::{Front, Gone, Outcome};
+use crate::client::relay::Relay;
 use crate::client::roster::Place;
 use crate::client::{Shared, farewell};
 use crate::error::{Report, Severity, SqlState};
@@ -29,6 +30,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long a client keeps its server connection after an INSERT for a `currval` or `lastval`, where it is not known
 /// whether its tenant's clients ask for that, as long as nobody waits for a server connection.
 const SEQUENCES_KEPT_UNKNOWN: Duration = Duration::from_millis(500);
+
 /// Why a client's connection ends.
 enum End {
     /// It left.

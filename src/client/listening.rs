@@ -3,7 +3,8 @@
 use std::task::{Context, Poll};
 
 use crate::client::Shared;
-use crate::client::relay::{Gone, Outcome, Relay};
+use crate::client::outcome::{Gone, Outcome};
+use crate::client::relay::Relay;
 use crate::error::SqlState;
 use crate::guard::{Effect, Effects};
 use crate::net::stock;

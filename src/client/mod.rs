@@ -5,6 +5,7 @@ mod drive;
 mod farewell;
 mod handshake;
 mod listening;
+mod outcome;
 mod relay;
 mod roster;
 

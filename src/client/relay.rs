@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::client::clock::Expired;
 use crate::client::handshake::lost_server;
+use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::Place;
 use crate::client::tell_report;
 use crate::error::SqlState;
@@ -49,58 +49,6 @@ pub(super) struct Relay {
     /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
     /// is not enough to know.
     long_text_taken: bool,
-}
-
-/// What the frames of the client come to.
-pub(super) enum Front {
-    /// More bytes are needed.
-    Blocked,
-    /// A frame of this type needs a server connection.
-    NeedServer(u8),
-    /// A long text must be judged first.
-    Judge,
-    /// See [`Outcome::Restore`].
-    Restore,
-    /// See [`Outcome::Hub`].
-    Hub,
-}
-
-/// Why the client is done.
-pub(super) enum Gone {
-    /// It closed its connection, or said good-bye.
-    Left,
-    /// It broke the protocol.
-    Failed(Refusal),
-}
-
-/// What ends a stretch of relaying.
-pub(super) enum Outcome {
-    /// The server connection is not needed any more.
-    Released,
-    /// A long text must be judged first.
-    Judge,
-    /// The transaction has ended, and the server connection must be asked what came of it.
-    Settle,
-    /// The server connection must listen to what the client does.
-    Restore,
-    /// The proxy must listen first.
-    Hub,
-    /// The client is done.
-    ClientEnds(Gone),
-    /// The process, or the tenant, goes out of service.
-    Stopped,
-    /// Pinned and silent for too long.
-    PinnedTooLong,
-    /// A time limit is over.
-    OverTime(Expired),
-    /// Pinned, and too many of the tenant are.
-    PinnedTooMany,
-    /// The server connection broke.
-    ServerLost(Refusal),
-    /// The server reads text in another way than the guard.
-    Unjudgeable,
-    /// Nobody knows any more which answer belongs to what.
-    OutOfStep,
 }
 
 impl Relay {
@@ -475,9 +423,14 @@ impl Relay {
                     self.inbound.pass(head.total);
                 }
                 Fate::Swallow => self.inbound.drop_frame(head.total),
-                Fate::Replay => {
+                fate @ (Fate::Replay | Fate::Insert) => {
                     let Some(cleared) = self.session.cleared_again() else { return Err(Outcome::OutOfStep) };
-                    if self.outbound.replay(&cleared, self.session.front()).is_err() {
+                    let front = self.session.front();
+                    let sent = match fate {
+                        Fate::Replay => self.outbound.replay(&cleared, front),
+                        _ => self.outbound.insert(&cleared, front),
+                    };
+                    if sent.is_err() {
                         return Err(Outcome::OutOfStep);
                     }
                     self.inbound.drop_frame(head.total);

@@ -46,7 +46,11 @@ impl Pool {
         self.welcomes.forget(tenant);
         self.commons.remove(&tenant);
         self.close_idle("retired", |_, of| of == tenant);
-        self.lock().tenants.remove(&tenant);
+        let mut inner = self.lock();
+        inner.tenants.remove(&tenant);
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        inner.scheduler.set_quota(tenant, quota(&self.limits), &mut decisions);
+        self.carry_out(&mut inner, decisions);
     }
 
     /// Closes all idle connections, for the end of the process.

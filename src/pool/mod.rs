@@ -109,7 +109,11 @@ impl Pool {
     /// What the clients of a tenant share.
     #[must_use]
     pub fn commons(&self, tenant: &Tenant) -> Arc<Commons> {
-        let new = || Arc::new(Commons::new(self.limits.with(&tenant.limits)));
+        let new = || {
+            // What `renew` put there is newer than what a client logged in with.
+            let newer = self.lock().tenants.get(&tenant.id).map(|tenant| self.limits.with(&tenant.limits));
+            Arc::new(Commons::new(newer.unwrap_or_else(|| self.limits.with(&tenant.limits))))
+        };
         Arc::clone(&self.commons.entry(tenant.id).or_insert_with(new))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::SqlState;
 use crate::session::frontend::changed_columns;
+use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
 use crate::session::statements::{Statement, number_of};
 use crate::session::{Relay, ServerState, Session};
@@ -70,6 +71,12 @@ impl Session {
 
     /// The server is ready for the next query: whether the client is to know at once.
     fn ready(&mut self, server: &ServerState) -> Relay {
+        if let Some(settings) = self.tracking.take_owed(self.status, self.pipeline.has_outstanding()) {
+            self.front.clear();
+            write::query(&mut self.front, &settings.sql_from(&Settings::default()));
+            self.pipeline.push(Entry { ready: true, ..Entry::hidden(Kind::Query) });
+            return Relay::Insert;
+        }
         let tells_later = self.tracking.tells_later();
         if self.status == b'I' {
             self.transaction_ended();
@@ -117,7 +124,7 @@ impl Session {
             self.undo(entry, server);
         }
         // What the client sent runs all the same, and says for itself how it ends.
-        if failed.hidden && failed.kind == Kind::Query {
+        if failed.hidden && failed.kind == Kind::Query && !failed.ready {
             return Relay::Swallow;
         }
         let (refusal, uses) = (failed.refusal.clone(), failed.uses.clone());

@@ -49,6 +49,10 @@ impl Session {
         }
         // What comes behind a batch that goes again must not go with it.
         let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
+        // Nor may what finds settings that are put back first.
+        let owing =
+            self.tracking.is_owing() && self.pipeline.has_outstanding() && !self.pipeline.is_unsynced();
+        let barred = barred || owing;
         if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }

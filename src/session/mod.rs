@@ -132,6 +132,8 @@ pub enum Relay {
     /// It goes nowhere. What the client sent since [`Session::begins_batch`] goes to the server again, behind
     /// [`Session::front`].
     Replay,
+    /// It goes nowhere. [`Session::front`] goes to the server, whose answer the client gets in its place.
+    Insert,
     /// Server and proxy are out of step: nothing more can be trusted.
     OutOfStep,
 }

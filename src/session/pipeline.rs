@@ -88,6 +88,8 @@ pub struct Entry {
     pub kind: Kind,
     /// The proxy's own request: the client sees no reply, but does see an error.
     pub hidden: bool,
+    /// Of a hidden query: its ReadyForQuery is for the client, which waits for one.
+    pub ready: bool,
     /// Stands in for a refused request: what the client gets in place of the server's error.
     pub refusal: Option<Box<[u8]>>,
     /// For [`Kind::Own`]: the reply.
@@ -116,6 +118,7 @@ impl Entry {
         Self {
             kind,
             hidden: false,
+            ready: false,
             refusal: None,
             reply: &[],
             undo: Undo::Nothing,
@@ -453,7 +456,7 @@ impl Pipeline {
             | (b'T' | b'n', Kind::Describe)
             | (b'C' | b'I' | b's', Kind::Execute) => self.done(),
             (b'Z', Kind::Query | Kind::Sync) => {
-                let (on_success, hidden) = (front.on_success, front.hidden);
+                let (on_success, hidden) = (front.on_success, front.hidden && !front.ready);
                 self.queue.pop_front();
                 (self.copy_in, self.copy_began) = (false, false);
                 if hidden { Turn::Swallow } else { Turn::Ready(on_success) }
@@ -478,7 +481,7 @@ impl Pipeline {
     fn failed_query(&mut self) -> Turn {
         self.copy_began = false;
         let Some(front) = self.queue.front_mut() else { return Turn::Unexpected };
-        let rest = Entry { hidden: front.hidden, ..Entry::new(front.kind) };
+        let rest = Entry { hidden: front.hidden, ready: front.ready, ..Entry::new(front.kind) };
         let failed = std::mem::replace(front, rest);
         Turn::Failed(failed, Vec::new())
     }

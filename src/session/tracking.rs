@@ -43,6 +43,9 @@ pub struct Tracking {
     told: Option<Vec<(String, String)>>,
     /// Code ran of which nobody knows yet what it sets.
     ran: Ran,
+    /// Settings of the startup packet that a RESET put back, on the server connection to the tenant's defaults: in a
+    /// transaction block they are set again before anything else runs.
+    owed: Settings,
 }
 
 /// Who may have changed a setting.
@@ -69,6 +72,7 @@ impl Tracking {
             may_be_unset: false,
             restarted: false,
             ran: Ran::No,
+            owed: Settings::default(),
             told: None,
         }
     }
@@ -105,7 +109,40 @@ impl Tracking {
             // They count already.
             self.touched.extend(self.now.iter().map(|(name, _)| (name.into(), Toucher::Statement)));
         }
+        self.note_owed(effects);
         effects.settings.iter().all(|name| self.touch(name, Toucher::Statement))
+    }
+
+    /// Only a RESET that stands alone is followed so: behind it nothing may have set or restored what it put back.
+    fn note_owed(&mut self, effects: &Effects) {
+        let all = effects.has(Effect::ResetAll);
+        if !all && !effects.has(Effect::ResetSetting) {
+            let changes = [Effect::Setting, Effect::Opaque, Effect::Releases].iter().any(|e| effects.has(*e));
+            if changes || effects.controls_transaction {
+                self.owed = Settings::default();
+            }
+        } else if effects.statements == 1 && !effects.has(Effect::Setting) {
+            let is_reset = |name: &str| all || effects.settings.iter().any(|reset| **reset == *name);
+            for (name, value) in self.start.iter().filter(|(name, _)| is_reset(name)) {
+                self.owed.set(name, value);
+            }
+        } else {
+            self.owed = Settings::default();
+        }
+    }
+
+    /// Whether settings are to be set again.
+    pub(super) fn is_owing(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// The server is ready for the next query, with this status: what is to be set again before the client may go on.
+    pub(super) fn take_owed(&mut self, status: u8, outstanding: bool) -> Option<Settings> {
+        if self.owed.is_empty() || (status == b'T' && outstanding) {
+            return None;
+        }
+        // Outside a block it is done when the server has said what is in force.
+        Some(std::mem::take(&mut self.owed)).filter(|_| status == b'T')
     }
 
     /// A statement with these effects is sent to a server connection that told these values.
@@ -177,6 +214,7 @@ impl Tracking {
         self.touched = BTreeMap::new();
         self.touched_bytes = 0;
         (self.may_be_unset, self.restarted) = (false, false);
+        self.owed = Settings::default();
     }
 
     /// The settings with those that may have changed as the server says they are; `fallback` has the values

@@ -1,7 +1,7 @@
 //! Settings and what a server tells of them without being asked; DISCARD.
 
-use super::harness::{ask, different_with, same, same_with, say, script};
-use crate::support::wire::{bind, execute, parse, sync, unnamed};
+use super::harness::{ask, batch, same, same_with, say, script};
+use crate::support::wire::{bind, execute, parse, query, sync, unnamed};
 
 #[test]
 fn reported_settings_are_told_when_they_change() {
@@ -149,21 +149,61 @@ fn settings_of_the_startup_packet_are_what_reset_goes_back_to() {
 
 /// The server connection has its own defaults up to the end of the transaction block.
 #[test]
-fn reset_within_a_transaction_block_takes_effect_at_its_end() {
-    let more = [("application_name", "startup")];
-    let shown = "show application_name";
-    let end = |reset: &str, end: &'static str| {
-        let reset = reset.to_owned();
-        let conversation = script(&["set application_name = 'x'", "begin", &reset, end, shown, shown]);
-        let (direct, through) = different_with(&more, &conversation);
-        let values = |lines: &[String]| -> Vec<String> {
-            lines.iter().filter(|line| line.starts_with("DataRow")).cloned().collect()
-        };
-        assert_eq!(values(&through), values(&direct), "{reset} {end}");
-        through.into_iter().filter(|line| line.starts_with("ParameterStatus")).collect::<Vec<_>>()
-    };
-    for reset in ["reset all", "reset application_name"] {
-        assert_eq!(end(reset, "commit").last().unwrap(), "ParameterStatus application_name startup");
-        assert_eq!(end(reset, "rollback").last().unwrap(), "ParameterStatus application_name x");
+fn reset_within_a_transaction_block_puts_back_the_startup_packets_settings_at_once() {
+    let more = [("application_name", "startup"), ("options", "-c datestyle=German -c work_mem=5MB")];
+    let shown = "show application_name; show datestyle; show work_mem";
+    let change = "set application_name = 'x'; set datestyle = 'ISO'; set work_mem = '6MB'";
+    for reset in ["reset all", "reset application_name", "set datestyle to default", "reset work_mem"] {
+        for end in ["commit", "rollback", "rollback; select 1"] {
+            same_with(&more, &script(&[change, "begin", reset, shown, end, shown]));
+        }
+        same_with(
+            &more,
+            &script(&["begin", change, reset, "set application_name = 'y'", shown, "commit", shown]),
+        );
+        same_with(
+            &more,
+            &script(&[
+                change,
+                "begin",
+                "savepoint s",
+                reset,
+                shown,
+                "rollback to s",
+                shown,
+                reset,
+                "select 1/0",
+                shown,
+                "rollback to s",
+                shown,
+                "commit",
+                shown,
+            ]),
+        );
+        let alone = |text: &str| say(&[[unnamed(text, &[]), sync()].concat()]);
+        same_with(
+            &more,
+            &[
+                ask(change.split(';').next().unwrap()),
+                alone("begin"),
+                alone(reset),
+                ask(shown),
+                alone("commit"),
+                ask(shown),
+            ]
+            .concat(),
+        );
     }
+    for reset in ["reset all", "reset work_mem"] {
+        let at_once =
+            |texts: &[&str]| batch(&texts.iter().map(|text| query(text)).collect::<Vec<_>>(), texts.len());
+        same_with(&more, &[ask(change), at_once(&["begin", reset, shown, "commit", shown])].concat());
+        same_with(&more, &[ask(change), at_once(&[reset, shown, "select 1"])].concat());
+        let batches: Vec<_> = ["begin", reset, "show work_mem", "commit"]
+            .map(|text| [unnamed(text, &[]), sync()].concat())
+            .into();
+        same_with(&more, &[ask(change), batch(&batches, 4), ask(shown)].concat());
+    }
+    // A cancel, or whatever else may come in between, is told.
+    same_with(&more, &script(&["begin", "reset all", "select 1/0", "reset all", "rollback", shown]));
 }
