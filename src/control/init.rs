@@ -50,7 +50,11 @@ pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<
     require_rights(tx).await?;
     let mut steps = Vec::new();
     let applied = store::install(tx).await?;
-    let outcome = if applied.is_empty() { Outcome::Unchanged } else { Outcome::Created };
+    let outcome = match applied.first() {
+        None => Outcome::Unchanged,
+        Some(1) => Outcome::Created,
+        Some(_) => Outcome::Changed,
+    };
     steps.push(Step::new(outcome, "schema pgtenant, the tenant registry"));
     let roles = ensure_roles(tx, plan, &mut steps).await?;
     for (schema, what) in

@@ -215,6 +215,8 @@ pub struct Unnamed {
 #[derive(Debug, Default)]
 struct Bound {
     portal: Vec<u8>,
+    /// The named statement it was bound from.
+    statement: Option<Arc<Statement>>,
     on_success: OnSuccess,
     deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
 }

@@ -80,6 +80,7 @@ impl Session {
         self.bind_effects(&effects, names.portal, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
+        self.bound.statement = Some(Arc::clone(&statement));
         self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
@@ -110,6 +111,7 @@ impl Session {
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
         self.bound.deallocates = None;
+        self.bound.statement = None;
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -156,8 +158,10 @@ impl Session {
                 Step::Forward(cleared)
             }
             (b'C', Some(Target::Statement(name))) => self.on_close_statement(name, cleared, server),
-            (_, Some(Target::Portal(_))) => {
-                self.pipeline.push(Entry::new(Kind::Describe));
+            (_, Some(Target::Portal(portal))) => {
+                // pgjdbc learns the columns of its statements so, once.
+                let uses = self.bound.statement.as_ref().filter(|_| self.bound.portal == portal).cloned();
+                self.pipeline.push(Entry { uses, ..Entry::new(Kind::Describe) });
                 Step::Forward(cleared)
             }
             (_, Some(Target::Statement(name))) => self.on_describe_statement(head, name, cleared, server),

@@ -113,15 +113,16 @@ impl Tracking {
         effects.settings.iter().all(|name| self.touch(name, Toucher::Statement))
     }
 
-    /// Only a RESET that stands alone is followed so: behind it nothing may have set or restored what it put back.
+    /// Only where nothing else in the text may have set or restored what its RESET put back, before or behind.
     fn note_owed(&mut self, effects: &Effects) {
         let all = effects.has(Effect::ResetAll);
+        let mixed = effects.statements > 1 && (effects.has(Effect::Opaque) || effects.has(Effect::Releases));
         if !all && !effects.has(Effect::ResetSetting) {
             let changes = [Effect::Setting, Effect::Opaque, Effect::Releases].iter().any(|e| effects.has(*e));
             if changes || effects.controls_transaction {
                 self.owed = Settings::default();
             }
-        } else if effects.statements == 1 && !effects.has(Effect::Setting) {
+        } else if !mixed && !effects.has(Effect::Setting) {
             let is_reset = |name: &str| all || effects.settings.iter().any(|reset| **reset == *name);
             for (name, value) in self.start.iter().filter(|(name, _)| is_reset(name)) {
                 self.owed.set(name, value);

@@ -2,6 +2,7 @@
 
 use pgtenant::config::Config;
 use pgtenant::registry::Registry;
+use pgtenant::tenant::Overrides;
 use secrecy::ExposeSecret;
 
 use crate::support::{Db, connect, sqlstate, value};
@@ -43,6 +44,26 @@ async fn without_init_the_error_says_to_run_it() {
     assert!(error.contains("run `pgtenant init`"), "{error}");
     let Config { server, registry, secrets, .. } = db.config.clone();
     assert!(Registry::connect(&server, &registry, &secrets.master_key).await.is_err());
+}
+
+#[tokio::test]
+async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    db.admin_run(
+        "ALTER TABLE pgtenant.tenants DROP COLUMN limits; DROP TABLE pgtenant.channels;
+         DELETE FROM pgtenant.schema_versions WHERE version > 1",
+    )
+    .await;
+    let error = db.create("alpha").await.unwrap_err();
+    assert!(error.contains("pgtenant init"), "{error}");
+    let told = db.init().await.unwrap();
+    assert!(told.contains("changed  schema pgtenant"), "{told}");
+    db.create("alpha").await.unwrap();
+    let summary = db.summary("alpha").await;
+    assert_eq!((summary.tenant.limits, summary.limits.len()), (Overrides::default(), 0));
+    let channels = "SELECT count(*) FROM pgtenant.channels";
+    assert_eq!(value(&db.admin().await, channels).await, "1");
 }
 
 #[tokio::test]

@@ -191,6 +191,25 @@ fn after_a_change_of_schema_a_statement_is_described_before_it_runs_where_it_was
 }
 
 #[test]
+fn columns_that_a_client_learned_of_a_portal_count_like_those_of_the_statement() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s1", "select * from t"), bind("s1"), describe_portal(), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("12");
+    assert_eq!(talk.backend(b'T', &columns("a", 1)), "[T]");
+    talk.backends("DCZ");
+    talk.ran("alter table t rename a to b");
+    talk.server = Some(ServerState::default());
+    let ahead = "(ahead: Parse pgtenant_1 \"select * from t\", D pgtenant_1, H)";
+    assert_eq!(talk.bind_before(b"E"), ahead);
+    assert_eq!(talk.backends("1t"), "");
+    assert_eq!(talk.backend(b'T', &columns("b", 2)), "");
+    let refused = talk.client(&bind("s1"));
+    assert!(refused.contains("0A000") || refused.contains("pgtenant_refused"), "{refused}");
+}
+
+#[test]
 fn client_that_asks_for_columns_is_not_kept_waiting_for_them() {
     let mut talk = Talk::with_statement();
     talk.ran("alter table t add b int");

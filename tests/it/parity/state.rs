@@ -204,6 +204,30 @@ fn reset_within_a_transaction_block_puts_back_the_startup_packets_settings_at_on
             .into();
         same_with(&more, &[ask(change), batch(&batches, 4), ask(shown)].concat());
     }
+    same_with(
+        &more,
+        &script(&[
+            change,
+            "begin; reset all; select 1",
+            shown,
+            "select 1; reset work_mem",
+            shown,
+            "commit",
+            shown,
+        ]),
+    );
+    same_with(
+        &more,
+        &script(&[
+            change,
+            "begin; reset all; rollback; begin",
+            shown,
+            "reset all; commit; begin",
+            shown,
+            "rollback",
+            shown,
+        ]),
+    );
     // A cancel, or whatever else may come in between, is told.
     same_with(&more, &script(&["begin", "reset all", "select 1/0", "reset all", "rollback", shown]));
 }
