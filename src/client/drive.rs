@@ -320,7 +320,10 @@ impl Client {
 
     fn how_it_ends(&self, reason: &'static str) -> Ended {
         let session = self.relay.session();
-        if session.is_under_way() || self.relay.mid_request() {
+        if !session.can_be_cancelled() {
+            // The server runs to its end what it has, as when a client of its own disappears.
+            Ended::Broken(reason)
+        } else if session.is_under_way() || self.relay.mid_request() {
             Ended::Running(reason)
         } else if session.in_transaction() {
             Ended::InTransaction

@@ -328,6 +328,12 @@ impl Session {
         !self.pipeline.is_idle()
     }
 
+    /// Whether a cancel request would end all that the client has under way, and let nothing run that comes behind.
+    #[must_use]
+    pub fn can_be_cancelled(&self) -> bool {
+        self.pipeline.can_be_cancelled()
+    }
+
     /// Where the client stands.
     #[must_use]
     pub fn at_boundary(&self) -> Boundary {

@@ -334,6 +334,14 @@ impl Pipeline {
         self.queue.front().is_some_and(|entry| entry.kind == Kind::Describe && entry.uses.is_some())
     }
 
+    /// Whether a cancel request would end all that is outstanding: one query, or one batch. With more, a cancelled
+    /// BEGIN would let what stands behind it run, and commit, without a transaction block.
+    #[must_use]
+    pub fn can_be_cancelled(&self) -> bool {
+        let ends = self.queue.iter().filter(|entry| matches!(entry.kind, Kind::Query | Kind::Sync)).count();
+        ends + usize::from(self.unsynced) <= 1
+    }
+
     /// Whether nothing but the end of the batch is outstanding.
     #[must_use]
     pub fn only_sync_is_left(&self) -> bool {

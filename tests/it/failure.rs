@@ -339,6 +339,23 @@ fn client_gone_within_a_large_result_frees_its_place() {
     assert_eq!(proxy.server_connections(), 1);
 }
 
+/// Cancelled, its first batch would not begin the transaction, and the rest would commit without one.
+#[test]
+fn client_that_leaves_with_a_transaction_on_its_way_commits_nothing_of_it() {
+    let proxy = proxy_with(2);
+    let (mut leaver, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    let first = [unnamed("select pg_sleep(0.5)", &[]), unnamed("begin", &[]), sync()].concat();
+    leaver.send(&[first, query("insert into notes (body) values ('never committed')")].concat());
+    eventually("it works", || {
+        other
+            .value("select count(*) from pg_stat_activity where state = 'active' and query like '%pg_sleep%'")
+            == "2"
+    });
+    drop(leaver);
+    other.run("select pg_sleep(1)");
+    assert_eq!(other.value("select count(*) from notes"), "0");
+}
+
 #[test]
 fn conversation_cut_at_every_byte_leaves_the_pool_whole() {
     let proxy = proxy_with(2);

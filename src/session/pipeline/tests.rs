@@ -226,3 +226,22 @@ fn lost_server_owes_each_batch_its_end() {
     assert_eq!(lost(&[Bind, Execute, Sync, Bind, Sync]), (2, false));
     assert_eq!(lost(&[Sync, Bind, Execute]), (1, true));
 }
+
+#[test]
+fn cancel_request_is_of_use_only_for_one_query_or_one_batch() {
+    let mut pipeline = Pipeline::default();
+    assert!(pipeline.can_be_cancelled());
+    pipeline.push(Entry::new(Kind::Query));
+    assert!(pipeline.can_be_cancelled());
+    pipeline.push(Entry::new(Kind::Query));
+    assert!(!pipeline.can_be_cancelled(), "the first may be a BEGIN");
+    let mut pipeline = Pipeline::default();
+    for kind in [Kind::Parse, Kind::Bind, Kind::Execute] {
+        pipeline.push(Entry::new(kind));
+    }
+    assert!(pipeline.can_be_cancelled());
+    pipeline.push_sync();
+    assert!(pipeline.can_be_cancelled());
+    pipeline.push(Entry::new(Kind::Parse));
+    assert!(!pipeline.can_be_cancelled());
+}
