@@ -231,17 +231,17 @@ fn lost_server_owes_each_batch_its_end() {
 fn cancel_request_is_of_use_only_for_one_query_or_one_batch() {
     let mut pipeline = Pipeline::default();
     assert!(pipeline.can_be_cancelled());
-    pipeline.push(Entry::new(Kind::Query));
+    pipeline.push(Entry::new(Query));
     assert!(pipeline.can_be_cancelled());
-    pipeline.push(Entry::new(Kind::Query));
+    pipeline.push(Entry::new(Query));
     assert!(!pipeline.can_be_cancelled(), "the first may be a BEGIN");
     let mut pipeline = Pipeline::default();
-    for kind in [Kind::Parse, Kind::Bind, Kind::Execute] {
+    for kind in [Parse, Bind, Execute] {
         pipeline.push(Entry::new(kind));
     }
     assert!(pipeline.can_be_cancelled());
     pipeline.push_sync();
     assert!(pipeline.can_be_cancelled());
-    pipeline.push(Entry::new(Kind::Parse));
+    pipeline.push(Entry::new(Parse));
     assert!(!pipeline.can_be_cancelled());
 }
