@@ -4,7 +4,7 @@
 //! The rules that make this more than a queue:
 //! * An error in the extended protocol makes the server skip everything up to the next Sync.
 //! * While it reads COPY data the server ignores Sync and Flush, also those sent before it began. Where the COPY
-//!   fails, a Sync among them counts if the server had not read it by then: see [`Probe`].
+//!   fails, a Sync among them counts if the server had not read it by then: see `Probe`.
 //! * A reply the proxy gives itself waits for its turn.
 
 use std::collections::VecDeque;
