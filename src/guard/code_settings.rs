@@ -13,6 +13,10 @@ use crate::guard::settings;
 /// Texts that EXECUTE runs inside texts that EXECUTE runs are read to this depth.
 const MAX_DEPTH: u8 = 3;
 
+/// Words that are looked at behind one that may set something: a tenant writes these texts, and could make
+/// every word look at all that follow.
+const MAX_WORDS: usize = 256;
+
 /// What code may set for the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeSettings {
@@ -41,13 +45,18 @@ impl CodeSettings {
 
     fn read_to(&mut self, code: &str, depth: u8) {
         let words = words(code);
+        // Each string is read once, whatever else claims to execute it.
+        let mut executed = 0;
         for (at, word) in words.iter().enumerate() {
             let Word::Name(name) = word else { continue };
-            let behind = &words[at + 1..];
+            let behind = &words[at + 1..words.len().min(at + 1 + MAX_WORDS)];
             match &**name {
                 "set_config" => self.call(behind),
                 "set" => self.set(behind),
-                "execute" => self.execute(behind, depth),
+                "execute" if at >= executed => {
+                    executed = at + 1 + self.execute(behind, depth);
+                    self.others |= behind.len() == MAX_WORDS && executed == at + 1 + MAX_WORDS;
+                }
                 _ => {}
             }
         }
@@ -103,10 +112,10 @@ impl CodeSettings {
         }
     }
 
-    /// `EXECUTE text`: the statement is in the strings it is put together from.
-    fn execute(&mut self, behind: &[Word<'_>], depth: u8) {
-        let until_end = behind.iter().take_while(|word| **word != Word::Sign(";"));
-        for word in until_end {
+    /// `EXECUTE text`: the statement is in the strings it is put together from. Gives how many words they are.
+    fn execute(&mut self, behind: &[Word<'_>], depth: u8) -> usize {
+        let end = behind.iter().position(|word| *word == Word::Sign(";")).unwrap_or(behind.len());
+        for word in &behind[..end] {
             let Word::Text(text) = word else { continue };
             let mut inner = Self::default();
             if let Some(depth) = depth.checked_sub(1) {
@@ -120,6 +129,7 @@ impl CodeSettings {
             self.others |= inner.others;
             self.names.append(&mut inner.names);
         }
+        end
     }
 
     fn add(&mut self, name: &str) {
@@ -205,6 +215,25 @@ mod tests {
             "perform other_config('app.user', 'x', false)",
         ] {
             assert_eq!(found(code), (vec![], false), "{code}");
+        }
+    }
+
+    #[test]
+    fn text_of_a_megabyte_is_read_in_time_that_grows_with_its_length() {
+        for piece in [
+            "set_config(",
+            "set.",
+            "execute ",
+            "execute 'execute ''set x.y'' ' ",
+            "execute set_config('a.b', ",
+        ] {
+            let started = std::time::Instant::now();
+            let _ = found(&piece.repeat(1_000_000 / piece.len()));
+            assert!(
+                started.elapsed() < std::time::Duration::from_secs(10),
+                "{piece}: {:?}",
+                started.elapsed()
+            );
         }
     }
 
