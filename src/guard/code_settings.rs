@@ -83,6 +83,8 @@ impl CodeSettings {
         }
         match arguments {
             [Word::Text(name), Word::Sign(","), ..] => self.add(name),
+            // As PostgreSQL prints it.
+            [Word::Text(name), cast @ ..] if is_cast_to_text(cast) => self.add(name),
             _ => self.others = true,
         }
     }
@@ -143,6 +145,14 @@ impl CodeSettings {
     }
 }
 
+/// Whether this begins with `::text,`.
+fn is_cast_to_text(words: &[Word<'_>]) -> bool {
+    let end = words.iter().position(|word| matches!(word, Word::Name(name) if name == "text"));
+    let Some((cast, [_, Word::Sign(","), ..])) = end.map(|end| words.split_at(end)) else { return false };
+    let signs = cast.iter().map(|word| if let Word::Sign(sign) = word { sign } else { " " });
+    signs.collect::<String>() == "::"
+}
+
 /// The words of a text; none behind the first that the scanner would stop at.
 fn words(code: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
@@ -198,6 +208,7 @@ mod tests {
             ("execute 'set app.x = ' || quote_literal(v);", &["app.x"]),
             ("execute format('select set_config(''app.y'', %L, false)', v)", &["app.y"]),
             ("perform set_config('cut.off', coalesce(", &["cut.off"]),
+            ("SELECT set_config('a.view'::text, 'x'::text, false) AS s", &["a.view"]),
         ] {
             assert_eq!(found(code), (names.iter().map(ToString::to_string).collect(), false), "{code}");
         }
@@ -242,6 +253,7 @@ mod tests {
         for code in [
             "perform set_config('app.' || k, v, false)",
             "perform set_config(k, v, false)",
+            "set_config('x'::text || k, 'x'::text, false)",
             "execute format('set %I = %L', k, v)",
             "execute 'set ' || k || ' = 1'",
             "set seed = 0.5",

@@ -224,6 +224,7 @@ pub(super) struct Findings {
     /// Channels of LISTEN.
     listens: BTreeSet<Box<str>>,
     controls_transaction: bool,
+    reads: bool,
     /// Where names of calls of pg_notify begin, in the outermost text.
     pub(super) notify_calls: Vec<usize>,
     /// How many texts this one is inside of.
@@ -312,6 +313,11 @@ impl Findings {
     /// A transaction begins or ends.
     pub(super) const fn controls_transaction(&mut self) {
         self.controls_transaction = true;
+    }
+
+    /// Reads a relation, or uses an operator or a type.
+    pub(super) const fn reads(&mut self) {
+        self.reads = true;
     }
 
     /// Calls a function, or runs code, that the guard cannot see into: it may do what the role may.
@@ -415,6 +421,7 @@ impl Findings {
         effects.settings = self.changes.into_iter().collect();
         effects.listens = self.listens.into_iter().collect();
         effects.controls_transaction = self.controls_transaction;
+        effects.reads = self.reads;
         for &effect in Effect::ALL {
             if self.effects & effect as u32 != 0 {
                 effects.add(effect);

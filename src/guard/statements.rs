@@ -223,7 +223,14 @@ fn effects_of_kind(kind: Kind, findings: &mut Findings) {
         | Kind::AlterFunctionStmt
         | Kind::AlterTypeStmt
         | Kind::AlterDomainStmt
-        | Kind::CompositeTypeStmt => findings.effect(Effect::Schema),
+        | Kind::CompositeTypeStmt
+        | Kind::CreateTrigStmt
+        | Kind::RuleStmt
+        | Kind::CreatePolicyStmt
+        | Kind::AlterPolicyStmt
+        | Kind::CreateDomainStmt
+        | Kind::CreateCastStmt
+        | Kind::DefineStmt => findings.effect(Effect::Schema),
         _ => {}
     }
 }

@@ -264,7 +264,7 @@ const EFFECTS: &[(&str, &[Effect])] = &[
     ("LISTEN a", &[Listen]),
     ("UNLISTEN a; NOTIFY a", &[Listen, Notify]),
     ("SELECT pg_notify('a', b) FROM t", &[Notify]),
-    ("CREATE RULE r AS ON INSERT TO t DO ALSO NOTIFY a", &[Notify, Write]),
+    ("CREATE RULE r AS ON INSERT TO t DO ALSO NOTIFY a", &[Notify, Schema, Write]),
     ("DO 'BEGIN NOTIFY a; END'", &[Opaque, Write]),
     ("", &[]),
 ];

@@ -186,6 +186,8 @@ pub struct Effects {
     pub listens: Box<[Box<str>]>,
     /// Whether it begins or ends a transaction.
     pub controls_transaction: bool,
+    /// Whether it reads a relation, or uses an operator or a type: what these run is out of sight.
+    pub reads: bool,
 }
 
 impl Effects {

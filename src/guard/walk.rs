@@ -122,6 +122,9 @@ const fn literals_are_values(kind: Kind) -> bool {
 /// Shows one node to the rules that concern it.
 fn node(visit: Visit<'_>, findings: &mut Findings) {
     let message = visit.message;
+    if matches!(message.kind(), Kind::RangeVar | Kind::AExpr | Kind::TypeName) {
+        findings.reads();
+    }
     match message.kind() {
         Kind::AConst | Kind::Integer | Kind::ParamRef | Kind::AStar => return,
         Kind::String => {

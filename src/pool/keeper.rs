@@ -10,7 +10,7 @@ use crate::tenant::{Tenant, TenantId};
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
 /// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
-const CODE_IS_KNOWN_FOR: u32 = 12;
+const CODE_IS_KNOWN_FOR: u32 = 60;
 
 impl Pool {
     /// Looks after idle connections for ever.
@@ -21,7 +21,7 @@ impl Pool {
             ticks.tick().await;
             self.sweep(Instant::now());
             if look % CODE_IS_KNOWN_FOR == 0 {
-                self.commons.iter().for_each(|commons| commons.forget_code());
+                self.commons.iter().for_each(|commons| commons.doubt_code());
             }
         }
     }

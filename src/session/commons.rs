@@ -21,8 +21,10 @@ pub struct Commons {
     reads_sequences: AtomicBool,
     unread_sequences: AtomicUsize,
     schema_epoch: AtomicU64,
-    /// What their code does to settings, as long as it is known.
+    /// What their code leaves, once it is known.
     code: RwLock<Option<Arc<Code>>>,
+    /// Whether that may have changed since.
+    code_is_old: AtomicBool,
     limits: RwLock<Arc<Limits>>,
     clients: AtomicUsize,
 }
@@ -108,18 +110,28 @@ impl Commons {
         self.forget_code();
     }
 
-    /// What the tenant's code does to settings. `None`: the server is to be asked.
+    /// What the tenant's code leaves. `None`: the server is to be asked. Where it may have changed since, past the
+    /// proxy, that is still good enough with `even_old`.
     #[must_use]
-    pub fn code(&self) -> Option<Arc<Code>> {
+    pub fn code(&self, even_old: bool) -> Option<Arc<Code>> {
+        if !even_old && self.code_is_old.load(Ordering::Acquire) {
+            return None;
+        }
         self.code.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn learn_code(&self, code: Arc<Code>) {
         *self.code.write().unwrap_or_else(PoisonError::into_inner) = Some(code);
+        self.code_is_old.store(false, Ordering::Release);
     }
 
     /// Functions may have changed without the proxy seeing it.
-    pub fn forget_code(&self) {
+    pub fn doubt_code(&self) {
+        self.code_is_old.store(true, Ordering::Release);
+    }
+
+    /// Functions have changed.
+    pub(super) fn forget_code(&self) {
         *self.code.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

@@ -509,7 +509,7 @@ impl Session {
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }
-        self.note_code(effects);
+        self.note_code(effects, server);
     }
 
     /// Sequence state is left where it was made: only its maker may read it, and only a tenant whose clients

@@ -106,6 +106,11 @@ impl Pins {
         self.ask |= self.code || (effects.has(Effect::Releases) && self.asked_for().next().is_some());
     }
 
+    /// Code ran that no statement's effects tell of.
+    pub const fn add_code(&mut self) {
+        (self.ask, self.code) = (true, true);
+    }
+
     /// Whether a statement of these effects may pin its client.
     #[must_use]
     pub fn may_begin(effects: &Effects) -> Option<PinReason> {

@@ -80,6 +80,11 @@ impl Residue {
         .any(|effect| effects.has(effect));
     }
 
+    /// Code ran that no statement's effects tell of.
+    pub const fn code_ran(&mut self) {
+        self.opaque = true;
+    }
+
     /// Something happened that no statement text explains.
     pub const fn taint(&mut self) {
         self.unclean = true;

@@ -245,7 +245,7 @@ impl Session {
         let mut parts = self.state_questions();
         parts.extend(self.settings_questions(in_peace));
         if self.tracking.ran != Ran::No {
-            parts.extend(code::question(&self.scope));
+            parts.push(code::question(&self.scope));
         }
         if parts.is_empty() {
             return None;
@@ -343,7 +343,7 @@ impl Session {
         if self.tracking.is_uncertain() {
             self.settings_answered(&set, cut, server);
         }
-        self.code_answered(&code, cut);
+        self.code_answered(&code, cut, server);
         Ok(())
     }
 

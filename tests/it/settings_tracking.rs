@@ -222,6 +222,17 @@ const CODE: &[(&str, &[&str])] = &[
         "call enter('eve')",
         &["create procedure enter(who text) language sql as $$ select set_config('app.me', who, false) $$"],
     ),
+    ("select note from noting", &["create view noting as select set_config('app.b', 'seen', false) as note"]),
+    (
+        "select n from guarded",
+        &[
+            "create table guarded (n int)",
+            "insert into guarded values (1)",
+            "alter table guarded enable row level security",
+            "alter table guarded force row level security",
+            "create policy noted on guarded using (become('reader') is not null)",
+        ],
+    ),
     ("begin; select become('ann'); rollback", &[]),
     ("select become('ann'); reset all", &[]),
 ];
@@ -252,6 +263,55 @@ fn code_that_computes_the_names_it_sets_keeps_the_server_connection_until_they_a
     assert_eq!(one.value("select current_setting('app.me')"), "one");
     one.run("reset all");
     assert_eq!(two.value("select coalesce(current_setting('app.me', true), '')"), "");
+}
+
+/// What code leaves that a statement runs without calling it.
+const UNSEEN: [(&str, &[&str]); 4] = [
+    (
+        "insert into computed values (1)",
+        &[
+            "create table computed (n int)",
+            "create function put(k text, v text) returns text language sql as $$ select set_config('app.' || k, v, false) $$",
+            "create function note() returns trigger language plpgsql as $$ begin perform put('me', 'trigger'); return new; end $$",
+            "create trigger noted before insert on computed for each row execute function note()",
+        ],
+    ),
+    (
+        "select n from computing",
+        &[
+            "create function put(k text, v text) returns text language sql as $$ select set_config('app.' || k, v, false) $$",
+            "create view computing as select put('me', 'view') as n",
+        ],
+    ),
+    (
+        "insert into locked values (1)",
+        &[
+            "create table locked (n int)",
+            "create function lock() returns trigger language plpgsql as $$ begin perform pg_advisory_lock(1); return new; end $$",
+            "create trigger locked before insert on locked for each row execute function lock()",
+        ],
+    ),
+    ("select n from locking", &["create view locking as select pg_try_advisory_lock(2) as n"]),
+];
+
+#[test]
+fn what_triggers_and_views_leave_and_nobody_can_follow_keeps_the_server_connection() {
+    for (sql, made) in UNSEEN {
+        let proxy = Proxy::start(&["alpha"], |_| {});
+        let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+        made.iter().for_each(|text| one.run(text));
+        one.run("begin");
+        let pid = one.backend();
+        one.run(sql);
+        one.run("commit");
+        assert_ne!(two.backend(), pid, "{sql}");
+        assert_eq!(one.backend(), pid, "{sql}");
+        one.run("discard all");
+        for _ in 0..3 {
+            assert_eq!(two.value("select coalesce(current_setting('app.me', true), '')"), "", "{sql}");
+        }
+        assert_eq!(two.value("select count(*) from pg_locks where locktype = 'advisory'"), "0", "{sql}");
+    }
 }
 
 #[test]

@@ -249,7 +249,7 @@ fn names_that_code_sets_are_asked_for_once_and_then_followed() {
     assert_eq!(talk.session.at_boundary(), Boundary::Unsettled, "a trigger may have set something");
     let question = talk.session.question(false).unwrap();
     assert!(question.contains("pg_proc") && question.contains("'tenant_a'"), "{question}");
-    talk.answered(&[("code:", "set_config('app.user', new.owner, false"), ("code:trigger", "")]);
+    talk.answered(&[("code:t", "set_config('app.user', new.owner, false")]);
     let question = talk.session.question(false).unwrap();
     assert!(question.contains("'app.user'") && !question.contains("pg_proc"), "{question}");
     talk.answered(&[("app.user", "ann")]);
@@ -274,6 +274,48 @@ fn code_that_computes_the_names_it_sets_pins_who_calls_it() {
     talk.session.commons.learn_code(Arc::default());
     talk.ran("do $$ begin execute 'set ' || 'app.x = 1'; end $$");
     assert_eq!(talk.session.pinned(), Some(PinReason::Setting));
+}
+
+#[test]
+fn what_triggers_and_views_leave_counts_where_they_may_have_run() {
+    let computed = ("set_config(k, v, false", true);
+    let lock = ("", false);
+    for (row, sql, counts) in [
+        ("code:", "insert into t values (1)", false),
+        ("code:t", "insert into t values (1)", true),
+        ("code:r", "insert into t values (1)", true),
+        ("code:t", "select a from t", false),
+        ("code:r", "select a from t", true),
+        ("code:r", "select 1", false),
+    ] {
+        for (piece, pins) in [computed, lock] {
+            let mut talk = Talk::attached();
+            talk.session.commons.forget_code();
+            talk.ran(sql);
+            if talk.session.question(false).is_some() {
+                talk.answered(&[(row, piece)]);
+            }
+            let pinned = talk.session.pinned() == Some(PinReason::Setting);
+            assert_eq!(pinned, counts && pins, "{row} {piece} {sql}");
+            let asks =
+                talk.session.question(false).is_some_and(|question| question.contains("pg_lock_status"));
+            assert_eq!(asks, counts && !pins, "{row} {piece} {sql}");
+            assert_eq!(talk.reset_plan() == ResetPlan::Discard, counts, "{row} {piece} {sql}");
+        }
+    }
+}
+
+#[test]
+fn who_only_reads_asks_what_code_leaves_once() {
+    let mut talk = Talk::attached();
+    talk.session.commons.forget_code();
+    talk.ran("select a from t");
+    talk.answered(&[]);
+    talk.session.commons.doubt_code();
+    talk.ran("select a from t");
+    assert_eq!(talk.session.question(false), None);
+    talk.ran("update t set a = 1");
+    assert!(talk.session.question(false).unwrap().contains("pg_proc"), "it may have changed since");
 }
 
 #[test]
