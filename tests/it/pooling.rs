@@ -53,6 +53,8 @@ fn server_connection_used_last_is_used_next() {
 fn client_keeps_its_server_connection_for_the_whole_transaction() {
     let proxy = with_cap(&["alpha"], 2);
     let (mut one, mut two) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    // The first to use an operator has the server connection asked what the tenant's code leaves.
+    one.run("select 1 + 1");
     one.run("begin");
     let pid = one.backend();
     assert_ne!(two.backend(), pid);
