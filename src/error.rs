@@ -40,6 +40,10 @@ impl SqlState {
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self("54000");
     /// `57014` query_canceled.
     pub const QUERY_CANCELED: Self = Self("57014");
+    /// `25P02` in_failed_sql_transaction.
+    pub const IN_FAILED_SQL_TRANSACTION: Self = Self("25P02");
+    /// `55000` object_not_in_prerequisite_state.
+    pub const OBJECT_NOT_IN_PREREQUISITE_STATE: Self = Self("55000");
     /// `57P01` admin_shutdown.
     pub const ADMIN_SHUTDOWN: Self = Self("57P01");
     /// `57P02` crash_shutdown.

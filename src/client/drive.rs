@@ -146,7 +146,7 @@ impl Client {
                     None => return Ok(None),
                 }
             };
-            match checkout.attach(self.relay.session().settings()).await {
+            match checkout.attach(&self.relay.session().settings_of_connection()).await {
                 Ok(attached) => {
                     self.last_server = attached.id();
                     if let Some(voice) = attached.voice() {
@@ -176,6 +176,10 @@ impl Client {
                     Ok(()) => {}
                     Err(outcome) => break outcome,
                 },
+                Outcome::TakeRole => match self.relay.take_role(&mut attached).await {
+                    Ok(()) => {}
+                    Err(outcome) => break outcome,
+                },
                 Outcome::Settle => match self.relay.settle(&mut attached).await {
                     Ok(()) if self.relay.session().at_boundary() == Boundary::Release => {
                         break Outcome::Released;
@@ -195,7 +199,7 @@ impl Client {
                 attached.detach(Ended::Idle);
                 None
             }
-            Outcome::Judge | Outcome::Settle | Outcome::Hub | Outcome::Restore => None,
+            Outcome::Judge | Outcome::Settle | Outcome::Hub | Outcome::Restore | Outcome::TakeRole => None,
             Outcome::ClientEnds(gone) => {
                 attached.detach(self.how_it_ends("client_left"));
                 Some(end_of(gone))

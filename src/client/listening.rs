@@ -10,6 +10,7 @@ use crate::guard::{Effect, Effects};
 use crate::net::stock;
 use crate::notify::{Ended, SubscribeError};
 use crate::pool::{Attached, SettleError};
+use crate::session::role::no_role;
 use crate::session::{Refusal, Session};
 
 /// Bytes that wait for a client to read before no notification is put behind them.
@@ -46,6 +47,14 @@ impl Relay {
         attached.restore_channels(&self.session).await.map_err(|error| match error {
             SettleError::Refused(_) => Outcome::ClientEnds(Gone::Failed(unsettled(&error).into_fatal())),
             SettleError::Io(_) => Outcome::ServerLost(unsettled(&error)),
+        })
+    }
+
+    /// Has the server connection take the tenant's role for longer than a transaction.
+    pub(super) async fn take_role(&mut self, attached: &mut Attached) -> Result<(), Outcome> {
+        attached.take_role(&mut self.session).await.map_err(|error| {
+            tracing::error!(%error, "the tenant's role cannot be taken");
+            Outcome::ServerLost(no_role())
         })
     }
 

@@ -13,6 +13,8 @@ pub(super) enum Front {
     Judge,
     /// See [`Outcome::Restore`].
     Restore,
+    /// See [`Outcome::TakeRole`].
+    TakeRole,
     /// See [`Outcome::Hub`].
     Hub,
 }
@@ -35,6 +37,8 @@ pub(super) enum Outcome {
     Settle,
     /// The server connection must listen to what the client does.
     Restore,
+    /// The server connection must take the tenant's role.
+    TakeRole,
     /// The proxy must listen first.
     Hub,
     /// The client is done.

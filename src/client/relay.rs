@@ -151,6 +151,7 @@ impl Relay {
                 Ok(Front::Blocked | Front::NeedServer(_)) => {}
                 Ok(Front::Judge) => return Poll::Ready(Outcome::Judge),
                 Ok(Front::Restore) => return Poll::Ready(Outcome::Restore),
+                Ok(Front::TakeRole) => return Poll::Ready(Outcome::TakeRole),
                 Ok(Front::Hub) => return Poll::Ready(Outcome::Hub),
                 Err(gone) => return Poll::Ready(Outcome::ClientEnds(gone)),
             }
@@ -343,6 +344,7 @@ impl Relay {
                 Step::NeedServer => return Ok(Front::NeedServer(head.tag)),
                 Step::Wait => return Ok(Front::Blocked),
                 Step::Restore => return Ok(Front::Restore),
+                Step::TakeRole => return Ok(Front::TakeRole),
                 Step::Hub => return Ok(Front::Hub),
                 Step::Forward(cleared) => self.outbound.forward(cleared, head.total),
                 Step::Rewrite { cleared, consumed } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::guard::explain::NamedSchema;
 use crate::guard::rewrite::Sent;
-use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, rules};
+use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, role, rules};
 use crate::tenant::Level;
 
 /// Texts inside texts inside texts: one that is deeper is refused.
@@ -225,6 +225,8 @@ pub(super) struct Findings {
     listens: BTreeSet<Box<str>>,
     controls_transaction: bool,
     reads: bool,
+    /// What the statements need at level `shared`.
+    pub(super) role: role::Needs,
     /// Where names of calls of pg_notify begin, in the outermost text.
     pub(super) notify_calls: Vec<usize>,
     /// How many texts this one is inside of.
@@ -422,6 +424,8 @@ impl Findings {
         effects.listens = self.listens.into_iter().collect();
         effects.controls_transaction = self.controls_transaction;
         effects.reads = self.reads;
+        effects.ends_transaction = self.role.ends_transaction;
+        effects.role = self.role.result(statements == 1 && self.effects & Effect::DiscardAll as u32 != 0);
         for &effect in Effect::ALL {
             if self.effects & effect as u32 != 0 {
                 effects.add(effect);

@@ -24,6 +24,7 @@ mod parse;
 mod public;
 mod references;
 mod rewrite;
+mod role;
 mod rules;
 pub mod script;
 mod settings;
@@ -35,7 +36,7 @@ mod walk;
 
 pub use code_settings::CodeSettings;
 pub use verdict::{
-    Allowed, Cleared, Deallocated, Denial, Effect, Effects, Rule, Scope, UNPARSABLE, Verdict, Wall,
+    Allowed, Cleared, Deallocated, Denial, Effect, Effects, RoleNeed, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };
 
 use std::borrow::Cow;

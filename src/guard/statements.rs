@@ -244,7 +244,12 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         Kind::SelectStmt => select(message, findings),
         Kind::UpdateStmt => update(message, findings),
         Kind::CopyStmt => copy(message, findings),
-        Kind::PrepareStmt => findings.effect(Effect::Prepare),
+        Kind::PrepareStmt => {
+            findings.effect(Effect::Prepare);
+            if is_reserved(message.text(f::prepare_stmt::NAME)) {
+                findings.refuse_shared(&rules::ROLE_CHANGE, RESERVED);
+            }
+        }
         Kind::DeclareCursorStmt if message.number(f::declare_cursor_stmt::OPTIONS) & CURSOR_OPT_HOLD != 0 => {
             findings.effect(Effect::HoldCursor);
         }
@@ -259,9 +264,14 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         Kind::CreateRangeStmt => code::range(message, findings),
         Kind::CreateTrigStmt => code::runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
         Kind::DoStmt => code::do_block(message, findings),
-        Kind::DiscardStmt if discards_all(message) => {
-            let message = "DISCARD ALL would end the tenant's role on a shared server connection";
+        Kind::DiscardStmt
+            if discards_all(message) && !(parent == Kind::RawStmt && findings.is_outermost()) =>
+        {
+            let message = "DISCARD ALL inside another statement would end the tenant's role";
             findings.refuse_shared(&rules::ROLE_CHANGE, message);
+        }
+        Kind::ExecuteStmt if is_reserved(message.text(f::execute_stmt::NAME)) => {
+            findings.refuse_shared(&rules::ROLE_CHANGE, RESERVED);
         }
         Kind::ReindexStmt => reindex(message, findings),
         Kind::GrantStmt => grant(message, findings),
@@ -349,6 +359,13 @@ fn notify(parent: Kind, findings: &mut Findings) {
     }
 }
 
+/// The statement by which the proxy takes a tenant's role is one of these.
+const RESERVED: &str = "names of prepared statements that begin with pgtenant_ are the proxy's own";
+
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("pgtenant_")
+}
+
 const NO_TWO_PHASE: &str = "two-phase commit is not supported";
 
 fn transaction(statement: Message<'_>, findings: &mut Findings) {
@@ -412,7 +429,7 @@ fn create_function(statement: Message<'_>, findings: &mut Findings) {
     }
 }
 
-fn discards_all(statement: Message<'_>) -> bool {
+pub(super) fn discards_all(statement: Message<'_>) -> bool {
     enumeration(statement, field::discard_stmt::TARGET) == Some(DiscardMode::DiscardAll)
 }
 

@@ -171,6 +171,18 @@ pub enum Deallocated {
     Name(String),
 }
 
+/// What a text needs of its tenant's role at level `shared`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RoleNeed {
+    /// The role, for the transaction it runs in.
+    #[default]
+    Transaction,
+    /// None: it begins, sets up or ends a transaction, or is DISCARD ALL.
+    Nothing,
+    /// The role, for longer than a transaction: it ends one and goes on, or runs in none.
+    Session,
+}
+
 /// What a text does to session state, over all its statements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
@@ -188,6 +200,10 @@ pub struct Effects {
     pub controls_transaction: bool,
     /// Whether it reads a relation, or uses an operator or a type: what these run is out of sight.
     pub reads: bool,
+    /// Whether it ends a transaction, and may begin the next one at once: COMMIT, ROLLBACK.
+    pub ends_transaction: bool,
+    /// What it needs of its tenant's role where server connections are shared.
+    pub role: RoleNeed,
 }
 
 impl Effects {

@@ -89,6 +89,7 @@ fn collect(tree: &Tree, text: &str, findings: &mut Findings) -> Result<Summary, 
         }
         let Some(statement) = statement else { continue };
         summary.rewrites.extend(rewrite::of_statement(statement).map(|sent| (span(raw, text), sent)));
+        findings.role.add(statement);
         let calls_before = findings.notify_calls.len();
         let before = findings.effect_bits();
         if several {

@@ -15,6 +15,7 @@ use crate::server::{ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::session::outbound::Outbound;
 use crate::session::params::Settings;
+use crate::session::residue::DISCARD;
 use crate::tenant::TenantId;
 
 /// Settings that take longer than this are not applied but given up, with the connection.
@@ -29,6 +30,8 @@ pub struct Checkout {
     pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
     pub(super) cancel: Arc<CancelSlot>,
+    /// For whose client.
+    tenant: TenantId,
     /// The server has answered nothing of the client's.
     quiet: bool,
 }
@@ -69,8 +72,13 @@ pub enum Ended {
 }
 
 impl Checkout {
-    pub(super) const fn new(conn: Box<ServerConn>, pool: Arc<Pool>, cancel: Arc<CancelSlot>) -> Self {
-        Self { conn: Some(conn), pool, cancel, quiet: true }
+    pub(super) const fn new(
+        conn: Box<ServerConn>,
+        pool: Arc<Pool>,
+        cancel: Arc<CancelSlot>,
+        tenant: TenantId,
+    ) -> Self {
+        Self { conn: Some(conn), pool, cancel, tenant, quiet: true }
     }
 
     /// Gives the connection the client's settings, if it has others, and waits for the server's word:
@@ -83,6 +91,7 @@ impl Checkout {
             && !Arc::ptr_eq(&conn.state.settings, settings)
             && conn.state.settings != *settings
         {
+            self.discard_anothers().await?;
             self.apply(settings).await?;
         }
         let Some(conn) = self.conn.as_ref() else {
@@ -94,8 +103,26 @@ impl Checkout {
             }
             return Err(AttachError::Cancelled);
         }
-        let tenant = conn.tenant;
+        let tenant = self.tenant;
         Ok(Attached { checkout: self, tenant })
+    }
+
+    /// Where another tenant was served before, all that it may have left goes first.
+    async fn discard_anothers(&mut self) -> Result<(), AttachError> {
+        let tenant = self.tenant;
+        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        if conn.state.role.serves.is_none_or(|last| last == tenant) {
+            return Ok(());
+        }
+        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&DISCARD))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        if answer.error.is_some() {
+            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+        }
+        conn.state.discarded();
+        conn.state.role.serves = Some(tenant);
+        Ok(())
     }
 
     async fn apply(&mut self, settings: &Arc<Settings>) -> Result<(), AttachError> {

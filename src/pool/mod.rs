@@ -146,7 +146,7 @@ impl Pool {
             };
             // It may have died while nobody looked.
             if conn.is_quiet() {
-                return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel)));
+                return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel), tenant.id));
             }
             self.close(conn, "died_idle");
         }

@@ -69,6 +69,23 @@ impl Attached {
         Ok(())
     }
 
+    /// Has the connection take the tenant's role for longer than a transaction.
+    ///
+    /// # Errors
+    /// [`SettleError`].
+    pub async fn take_role(&mut self, session: &mut Session) -> Result<(), SettleError> {
+        let cancel = Arc::clone(&self.checkout.cancel);
+        let conn = self.undisturbed().await?;
+        for text in session.texts_for_role(&conn.state) {
+            if let Some(error) = run(conn, &text).await?.error {
+                return Err(SettleError::Refused(error));
+            }
+        }
+        session.role_taken(&mut conn.state);
+        cancel.aim_at(conn.address(), &conn.key);
+        Ok(())
+    }
+
     /// The connection, when no cancel request can hit it any more.
     async fn undisturbed(&mut self) -> Result<&mut ServerConn, SettleError> {
         if !self.checkout.cancel.clear() && !self.checkout.cancel.settled().await {
@@ -106,8 +123,9 @@ async fn ask(
 /// After a RESET the client has the settings of its startup packet again, the connection those of the tenant.
 async fn restore(conn: &mut ServerConn, session: &mut Session) -> Result<(), SettleError> {
     let before = conn.state.parameters.clone();
-    if conn.state.settings != *session.settings()
-        && let Some(error) = apply(conn, session.settings()).await?
+    let wanted = session.settings_of_connection();
+    if conn.state.settings != wanted
+        && let Some(error) = apply(conn, &wanted).await?
     {
         return Err(SettleError::Refused(error));
     }

@@ -37,10 +37,15 @@ impl Session {
             _ => {}
         }
         match self.pipeline.on_backend(tag) {
-            Turn::Forward if tag == b'S' && self.tracking.tells_later() => Relay::Swallow,
+            Turn::Forward if tag == b'S' && (self.tracking.tells_later() || self.is_carried(body)) => {
+                Relay::Swallow
+            }
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
             Turn::Done(entry) => self.done(&entry, body, server),
+            Turn::Failed(failed, skipped) if failed.switch => {
+                self.switch_failed((failed, skipped), body, server)
+            }
             Turn::Failed(failed, skipped) => self.failed(failed, skipped, body, server),
             Turn::Ready(_) if self.healing.is_some() => self.heal(server),
             Turn::Ready(on_success) => match body {
@@ -53,6 +58,7 @@ impl Session {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
+                    self.role_ready();
                     self.ready(server)
                 }
                 _ => Relay::OutOfStep,
@@ -177,7 +183,7 @@ impl Session {
         Relay::Replay
     }
 
-    fn undo(&mut self, entry: Entry, server: &mut ServerState) {
+    pub(super) fn undo(&mut self, entry: Entry, server: &mut ServerState) {
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }

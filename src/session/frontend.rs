@@ -56,6 +56,10 @@ impl Session {
         if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
+        if self.is_shared() && self.pipeline.awaits_query() && !self.pipeline.in_copy() && head.tag != b'X' {
+            // Where the role cannot be taken, one query is skipped, and its client sends no Sync.
+            return Step::Wait;
+        }
         if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
@@ -163,6 +167,12 @@ impl Session {
             self.judged = Some(allowed);
             return self.await_answers();
         }
+        if head.tag == b'P'
+            && let Some(step) = self.role_first(&allowed.effects, server)
+        {
+            self.judged = Some(allowed);
+            return step;
+        }
         match parsed {
             Some(parse) if head.tag == b'P' => match &allowed.rewritten {
                 None => self.on_parse(head, parse, (allowed.cleared, allowed.effects), server),
@@ -202,17 +212,22 @@ impl Session {
     }
 
     fn on_query(&mut self, head: FrameHead, allowed: Allowed, server: &mut ServerState) -> Step {
-        let Allowed { cleared, effects, rewritten, .. } = allowed;
-        if let Some(refusal) = self.one_pin_too_many(&effects) {
+        if let Some(refusal) = self.one_pin_too_many(&allowed.effects) {
             return self.refuse(refusal, head.tag, Some(server));
         }
         let unsynced = self.pipeline.is_unsynced();
-        if let Some(Deallocated::Name(name)) = &effects.deallocates
+        if let Some(Deallocated::Name(name)) = &allowed.effects.deallocates
             && (self.status != b'E' || unsynced)
             && self.names.remove(name.as_bytes()).is_some()
         {
-            return self.deallocate_here(unsynced.then_some(server), cleared);
+            return self.deallocate_here(unsynced.then_some(server), allowed.cleared);
         }
+        // The last thing before it: where the server is lost in between, a client of queries sends no Sync.
+        if let Some(step) = self.role_first(&allowed.effects, server) {
+            self.judged = Some(allowed);
+            return step;
+        }
+        let Allowed { cleared, effects, rewritten, .. } = allowed;
         // A simple query destroys the unnamed statement (protocol section "Extended Query").
         let undo = self.drop_unnamed(Some(server));
         self.front.clear();
@@ -221,6 +236,9 @@ impl Session {
         }
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
+        self.note_control(&effects);
+        self.note_end(effects.ends_transaction);
+        self.role_unit_ends();
         let Some(text) = rewritten else { return self.front_before_frame(cleared) };
         write::query(&mut self.front, &text);
         Step::Rewrite { cleared, consumed: head.total }
@@ -313,6 +331,7 @@ impl Session {
             return Step::Drop;
         }
         self.pipeline.push_sync();
+        self.role_unit_ends();
         Cleared::without_text(b'S', &self.scope).map_or(Step::Drop, Step::Forward)
     }
 

@@ -9,6 +9,7 @@ pub mod params;
 pub mod pin;
 pub mod pipeline;
 pub mod residue;
+pub mod role;
 pub mod statements;
 pub mod tracking;
 
@@ -30,6 +31,7 @@ use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::{Entry, Pipeline};
 use crate::session::residue::Residue;
+use crate::session::role::{RoleState, SharedRole};
 use crate::session::statements::{ClientStatements, ServerStatements, Statement};
 use crate::session::tracking::Tracking;
 use crate::tenant::Limits;
@@ -58,6 +60,8 @@ pub struct ServerState {
     pub residue: Residue,
     /// The session that left values for `currval` and `lastval` here, 0 for none.
     pub sequences_of: u64,
+    /// Of one that tenants share: who it works for.
+    pub role: SharedRole,
     /// ParameterStatus values, in the order the server first told them.
     pub parameters: Vec<(String, String)>,
 }
@@ -78,6 +82,7 @@ impl ServerState {
         self.unnamed = 0;
         self.settings = Arc::default();
         self.sequences_of = 0;
+        self.role.discarded();
         self.residue.discarded();
     }
 }
@@ -93,6 +98,8 @@ pub enum Step {
     Wait,
     /// The server connection must first listen to what the client does; ask again then.
     Restore,
+    /// The server connection must first take the tenant's role for longer than a transaction; ask again then.
+    TakeRole,
     /// The proxy must first listen, see [`Session::take_wanted`]; ask again then.
     Hub,
     /// It goes to the server.
@@ -175,6 +182,7 @@ pub struct Session {
     turns: u64,
     /// What runs was cancelled because its time was over.
     timed_out: bool,
+    role: RoleState,
     pins: Pins,
     /// Whether the transaction left or read sequence state.
     used_sequences: bool,
@@ -217,6 +225,8 @@ struct Bound {
     portal: Vec<u8>,
     /// The named statement it was bound from.
     statement: Option<Arc<Statement>>,
+    /// Whether it ends the transaction.
+    ends_transaction: bool,
     on_success: OnSuccess,
     deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
 }
@@ -265,6 +275,7 @@ impl Session {
             status: b'I',
             turns: 0,
             timed_out: false,
+            role: RoleState::default(),
             pins: Pins::default(),
             used_sequences: false,
             wants_sequences: false,
@@ -478,6 +489,7 @@ impl Session {
         self.healing = None;
         self.answered = false;
         self.tracking.server_lost();
+        self.role = RoleState::default();
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {

@@ -40,6 +40,9 @@ impl Session {
             return self.refuse(refusal, head.tag, Some(server));
         }
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
+        if let Some(step) = self.role_first(&effects, server) {
+            return step;
+        }
         self.front.clear();
         if names.statement.is_empty() {
             if self.unnamed.token != 0
@@ -110,6 +113,8 @@ impl Session {
         self.bound.portal.clear();
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
+        self.bound.ends_transaction = effects.ends_transaction;
+        self.note_control(effects);
         self.bound.deallocates = None;
         self.bound.statement = None;
     }
@@ -143,6 +148,7 @@ impl Session {
                 entry.undo = Undo::Restore(name, statement);
             }
             self.pipeline.push(entry);
+            self.note_end(self.bound.ends_transaction && self.bound.portal == portal);
             if on_success == OnSuccess::NOTHING {
                 return Step::Forward(cleared);
             }
@@ -192,6 +198,11 @@ impl Session {
     ) -> Step {
         if self.pipeline.is_undecided(name) {
             return Step::Wait;
+        }
+        let named = self.names.get(name).map(|statement| statement.effects());
+        let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
+        if let Some(step) = self.role_first(&effects, server) {
+            return step;
         }
         self.front.clear();
         if name.is_empty() {

@@ -90,6 +90,8 @@ pub struct Entry {
     pub hidden: bool,
     /// Of a hidden query: its ReadyForQuery is for the client, which waits for one.
     pub ready: bool,
+    /// The proxy's own request that takes the tenant's role: what follows is skipped if it fails.
+    pub switch: bool,
     /// Stands in for a refused request: what the client gets in place of the server's error.
     pub refusal: Option<Box<[u8]>>,
     /// For [`Kind::Own`]: the reply.
@@ -119,6 +121,7 @@ impl Entry {
             kind,
             hidden: false,
             ready: false,
+            switch: false,
             refusal: None,
             reply: &[],
             undo: Undo::Nothing,
@@ -135,6 +138,12 @@ impl Entry {
     #[must_use]
     pub fn hidden(kind: Kind) -> Self {
         Self { hidden: true, ..Self::new(kind) }
+    }
+
+    /// A request of those that take the tenant's role.
+    #[must_use]
+    pub fn switch(kind: Kind) -> Self {
+        Self { switch: true, ..Self::hidden(kind) }
     }
 
     /// A reply the proxy owes.
@@ -376,6 +385,18 @@ impl Pipeline {
         }
         self.skipping = false;
         self.push(Entry::new(Kind::Sync));
+    }
+
+    /// A Sync of the proxy's own is sent, as the client will send none: its answer is the client's.
+    pub fn resync(&mut self) {
+        self.skipping = false;
+        self.push(Entry::new(Kind::Sync));
+    }
+
+    /// Whether a simple query is outstanding.
+    #[must_use]
+    pub fn awaits_query(&self) -> bool {
+        self.queue.iter().any(|entry| entry.kind == Kind::Query)
     }
 
     /// The client's Sync ended a batch that no server saw.

@@ -17,6 +17,8 @@ pub struct Residue {
     /// It listens to channels.
     listening: bool,
     other: bool,
+    /// It has a tenant's role that does not end with the transaction.
+    role: bool,
     unclean: bool,
 }
 
@@ -85,6 +87,11 @@ impl Residue {
         self.opaque = true;
     }
 
+    /// A tenant's role was taken for the session.
+    pub const fn role_taken(&mut self) {
+        self.role = true;
+    }
+
     /// Something happened that no statement text explains.
     pub const fn taint(&mut self) {
         self.unclean = true;
@@ -93,7 +100,7 @@ impl Residue {
     /// A DISCARD ALL succeeded. It does not unload a library.
     pub const fn discarded(&mut self) {
         (self.settings, self.untracked) = (false, false);
-        (self.opaque, self.code, self.other) = (false, false, false);
+        (self.opaque, self.code, self.other, self.role) = (false, false, false, false);
         self.listening = false;
     }
 
@@ -131,7 +138,7 @@ impl Residue {
         let settings = self.settings || self.untracked;
         if self.unclean {
             ResetPlan::Close
-        } else if self.other || self.opaque || matches!(policy, ResetPolicy::Always) {
+        } else if self.other || self.opaque || self.role || matches!(policy, ResetPolicy::Always) {
             ResetPlan::Discard
         } else if self.code {
             ResetPlan::Narrow(RESET_CODE)

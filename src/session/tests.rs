@@ -15,6 +15,7 @@ use crate::wire::{view, write};
 
 mod channels;
 mod healing;
+mod role;
 mod tracking;
 mod undecided;
 
@@ -92,6 +93,7 @@ impl Talk {
             Step::NeedServer => "(needs a server)".into(),
             Step::Wait => "(waits)".into(),
             Step::Restore => "(restores)".into(),
+            Step::TakeRole => "(takes the role)".into(),
             Step::Hub => "(asks the hub)".into(),
             Step::NeedMore(_) => "(needs more)".into(),
             Step::Terminate => "(leaves)".into(),
@@ -824,7 +826,7 @@ const CALL: &str = "select pgtenant_do()";
 fn rewritten_query_goes_to_the_server_in_its_other_form() {
     let mut talk = Talk::rewriting(None);
     assert_eq!(talk.client(&query(DO)), "(needs a server)");
-    talk.server = Some(ServerState::default());
+    talk.server = Some(role::server());
     assert_eq!(talk.client(&query(DO)), "Query \"select pgtenant_do()\"");
     assert_eq!(talk.backends("CZ"), "[C][Z]");
     assert_eq!(talk.session.at_boundary(), Boundary::Unsettled);
@@ -843,7 +845,7 @@ fn statement_is_rewritten_at_level_shared_only() {
 
 #[test]
 fn rewritten_query_destroys_the_unnamed_statement_as_any_other() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     talk.client(&parse("", "select 1"));
     talk.client(SYNC);
     talk.backends("1Z");
@@ -854,14 +856,14 @@ fn rewritten_query_destroys_the_unnamed_statement_as_any_other() {
 
 #[test]
 fn rewritten_unnamed_statement_follows_its_client_in_its_other_form() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     assert_eq!(talk.client(&parse("", DO)), "Parse  \"select pgtenant_do()\"");
     assert_eq!(talk.client(&bind("")), "Bind ");
     talk.client(&execute());
     talk.client(SYNC);
     assert_eq!(talk.backends("12CZ"), "[1][2][C][Z]");
     assert_eq!(talk.reset_plan(), ResetPlan::Discard);
-    talk.server = Some(ServerState::default());
+    talk.server = Some(role::server());
     assert_eq!(talk.client(&bind("")), "Parse  \"select pgtenant_do()\", Bind ");
     talk.client(SYNC);
     assert_eq!(talk.backends("12Z"), "[2][Z]");
@@ -869,7 +871,7 @@ fn rewritten_unnamed_statement_follows_its_client_in_its_other_form() {
 
 #[test]
 fn rewritten_named_statement_is_prepared_in_its_other_form_wherever_it_runs() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     assert_eq!(talk.client(&parse("s1", DO)), "Parse pgtenant_1 \"select pgtenant_do()\"");
     assert_eq!(talk.client(&bind("s1")), "Bind pgtenant_1");
     talk.client(SYNC);
@@ -879,7 +881,7 @@ fn rewritten_named_statement_is_prepared_in_its_other_form_wherever_it_runs() {
     assert_eq!(talk.client(&bind("s2")), "Bind pgtenant_1");
     talk.client(SYNC);
     assert_eq!(talk.backends("312Z"), "[1][2][Z]");
-    talk.server = Some(ServerState::default());
+    talk.server = Some(role::server());
     assert_eq!(talk.client(&bind("s1")), "Parse pgtenant_1 \"select pgtenant_do()\", Bind pgtenant_1");
     talk.client(SYNC);
     assert_eq!(talk.backends("12Z"), "[2][Z]");
@@ -888,7 +890,7 @@ fn rewritten_named_statement_is_prepared_in_its_other_form_wherever_it_runs() {
 
 #[test]
 fn name_of_a_rewritten_statement_that_fails_is_free_again() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     talk.client(&parse("s", DO));
     talk.client(SYNC);
     assert_eq!(talk.backend(b'E', b"SERROR\0C42883\0\0"), "[E]");
@@ -901,7 +903,7 @@ fn name_of_a_rewritten_statement_that_fails_is_free_again() {
 
 #[test]
 fn parameter_types_of_a_rewritten_parse_are_kept() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     for name in ["", "s"] {
         let types = [0, 1, 0, 0, 0, 23];
         let mut frame = Vec::new();
@@ -913,7 +915,7 @@ fn parameter_types_of_a_rewritten_parse_are_kept() {
 
 #[test]
 fn lost_server_ends_a_rewritten_query_as_any_other() {
-    let mut talk = Talk::rewriting(Some(ServerState::default()));
+    let mut talk = Talk::rewriting(Some(role::server()));
     talk.client(&query(DO));
     assert!(talk.session.server_lost(&Refusal::error(SqlState::CONNECTION_FAILURE, "gone")));
     assert_eq!(talk.with_replies(String::new()), "<E 08006><Z>");

@@ -82,6 +82,21 @@ impl Tracking {
         &self.now
     }
 
+    /// Whether the settings are those of the startup packet, no more than `most`, and can be given with each transaction.
+    pub(super) fn can_be_carried(&self, most: usize) -> bool {
+        // These count when a transaction begins, which is before it is given any.
+        let is_late =
+            |name: &str| name.starts_with("default_transaction") || name.starts_with("transaction_");
+        (Arc::ptr_eq(&self.now, &self.start) || self.now == self.start)
+            && self.start.len() <= most
+            && !self.start.iter().any(|(name, _)| is_late(name))
+    }
+
+    /// Whether this setting of the startup packet stands as it was.
+    pub(super) fn is_carried(&self, name: &str) -> bool {
+        self.start.get(name).is_some() && !self.touched.contains_key(name)
+    }
+
     /// Whether there is something to do before the server connection can go.
     pub(super) fn is_unsettled(&self) -> bool {
         self.restarted || self.must_ask()
@@ -356,7 +371,8 @@ impl Session {
             }
         }
         // Some that are counted on are gone: all are, rather than one error for each.
-        let as_known = prepared.is_none_or(|count| count == server.statements.len());
+        let counted = server.statements.len() + server.role.statements();
+        let as_known = prepared.is_none_or(|count| count == counted);
         server.residue.state_known(!found.is_empty() || !as_known);
         self.pins.answered(&found);
         Ok(())

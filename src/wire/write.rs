@@ -169,6 +169,26 @@ pub fn bind_without_parameters(out: &mut Vec<u8>, portal: &[u8], statement: &[u8
     out.extend_from_slice(&rest);
 }
 
+/// Bind with all parameters, and all results, as text.
+pub fn bind_text(out: &mut Vec<u8>, portal: &[u8], statement: &[u8], values: &[Option<&str>]) {
+    frame(out, b'B', |out| {
+        put_cstr(out, portal);
+        put_cstr(out, statement);
+        out.extend_from_slice(&[0; 2]);
+        out.extend_from_slice(&(values.len() as u16).to_be_bytes());
+        for value in values {
+            match value {
+                None => out.extend_from_slice(&(-1_i32).to_be_bytes()),
+                Some(value) => {
+                    out.extend_from_slice(&(value.len() as u32).to_be_bytes());
+                    out.extend_from_slice(value.as_bytes());
+                }
+            }
+        }
+        out.extend_from_slice(&[0; 2]);
+    });
+}
+
 /// Execute of a whole portal.
 pub fn execute(out: &mut Vec<u8>, portal: &[u8]) {
     frame(out, b'E', |out| {

@@ -37,7 +37,7 @@ impl Talk {
     }
 
     /// What the server says is set.
-    fn answered(&mut self, set: &[(&str, &str)]) {
+    pub(super) fn answered(&mut self, set: &[(&str, &str)]) {
         assert_eq!(self.session.at_boundary(), Boundary::Unsettled);
         let rows: Vec<_> = set.iter().map(|(name, value)| row(&[Some(name), Some(value)])).collect();
         self.session.answered(&rows, false, self.server.as_mut().unwrap()).unwrap();

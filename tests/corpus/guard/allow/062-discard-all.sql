@@ -1,2 +1,2 @@
--- shared: role_change
+-- allow
 DISCARD ALL;

@@ -1,0 +1,85 @@
+//! Whether a text needs its tenant's role at level `shared`, and for how long: that role is taken for one
+//! transaction, ahead of the first statement in it that needs one.
+
+use pgtenant_sqltree::enums::{ReindexObjectType, TransactionStmtKind};
+use pgtenant_sqltree::{Kind, Message, field};
+
+use crate::guard::RoleNeed;
+use crate::guard::statements::enumeration;
+
+/// What the statements of one text need, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    statements: u32,
+    /// Those that begin, set up or end a transaction.
+    controls: u32,
+    /// One that refuses to run in a transaction block.
+    alone: bool,
+    pub(super) ends_transaction: bool,
+}
+
+impl Needs {
+    pub(super) fn add(&mut self, statement: Message<'_>) {
+        self.statements += 1;
+        let kind = (statement.kind() == Kind::TransactionStmt)
+            .then(|| enumeration(statement, field::transaction_stmt::KIND))
+            .flatten();
+        self.controls += u32::from(match kind {
+            Some(
+                TransactionStmtKind::TransStmtBegin
+                | TransactionStmtKind::TransStmtStart
+                | TransactionStmtKind::TransStmtCommit
+                | TransactionStmtKind::TransStmtRollback,
+            ) => true,
+            Some(_) => false,
+            // A savepoint would take the role away again, these must come before anything else.
+            None => sets_transaction(statement),
+        });
+        self.ends_transaction |= matches!(
+            kind,
+            Some(TransactionStmtKind::TransStmtCommit | TransactionStmtKind::TransStmtRollback)
+        );
+        self.alone |= runs_alone(statement);
+    }
+
+    pub(super) fn result(&self, discards_all: bool) -> RoleNeed {
+        if discards_all || self.controls == self.statements {
+            RoleNeed::Nothing
+        } else if self.controls > 0 || (self.alone && self.statements == 1) {
+            RoleNeed::Session
+        } else {
+            RoleNeed::Transaction
+        }
+    }
+}
+
+/// SET TRANSACTION, which PostgreSQL refuses behind the first query of a transaction.
+fn sets_transaction(statement: Message<'_>) -> bool {
+    statement.kind() == Kind::VariableSetStmt
+        && statement.text(field::variable_set_stmt::NAME).starts_with("TRANSACTION")
+}
+
+/// Statements that commit on their own, and so refuse to run in a transaction block.
+fn runs_alone(statement: Message<'_>) -> bool {
+    use field as f;
+    match statement.kind() {
+        Kind::VacuumStmt => statement.flag(f::vacuum_stmt::IS_VACUUMCMD),
+        Kind::IndexStmt => statement.flag(f::index_stmt::CONCURRENT),
+        Kind::DropStmt => statement.flag(f::drop_stmt::CONCURRENT),
+        Kind::ClusterStmt => statement.child(f::cluster_stmt::RELATION).is_none(),
+        Kind::ReindexStmt => {
+            let concurrently =
+                |option: Message<'_>| option.text(f::def_elem::DEFNAME).eq_ignore_ascii_case("concurrently");
+            enumeration(statement, f::reindex_stmt::KIND) == Some(ReindexObjectType::ReindexObjectSchema)
+                || statement.children(f::reindex_stmt::PARAMS).any(concurrently)
+        }
+        Kind::AlterTableStmt => statement.children(f::alter_table_stmt::CMDS).any(|command| {
+            // Of DETACH PARTITION … CONCURRENTLY.
+            let definition = command.child(f::alter_table_cmd::DEF);
+            definition.is_some_and(|partition| {
+                partition.kind() == Kind::PartitionCmd && partition.flag(f::partition_cmd::CONCURRENT)
+            })
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,275 @@
+//! Taking the tenant's role on a server connection that tenants share.
+//!
+//! Between transactions such a connection belongs to a login without rights. Ahead of the first statement of a
+//! transaction that needs it, and in the same transaction, goes a statement that takes the role until the
+//! transaction ends, with no Sync between: where it fails, PostgreSQL skips what the client sent. What fits in no
+//! transaction gets the role for the session, before it is sent.
+
+use std::sync::Arc;
+
+use crate::error::SqlState;
+use crate::guard::{Cleared, Effects, RoleNeed};
+use crate::session::params::Settings;
+use crate::session::pipeline::{Entry, Kind};
+use crate::session::{Refusal, Relay, ServerState, Session, Step};
+use crate::tenant::{Level, TenantId};
+use crate::wire::{view, write};
+
+/// Begins the name of the statement that takes the role; the number of settings it brings stands behind it.
+const SWITCH: &str = "pgtenant_role_";
+
+/// Settings of the startup packet that are brought with the role. A client with more has them set for the session.
+const MAX_CARRIED: usize = 16;
+
+/// All that anybody may have left, also code that no statement's text shows.
+const DISCARD: &[u8] = b"DISCARD ALL\0\0";
+
+/// Who a server connection that tenants share works for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedRole {
+    /// The tenant whose role it had last.
+    pub serves: Option<TenantId>,
+    /// It has the role until that is given back.
+    pub taken: bool,
+    /// Which of the statements that take the role are prepared, a bit for each number of settings.
+    prepared: u32,
+}
+
+impl SharedRole {
+    /// All prepared statements are gone, and a role taken for the session.
+    pub(super) const fn discarded(&mut self) {
+        (self.taken, self.prepared) = (false, 0);
+    }
+
+    /// How many statements of the proxy's own are prepared for this.
+    pub(super) const fn statements(self) -> usize {
+        self.prepared.count_ones() as usize
+    }
+}
+
+/// Where the session stands between its transactions and the role.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RoleState {
+    /// What is sent next is in a transaction that has the role.
+    switched: bool,
+    /// A transaction may begin or end with what is outstanding.
+    undecided: bool,
+}
+
+impl Session {
+    /// Whether the server connections of the client serve other tenants too.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.scope.level == Level::Shared
+    }
+
+    /// Whether the client's settings are brought with the role, and the server connection is to have none.
+    #[must_use]
+    pub fn carries_settings(&self) -> bool {
+        self.is_shared() && self.tracking.can_be_carried(MAX_CARRIED)
+    }
+
+    /// Settings that a server connection is to have before the client's next transaction.
+    #[must_use]
+    pub fn settings_of_connection(&self) -> Arc<Settings> {
+        if self.carries_settings() { Arc::default() } else { Arc::clone(self.settings()) }
+    }
+
+    /// Whether all state of the server connection must go before this client's transaction: another tenant's code, or
+    /// a view, may have left some that no text showed.
+    #[must_use]
+    pub fn must_discard(&self, server: &ServerState) -> bool {
+        self.is_shared() && server.role.serves.is_some_and(|last| last != self.scope.tenant)
+    }
+
+    /// What goes to the server, or is to be waited for, before a frame with these effects.
+    pub(super) fn role_first(&mut self, effects: &Effects, server: &mut ServerState) -> Option<Step> {
+        if !self.is_shared() || server.role.taken {
+            return None;
+        }
+        let begins = !self.pipeline.is_unsynced();
+        if begins && self.role.undecided && self.pipeline.has_outstanding() {
+            return Some(Step::Wait);
+        }
+        if effects.role == RoleNeed::Nothing || (self.role.switched && effects.role == RoleNeed::Transaction)
+        {
+            return None;
+        }
+        if effects.role == RoleNeed::Session && begins {
+            return match self.status {
+                _ if self.pipeline.has_outstanding() => Some(Step::Wait),
+                b'I' => Some(Step::TakeRole),
+                // What it does behind the end of the block would have no role, and fail.
+                _ => None,
+            };
+        }
+        if self.role.switched {
+            return None;
+        }
+        self.front.clear();
+        self.switch(server);
+        Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
+    }
+
+    /// Puts the messages that take the role into `front`.
+    fn switch(&mut self, server: &mut ServerState) {
+        let hand_over = server.role.serves != Some(self.scope.tenant);
+        if self.must_discard(server) {
+            server.discarded();
+            write::parse(&mut self.front, b"", &[DISCARD, &[0]].concat());
+            self.pipeline.push(Entry::switch(Kind::Parse));
+            write::bind_text(&mut self.front, b"", b"", &[]);
+            self.execute_switch();
+        }
+        server.role.serves = Some(self.scope.tenant);
+        let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
+        let settings: Vec<_> = carried.iter().collect();
+        let name = format!("{SWITCH}{}", settings.len());
+        if server.role.prepared & (1 << settings.len()) == 0 {
+            server.role.prepared |= 1 << settings.len();
+            let definition = definition(settings.len(), self.scope.hardened);
+            write::parse(&mut self.front, name.as_bytes(), &definition);
+            self.pipeline.push(Entry::switch(Kind::Parse));
+        }
+        let seed = hand_over.then(seed);
+        let role = self.scope.role.as_str();
+        let mut values = vec![seed.as_deref(), Some(role)];
+        for (name, value) in &settings {
+            values.extend([Some(*name), Some(*value)]);
+        }
+        write::bind_text(&mut self.front, b"", name.as_bytes(), &values);
+        self.execute_switch();
+        self.role.switched = true;
+    }
+
+    fn execute_switch(&mut self) {
+        write::execute(&mut self.front, b"");
+        self.pipeline.push(Entry::switch(Kind::Bind));
+        self.pipeline.push(Entry::switch(Kind::Execute));
+    }
+
+    /// A statement with these effects is to run.
+    pub(super) const fn note_control(&mut self, effects: &Effects) {
+        self.role.undecided |= effects.controls_transaction;
+    }
+
+    /// A statement was sent to run that `ends` the transaction, and the role with it.
+    pub(super) const fn note_end(&mut self, ends: bool) {
+        self.role.switched &= !ends;
+    }
+
+    /// A query or a Sync was sent, with which a transaction ends if it is in no block.
+    pub(super) fn role_unit_ends(&mut self) {
+        if self.status == b'I' && !self.role.undecided {
+            self.role.switched = false;
+        }
+    }
+
+    /// The server is ready for the next query.
+    pub(super) fn role_ready(&mut self) {
+        if !self.pipeline.has_outstanding() {
+            self.role.undecided = false;
+            self.role.switched &= self.status != b'I';
+        }
+    }
+
+    /// The role could not be taken, and what the client sent behind it is skipped: it gets this error, and what
+    /// belongs to it.
+    pub(super) fn switch_failed(
+        &mut self,
+        (failed, skipped): (Entry, Vec<Entry>),
+        body: &[u8],
+        server: &mut ServerState,
+    ) -> Relay {
+        self.role.switched = false;
+        let code = view::error_field(body, b'C').unwrap_or_default();
+        let expected = [SqlState::QUERY_CANCELED, SqlState::IN_FAILED_SQL_TRANSACTION]
+            .iter()
+            .any(|known| known.0.as_bytes() == code);
+        let in_part = |entry: &Entry| entry.switch && entry.kind == Kind::Parse;
+        if !expected || in_part(&failed) || skipped.iter().any(in_part) {
+            // What is prepared there, and what is left, nobody knows.
+            server.residue.taint();
+        }
+        let query = skipped.iter().any(|entry| !entry.switch && entry.kind == Kind::Query);
+        for entry in skipped.into_iter().rev() {
+            self.undo(entry, server);
+        }
+        let fields = view::error_fields(body).filter(|_| expected);
+        match fields {
+            Some(fields) => {
+                let message = view::error_field(body, b'M').unwrap_or_default();
+                write::error_with_message(&mut self.replies, &fields, &String::from_utf8_lossy(message));
+            }
+            None => {
+                tracing::error!(code = %String::from_utf8_lossy(code), "the tenant's role cannot be taken");
+                self.reply_error(&no_role());
+            }
+        }
+        if !query {
+            return Relay::Replace;
+        }
+        // A client of simple queries sends no Sync.
+        self.pipeline.resync();
+        self.front.clear();
+        write::sync(&mut self.front);
+        Relay::Insert
+    }
+
+    /// Texts that take the role for the session, each a message of its own.
+    #[must_use]
+    pub fn texts_for_role(&self, server: &ServerState) -> Vec<String> {
+        let mut texts = Vec::new();
+        if self.must_discard(server) {
+            texts.extend(crate::session::residue::DISCARD.map(str::to_owned));
+        }
+        texts.push(format!("SET ROLE {}", self.scope.role));
+        texts
+    }
+
+    /// Those have succeeded.
+    pub fn role_taken(&mut self, server: &mut ServerState) {
+        if self.must_discard(server) {
+            server.discarded();
+        }
+        server.role.serves = Some(self.scope.tenant);
+        server.role.taken = true;
+        server.residue.role_taken();
+    }
+
+    /// Whether a setting that the server tells is one that it has only as long as it has the role.
+    pub(super) fn is_carried(&self, body: &[u8]) -> bool {
+        self.carries_settings()
+            && view::parameter_status(body)
+                .is_some_and(|(name, _)| self.tracking.is_carried(&name.to_ascii_lowercase()))
+    }
+}
+
+/// Parse's text and parameter types: the seed, the role, then names and values of settings. The role comes last.
+fn definition(settings: usize, hardened: bool) -> Vec<u8> {
+    let schema = if hardened { "pgtenant_guard" } else { "pg_catalog" };
+    let mut text = "SELECT pg_catalog.setseed($1::pg_catalog.float8)".to_owned();
+    for n in 0..settings {
+        let (name, value) = (2 * n + 3, 2 * n + 4);
+        text.push_str(&format!(
+            ",{schema}.set_config(${name}::pg_catalog.text,${value}::pg_catalog.text,true)"
+        ));
+    }
+    text.push_str(&format!(",{schema}.set_config('role',$2::pg_catalog.text,true)"));
+    [text.as_bytes(), &[0, 0, 0]].concat()
+}
+
+/// For `random()`: one that the tenant before does not know.
+fn seed() -> String {
+    let mut bytes = [0; 4];
+    // Without randomness of the system there is no seed, and so no guess, that is better.
+    let _ = getrandom::fill(&mut bytes);
+    (f64::from(i32::from_be_bytes(bytes)) / 2_147_483_648.0).to_string()
+}
+
+/// What a client is told where its statement cannot run.
+#[must_use]
+pub fn no_role() -> Refusal {
+    Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "the server does not give the tenant's role")
+        .with_hint("The proxy's log says why; ask the operator.")
+}

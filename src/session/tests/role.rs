@@ -1,0 +1,246 @@
+//! Conversations on server connections that tenants share.
+
+use super::*;
+
+/// The messages that take the role on a connection that has taken it before.
+const TAKES: &str = "(ahead: Bind pgtenant_role_0, E)";
+
+/// One that has the role for the session.
+pub(super) fn server() -> ServerState {
+    let mut server = ServerState::default();
+    server.role.taken = true;
+    server
+}
+
+impl Talk {
+    /// Of a tenant of level `shared`, on a connection that served it before.
+    fn shared() -> Self {
+        let mut talk = Self::shared_fresh();
+        talk.client(&query("select 1"));
+        talk.client(&query("select 1"));
+        talk.backends("12DC1DC");
+        talk.session.pipeline = Default::default();
+        talk.session.role = Default::default();
+        talk
+    }
+
+    fn shared_fresh() -> Self {
+        let mut talk = Self::detached();
+        let scope = Scope { level: Level::Shared, hardened: true, ..talk.session.scope().clone() };
+        talk.session = Session::new(scope, Arc::default(), commons());
+        talk.server = Some(ServerState::default());
+        talk
+    }
+
+    /// The server's answer to the messages that take the role.
+    fn role_taken(&mut self) {
+        assert_eq!(self.backends("2DC"), "");
+    }
+
+    fn ready(&mut self, status: u8) -> String {
+        self.backend(b'Z', &[status])
+    }
+}
+
+#[test]
+fn role_is_taken_in_the_transaction_of_each_query_and_the_client_sees_nothing_of_it() {
+    let mut talk = Talk::shared_fresh();
+    let sent = talk.client(&query("select a from t"));
+    assert_eq!(
+        sent,
+        "(ahead: Parse pgtenant_role_0 \"SELECT pg_catalog.setseed($1::pg_catalog.float8),\
+         pgtenant_guard.set_config('role',$2::pg_catalog.text,true)\", Bind pgtenant_role_0, E)"
+    );
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+    assert_eq!(talk.backends("12DC"), "");
+    assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+    talk.role_taken();
+    assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn what_another_tenant_left_is_discarded_first_with_all_that_was_prepared() {
+    let mut talk = Talk::shared();
+    let server = talk.server.as_mut().unwrap();
+    server.role.serves = Some(TenantId(Uuid::from_u128(2)));
+    let sent = talk.client(&query("select a from t"));
+    assert!(sent.starts_with("(ahead: Parse  \"DISCARD ALL\", Bind , E, Parse pgtenant_role_0 "), "{sent}");
+    talk.client(&query("select a from t"));
+    assert_eq!(talk.backends("12C12DC"), "");
+    assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
+}
+
+#[test]
+fn role_that_cannot_be_taken_fails_the_query_and_a_sync_ends_the_skipping() {
+    let mut talk = Talk::shared();
+    talk.client(&query("select a from t"));
+    talk.client(&query("select a from t"));
+    assert_eq!(talk.backends("2"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C42501\0Mno\0\0"), "Insert<E 55000>");
+    assert_eq!(trace(talk.session.front()), "S");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+    assert_eq!(talk.session.at_boundary(), Boundary::Release);
+}
+
+#[test]
+fn cancel_that_hits_the_taking_of_the_role_is_the_clients_error_and_spoils_nothing() {
+    let mut talk = Talk::shared();
+    for frame in [parse("", "select a from t"), parse("", "select a from t"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    talk.client(SYNC);
+    assert_eq!(talk.backends("2"), "");
+    assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C57014\0Mcanceling\0\0"), "<E 57014>");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    assert_eq!(talk.reset_plan(), ResetPlan::Clean);
+    assert_eq!(talk.client(&parse("", "select a from t")), TAKES);
+}
+
+#[test]
+fn begin_needs_no_role_and_what_follows_in_the_block_takes_it_once() {
+    let mut talk = Talk::shared();
+    let begin = "begin isolation level serializable";
+    assert_eq!(talk.client(&query(begin)), format!("Query {begin:?}"));
+    // Nobody knows yet whether the block has begun.
+    assert_eq!(talk.client(&query("select a from t")), "(waits)");
+    talk.backend(b'C', b"");
+    assert_eq!(talk.ready(b'T'), "[Z]");
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+    talk.role_taken();
+    talk.backends("TDC");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("savepoint s")), "Query \"savepoint s\"");
+    talk.backends("C");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("commit")), "Query \"commit\"");
+    talk.backends("CZ");
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
+}
+
+#[test]
+fn savepoint_takes_the_role_before_it_so_that_going_back_does_not_lose_it() {
+    let mut talk = Talk::shared();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("savepoint s")), TAKES);
+}
+
+#[test]
+fn transaction_that_is_chained_takes_the_role_anew() {
+    let mut talk = Talk::shared();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.ready(b'T');
+    talk.client(&query("select a from t"));
+    talk.client(&query("select a from t"));
+    talk.role_taken();
+    talk.backends("TDC");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("commit and chain")), "Query \"commit and chain\"");
+    talk.backend(b'C', b"");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
+}
+
+#[test]
+fn batch_that_ends_a_transaction_takes_the_role_again_for_what_follows() {
+    let mut talk = Talk::shared();
+    assert_eq!(talk.client(&parse("", "insert into t values (1)")), TAKES);
+    for frame in [parse("", "insert into t values (1)"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&parse("", "commit")), "Parse  \"commit\"");
+    talk.client(&bind(""));
+    talk.client(&execute());
+    assert_eq!(talk.client(&parse("", "select a from t")), TAKES);
+    assert_eq!(talk.client(&parse("", "select a from t")), "Parse  \"select a from t\"");
+}
+
+#[test]
+fn batches_in_flight_take_the_role_each_and_queries_wait_for_each_other() {
+    let mut talk = Talk::shared();
+    for _ in 0..2 {
+        assert_eq!(talk.client(&parse("", "select a from t")), TAKES);
+        for frame in [parse("", "select a from t"), bind(""), execute()] {
+            assert_ne!(talk.client(&frame), "(waits)");
+        }
+        talk.client(SYNC);
+    }
+    talk.client(&query("select a from t"));
+    talk.client(&query("select a from t"));
+    assert_eq!(talk.client(&query("select a from t")), "(waits)");
+    assert_eq!(talk.client(&[b'd', 0, 0, 0, 4]), "(waits)");
+}
+
+#[test]
+fn what_runs_in_no_transaction_has_the_role_taken_for_the_session_and_given_back() {
+    for sql in [
+        "vacuum t",
+        "create index concurrently on t (a)",
+        "begin; insert into t values (1); commit; select 1",
+        "reindex table concurrently t",
+    ] {
+        let mut talk = Talk::shared();
+        assert_eq!(talk.client(&query(sql)), "(takes the role)", "{sql}");
+        let server = talk.server.as_mut().unwrap();
+        assert_eq!(talk.session.texts_for_role(server), ["SET ROLE \"tenant_a\""]);
+        talk.session.role_taken(server);
+        assert_eq!(talk.client(&query(sql)), format!("Query {sql:?}"));
+        talk.backends("CZ");
+        assert_eq!(talk.reset_plan(), ResetPlan::Discard, "{sql}");
+    }
+}
+
+#[test]
+fn discard_all_needs_no_role_and_leaves_nothing() {
+    let mut talk = Talk::shared();
+    assert_eq!(talk.client(&query("discard all")), "Query \"discard all\"");
+    talk.backends("CZ");
+    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
+}
+
+#[test]
+fn settings_of_the_startup_packet_come_with_the_role_and_none_stays() {
+    let mut start = Settings::default();
+    start.set("timezone", "Asia/Tokyo");
+    let mut talk = Talk::shared_fresh();
+    talk.session = Session::new(talk.session.scope().clone(), Arc::new(start), commons());
+    assert_eq!(*talk.session.settings_of_connection(), Settings::default());
+    let sent = talk.client(&query("select a from t"));
+    assert!(
+        sent.contains("pgtenant_guard.set_config($3::pg_catalog.text,$4::pg_catalog.text,true)"),
+        "{sent}"
+    );
+    talk.client(&query("select a from t"));
+    talk.backends("12DC");
+    // The client has had it all the time.
+    assert_eq!(talk.backend(b'S', b"TimeZone\0Asia/Tokyo\0"), "");
+    assert_eq!(talk.backend(b'S', b"DateStyle\0ISO\0"), "[S]");
+    talk.backends("CZ");
+    talk.client(&query("set timezone = 'UTC'"));
+    talk.client(&query("set timezone = 'UTC'"));
+    talk.role_taken();
+    assert_eq!(talk.backend(b'S', b"TimeZone\0UTC\0"), "[S]");
+    talk.backends("CZ");
+    talk.answered(&[("timezone", "UTC")]);
+    assert_eq!(talk.session.settings_of_connection().get("timezone"), Some("UTC"));
+}
+
+#[test]
+fn names_of_the_proxys_own_statements_are_out_of_reach() {
+    for sql in [
+        "execute pgtenant_role_0(0, 'tenant_b')",
+        "explain execute pgtenant_role_0(0, 'tenant_b')",
+        "create table x as execute pgtenant_role_0(0, 'tenant_b')",
+        "prepare pgtenant_role_0 as select 1",
+    ] {
+        assert_eq!(Talk::shared().client(&query(sql)), "<E 42501><Z>", "{sql}");
+    }
+    assert!(Talk::shared().client(&query("deallocate pgtenant_role_0")).contains("26000"));
+}
