@@ -2,7 +2,7 @@
 //!
 //! A channel of a tenant's has two names on the server: the one with the tenant's secret prefix, and the bare
 //! one, on which functions speak that were not hardened. What comes under the bare one is only for the tenant
-//! of the process that sent it.
+//! of the process that sent it; where that serves all tenants of level `shared`, for nobody.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(super) enum Full {
 /// Why a notification went to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dropped {
-    /// From a process that is not one of ours, under a bare name.
+    /// From a process that is not one of ours, or not one tenant's, under a bare name.
     UnknownProcess,
     /// From a process of another tenant, under a tenant's secret name.
     ForeignProcess,
@@ -314,9 +314,9 @@ impl Core {
         Ok(note)
     }
 
-    /// Whether anybody of the tenant listens.
-    pub(super) fn is_heard(&self, tenant: TenantId) -> bool {
-        self.is_up && self.tenants.contains_key(&tenant)
+    /// Whether anybody listens who may hear a process of the tenant, or of all.
+    pub(super) fn is_heard(&self, tenant: Option<TenantId>) -> bool {
+        self.is_up && tenant.map_or(!self.tenants.is_empty(), |tenant| self.tenants.contains_key(&tenant))
     }
 
     pub(super) fn has_members(&self) -> bool {
@@ -436,11 +436,14 @@ impl Core {
     pub(super) fn hear(&mut self, pid: i32, name: &str, payload: &str) -> Result<usize, Dropped> {
         let voice = self.voices.get(&pid).map(|known| &known.voice);
         let key = match self.secret.get(name) {
-            Some((tenant, _)) if voice.is_some_and(|voice| voice.tenant != *tenant) => {
+            Some((tenant, _)) if voice.and_then(|voice| voice.tenant).is_some_and(|of| of != *tenant) => {
                 return Err(Dropped::ForeignProcess);
             }
             Some(key) => key.clone(),
-            None => (voice.ok_or(Dropped::UnknownProcess)?.tenant, Arc::from(name)),
+            None => {
+                let tenant = voice.and_then(|voice| voice.tenant).ok_or(Dropped::UnknownProcess)?;
+                (tenant, Arc::from(name))
+            }
         };
         let sender = voice.map_or(pid, |voice| voice.sender(self.heard));
         let Some(topic) = self.topics.get(&key) else { return Ok(0) };

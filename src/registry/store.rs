@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::auth::Verifier;
 use crate::config::limits;
 use crate::registry::RegistryError;
-use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] =
@@ -237,6 +237,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         status,
         password_version: row.try_get(6)?,
         limits,
+        level: Level::Dedicated,
     }))
 }
 

@@ -92,7 +92,7 @@ impl Dialer {
             address: self.address.clone(),
             id,
             tenant: tenant.id,
-            voice: Arc::new(Voice::new(key.pid, tenant.id)),
+            voice: Arc::new(Voice::new(key.pid, Some(tenant.id))),
             key,
             state: ServerState { parameters, ..ServerState::default() },
             opened: now,

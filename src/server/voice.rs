@@ -7,14 +7,14 @@ use crate::tenant::TenantId;
 /// One server process, as the sender of notifications.
 ///
 /// A notification is heard on another connection than the one it was sent on, later, and names only the
-/// process. The process belongs to one tenant for ever, and to its clients in turn: which of them it was is
-/// known only when all has been heard that was sent for the one before.
+/// process. The process belongs to one tenant for ever, or to the shared group, and to its clients in turn: which
+/// of them it was is known only when all has been heard that was sent for the one before.
 #[derive(Debug)]
 pub struct Voice {
     /// Process id.
     pub pid: i32,
-    /// Whose role it is logged in as.
-    pub tenant: TenantId,
+    /// Whose role it is logged in as; `None` where it serves all tenants of level `shared`.
+    pub tenant: Option<TenantId>,
     /// The process id that the client was given which it works for, 0 for none.
     client: AtomicI32,
     /// What is heard from this barrier on is that client's.
@@ -26,7 +26,7 @@ pub struct Voice {
 impl Voice {
     /// Of a process that has sent nothing.
     #[must_use]
-    pub fn new(pid: i32, tenant: TenantId) -> Self {
+    pub fn new(pid: i32, tenant: Option<TenantId>) -> Self {
         let (client, certain_from) = Default::default();
         Self { pid, tenant, client, certain_from, quiet: AtomicBool::new(true) }
     }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn sender_is_in_doubt_from_one_client_to_the_next_until_a_barrier_is_heard() {
-        let voice = Voice::new(7, TenantId(Uuid::nil()));
+        let voice = Voice::new(7, Some(TenantId(Uuid::nil())));
         assert_eq!(voice.sender(0), 7);
         voice.lend(100, 1);
         assert_eq!(voice.sender(0), 100);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn quiet_process_is_its_next_client_s_at_once() {
-        let voice = Voice::new(7, TenantId(Uuid::nil()));
+        let voice = Voice::new(7, Some(TenantId(Uuid::nil())));
         voice.lend(100, 1);
         voice.is_quiet();
         voice.lend(200, 5);

@@ -50,7 +50,7 @@ fn listener(core: &mut Core, n: u8, channels: &[&str]) -> u64 {
 }
 
 fn process(core: &mut Core, pid: i32, n: u128) -> Arc<Voice> {
-    let voice = Arc::new(Voice::new(pid, tenant(n)));
+    let voice = Arc::new(Voice::new(pid, Some(tenant(n))));
     assert_eq!(core.admit(&voice), None);
     voice
 }
@@ -88,6 +88,19 @@ fn unknown_process_is_not_heard_under_a_bare_name_nor_a_foreign_one_under_a_secr
 }
 
 #[test]
+fn process_that_serves_all_tenants_is_heard_under_a_secret_name_only() {
+    let mut core = core();
+    let (a, b) = (listener(&mut core, 1, &["x"]), listener(&mut core, 2, &["x"]));
+    let voice = Arc::new(Voice::new(7, None));
+    assert_eq!(core.admit(&voice), None);
+    assert!(core.is_heard(voice.tenant));
+    assert_eq!(core.hear(7, "x", "bare"), Err(Dropped::UnknownProcess));
+    assert_eq!(core.hear(7, &prefix(2).name("x"), "secret"), Ok(1));
+    assert!(take(&mut core, a).is_empty());
+    assert_eq!(take(&mut core, b), ["7 x secret"]);
+}
+
+#[test]
 fn listening_to_the_secret_name_of_another_as_a_name_hears_nothing_of_it() {
     let mut core = core();
     let a = listener(&mut core, 1, &["x"]);
@@ -111,7 +124,7 @@ fn process_number_of_another_tenant_waits_for_a_barrier() {
     listener(&mut core, 2, &["x"]);
     let old = process(&mut core, 7, 1);
     assert!(core.dismiss(&old));
-    let new = Arc::new(Voice::new(7, tenant(2)));
+    let new = Arc::new(Voice::new(7, Some(tenant(2))));
     let barrier = core.admit(&new).expect("a barrier");
     assert_eq!(core.hear(7, "x", "of the old one"), Ok(1));
     turn(&mut core);
