@@ -284,6 +284,7 @@ fn variables_of_others_are_left_alone() {
     let others = [
         ("PGTENANT_CONFIG", "x"),
         ("PGTENANT_ADMIN_URL", "x"),
+        ("PGTENANT_ADMIN_USER", "x"),
         ("PGTENANT_ADMIN_PASSWORD", "x"),
         ("PGTENANT_PG_BIN", "x"),
         ("PGTENANT_SERVICE_HOST", "10.0.0.1"),
