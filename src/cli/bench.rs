@@ -51,14 +51,14 @@ pub(in crate::cli) struct BenchArgs {
     /// Number of tenants, the busiest first
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = count)]
     tenants: usize,
-    /// Their slugs; {n} is a number from 1
+    /// Their slugs, with a number from 1 where the braces are
     #[arg(long, value_name = "PATTERN", default_value = "bench_{n}")]
     slug_pattern: String,
     /// File with the tenants, in place of the two above: a slug a line, and behind it the user if it is
     /// not the pattern's
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tenants", "slug_pattern"])]
     tenants_file: Option<PathBuf>,
-    /// Their users
+    /// Their users, with the slug where the braces are
     #[arg(long, value_name = "PATTERN", default_value = "{slug}")]
     user_pattern: String,
     /// Their schemas, for --mode set-local and qualified

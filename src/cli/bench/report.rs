@@ -129,17 +129,17 @@ fn text(told: &Told, outcome: &Outcome) -> String {
         per_second(count, *length)
     );
     text.push_str(&table(ledger, *length));
-    let _ = writeln!(text, "\n{:<24}{}", "connects", ledger.connects.count());
     let _ = writeln!(
         text,
-        "{:<24}{}, {} of them first seen after the warm-up (misses)",
+        "\n{:<24}{}, {} of them first seen after the warm-up (misses, {:.1} a second)",
         "server processes",
         ledger.processes(),
-        ledger.misses
+        ledger.misses,
+        per_second(ledger.misses, *length)
     );
     let _ = writeln!(
         text,
-        "{:<24}{}, {:.1} a second: a server process worked for another tenant than before",
+        "{:<24}{} ({:.1} a second): a server process worked for another tenant than before",
         "switches",
         ledger.switches,
         per_second(ledger.switches, *length)
@@ -178,14 +178,14 @@ fn table(ledger: &Ledger, length: Duration) -> String {
     let mut rows = vec![["milliseconds", "tenants", "count", "a second"].map(str::to_owned).to_vec()];
     rows[0].extend(PERCENTILES.map(|(name, _)| name.to_owned()));
     rows[0].push("max".to_owned());
-    let connects = (ledger.connects.count() > 0).then_some(("connect", None, &ledger.connects));
-    for (name, tenants, latencies) in lines(ledger).into_iter().chain(connects) {
+    for (name, tenants, latencies) in lines(ledger).into_iter().chain([("connect", None, &ledger.connects)]) {
         let tenants = tenants.map_or_else(String::new, |tenants| tenants.to_string());
         let count = latencies.count();
         let mut row =
             vec![name.to_owned(), tenants, count.to_string(), format!("{:.1}", per_second(count, length))];
-        row.extend(PERCENTILES.map(|(_, share)| format!("{:.2}", millis(latencies.at(share)))));
-        row.push(format!("{:.2}", millis(latencies.longest())));
+        let told = |time| if count == 0 { "-".to_owned() } else { format!("{:.2}", millis(time)) };
+        row.extend(PERCENTILES.map(|(_, share)| told(latencies.at(share))));
+        row.push(told(latencies.longest()));
         rows.push(row);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
