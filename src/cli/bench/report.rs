@@ -270,3 +270,48 @@ fn object(told: &Told, outcome: &Outcome, reasons: &[String]) -> Value {
         .collect();
     object
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::bench::connection::Trouble;
+    use crate::cli::bench::draw::Skew;
+    use crate::cli::bench::ledger::Done;
+    use crate::cli::bench::work::{Faults, Row};
+
+    fn outcome(faults: Faults) -> Outcome {
+        let mut ledger = Ledger::new(Classes::new(Skew::Uniform, 1)).unwrap();
+        ledger.warm();
+        let latency = Duration::from_millis(1);
+        ledger.done(&Done { tenant: 0, slug: "acme", kind: Kind::Point, latency, process: Some(1), faults });
+        Outcome { ledger, length: Duration::from_secs(1), overdue: 0, interrupted: false }
+    }
+
+    #[test]
+    fn errors_are_excused_on_request_and_faults_never() {
+        let mut good = outcome(Faults::default());
+        assert!(reasons(&good, false).is_empty());
+        let trouble = Trouble { code: "53300".to_owned(), message: "too many".to_owned() };
+        good.ledger.failed("acme", &trouble);
+        assert_eq!((reasons(&good, false).len(), reasons(&good, true).len()), (1, 0));
+        let row = Row { id: 1, tenant: "beta".to_owned(), process: 1 };
+        for faults in [
+            Faults { foreign: vec![row], wrong: None },
+            Faults { foreign: vec![], wrong: Some("no rows".to_owned()) },
+        ] {
+            assert_eq!(reasons(&outcome(faults), true).len(), 1);
+        }
+    }
+
+    #[test]
+    fn run_in_which_nothing_was_done_fails() {
+        let mut empty = outcome(Faults::default());
+        empty.ledger = Ledger::new(Classes::new(Skew::Uniform, 1)).unwrap();
+        assert_eq!(reasons(&empty, true), ["no transaction was done in the time that counts"]);
+    }
+
+    #[test]
+    fn what_the_endpoint_says_cannot_steer_a_terminal() {
+        assert_eq!(printable("no\u{1b}[31m"), "no\u{fffd}[31m");
+    }
+}
