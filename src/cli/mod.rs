@@ -1,5 +1,6 @@
 //! The command line: what the commands are, and how they end.
 
+mod bench;
 mod check;
 pub mod cluster;
 pub mod connect;
@@ -30,6 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(Box<bench::BenchArgs>),
     Check(check::CheckArgs),
     Demo(demo::DemoArgs),
     /// Make the database ready for tenants: registry, roles, common schemas. Can be run again
@@ -52,6 +54,7 @@ enum Command {
 impl Command {
     fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Bench(args) => bench::run(args),
             Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),
             Self::Init { config, args } => {

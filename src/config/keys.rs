@@ -17,8 +17,15 @@ pub const VARIABLE_PREFIX: &str = "PGTENANT_";
 pub const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
 
 /// Variables other parts of the program read for themselves.
-pub const OTHER_VARIABLES: &[&str] =
-    &["PGTENANT_CONFIG", "PGTENANT_ADMIN_URL", "PGTENANT_ADMIN_PASSWORD", "PGTENANT_PG_BIN"];
+pub const OTHER_VARIABLES: &[&str] = &[
+    "PGTENANT_CONFIG",
+    "PGTENANT_ADMIN_URL",
+    "PGTENANT_ADMIN_USER",
+    "PGTENANT_ADMIN_PASSWORD",
+    "PGTENANT_BENCH_URL",
+    "PGTENANT_BENCH_PASSWORD",
+    "PGTENANT_PG_BIN",
+];
 
 /// What holds when a key is not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 mod attack;
 mod audit;
+mod bench;
 mod cancel;
 mod clone;
 mod cluster;

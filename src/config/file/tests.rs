@@ -284,7 +284,10 @@ fn variables_of_others_are_left_alone() {
     let others = [
         ("PGTENANT_CONFIG", "x"),
         ("PGTENANT_ADMIN_URL", "x"),
+        ("PGTENANT_ADMIN_USER", "x"),
         ("PGTENANT_ADMIN_PASSWORD", "x"),
+        ("PGTENANT_BENCH_URL", "x"),
+        ("PGTENANT_BENCH_PASSWORD", "x"),
         ("PGTENANT_PG_BIN", "x"),
         ("PGTENANT_SERVICE_HOST", "10.0.0.1"),
         ("PGTENANT_SERVICE_PORT", "6432"),

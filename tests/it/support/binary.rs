@@ -106,6 +106,10 @@ impl Binary {
         format!("postgresql://{database}_{tenant}:{password}@{addr}/{database}")
     }
 
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// Memory the process occupies.
     pub(crate) fn resident_bytes(&self) -> usize {
         let output =

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""`pgtenant bench` with many tenants through pgtenant and through PgBouncer, in turns, on private servers.
+
+PgBouncer in three ways: a login role for each tenant with ALTER ROLE … SET search_path; one role whose application
+sends SET LOCAL search_path; one role with qualified names, where nothing switches and nothing is kept apart. Each has
+the same number of server connections. Ratios of one run compare, figures of two runs do not. Needs Linux, Python 3.9,
+PostgreSQL's programs, and PgBouncer for what it is compared with.
+
+Exits with 1 when a run fails: an error, or a row of another tenant.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pgbench
+from pgbench import DATABASE, HOST, ROOT, Cluster, Failure, Process, Wire
+
+PASSWORD = secrets.token_hex(16)
+APP = "bench_app"  # the one role of benches/tenants.sql with the rights of all
+# Name of the leg, whether it is pgtenant, arguments of `pgtenant bench`, user in the URL.
+LEGS = (
+    ("pgtenant", True, [], ""),
+    ("PgBouncer, a login each", False, ["--user-pattern", "tenant_{slug}"], ""),
+    ("PgBouncer, SET LOCAL", False, ["--mode", "set-local"], f"{APP}@"),
+    ("PgBouncer, qualified", False, ["--mode", "qualified"], f"{APP}@"),
+)
+
+
+def environment(**more):
+    """Without what the caller's shell says about other databases."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**own, "PGTENANT_BENCH_PASSWORD": PASSWORD, **more}
+
+
+class PgTenant:
+    """The release build on a server of its own, with tenants of its own making."""
+
+    user = "bench_1"
+
+    def __init__(self, cluster, directory, options):
+        if not options.binary.exists():
+            raise Failure(f"{options.binary} is missing: run `cargo build --release`, or name one with --binary")
+        self.directory, self.port = Path(directory), pgbench.free_port()
+        self.config = self.directory / "pgtenant.toml"
+        self.config.write_text(
+            f'[listen]\naddresses = ["{HOST}:{self.port}"]\nmax_clients = {options.connections + 100}\n'
+            f'[server]\nhost = "{HOST}"\nport = {cluster.port}\ndatabase = "{DATABASE}"\n'
+            f"[pool]\nmax_server_connections = {options.pool}\n"
+        )
+        self.variables = environment(
+            PGTENANT_CONFIG=str(self.config),
+            PGTENANT_MASTER_KEY=secrets.token_hex(32),
+            PGTENANT_ADMIN_URL=f"postgres://postgres@{HOST}:{cluster.port}/{DATABASE}",
+        )
+        self.binary = options.binary
+        pgbench.run([self.binary, "init"], env=self.variables)
+        pgbench.run([self.binary, "bench", "--prepare", "--tenants", options.tenants], env=self.variables)
+
+    def start(self):
+        self.process = Process("pgtenant", [self.binary, "serve"], self.directory, env=self.variables)
+        self.process.wait_ready(lambda: Wire(self.port, self.user, PASSWORD)).close()
+
+
+class PgBouncer:
+    """In transaction mode, with no more server connections for all users together."""
+
+    user = APP
+
+    def __init__(self, cluster, directory, options):
+        self.directory, self.port = Path(directory), pgbench.free_port()
+        self.config, users = self.directory / "pgbouncer.ini", self.directory / "users.txt"
+        names = [APP, *(f"tenant_bench_{number}" for number in range(1, options.tenants + 1))]
+        users.write_text("".join(f'"{name}" "{PASSWORD}"\n' for name in names))
+        self.config.write_text(f"""
+[databases]
+{DATABASE} = host={HOST} port={cluster.port} dbname={DATABASE}
+[pgbouncer]
+listen_addr = {HOST}
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {options.pool}
+max_db_connections = {options.pool}
+max_client_conn = {options.connections + 100}
+log_connections = 0
+log_disconnections = 0
+""")
+        if entry := pgbench.unprivileged()[1]:
+            for path in (self.config, users):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+        sql = ROOT / "benches/tenants.sql"
+        pgbench.run([pgbench.need_program("psql"), "-Xq", "-v", "ON_ERROR_STOP=1", "-v", f"tenants={options.tenants}",
+                     "-v", f"password={PASSWORD}", "-f", sql, "-h", HOST, "-p", cluster.port, "-U", "postgres", "-d",
+                     DATABASE], env=environment())  # fmt: skip
+
+    def start(self):
+        self.process = Process("pgbouncer", [pgbench.need_program("pgbouncer"), self.config], self.directory,
+                               cwd=self.directory, **pgbench.unprivileged()[0])  # fmt: skip
+        self.process.wait_ready(lambda: Wire(self.port, self.user, PASSWORD)).close()
+
+
+def bench(proxy, user, arguments, options):
+    """One run; its JSON with the proxy's CPU per transaction."""
+    command = [options.binary, "bench", "--json", "--url", f"postgresql://{user}{HOST}:{proxy.port}/{DATABASE}",
+               "--tenants", options.tenants, "--clients", options.clients, "--duration", f"{options.seconds}s",
+               "--warmup", f"{options.warmup}s", "--connections-per-client", options.connections_per_client,
+               "--skew", options.skew, "--protocol", options.protocol, *arguments, *options.more]  # fmt: skip
+    before = proxy.process.cpu_us()
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment())
+    cpu = proxy.process.cpu_us() - before
+    try:
+        told = json.loads(done.stdout)
+    except ValueError:
+        raise Failure(f"bench failed: {done.stderr.strip() or done.stdout.strip()}") from None
+    if done.returncode != 0:
+        raise Failure("; ".join(told["reasons"]) + f"\n{json.dumps(told['errors'])}\n" + "\n".join(told["faults"]))
+    # What the warm-up did is in the CPU time too, and so counts as if it went at the same speed.
+    seconds = told["seconds"] + told["warmup_seconds"]
+    told["cpu_us"] = cpu / max(told["transactions"]["per_second"] * seconds, 1)
+    return told
+
+
+def middle(runs, *path):
+    def value(run):
+        for name in path:
+            run = run[name]
+        return run
+
+    return statistics.median(value(run) for run in runs)
+
+
+def print_table(results):
+    names = [name for name, *_ in LEGS if name in results]
+    print("\n| median of the rounds | a second | of the last, same round | p50 ms | p99 ms | cold p99 ms | connect p99 ms "
+          "| switches a second | misses a second | proxy CPU, µs |")
+    print("|---" * 10 + "|")
+    last = results[names[-1]]
+    for name in names:
+        runs = results[name]
+        per_second = [run["transactions"]["per_second"] for run in runs]
+        ratio = statistics.median(a / b["transactions"]["per_second"] for a, b in zip(per_second, last))
+        rate = {key: statistics.median(run[key] / run["seconds"] for run in runs) for key in ("switches", "misses")}
+        cold = statistics.median(run["classes"][-1]["p99_ms"] for run in runs)
+        print(f"| {name} | {statistics.median(per_second):,.0f} | {ratio:.2f} | "
+              f"{middle(runs, 'transactions', 'p50_ms'):.2f} | {middle(runs, 'transactions', 'p99_ms'):.2f} | {cold:.2f} | "
+              f"{middle(runs, 'connects', 'p99_ms'):.2f} | {rate['switches']:,.0f} | {rate['misses']:,.1f} | "
+              f"{middle(runs, 'cpu_us'):.0f} |")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="what follows -- goes to `pgtenant bench` as it is")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=10, help="that count, of each run (10)")
+    parser.add_argument("--warmup", type=int, default=3, help="seconds before them (3)")
+    parser.add_argument("--tenants", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--connections-per-client", type=int, default=20)
+    parser.add_argument("--pool", type=int, default=24, help="server connections of each proxy (24)")
+    parser.add_argument("--skew", default="zipf=1.1")
+    parser.add_argument("--protocol", default="extended")
+    parser.add_argument("--binary", default=ROOT / "target/release/pgtenant", help="(target/release/pgtenant)")
+    own = sys.argv[1:]
+    more = own.index("--") if "--" in own else len(own)
+    options = parser.parse_args(own[:more])
+    options.more, options.binary = own[more + 1 :], Path(options.binary).resolve()
+    options.connections = options.clients * options.connections_per_client
+    return options
+
+
+def main():
+    options = arguments()
+    pgbench.raise_file_limit()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
+    compares = pgbench.find_program("pgbouncer") is not None
+    legs = [leg for leg in LEGS if leg[1] or compares]
+    size = SimpleNamespace(clients=16, pool=options.pool)
+    places, running = {}, []
+    print(f"{pgbench.machine()}, {options.tenants} tenants, {options.clients} clients, {options.pool} server connections, "
+          f"{options.skew}, {options.protocol}" + ("" if compares else "; PgBouncer is not installed"), flush=True)
+    with tempfile.TemporaryDirectory(prefix="pgtenant-tenants-") as directory:
+        try:
+            for kind in (PgTenant, PgBouncer)[: 1 + compares]:
+                # A server each: both would name their roles alike.
+                home = Path(directory) / kind.__name__
+                home.mkdir()
+                if entry := pgbench.unprivileged()[1]:
+                    for path in (Path(directory), home):
+                        os.chown(path, entry.pw_uid, entry.pw_gid)
+                cluster = Cluster(home, size)
+                running.append(cluster)
+                places[kind] = kind(cluster, home, options)
+                places[kind].start()
+                running.append(places[kind].process)
+            results = {}
+            for number in range(options.rounds):
+                for name, is_ours, arguments_of_leg, user in legs:
+                    proxy = places[PgTenant if is_ours else PgBouncer]
+                    told = bench(proxy, user, arguments_of_leg, options)
+                    results.setdefault(name, []).append(told)
+                    print(f"  round {number + 1}  {name:24} {told['transactions']['per_second']:9.0f} a second  "
+                          f"{told['cpu_us']:6.1f} µs", flush=True)
+            print_table(results)
+        finally:
+            for process in reversed(running):
+                process.stop()
+    print(f"\nload at the end {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"tenants.py: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
