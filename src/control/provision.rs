@@ -11,7 +11,7 @@ use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init};
 use crate::registry::store::{self, Installation, TenantSummary};
-use crate::tenant::{Ident, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// Random bytes in a generated password: 160 bits.
 const PASSWORD_BYTES: usize = 20;
@@ -108,6 +108,7 @@ async fn register(client: &impl GenericClient, new: &NewTenant) -> Result<bool, 
         status: Status::Creating,
         password_version: 1,
         limits: Overrides::default(),
+        level: Level::Dedicated,
     };
     let stripe = new.stripe_customer_id.as_deref();
     let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {

@@ -11,18 +11,22 @@ use uuid::Uuid;
 use crate::auth::Verifier;
 use crate::config::limits;
 use crate::registry::RegistryError;
-use crate::tenant::{Ident, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
-const VERSIONS: &[(i32, &str)] =
-    &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql")), (3, include_str!("schema_3.sql"))];
+const VERSIONS: &[(i32, &str)] = &[
+    (1, include_str!("schema.sql")),
+    (2, include_str!("schema_2.sql")),
+    (3, include_str!("schema_3.sql")),
+    (4, include_str!("schema_4.sql")),
+];
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
 const TENANT_COLUMNS: &str =
-    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits";
+    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +196,7 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
             loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
         }
-        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(8)?, row.try_get(9)?);
+        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
         if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {
             match Verifier::parse(verifier) {
                 Ok(verifier) => last.users.push((user, verifier)),
@@ -207,15 +211,16 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
     let id = TenantId(row.try_get(0)?);
     let (slug, status): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
-    let (schema, role): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
+    let (schema, role, level): (&str, &str, &str) = (row.try_get(4)?, row.try_get(5)?, row.try_get(8)?);
     let parts = (
         Slug::parse(slug).ok(),
         Status::from_word(status),
+        Level::from_word(level),
         Ident::parse(schema).ok(),
         Ident::parse(role).ok(),
     );
-    let (Some(slug), Some(status), Some(schema), Some(role)) = parts else {
-        warn!(tenant = %id, slug, status, schema, role, "a tenant in the registry cannot be understood");
+    let (Some(slug), Some(status), Some(level), Some(schema), Some(role)) = parts else {
+        warn!(tenant = %id, slug, status, level, schema, role, "a tenant in the registry cannot be understood");
         return Ok(None);
     };
     let limits = match written_limits(row.try_get(7)?).map(|written| limits::overrides(&written)) {
@@ -237,6 +242,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         status,
         password_version: row.try_get(6)?,
         limits,
+        level,
     }))
 }
 
@@ -276,8 +282,9 @@ pub async fn insert_tenant(
     let rows = client
         .execute(
             "INSERT INTO pgtenant.tenants
-                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version)
-             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7)
+                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version,
+                  isolation)
+             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8)
              ON CONFLICT (slug) DO NOTHING",
             &[
                 &tenant.id.0,
@@ -287,6 +294,7 @@ pub async fn insert_tenant(
                 &tenant.names.schema.as_str(),
                 &tenant.names.role.as_str(),
                 &tenant.password_version,
+                &tenant.level.as_str(),
             ],
         )
         .await?;
@@ -388,9 +396,9 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(8)?,
-            users: row.try_get(9)?,
-            created_at: row.try_get(10)?,
+            stripe_customer_id: row.try_get(9)?,
+            users: row.try_get(10)?,
+            created_at: row.try_get(11)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }

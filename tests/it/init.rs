@@ -2,7 +2,7 @@
 
 use pgtenant::config::Config;
 use pgtenant::registry::Registry;
-use pgtenant::tenant::Overrides;
+use pgtenant::tenant::{Level, Overrides};
 use secrecy::ExposeSecret;
 
 use crate::support::{Db, connect, sqlstate, value};
@@ -51,7 +51,8 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     let db = Db::ready().await;
     db.create("alpha").await.unwrap();
     db.admin_run(
-        "ALTER TABLE pgtenant.tenants DROP COLUMN limits; DROP TABLE pgtenant.channels;
+        "ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation; DROP TABLE pgtenant.channels;
+         ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened;
          DELETE FROM pgtenant.schema_versions WHERE version > 1",
     )
     .await;
@@ -62,6 +63,7 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     db.create("alpha").await.unwrap();
     let summary = db.summary("alpha").await;
     assert_eq!((summary.tenant.limits, summary.limits.len()), (Overrides::default(), 0));
+    assert_eq!(summary.tenant.level, Level::Dedicated);
     let channels = "SELECT count(*) FROM pgtenant.channels";
     assert_eq!(value(&db.admin().await, channels).await, "1");
 }

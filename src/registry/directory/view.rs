@@ -100,6 +100,7 @@ mod tests {
                 status: Status::Active,
                 password_version: 1,
                 limits: crate::tenant::Overrides::default(),
+                level: crate::tenant::Level::default(),
             }),
             users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
         }
