@@ -34,6 +34,7 @@ mod verdict;
 mod walk;
 
 pub use code_settings::CodeSettings;
+pub use function_class::only_computes;
 pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };

@@ -44,6 +44,10 @@ pub struct Installation {
     pub registry_role: Ident,
     /// Every tenant's role is a member; it may read `global`.
     pub tenants_role: Ident,
+    /// Logs in for tenants of level shared; `None` before this program's `init` ran.
+    pub pool_role: Option<Ident>,
+    /// Whether `pgtenant init --harden` ran, and the hardening was not taken out by `--remove-hardening`.
+    pub hardened: bool,
 }
 
 /// What an operator wants to see of a tenant.
@@ -131,28 +135,46 @@ pub async fn install(client: &impl GenericClient) -> Result<Vec<i32>, RegistryEr
 /// # Errors
 /// When the database does not answer.
 pub async fn installation(client: &impl GenericClient) -> Result<Option<Installation>, Error> {
-    let row = client.query_opt("SELECT registry_role, tenants_role FROM pgtenant.installation", &[]).await?;
-    let Some(row) = row else { return Ok(None) };
+    let sql = "SELECT registry_role, tenants_role, pool_role, hardened FROM pgtenant.installation";
+    let Some(row) = client.query_opt(sql, &[]).await? else { return Ok(None) };
     let ident = |text: &str| Ident::parse(text).ok();
-    Ok(ident(row.try_get(0)?)
-        .zip(ident(row.try_get(1)?))
-        .map(|(registry_role, tenants_role)| Installation { registry_role, tenants_role }))
+    let pool_role = row.try_get::<_, Option<&str>>(2)?.and_then(ident);
+    let hardened = row.try_get(3)?;
+    Ok(ident(row.try_get(0)?).zip(ident(row.try_get(1)?)).map(|(registry_role, tenants_role)| Installation {
+        registry_role,
+        tenants_role,
+        pool_role,
+        hardened,
+    }))
 }
 
-/// Records the roles.
+/// Records the roles. Whether the database is hardened is left as it is.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn set_installation(client: &impl GenericClient, to: &Installation) -> Result<(), Error> {
     client
         .execute(
-            "INSERT INTO pgtenant.installation (registry_role, tenants_role) VALUES ($1, $2)
+            "INSERT INTO pgtenant.installation (registry_role, tenants_role, pool_role) VALUES ($1, $2, $3)
              ON CONFLICT (singleton) DO UPDATE
-             SET registry_role = excluded.registry_role, tenants_role = excluded.tenants_role",
-            &[&to.registry_role.as_str(), &to.tenants_role.as_str()],
+             SET registry_role = excluded.registry_role, tenants_role = excluded.tenants_role,
+                 pool_role = excluded.pool_role",
+            &[
+                &to.registry_role.as_str(),
+                &to.tenants_role.as_str(),
+                &to.pool_role.as_ref().map(Ident::as_str),
+            ],
         )
         .await
         .map(drop)
+}
+
+/// Records whether the database is meant to be hardened.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_hardened(client: &impl GenericClient, hardened: bool) -> Result<(), Error> {
+    client.execute("UPDATE pgtenant.installation SET hardened = $1", &[&hardened]).await.map(drop)
 }
 
 /// Tenants in service with their users: all, or those of `ids`. A row this program cannot read is
@@ -266,6 +288,17 @@ pub async fn set_limits(
         )
         .await?;
     Ok(rows == 1)
+}
+
+/// Writes down a tenant's level.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_level(client: &impl GenericClient, id: TenantId, level: Level) -> Result<(), Error> {
+    client
+        .execute("UPDATE pgtenant.tenants SET isolation = $2 WHERE id = $1", &[&id.0, &level.as_str()])
+        .await
+        .map(drop)
 }
 
 /// Adds a tenant with status `creating`, unless its slug is taken: then the other transaction that is
