@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -23,12 +23,12 @@ use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::Directory;
+use crate::registry::{Directory, HardeningWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
 use crate::wire::write;
 
-pub use roster::{Pinned, Roster};
+pub use roster::{Dismissal, Pinned, Roster, Terms};
 
 /// Texts too long for a worker thread that are judged at once.
 const LONG_TEXTS_AT_ONCE: usize = 2;
@@ -46,6 +46,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// Users and tenants.
     pub directory: Arc<Directory>,
+    /// What the watch on the hardening saw last.
+    pub hardening: watch::Receiver<HardeningWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
     /// Counters.
@@ -69,6 +71,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The directory.
     pub directory: Arc<Directory>,
+    /// The watch on the hardening.
+    pub hardening: watch::Receiver<HardeningWatch>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -83,6 +87,7 @@ impl Shared {
             pool: parts.pool,
             hub: parts.hub,
             directory: parts.directory,
+            hardening: parts.hardening,
             roster: Arc::new(Roster::default()),
             counters: parts.counters,
             shutdown: CancellationToken::new(),

@@ -128,6 +128,21 @@ pub(super) async fn open_set_config(
     Ok(Some(Step::new(Outcome::Changed, what)))
 }
 
+/// Whether [`open_set_config`] was done.
+pub(super) async fn may_switch(client: &impl GenericClient, pool: &Ident) -> Result<bool, ControlError> {
+    let row = client
+        .query_opt(
+            "SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')
+                 AND pg_catalog.has_function_privilege(r.oid, p.oid, 'EXECUTE')
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
+                  pg_catalog.pg_roles r
+             WHERE n.nspname = 'pgtenant_guard' AND p.proname = 'set_config' AND p.oid < 16384 AND r.rolname = $1",
+            &[&pool.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

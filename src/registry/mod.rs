@@ -7,13 +7,16 @@ mod audit;
 mod connect;
 mod directory;
 mod error;
+mod hardening;
 pub mod store;
 
 pub use audit::{Finding, FindingKind};
 pub use connect::{listener_config, reader_config, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
+pub use hardening::HardeningWatch;
 
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection};
@@ -108,6 +111,14 @@ impl Registry {
         let client = self.client().await?;
         let login = self.login.get_user().unwrap_or_default();
         bounded(QUERY_TIMEOUT, audit::findings(&*client, login, schemas)).await
+    }
+
+    /// A connection for a few queries of the control plane's, which may read the registry and nothing else.
+    ///
+    /// # Errors
+    /// When none can be had.
+    pub async fn reader(&self) -> Result<impl DerefMut<Target = Client> + '_, RegistryError> {
+        self.client().await
     }
 
     async fn client(&self) -> Result<PooledConnection<'_, Manager>, RegistryError> {

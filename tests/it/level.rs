@@ -1,13 +1,14 @@
-//! The level of a tenant: the pool role, who is moved and who is refused.
+//! The level of a tenant: the pool role, who is moved and who is refused, and the watch on the hardening.
 
 use pgtenant::cli::init::{self, InitArgs};
 use pgtenant::cli::tenant::{LevelArgs, ListArgs, ShowArgs, TenantCommand};
-use pgtenant::control::pool_role;
-use pgtenant::registry::{FindingKind, Registry};
+use pgtenant::control::{HardeningWatcher, pool_role};
+use pgtenant::registry::{FindingKind, HardeningWatch, Registry};
 use pgtenant::tenant::Level;
 use secrecy::ExposeSecret;
 use tokio_postgres::Client;
 
+use crate::support::proxy::{Proxy, eventually};
 use crate::support::{Db, admin_args, connect, sqlstate, value};
 
 /// What `pgtenant tenant create` clones.
@@ -318,4 +319,121 @@ async fn right_too_many_of_the_pool_role_is_found_and_its_remedy_removes_it() {
         db.init().await.unwrap();
         assert_eq!(audit(&db).await, [], "{break_it}");
     }
+}
+
+/// Runs a command beside a proxy.
+fn here<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// Why tenants of level shared are out of service; `None` while they are served.
+async fn why(watcher: &mut HardeningWatcher) -> Option<String> {
+    watcher.check().await;
+    match watcher.subscribe().borrow().clone() {
+        HardeningWatch::OutOfService { why } => Some(why),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn watch_sees_each_damage_to_the_hardening_and_its_repair() {
+    let db = with_tenants().await;
+    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    let seen = watcher.subscribe();
+    assert_eq!(*seen.borrow(), HardeningWatch::Unknown);
+    watcher.check().await;
+    assert_eq!(*seen.borrow(), HardeningWatch::Unhardened);
+    db.harden().await.unwrap();
+    watcher.check().await;
+    assert_eq!(*seen.borrow(), HardeningWatch::Hardened);
+    let (pool, alpha) = (pool_role(&db.name), db.schema("alpha"));
+    for (damage, named) in [
+        ("ALTER EVENT TRIGGER pgtenant_guard_1_definer DISABLE".to_owned(), "pgtenant_guard_1_definer"),
+        ("DROP EVENT TRIGGER pgtenant_guard_2_validate".to_owned(), "pgtenant_guard_2_validate"),
+        ("GRANT USAGE ON SCHEMA pgtenant_guard TO PUBLIC".to_owned(), "open to PUBLIC"),
+        (format!("GRANT USAGE ON SCHEMA pgtenant_guard TO {alpha}"), "open to"),
+        (
+            format!("GRANT EXECUTE ON FUNCTION pgtenant_guard.set_config(text, text, boolean) TO {alpha}"),
+            "may be called by tenants",
+        ),
+        (format!("GRANT {pool} TO {alpha}"), "open to"),
+        (format!("REVOKE USAGE ON SCHEMA pgtenant_guard FROM {pool}"), "the pool role may not call"),
+    ] {
+        db.admin_run(&damage).await;
+        let told = why(&mut watcher).await.expect(&damage);
+        assert!(told.contains(named), "{damage}: {told}");
+        // A proxy that has only just started sees the same.
+        let mut other = HardeningWatcher::new(registry(&db).await);
+        assert_eq!(why(&mut other).await, Some(told), "{damage}");
+        db.admin_run(&format!("REVOKE {pool} FROM {alpha}")).await;
+        db.harden().await.unwrap();
+        watcher.check().await;
+        assert_eq!(*seen.borrow(), HardeningWatch::Hardened, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn hardening_that_was_there_and_is_gone_is_no_database_without_hardening() {
+    let db = with_tenants().await;
+    db.harden().await.unwrap();
+    remove_hardening(&db).await.unwrap();
+    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    watcher.check().await;
+    assert_eq!(*watcher.subscribe().borrow(), HardeningWatch::Unhardened);
+    // As after a dump without the schema was restored.
+    db.admin_run("UPDATE pgtenant.installation SET hardened = true").await;
+    assert!(why(&mut watcher).await.unwrap().contains("is gone"));
+    remove_hardening(&db).await.unwrap();
+    assert_eq!(why(&mut watcher).await, None);
+}
+
+#[tokio::test]
+async fn watch_that_cannot_look_at_all_serves_nobody() {
+    let db = with_tenants().await;
+    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    db.admin_run("ALTER TABLE pgtenant.installation RENAME TO elsewhere").await;
+    assert!(why(&mut watcher).await.unwrap().contains("could not be looked at"));
+    db.admin_run("ALTER TABLE pgtenant.elsewhere RENAME TO installation").await;
+    assert_eq!(why(&mut watcher).await, None);
+    // What was seen a moment ago holds through an outage.
+    db.admin_run("ALTER TABLE pgtenant.installation RENAME TO elsewhere").await;
+    assert_eq!(why(&mut watcher).await, None);
+}
+
+#[test]
+fn clients_of_a_tenant_that_is_moved_are_disconnected_when_their_transaction_ends() {
+    let proxy = Proxy::start(&["alpha", "beta"], |_| {});
+    let (mut idle, mut busy, mut other) = (proxy.wire("alpha"), proxy.wire("alpha"), proxy.wire("beta"));
+    busy.run("begin");
+    here(level(&proxy.db, "alpha", Level::Shared)).unwrap();
+    let told = idle.until_end();
+    let moved = "FATAL 57P01 terminating connection: the tenant was moved to another level";
+    assert!(told.iter().any(|message| message.contains(moved)), "{told:?}");
+    busy.run("select 1");
+    busy.send(&crate::support::wire::query("commit"));
+    let told = busy.until_end();
+    assert!(told.iter().any(|message| message.contains("CommandComplete")), "{told:?}");
+    assert!(told.iter().any(|message| message.contains(moved)), "{told:?}");
+    other.run("select 1");
+}
+
+#[test]
+fn shared_tenants_are_out_of_service_while_the_hardening_is_damaged() {
+    let proxy = Proxy::start(&["alpha", "beta"], |_| {});
+    here(proxy.db.harden()).unwrap();
+    here(level(&proxy.db, "alpha", Level::Shared)).unwrap();
+    eventually("it is let in", || proxy.wire_with("alpha", &[]).is_ok());
+    let mut client = proxy.wire("alpha");
+    let (mut other, mut admin) = (proxy.wire("beta"), proxy.admin());
+    admin.run("ALTER EVENT TRIGGER pgtenant_guard_1_definer DISABLE");
+    let told = client.until_end();
+    assert!(
+        told.iter().any(|message| message.contains("FATAL 57P01") && message.contains("hardening")),
+        "{told:?}"
+    );
+    let refusal = proxy.wire_with("alpha", &[]).err().unwrap();
+    assert!(refusal.contains("FATAL 57P03") && refusal.contains("out of service"), "{refusal}");
+    other.run("select 1");
+    here(proxy.db.harden()).unwrap();
+    eventually("it is let in again", || proxy.wire_with("alpha", &[]).is_ok());
 }
