@@ -274,7 +274,7 @@ async fn follow_changes(shared: Arc<Shared>) {
 /// Limits hold at once; a client of another level is disconnected.
 fn keep_up(shared: &Shared, tenant: &Arc<Tenant>) {
     shared.pool.renew(tenant);
-    shared.roster.move_to(tenant.id, tenant.level);
+    shared.tenant_changed(tenant);
 }
 
 /// Disconnects clients of shared tenants when the hardening is not what they were let in under.
@@ -282,7 +282,7 @@ async fn follow_hardening(shared: Arc<Shared>) {
     let mut hardening = shared.hardening.clone();
     while hardening.changed().await.is_ok() {
         let seen = hardening.borrow_and_update().serves();
-        shared.roster.follow_hardening(seen);
+        shared.hardening_changed(seen);
     }
 }
 

@@ -330,7 +330,7 @@ fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Re
 
 /// Whether the guard counts on the hardening for this tenant. One of level shared waits for the first look, and is
 /// refused while neither hardening nor guard would keep it apart.
-async fn hardened(shared: &Shared, tenant: &Tenant) -> Result<bool, Refusal> {
+async fn hardened(shared: &Shared, tenant: &Arc<Tenant>) -> Result<bool, Refusal> {
     if tenant.level == Level::Dedicated {
         return Ok(false);
     }
@@ -339,7 +339,33 @@ async fn hardened(shared: &Shared, tenant: &Tenant) -> Result<bool, Refusal> {
         watch.wait_for(|seen| *seen != HardeningWatch::Unknown).await.ok().and_then(|seen| seen.serves());
     // A shared connection finds the schema by the role's name.
     let found = tenant.names.schema == tenant.names.role;
-    seen.filter(|_| found).ok_or_else(|| farewell::not_kept_apart(&tenant.slug))
+    match seen.filter(|_| found) {
+        Some(true) => Ok(true),
+        Some(false) if is_fit(shared, tenant).await => Ok(false),
+        _ => Err(farewell::not_kept_apart(&tenant.slug)),
+    }
+}
+
+/// Without hardening: whether the tenant has nothing that could run code. The guard lets it make none from now on, but
+/// a transaction from before it was moved may have.
+async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
+    if shared.vetted.get(&tenant.id).is_some_and(|vetted| Arc::ptr_eq(&vetted, tenant)) {
+        return true;
+    }
+    match shared.directory.unfit(tenant).await {
+        Ok(None) => {
+            shared.vetted.insert(tenant.id, Arc::clone(tenant));
+            true
+        }
+        Ok(Some(why)) => {
+            tracing::error!(tenant = %tenant.slug, why, "a tenant of level shared is not served; the database is not hardened");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(tenant = %tenant.slug, %error, "a tenant of level shared could not be looked at");
+            false
+        }
+    }
 }
 
 /// Refuses a client when its tenant is not any more what it was when the client proved who it is.

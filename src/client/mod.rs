@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use dashmap::DashMap;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -26,6 +27,7 @@ use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
+use crate::tenant::{Tenant, TenantId};
 use crate::wire::write;
 
 pub use roster::{Dismissal, Pinned, Roster, Terms};
@@ -54,6 +56,9 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
+    /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
+    /// not hardened.
+    vetted: DashMap<TenantId, Arc<Tenant>>,
     long_texts: Arc<Semaphore>,
     connected: AtomicUsize,
 }
@@ -91,9 +96,22 @@ impl Shared {
             roster: Arc::new(Roster::default()),
             counters: parts.counters,
             shutdown: CancellationToken::new(),
+            vetted: DashMap::new(),
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
         })
+    }
+
+    /// The hardening is in another state: what was found of tenants is old.
+    pub fn hardening_changed(&self, hardened: Option<bool>) {
+        self.vetted.clear();
+        self.roster.follow_hardening(hardened);
+    }
+
+    /// A tenant has changed.
+    pub fn tenant_changed(&self, tenant: &Tenant) {
+        self.vetted.remove(&tenant.id);
+        self.roster.move_to(tenant.id, tenant.level);
     }
 }
 

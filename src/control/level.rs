@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, GenericClient};
 
 use crate::control::{ControlError, Outcome, Run, Step, hardening_state, role};
-use crate::guard::only_computes;
+use crate::registry::code_of;
 use crate::registry::store::{self, TenantSummary};
 use crate::tenant::{Ident, Level, Slug, Tenant, TenantNames};
 
@@ -75,19 +75,32 @@ pub(super) async fn apply(
 }
 
 async fn leave(client: &impl GenericClient, pool: &Ident, role: &Ident) -> Result<Outcome, ControlError> {
-    let member = client
-        .query_opt(
-            "SELECT FROM pg_catalog.pg_auth_members m
-             JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
-             WHERE r.rolname = $1 AND u.rolname = $2 LIMIT 1",
-            &[&role.as_str(), &pool.as_str()],
-        )
-        .await?;
-    if member.is_none() {
+    if !is_member(client, pool, role).await? {
         return Ok(Outcome::Unchanged);
     }
     role::leave_pool(client, pool, role).await?;
+    // Since version 16 REVOKE takes back only what the same administrator granted, and warns of the rest.
+    if is_member(client, pool, role).await? {
+        let row = client.query_one("SELECT CURRENT_USER::text", &[]).await?;
+        return Err(ControlError::NotAllowed {
+            role: row.try_get(0)?,
+            what: format!("take {} from {}", role.as_str(), pool.as_str()),
+            remedy: format!("REVOKE {role} FROM {pool}"),
+        });
+    }
     Ok(Outcome::Changed)
+}
+
+async fn is_member(client: &impl GenericClient, pool: &Ident, role: &Ident) -> Result<bool, ControlError> {
+    let row = client
+        .query_one(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                 JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+                 WHERE r.rolname = $1 AND u.rolname = $2)",
+            &[&role.as_str(), &pool.as_str()],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
 }
 
 /// A shared connection has `"$user"` in its `search_path`: the schema is found by the role's name.
@@ -105,7 +118,7 @@ fn require_same_name(tenant: &Tenant) -> Result<(), ControlError> {
 
 /// Without the hardening, what a tenant has already must not be able to run code: the guard does not see it.
 async fn refuse_code(client: &impl GenericClient, tenant: &Tenant) -> Result<(), ControlError> {
-    let found = code(client, &tenant.names).await?;
+    let found = code_of(client, &tenant.names).await?;
     if found.is_empty() {
         return Ok(());
     }
@@ -116,7 +129,7 @@ async fn refuse_code(client: &impl GenericClient, tenant: &Tenant) -> Result<(),
 pub(super) async fn refuse_code_of_shared(client: &impl GenericClient) -> Result<(), ControlError> {
     for summary in store::summaries(client, None).await? {
         if summary.tenant.level == Level::Shared {
-            let found = code(client, &summary.tenant.names).await?;
+            let found = code_of(client, &summary.tenant.names).await?;
             if !found.is_empty() {
                 let slug = summary.tenant.slug;
                 return Err(ControlError::SharedTenantHasCode { slug, found: some(found) });
@@ -134,23 +147,6 @@ fn some(mut found: Vec<String>) -> Vec<String> {
         found.push(format!("and {more} more"));
     }
     found
-}
-
-/// What of a tenant's can run code, in words.
-async fn code(client: &impl GenericClient, names: &TenantNames) -> Result<Vec<String>, ControlError> {
-    let rows =
-        client.query(include_str!("code.sql"), &[&names.schema.as_str(), &names.role.as_str()]).await?;
-    let mut found = Vec::new();
-    for row in rows {
-        let (object, called): (Option<String>, Option<&str>) = (row.try_get(0)?, row.try_get(1)?);
-        let object = object.unwrap_or_else(|| "an object dropped just now".to_owned());
-        match called {
-            None => found.push(object),
-            Some(called) if only_computes(called) => {}
-            Some(called) => found.push(format!("{object}, which calls {called}")),
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

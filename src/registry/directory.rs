@@ -131,6 +131,14 @@ impl Directory {
         self.inner.view.has_level(level)
     }
 
+    /// See [`Registry::unfit`].
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn unfit(&self, tenant: &Tenant) -> Result<Option<String>, RegistryError> {
+        self.inner.registry.unfit(tenant).await
+    }
+
     /// How many tenants are in service.
     #[must_use]
     pub fn tenant_count(&self) -> usize {

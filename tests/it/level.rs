@@ -418,6 +418,24 @@ fn clients_of_a_tenant_that_is_moved_are_disconnected_when_their_transaction_end
 }
 
 #[test]
+fn code_made_in_a_transaction_from_before_the_move_keeps_a_tenant_out_where_nothing_is_hardened() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let mut busy = proxy.wire("alpha");
+    busy.run("begin");
+    here(level(&proxy.db, "alpha", Level::Shared)).unwrap();
+    eventually("the level is known", || proxy.shared().directory.has_level(Level::Shared));
+    let refusal = proxy.wire_with("alpha", &[]).err().unwrap();
+    assert!(refusal.contains("FATAL 57P03"), "{refusal}");
+    busy.run("create view v as select set_config('search_path', '', false)");
+    busy.send(&crate::support::wire::query("commit"));
+    busy.until_end();
+    let refusal = proxy.wire_with("alpha", &[]).err().unwrap();
+    assert!(refusal.contains("FATAL 57P03"), "{refusal}");
+    proxy.admin().run(&format!("drop view {}.v", proxy.role("alpha")));
+    eventually("it is let in", || proxy.wire_with("alpha", &[]).is_ok());
+}
+
+#[test]
 fn shared_tenants_are_out_of_service_while_the_hardening_is_damaged() {
     let proxy = Proxy::start(&["alpha", "beta"], |_| {});
     here(proxy.db.harden()).unwrap();
