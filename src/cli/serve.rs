@@ -16,12 +16,14 @@ use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::{Config, GuardMode};
+use crate::control::HardeningWatcher;
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, Registry};
 use crate::telemetry::Counters;
+use crate::tenant::Tenant;
 
 /// How long to wait before accepting again when descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -91,7 +93,9 @@ impl Server {
         let registry =
             Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
         audit(&registry, &config).await?;
+        let mut watcher = HardeningWatcher::new(registry.clone());
         let directory = Arc::new(Directory::start(registry).await?);
+        watcher.check_if_needed(&directory).await;
         let listeners = bind(&config)?;
         let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
 
@@ -102,6 +106,7 @@ impl Server {
             pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub)),
             hub,
             directory,
+            hardening: watcher.subscribe(),
             counters,
             config,
         });
@@ -119,12 +124,13 @@ impl Server {
         server.spawn(Arc::clone(&server.shared.pool).keep());
         server.listen_for_clients();
         server.spawn(follow_changes(Arc::clone(&server.shared)));
+        server.watch_hardening(watcher);
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         tracing::info!(
             addresses = server.listening.join(", "),
             tenants = server.shared.directory.tenant_count(),
             database = server.shared.config.server.database,
-            "serving, every tenant at level dedicated"
+            "serving"
         );
         Ok(server)
     }
@@ -169,6 +175,13 @@ impl Server {
         tokio::spawn(async move {
             tokio::select! { () = hub.run() => {}, () = ended.cancelled() => {} }
         });
+    }
+
+    /// Tells those whom it concerns what the watch sees.
+    fn watch_hardening(&self, watcher: HardeningWatcher) {
+        let period = self.shared.config.server.hardening_check_period;
+        self.spawn(watcher.run(Arc::clone(&self.shared.directory), period));
+        self.spawn(follow_hardening(Arc::clone(&self.shared)));
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -235,7 +248,7 @@ async fn follow_changes(shared: Arc<Shared>) {
     loop {
         match changes.recv().await {
             Ok(id) => match shared.directory.tenant(id) {
-                Some(tenant) => shared.pool.renew(&tenant),
+                Some(tenant) => keep_up(&shared, &tenant),
                 None => {
                     tracing::info!(tenant = %id, "tenant is out of service; its clients are disconnected");
                     shared.roster.disconnect(id);
@@ -245,7 +258,7 @@ async fn follow_changes(shared: Arc<Shared>) {
             Err(RecvError::Lagged(_)) => {
                 for id in shared.roster.tenants() {
                     match shared.directory.tenant(id) {
-                        Some(tenant) => shared.pool.renew(&tenant),
+                        Some(tenant) => keep_up(&shared, &tenant),
                         None => {
                             shared.roster.disconnect(id);
                             shared.pool.retire(id);
@@ -255,6 +268,21 @@ async fn follow_changes(shared: Arc<Shared>) {
             }
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+/// Limits hold at once; a client of another level is disconnected.
+fn keep_up(shared: &Shared, tenant: &Arc<Tenant>) {
+    shared.pool.renew(tenant);
+    shared.tenant_changed(tenant);
+}
+
+/// Disconnects clients of shared tenants when the hardening is not what they were let in under.
+async fn follow_hardening(shared: Arc<Shared>) {
+    let mut hardening = shared.hardening.clone();
+    while hardening.changed().await.is_ok() {
+        let seen = hardening.borrow_and_update().serves();
+        shared.hardening_changed(seen);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `pgtenant tenant create`, `list`, `show` and `limit`.
+//! `pgtenant tenant create`, `list`, `show`, `limit` and `level`.
 
 mod output;
 
@@ -12,9 +12,9 @@ use secrecy::SecretString;
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::config::Config;
 use crate::config::limits::{self, LimitError};
-use crate::control::{ControlError, NewTenant, create_tenant};
+use crate::control::{ControlError, NewTenant, Run, create_tenant, set_level};
 use crate::registry::store;
-use crate::tenant::{Ident, Slug};
+use crate::tenant::{Ident, Level, Slug};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD_BYTES: u64 = 1024;
@@ -34,6 +34,9 @@ pub enum TenantCommand {
     Show(ShowArgs),
     /// Give a tenant limits of its own, or put them back to the configuration's. Running proxies follow at once.
     Limit(LimitArgs),
+    /// Move a tenant to a level: server connections of its own, or those of all shared tenants. Running proxies
+    /// follow at once; clients that are connected are disconnected when their transaction ends.
+    Level(LevelArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -53,6 +56,10 @@ pub struct CreateArgs {
     /// Customer id at Stripe.
     #[arg(long, value_name = "ID")]
     pub stripe_customer: Option<String>,
+    /// `dedicated`, with server connections of its own, or `shared`, with those of all shared tenants [default: the
+    /// configuration's `tenants.level`].
+    #[arg(long, value_parser = level_word)]
+    pub level: Option<Level>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -101,6 +108,29 @@ pub struct LimitArgs {
     pub admin: AdminArgs,
 }
 
+/// Arguments of `tenant level`.
+#[derive(Args, Clone, Debug)]
+pub struct LevelArgs {
+    /// The tenant's short name.
+    pub slug: String,
+    /// `dedicated` or `shared`.
+    #[arg(value_parser = level_word)]
+    pub level: Level,
+    /// Say what would be, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+fn level_word(text: &str) -> Result<Level, String> {
+    Level::from_word(text).ok_or_else(|| "a level is `dedicated` or `shared`".to_owned())
+}
+
 /// Runs the command; `input` is where `--password-stdin` reads.
 ///
 /// # Errors
@@ -116,6 +146,7 @@ pub async fn run(
         TenantCommand::List(args) => list(&args, config, out).await,
         TenantCommand::Show(args) => show(&args, config, out).await,
         TenantCommand::Limit(args) => limit(&args, config, out).await,
+        TenantCommand::Level(args) => level(&args, config, out).await,
     }
 }
 
@@ -131,6 +162,8 @@ async fn create(
         stripe_customer_id: args.stripe_customer.as_deref().map(stripe_customer).transpose()?,
         user: args.user.as_deref().map(user_name).transpose()?,
         password: if args.password_stdin { Some(read_password(input)?) } else { None },
+        level: args.level,
+        default_level: config.tenants.level,
     };
     let mut client = args.admin.connect(config).await?;
     let done = create_tenant(&mut client, &new, &config.secrets.master_key, &config.schemas).await?;
@@ -169,6 +202,14 @@ async fn limit(args: &LimitArgs, config: &Config, out: &mut dyn Write) -> Result
         tx.commit().await.map_err(ControlError::from)?;
     }
     if args.json { output::limits_json(&tenant, out) } else { output::limits(&tenant, &config.limits, out) }
+}
+
+async fn level(args: &LevelArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let run = if args.dry_run { Run::Dry } else { Run::Apply };
+    let mut client = args.admin.connect(config).await?;
+    let change = set_level(&mut client, &slug, args.level, run).await?;
+    if args.json { output::level_json(&change, out) } else { output::level(&change, args.dry_run, out) }
 }
 
 /// Sets and puts back, in this order.

@@ -13,9 +13,9 @@ use crate::client::clock::{Clock, Expired, Phase};
 use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
-use crate::client::roster::Place;
+use crate::client::roster::{Dismissal, Place};
 use crate::client::{Shared, farewell};
-use crate::error::{Report, Severity, SqlState};
+use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
 use crate::registry::UserEntry;
@@ -317,9 +317,12 @@ impl Client {
         since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || self.shared.pool.load().waiting > 0
     }
 
-    /// At the end of the process transactions may finish; a tenant out of service is stopped at once.
+    /// At the end of the process, and where a tenant is moved, transactions may finish; a tenant out of service is
+    /// stopped at once.
     fn may_stop(&self) -> bool {
-        !self.shared.shutdown.is_cancelled() || self.relay.session().at_boundary() != Boundary::Busy
+        let at_once = self.place.dismissal() == Dismissal::OutOfService;
+        at_once && !self.shared.shutdown.is_cancelled()
+            || self.relay.session().at_boundary() != Boundary::Busy
     }
 
     fn how_it_ends(&self, reason: &'static str) -> Ended {
@@ -349,15 +352,7 @@ impl Client {
     }
 
     fn farewell(&self) -> Refusal {
-        if self.shared.shutdown.is_cancelled() {
-            Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
-                .with_detail("The proxy is shutting down.")
-        } else {
-            Refusal::fatal(
-                SqlState::ADMIN_SHUTDOWN,
-                "terminating connection: the tenant was taken out of service",
-            )
-        }
+        farewell::dismissed(self.place.dismissal(), self.shared.shutdown.is_cancelled())
     }
 
     fn log_no_server(&self, error: &CheckoutError) {

@@ -1,10 +1,46 @@
 //! What clients are told at the end.
 
 use crate::client::clock::Expired;
+use crate::client::roster::Dismissal;
 use crate::error::SqlState;
 use crate::server::ServerError;
 use crate::session::Refusal;
 use crate::session::pin::PinReason;
+use crate::tenant::Slug;
+
+/// To a client whose connection is ended from outside.
+pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
+    if shutting_down {
+        return Refusal::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection due to administrator command",
+        )
+        .with_detail("The proxy is shutting down.");
+    }
+    match why {
+        Dismissal::OutOfService => Refusal::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection: the tenant was taken out of service",
+        ),
+        Dismissal::Moved => moved(),
+        Dismissal::Hardening => Refusal::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection: the hardening of the database has changed",
+        )
+        .with_hint("Connect again; while that is refused, the proxy's log says why."),
+    }
+}
+
+pub(super) fn moved() -> Refusal {
+    Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was moved to another level")
+        .with_hint("Connect again.")
+}
+
+/// To a client of a tenant of level shared, while what keeps such tenants apart is damaged.
+pub(super) fn not_kept_apart(slug: &Slug) -> Refusal {
+    Refusal::fatal(SqlState::CANNOT_CONNECT_NOW, format!("tenant \"{slug}\" is out of service at the moment"))
+        .with_hint("Try again later; the operator finds the reason in the proxy's log.")
+}
 
 pub(super) fn fixed_setting_changed() -> Refusal {
     Refusal::fatal(

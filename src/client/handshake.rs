@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::auth::Verifier;
 use crate::auth::scram::{self, ScramError};
-use crate::client::roster::Place;
-use crate::client::{Shared, tell_report};
-use crate::config::PublicSchema;
+use crate::client::roster::{Place, Terms};
+use crate::client::{Shared, farewell, tell_report};
+use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
-use crate::registry::UserEntry;
+use crate::registry::{HardeningWatch, UserEntry};
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
@@ -106,15 +106,14 @@ impl Hello<'_> {
         })?;
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
+        let terms = Terms { level: scope.level, hardened: scope.hardened };
         let place = shared
             .roster
-            .enter(entry.tenant.id, key_len, stop)
+            .enter(entry.tenant.id, terms, key_len, stop)
             .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
-        // From here on the client is disconnected when its tenant goes out of service. It may have done so
-        // just before.
-        if shared.directory.tenant(entry.tenant.id).is_none() {
-            return Err(wrong_password(&entry.user_name).into());
-        }
+        // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
+        // apart changes. That may have happened just before.
+        still_on(terms, shared, &entry)?;
         // Waiting for a server connection has its own limit.
         let commons = shared.pool.commons(&entry.tenant);
         let admission = commons.admit().ok_or_else(|| too_many_clients(&commons.limits()))?;
@@ -145,7 +144,8 @@ impl Hello<'_> {
         // A user that is not known cannot come this far, but no unwrapping on the way in.
         let entry = known.ok_or_else(|| wrong_password(user))?;
         admit(shared, &startup, &entry)?;
-        let scope = scope(shared, &entry.tenant);
+        let hardened = hardened(shared, &entry.tenant).await?;
+        let scope = scope(&shared.config, &entry.tenant, hardened);
         let (settings, reports) = settings(shared, &startup, &scope)?;
         // The client's own span begins when it is served.
         let span = tracing::info_span!("client", tenant = %entry.tenant.slug, user = ?entry.user_name);
@@ -328,8 +328,59 @@ fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Re
     }
 }
 
-fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
-    let config = &shared.config;
+/// Whether the guard counts on the hardening for this tenant. One of level shared waits for the first look, and is
+/// refused while neither hardening nor guard would keep it apart.
+async fn hardened(shared: &Shared, tenant: &Arc<Tenant>) -> Result<bool, Refusal> {
+    if tenant.level == Level::Dedicated {
+        return Ok(false);
+    }
+    let mut watch = shared.hardening.clone();
+    let seen =
+        watch.wait_for(|seen| *seen != HardeningWatch::Unknown).await.ok().and_then(|seen| seen.serves());
+    // A shared connection finds the schema by the role's name.
+    let found = tenant.names.schema == tenant.names.role;
+    match seen.filter(|_| found) {
+        Some(true) => Ok(true),
+        Some(false) if is_fit(shared, tenant).await => Ok(false),
+        _ => Err(farewell::not_kept_apart(&tenant.slug)),
+    }
+}
+
+/// Without hardening: whether the tenant has nothing that could run code. The guard lets it make none from now on, but
+/// a transaction from before it was moved may have.
+async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
+    if shared.vetted.get(&tenant.id).is_some_and(|vetted| Arc::ptr_eq(&vetted, tenant)) {
+        return true;
+    }
+    match shared.directory.unfit(tenant).await {
+        Ok(None) => {
+            shared.vetted.insert(tenant.id, Arc::clone(tenant));
+            true
+        }
+        Ok(Some(why)) => {
+            tracing::error!(tenant = %tenant.slug, why, "a tenant of level shared is not served; the database is not hardened");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(tenant = %tenant.slug, %error, "a tenant of level shared could not be looked at");
+            false
+        }
+    }
+}
+
+/// Refuses a client when its tenant is not any more what it was when the client proved who it is.
+fn still_on(terms: Terms, shared: &Shared, entry: &UserEntry) -> Result<(), Refusal> {
+    let tenant = shared.directory.tenant(entry.tenant.id).ok_or_else(|| wrong_password(&entry.user_name))?;
+    if tenant.level != terms.level {
+        return Err(farewell::moved());
+    }
+    if terms.level == Level::Shared && shared.hardening.borrow().serves() != Some(terms.hardened) {
+        return Err(farewell::not_kept_apart(&tenant.slug));
+    }
+    Ok(())
+}
+
+fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
     let shared_schemas =
         std::iter::once(&config.schemas.global).chain(&config.guard.extra_schemas).cloned().collect();
     Scope {
@@ -341,8 +392,8 @@ fn scope(shared: &Shared, tenant: &Tenant) -> Scope {
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
         extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),
-        level: Level::Dedicated,
-        hardened: false,
+        level: tenant.level,
+        hardened,
     }
 }
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use dashmap::DashMap;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -23,12 +24,13 @@ use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::Directory;
+use crate::registry::{Directory, HardeningWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
+use crate::tenant::{Tenant, TenantId};
 use crate::wire::write;
 
-pub use roster::{Pinned, Roster};
+pub use roster::{Dismissal, Pinned, Roster, Terms};
 
 /// Texts too long for a worker thread that are judged at once.
 const LONG_TEXTS_AT_ONCE: usize = 2;
@@ -46,12 +48,17 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// Users and tenants.
     pub directory: Arc<Directory>,
+    /// What the watch on the hardening saw last.
+    pub hardening: watch::Receiver<HardeningWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
     /// Counters.
     pub counters: Arc<Counters>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
+    /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
+    /// not hardened.
+    vetted: DashMap<TenantId, Arc<Tenant>>,
     long_texts: Arc<Semaphore>,
     connected: AtomicUsize,
 }
@@ -69,6 +76,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The directory.
     pub directory: Arc<Directory>,
+    /// The watch on the hardening.
+    pub hardening: watch::Receiver<HardeningWatch>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -83,12 +92,26 @@ impl Shared {
             pool: parts.pool,
             hub: parts.hub,
             directory: parts.directory,
+            hardening: parts.hardening,
             roster: Arc::new(Roster::default()),
             counters: parts.counters,
             shutdown: CancellationToken::new(),
+            vetted: DashMap::new(),
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
         })
+    }
+
+    /// The hardening is in another state: what was found of tenants is old.
+    pub fn hardening_changed(&self, hardened: Option<bool>) {
+        self.vetted.clear();
+        self.roster.follow_hardening(hardened);
+    }
+
+    /// A tenant has changed.
+    pub fn tenant_changed(&self, tenant: &Tenant) {
+        self.vetted.remove(&tenant.id);
+        self.roster.move_to(tenant.id, tenant.level);
     }
 }
 

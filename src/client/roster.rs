@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
-use crate::tenant::TenantId;
+use crate::tenant::{Level, TenantId};
 use crate::wire::startup::CancelRequest;
 
 /// Cancel requests on their way to the server at once; more are dropped, as a cancel may always be late.
@@ -28,9 +28,31 @@ pub struct Roster {
 struct Member {
     key: Vec<u8>,
     tenant: TenantId,
+    terms: Terms,
+    dismissal: Arc<Mutex<Option<Dismissal>>>,
     slot: Arc<CancelSlot>,
     stop: CancellationToken,
     pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
+}
+
+/// What its statements are judged by for as long as a client is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The tenant's level when it logged in.
+    pub level: Level,
+    /// Whether the guard counts on the hardening; at level shared only.
+    pub hardened: bool,
+}
+
+/// Why a client is disconnected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dismissal {
+    /// Its tenant went out of service, or the process ends.
+    OutOfService,
+    /// Its tenant was moved to another level.
+    Moved,
+    /// The hardening is in another state than when it logged in.
+    Hardening,
 }
 
 /// A client that keeps its server connection beyond a transaction.
@@ -58,6 +80,7 @@ pub struct Place {
     pub slot: Arc<CancelSlot>,
     /// Cancelled when it is to be disconnected.
     pub stop: CancellationToken,
+    dismissal: Arc<Mutex<Option<Dismissal>>>,
     pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
 }
 
@@ -75,6 +98,7 @@ impl Roster {
     pub fn enter(
         self: &Arc<Self>,
         tenant: TenantId,
+        terms: Terms,
         key_len: usize,
         stop: CancellationToken,
     ) -> Result<Place, getrandom::Error> {
@@ -87,14 +111,17 @@ impl Roster {
             if let Entry::Vacant(vacant) = self.clients.entry(pid) {
                 let slot = Arc::new(CancelSlot::default());
                 let pin = Arc::<Mutex<_>>::default();
+                let dismissal = Arc::<Mutex<_>>::default();
                 vacant.insert(Member {
                     key: key.clone(),
                     tenant,
+                    terms,
+                    dismissal: Arc::clone(&dismissal),
                     slot: Arc::clone(&slot),
                     stop: stop.clone(),
                     pin: Arc::clone(&pin),
                 });
-                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, pin });
+                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, dismissal, pin });
             }
         }
     }
@@ -110,9 +137,34 @@ impl Roster {
         slot.cancel().await
     }
 
-    /// Disconnects all clients of a tenant.
+    /// Disconnects all clients of a tenant that goes out of service, at once.
     pub fn disconnect(&self, tenant: TenantId) {
-        self.clients.iter().filter(|member| member.tenant == tenant).for_each(|member| member.stop.cancel());
+        self.dismiss(Dismissal::OutOfService, |of, _| of == tenant);
+    }
+
+    /// Disconnects the clients of a tenant that logged in while it was of another level, when their transactions end.
+    pub fn move_to(&self, tenant: TenantId, level: Level) {
+        self.dismiss(Dismissal::Moved, |of, terms| of == tenant && terms.level != level);
+    }
+
+    /// Disconnects the clients of shared tenants that logged in under another state of the hardening, when their
+    /// transactions end; all of them where it is `None`.
+    pub fn follow_hardening(&self, hardened: Option<bool>) {
+        self.dismiss(Dismissal::Hardening, |_, terms| {
+            terms.level == Level::Shared && hardened != Some(terms.hardened)
+        });
+    }
+
+    fn dismiss(&self, why: Dismissal, whom: impl Fn(TenantId, Terms) -> bool) {
+        for member in self.clients.iter().filter(|member| whom(member.tenant, member.terms)) {
+            let mut dismissal = member.dismissal.lock().unwrap_or_else(PoisonError::into_inner);
+            // What waits for nothing outranks what waits for the end of a transaction.
+            if dismissal.is_none() || why == Dismissal::OutOfService {
+                *dismissal = Some(why);
+            }
+            drop(dismissal);
+            member.stop.cancel();
+        }
     }
 
     /// The tenants that have clients here.
@@ -150,6 +202,13 @@ impl Roster {
 }
 
 impl Place {
+    /// Why the client is to be disconnected, once [`stop`](Self::stop) says that it is.
+    #[must_use]
+    pub fn dismissal(&self) -> Dismissal {
+        let dismissal = *self.dismissal.lock().unwrap_or_else(PoisonError::into_inner);
+        dismissal.unwrap_or(Dismissal::OutOfService)
+    }
+
     /// The client keeps its server connection for this reason from now on, or not any more. Returns the
     /// reason it had before, and for how long.
     pub fn note_pin(&self, now: Option<PinReason>) -> Option<(PinReason, Duration)> {
@@ -176,10 +235,34 @@ mod tests {
 
     use super::*;
 
+    const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };
+
+    #[tokio::test]
+    async fn only_those_on_other_terms_are_dismissed_and_out_of_service_outranks_the_rest() {
+        let roster = Arc::new(Roster::default());
+        let (one, other) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
+        let enter = |tenant, level, hardened| {
+            roster.enter(tenant, Terms { level, hardened }, 4, CancellationToken::new()).unwrap()
+        };
+        let dedicated = enter(one, Level::Dedicated, false);
+        let (hard, soft) = (enter(one, Level::Shared, true), enter(other, Level::Shared, false));
+        let gone = || [&dedicated, &hard, &soft].map(|place| place.stop.is_cancelled());
+        roster.move_to(other, Level::Shared);
+        roster.follow_hardening(Some(false));
+        assert_eq!(gone(), [false, true, false]);
+        assert_eq!(hard.dismissal(), Dismissal::Hardening);
+        roster.move_to(one, Level::Shared);
+        assert_eq!((gone(), dedicated.dismissal()), ([true, true, false], Dismissal::Moved));
+        roster.disconnect(one);
+        assert_eq!(dedicated.dismissal(), Dismissal::OutOfService);
+        roster.follow_hardening(None);
+        assert_eq!(gone(), [true; 3]);
+    }
+
     #[tokio::test]
     async fn cancel_with_a_wrong_key_or_number_does_nothing_and_leavers_are_forgotten() {
         let roster = Arc::new(Roster::default());
-        let place = roster.enter(TenantId(Uuid::nil()), 4, CancellationToken::new()).unwrap();
+        let place = roster.enter(TenantId(Uuid::nil()), DEDICATED, 4, CancellationToken::new()).unwrap();
         place.slot.waiting();
         let request = |pid, key: &[u8]| CancelRequest { pid, key: key.to_vec() };
         let mut wrong = place.key.clone();

@@ -15,7 +15,8 @@ use crate::config::kind::Wrong;
 use crate::config::problem::{Place, Problems};
 use crate::config::source::Source;
 use crate::config::{
-    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server, ServerAddress,
+    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server,
+    ServerAddress, Tenants,
 };
 use crate::tenant::{Limits, WEIGHT};
 
@@ -54,6 +55,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let guard = guard(&mut source);
     let notify = notify(&mut source);
     let secrets = secrets(&mut source, input);
+    let tenants = tenants(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     let config = (|| {
@@ -66,6 +68,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             guard: guard?,
             notify: notify?,
             secrets: secrets?,
+            tenants: tenants?,
             schemas: schemas?,
             log: log?,
         })
@@ -110,6 +113,7 @@ fn server(source: &mut Source<'_>) -> Option<Server> {
     let database = source.take(&keys::SERVER_DATABASE);
     let connect_timeout = source.take(&keys::SERVER_CONNECT_TIMEOUT);
     let settings = source.take(&keys::SERVER_SETTINGS);
+    let hardening_check_period = source.take(&keys::SERVER_HARDENING_CHECK_PERIOD);
     let address = host.zip(port).map(|(host, port)| {
         if !host.starts_with('/') {
             return ServerAddress::Tcp(host, port);
@@ -125,6 +129,7 @@ fn server(source: &mut Source<'_>) -> Option<Server> {
         database: database?,
         connect_timeout: connect_timeout?,
         settings: settings?,
+        hardening_check_period: hardening_check_period?,
     })
 }
 
@@ -241,6 +246,11 @@ fn notify(source: &mut Source<'_>) -> Option<Notify> {
         max_channels_per_client: max_channels_per_client?,
         max_queued_bytes: max_queued_bytes?,
     })
+}
+
+fn tenants(source: &mut Source<'_>) -> Option<Tenants> {
+    let level = source.take(&keys::TENANTS_LEVEL);
+    Some(Tenants { level: level? })
 }
 
 fn schemas(source: &mut Source<'_>) -> Option<Schemas> {

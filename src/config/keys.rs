@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
-use crate::tenant::Ident;
+use crate::tenant::{Ident, Level};
 
 /// What every variable of ours begins with.
 pub const VARIABLE_PREFIX: &str = "PGTENANT_";
@@ -135,6 +135,9 @@ keys! {
     SERVER_SETTINGS: BTreeMap<String, String> = server.settings,
         "table of PostgreSQL settings", kind::settings, Value("{}"),
         "PostgreSQL settings that every server connection starts with, for example a statement_timeout.";
+    SERVER_HARDENING_CHECK_PERIOD: Duration = server.hardening_check_period,
+        "duration from 1s to 1min", kind::check_period, Value("\"5s\""),
+        "How often the proxy looks whether the hardening is in force, while a tenant is of level shared.";
 
     POOL_MAX_SERVER_CONNECTIONS: usize = pool.max_server_connections,
         "number from 1 to 262143", kind::count::<1, 262_143>, Value("50"),
@@ -228,6 +231,10 @@ keys! {
     SECRETS_MASTER_KEY: String = secrets.master_key,
         "at least 64 hexadecimal digits", kind::secret, NoValue,
         "The master key itself; only from the environment, never in the file.";
+
+    TENANTS_LEVEL: Level = tenants.level,
+        "\"dedicated\" or \"shared\"", kind::level, Value("\"dedicated\""),
+        "Level of new tenants: whether their server connections are their own, or those of all shared tenants.";
 
     SCHEMAS_GLOBAL: Ident = schemas.global,
         "schema name", kind::schema, Value("\"global\""),

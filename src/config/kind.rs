@@ -14,6 +14,7 @@ use toml::de::DeValue;
 
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::telemetry;
+use crate::tenant::Level;
 
 /// What is wrong with a value, and the remedy.
 #[derive(Debug)]
@@ -164,6 +165,12 @@ pub(in crate::config) fn period_or_off(given: Given<'_>) -> Result<Option<Durati
     off_or_duration(given, Duration::from_secs(1), MAX_DURATION)
 }
 
+/// Between a second and a minute.
+pub(in crate::config) fn check_period(given: Given<'_>) -> Result<Duration, Wrong> {
+    off_or_duration(given, Duration::from_secs(1), Duration::from_secs(60))?
+        .ok_or_else(|| Wrong::new("this period cannot be zero or off", "write a duration such as \"5s\""))
+}
+
 fn off_or_duration(given: Given<'_>, min: Duration, max: Duration) -> Result<Option<Duration>, Wrong> {
     let unit = |number: &str| {
         Wrong::new(
@@ -263,6 +270,11 @@ pub(in crate::config) fn guard_mode(given: Given<'_>) -> Result<GuardMode, Wrong
 /// `refuse` or `tenant`.
 pub(in crate::config) fn public_schema(given: Given<'_>) -> Result<PublicSchema, Wrong> {
     one_of(given, &[("refuse", PublicSchema::Refuse), ("tenant", PublicSchema::Tenant)])
+}
+
+/// `dedicated` or `shared`.
+pub(in crate::config) fn level(given: Given<'_>) -> Result<Level, Wrong> {
+    one_of(given, &[Level::Dedicated, Level::Shared].map(|level| (level.as_str(), level)))
 }
 
 /// `text` or `json`.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::MasterKey;
-use crate::tenant::{Ident, Limits};
+use crate::tenant::{Ident, Level, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Config {
     pub notify: Notify,
     /// Keys.
     pub secrets: Secrets,
+    /// New tenants.
+    pub tenants: Tenants,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.
@@ -79,6 +81,8 @@ pub struct Server {
     pub connect_timeout: Duration,
     /// Settings every server connection starts with, for example `statement_timeout`.
     pub settings: BTreeMap<String, String>,
+    /// How often to look whether the hardening is in force, while a tenant is of level shared.
+    pub hardening_check_period: Duration,
 }
 
 /// When a server connection is reset on return.
@@ -169,6 +173,13 @@ pub struct Notify {
 pub struct Secrets {
     /// What server passwords are derived from.
     pub master_key: MasterKey,
+}
+
+/// `[tenants]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenants {
+    /// Level of a new tenant for which the command says nothing else.
+    pub level: Level,
 }
 
 /// `[schemas]`.

@@ -78,6 +78,44 @@ pub enum ControlError {
     /// Another tenant is this customer.
     #[error("Stripe customer {0} belongs to another tenant; correct `--stripe-customer`")]
     StripeCustomerTaken(String),
+    /// `pgtenant init` of this version was not run to its end.
+    #[error("the tenant registry knows no pool role; run `pgtenant init`")]
+    NoPoolRole,
+    /// A shared connection finds the schema by the role's name.
+    #[error(
+        "tenant {slug} cannot be of level shared: its schema is {schema} and its role {role}, and they must have the \
+         same name; rename one of them, in the database and in pgtenant.tenants"
+    )]
+    SchemaIsNotRole {
+        /// The tenant.
+        slug: Slug,
+        /// Its schema.
+        schema: String,
+        /// Its role.
+        role: String,
+    },
+    /// Its code could leave the tenant's role.
+    #[error(
+        "tenant {slug} cannot be of level shared in a database that is not hardened, because it has what can run code; \
+         run `pgtenant init --harden`, or drop this:\n  {}", .found.join("\n  ")
+    )]
+    TenantHasCode {
+        /// The tenant.
+        slug: Slug,
+        /// What it has.
+        found: Vec<String>,
+    },
+    /// Its code could leave the tenant's role once the hardening is gone.
+    #[error(
+        "the hardening cannot be removed while tenant {slug} is of level shared and has what can run code; run \
+         `pgtenant tenant level {slug} dedicated`, or drop this:\n  {}", .found.join("\n  ")
+    )]
+    SharedTenantHasCode {
+        /// The tenant.
+        slug: Slug,
+        /// What it has.
+        found: Vec<String>,
+    },
     /// No tenant of this slug.
     #[error("there is no tenant {0}; `pgtenant tenant list` shows all")]
     UnknownTenant(Slug),

@@ -19,7 +19,7 @@ use crate::control::harden::builtins::{Builtin, Kind};
 use crate::control::harden::parts::{EVENT_TRIGGERS, Names, ROUTINES, SCHEMA, literal};
 use crate::control::init::{self, InitPlan};
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step};
+use crate::control::{ControlError, Outcome, Step, level, shared};
 use crate::registry::store;
 use crate::tenant::Ident;
 
@@ -57,9 +57,11 @@ pub struct HardenReport {
 pub async fn harden(client: &mut Client, plan: &InitPlan, run: Run) -> Result<HardenReport, ControlError> {
     let tx = client.transaction().await?;
     require_superuser(&tx, "--harden").await?;
-    let mut steps = init::run_in(&tx, plan).await?;
+    let (mut steps, pool) = init::run_in(&tx, plan).await?;
     let names = names(&tx).await?;
     install(&tx, &names, &mut steps).await?;
+    steps.extend(shared::open_set_config(&tx, &pool).await?);
+    store::set_hardened(&tx, true).await?;
     let findings = audit::findings(&tx, &names).await?;
     match run {
         Run::Apply => tx.commit().await?,
@@ -78,7 +80,9 @@ pub async fn remove_hardening(client: &mut Client, run: Run) -> Result<Vec<Step>
     init::lock(&tx).await?;
     require_superuser(&tx, "--remove-hardening").await?;
     let names = names(&tx).await?;
+    level::refuse_code_of_shared(&tx).await?;
     let steps = uninstall(&tx, &names).await?;
+    store::set_hardened(&tx, false).await?;
     match run {
         Run::Apply => tx.commit().await?,
         Run::Dry => tx.rollback().await?,

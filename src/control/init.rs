@@ -7,7 +7,7 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels};
+use crate::control::{ControlError, Outcome, Step, channels, shared};
 use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
@@ -39,13 +39,17 @@ pub struct InitPlan {
 /// [`ControlError`]; nothing was changed then.
 pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
     let tx = client.transaction().await?;
-    let steps = run_in(&tx, plan).await?;
+    let (mut steps, pool) = run_in(&tx, plan).await?;
+    steps.extend(shared::open_set_config(&tx, &pool).await?);
     tx.commit().await?;
     Ok(steps)
 }
 
-/// [`init`] inside the caller's transaction.
-pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<Step>, ControlError> {
+/// [`init`] inside the caller's transaction, but for [`shared::open_set_config`]. Returns the pool role too.
+pub(super) async fn run_in(
+    tx: &Transaction<'_>,
+    plan: &InitPlan,
+) -> Result<(Vec<Step>, Ident), ControlError> {
     lock(tx).await?;
     require_rights(tx).await?;
     let mut steps = Vec::new();
@@ -56,7 +60,7 @@ pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<
         Some(_) => Outcome::Changed,
     };
     steps.push(Step::new(outcome, "schema pgtenant, the tenant registry"));
-    let roles = ensure_roles(tx, plan, &mut steps).await?;
+    let (roles, pool) = ensure_roles(tx, plan, &mut steps).await?;
     for (schema, what) in
         [(&plan.schemas.global, "read by all tenants"), (&plan.schemas.template, "the template")]
     {
@@ -75,8 +79,9 @@ pub(super) async fn run_in(tx: &Transaction<'_>, plan: &InitPlan) -> Result<Vec<
     steps.extend(grant_global(tx, &plan.schemas.global).await?);
     steps.push(channels::ensure(tx, &plan.master_key).await?);
     steps.push(close_public(tx).await?);
-    steps.push(allow_connect(tx, &roles).await?);
-    Ok(steps)
+    steps.push(allow_connect(tx, &roles, &pool).await?);
+    steps.push(shared::ensure_memberships(tx, &pool).await?);
+    Ok((steps, pool))
 }
 
 /// By PostgreSQL's own function where the hardening has put it, if we may: what stands in its place may be
@@ -124,13 +129,13 @@ async fn require_rights(client: &impl GenericClient) -> Result<(), ControlError>
     Ok(())
 }
 
-/// The registry's reader and the role all tenants share. Roles that exist and that this database's
+/// The registry's reader, the role all tenants share and the pool role, which is returned too. Roles that exist and that this database's
 /// registry has not recorded are somebody else's: taking them over would change a stranger's password.
 async fn ensure_roles(
     client: &impl GenericClient,
     plan: &InitPlan,
     steps: &mut Vec<Step>,
-) -> Result<Installation, ControlError> {
+) -> Result<(Installation, Ident), ControlError> {
     let row = client.query_one("SELECT CURRENT_USER::text, pg_catalog.current_database()::text", &[]).await?;
     let (user, database): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     if user == plan.registry_role.as_str() {
@@ -139,10 +144,18 @@ async fn ensure_roles(
     let recorded = store::installation(client).await?;
     let tenants_role =
         recorded.as_ref().map_or_else(|| tenants_role(&database), |recorded| recorded.tenants_role.clone());
-    let wanted = Installation { registry_role: plan.registry_role.clone(), tenants_role };
+    let known_pool = recorded.as_ref().and_then(|recorded| recorded.pool_role.clone());
+    let pool = known_pool.clone().unwrap_or_else(|| shared::pool_role(&database));
+    let wanted = Installation {
+        registry_role: plan.registry_role.clone(),
+        tenants_role,
+        pool_role: Some(pool.clone()),
+        hardened: recorded.as_ref().is_some_and(|recorded| recorded.hardened),
+    };
     for (role, known) in [
         (&wanted.registry_role, recorded.as_ref().is_some_and(|r| r.registry_role == wanted.registry_role)),
         (&wanted.tenants_role, recorded.is_some()),
+        (&pool, known_pool.is_some()),
     ] {
         if !known && role::exists(client, role).await? {
             return Err(ControlError::ForeignRole(role.as_str().to_owned()));
@@ -152,9 +165,10 @@ async fn ensure_roles(
     let reader =
         role::ensure(client, &wanted.registry_role, RoleKind::Registry(&plan.registry_password)).await?;
     steps.push(Step::new(reader, format!("role {}, reads the registry", wanted.registry_role.as_str())));
-    let shared = role::ensure(client, &wanted.tenants_role, RoleKind::Shared).await?;
-    steps.push(Step::new(shared, format!("role {}, shared by all tenants", wanted.tenants_role.as_str())));
-    Ok(wanted)
+    let common = role::ensure(client, &wanted.tenants_role, RoleKind::Shared).await?;
+    steps.push(Step::new(common, format!("role {}, shared by all tenants", wanted.tenants_role.as_str())));
+    steps.push(shared::ensure_role(client, &pool, &plan.master_key).await?);
+    Ok((wanted, pool))
 }
 
 /// Named after the database, because roles are the whole server's and tenants of one database must not
@@ -253,27 +267,32 @@ async fn close_public(client: &impl GenericClient) -> Result<Step, ControlError>
     Ok(Step::new(Outcome::Changed, WHAT))
 }
 
-/// Tenants and the registry's reader may connect, also where PUBLIC may not (or will not for long).
-async fn allow_connect(client: &impl GenericClient, roles: &Installation) -> Result<Step, ControlError> {
+/// Tenants and the proxy's own roles may connect, also where PUBLIC may not (or will not for long).
+async fn allow_connect(
+    client: &impl GenericClient,
+    roles: &Installation,
+    pool: &Ident,
+) -> Result<Step, ControlError> {
     let (reader, tenants) = (&roles.registry_role, &roles.tenants_role);
     let row = client
         .query_one(
             "SELECT pg_catalog.current_database()::text, CURRENT_USER::text,
                     pg_catalog.pg_has_role(CURRENT_USER, d.datdba, 'USAGE'),
                     pg_catalog.has_database_privilege($1::text, d.oid, 'CONNECT')
-                    AND pg_catalog.has_database_privilege($2::text, d.oid, 'CONNECT'),
+                    AND pg_catalog.has_database_privilege($2::text, d.oid, 'CONNECT')
+                    AND pg_catalog.has_database_privilege($3::text, d.oid, 'CONNECT'),
                     (SELECT pg_catalog.count(DISTINCT a.grantee) FROM pg_catalog.aclexplode(d.datacl) a
                      JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-                     WHERE r.rolname IN ($1::text, $2::text) AND a.privilege_type = 'CONNECT') = 2
+                     WHERE r.rolname IN ($1::text, $2::text, $3::text) AND a.privilege_type = 'CONNECT') = 3
              FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
-            &[&reader.as_str(), &tenants.as_str()],
+            &[&reader.as_str(), &tenants.as_str(), &pool.as_str()],
         )
         .await?;
     let (database, user): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let (owner, can_connect, explicit): (bool, bool, bool) =
         (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-    let what = format!("database {database}, open for tenants and the registry's reader");
-    let grant = format!("GRANT CONNECT ON DATABASE {} TO {reader}, {tenants}", quoted(&database));
+    let what = format!("database {database}, open for tenants and the proxy's roles");
+    let grant = format!("GRANT CONNECT ON DATABASE {} TO {reader}, {tenants}, {pool}", quoted(&database));
     if owner && !explicit {
         client.batch_execute(&grant).await?;
         return Ok(Step::new(Outcome::Changed, what));

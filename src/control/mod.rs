@@ -7,8 +7,11 @@ mod clone;
 mod error;
 mod harden;
 mod init;
+mod level;
 mod provision;
 mod role;
+mod shared;
+mod watch;
 
 pub use error::ControlError;
 pub use harden::{
@@ -16,7 +19,10 @@ pub use harden::{
     remove_hardening,
 };
 pub use init::{InitPlan, init, tenants_role};
+pub use level::{LevelChange, set_level};
 pub use provision::{NewTenant, Provisioned, create_tenant};
+pub use shared::{pool_login, pool_role};
+pub use watch::HardeningWatcher;
 
 use std::fmt;
 

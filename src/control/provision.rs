@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, clone, init};
+use crate::control::{ControlError, Outcome, Step, channels, clone, init, level};
 use crate::registry::store::{self, Installation, TenantSummary};
 use crate::tenant::{Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
 
@@ -29,6 +29,10 @@ pub struct NewTenant {
     pub user: Option<Ident>,
     /// The user's password; generated without one.
     pub password: Option<SecretString>,
+    /// Its level; without one a new tenant gets [`default_level`](Self::default_level).
+    pub level: Option<Level>,
+    /// What the configuration says of new tenants.
+    pub default_level: Level,
 }
 
 /// What there is now.
@@ -65,7 +69,7 @@ pub async fn create_tenant(
     let created = register(&tx, new).await?;
     let found = read(&tx, &new.slug).await?;
     let tenant = &found.tenant;
-    let mut notes = differences(new, &found);
+    let mut notes = if created { Vec::new() } else { differences(new, &found) };
     let mut steps = Vec::new();
     if created {
         refuse_foreign(&tx, &tenant.names).await?;
@@ -74,6 +78,7 @@ pub async fn create_tenant(
     channels::ensure_secret(&tx, tenant, master_key).await?;
     ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
     steps.extend(init::grant_global(&tx, &schemas.global).await?);
+    ensure_level(&tx, new, tenant, created, &mut steps).await?;
     let user = new.user.clone().or_else(|| {
         // A slug is an identifier.
         found.users.is_empty().then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()
@@ -108,6 +113,7 @@ async fn register(client: &impl GenericClient, new: &NewTenant) -> Result<bool, 
         status: Status::Creating,
         password_version: 1,
         limits: Overrides::default(),
+        // It becomes what it is to be when its role and its schema are there.
         level: Level::Dedicated,
     };
     let stripe = new.stripe_customer_id.as_deref();
@@ -144,6 +150,14 @@ fn differences(new: &NewTenant, found: &TenantSummary) -> Vec<String> {
     {
         let is = found.stripe_customer_id.as_deref().unwrap_or("not set");
         notes.push(format!("the tenant's Stripe customer is {is} and was not changed to {stripe}"));
+    }
+    if let Some(level) = new.level.filter(|level| *level != found.tenant.level) {
+        notes.push(format!(
+            "the tenant's level is {} and was not changed to {1}; `pgtenant tenant level {2} {1}` does",
+            found.tenant.level.as_str(),
+            level.as_str(),
+            found.tenant.slug,
+        ));
     }
     if found.tenant.status == Status::Suspended {
         notes.push("the tenant is suspended and stays so".into());
@@ -260,6 +274,21 @@ async fn close_routines(
         let what = format!("{} routines of schema {}, no longer open to PUBLIC", open.len(), schema.as_str());
         Step::new(Outcome::Changed, what)
     }))
+}
+
+/// A new tenant's level, or what the level of one that is there needs.
+async fn ensure_level(
+    client: &impl GenericClient,
+    new: &NewTenant,
+    tenant: &Tenant,
+    created: bool,
+    steps: &mut Vec<Step>,
+) -> Result<(), ControlError> {
+    let wanted = if created { new.level.unwrap_or(new.default_level) } else { tenant.level };
+    if wanted == Level::Shared {
+        steps.push(level::apply(client, tenant, wanted).await?);
+    }
+    Ok(())
 }
 
 /// Adds a user if the name is free. Never changes a password.

@@ -16,6 +16,8 @@ pub(super) enum RoleKind<'a> {
     Tenant(&'a SecretString),
     /// Logs in with this password and is a member of nothing.
     Registry(&'a SecretString),
+    /// Logs in with this password and has no rights but to take on roles it is a member of.
+    Pool(&'a SecretString),
     /// Cannot log in; holds rights that many roles share.
     Shared,
 }
@@ -33,7 +35,7 @@ impl RoleKind<'_> {
     /// Letters, digits and `$:/+=-` only, so it needs no escaping.
     fn password_clause(self) -> String {
         match self {
-            Self::Tenant(password) | Self::Registry(password) => {
+            Self::Tenant(password) | Self::Registry(password) | Self::Pool(password) => {
                 format!(" PASSWORD '{}'", scram_sha_256(password.expose_secret().as_bytes()))
             }
             Self::Shared => String::new(),
@@ -114,6 +116,51 @@ pub(super) async fn ensure_member(
     let options = if server_version(client).await? >= 160_000 { " WITH INHERIT TRUE, SET FALSE" } else { "" };
     client.batch_execute(&format!("GRANT {role} TO {member}{options}")).await?;
     Ok(Outcome::Created)
+}
+
+/// Lets the pool role become `role`, without having its rights until then, and without passing it on.
+pub(super) async fn ensure_pool_member(
+    client: &impl GenericClient,
+    pool: &Ident,
+    role: &Ident,
+) -> Result<Outcome, ControlError> {
+    // What a membership is worth stands in columns of its own since version 16.
+    let found = client
+        .query_one(
+            "SELECT pg_catalog.count(*),
+                 pg_catalog.bool_and(NOT m.admin_option
+                     AND NOT COALESCE((pg_catalog.to_jsonb(m) ->> 'inherit_option')::pg_catalog.bool, false)),
+                 pg_catalog.bool_or(
+                     COALESCE((pg_catalog.to_jsonb(m) ->> 'set_option')::pg_catalog.bool, true))
+             FROM pg_catalog.pg_auth_members m
+             JOIN pg_catalog.pg_roles r ON r.oid = m.roleid JOIN pg_catalog.pg_roles u ON u.oid = m.member
+             WHERE r.rolname = $1 AND u.rolname = $2",
+            &[&role.as_str(), &pool.as_str()],
+        )
+        .await?;
+    let (count, narrow, sets): (i64, Option<bool>, Option<bool>) =
+        (found.try_get(0)?, found.try_get(1)?, found.try_get(2)?);
+    if narrow == Some(true) && sets == Some(true) {
+        return Ok(Outcome::Unchanged);
+    }
+    let script = if server_version(client).await? >= 160_000 {
+        format!("GRANT {role} TO {pool} WITH ADMIN FALSE, INHERIT FALSE, SET TRUE")
+    } else if count == 0 {
+        format!("GRANT {role} TO {pool}")
+    } else {
+        format!("REVOKE ADMIN OPTION FOR {role} FROM {pool}")
+    };
+    client.batch_execute(&script).await?;
+    Ok(if count == 0 { Outcome::Created } else { Outcome::Changed })
+}
+
+/// Undoes [`ensure_pool_member`], also where there is nothing to undo.
+pub(super) async fn leave_pool(
+    client: &impl GenericClient,
+    pool: &Ident,
+    role: &Ident,
+) -> Result<(), ControlError> {
+    Ok(client.batch_execute(&format!("REVOKE {role} FROM {pool}")).await?)
 }
 
 /// Lets the administrator hand objects to `role`, which takes membership unless it is a superuser.

@@ -96,6 +96,13 @@ pub(super) fn of(name: &str) -> Option<Class> {
     })
 }
 
+/// Whether a function of pg_catalog leaves a session as it is, but for sequences: what an expression of a tenant's may
+/// call at level shared where the database is not hardened.
+#[must_use]
+pub fn only_computes(name: &str) -> bool {
+    matches!(of(name), Some(Class::Harmless | Class::Sequence | Class::SequenceState))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -35,6 +35,7 @@ mod verdict;
 mod walk;
 
 pub use code_settings::CodeSettings;
+pub use function_class::only_computes;
 pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, RoleNeed, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };

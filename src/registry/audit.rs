@@ -8,7 +8,7 @@ use crate::config::Schemas;
 use crate::registry::RegistryError;
 use crate::tenant::Ident;
 
-/// What a login of the proxy, the registry's or a tenant's, must not be or have.
+/// What a login of the proxy, the registry's, a tenant's or the pool's, must not be or have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FindingKind {
     /// A superuser.
@@ -35,11 +35,21 @@ pub enum FindingKind {
     UseOf,
     /// May create schemas in the database.
     CreateSchema,
+    /// The pool role has INHERIT: could have its tenants' rights without taking on their roles.
+    PoolInherit,
+    /// The pool role has the rights of a role it is a member of.
+    PoolInherits,
+    /// The pool role may make others members of a tenant's role.
+    PoolAdmin,
+    /// A setting makes the pool role begin as another role.
+    PoolSetting,
+    /// The pool role owns something, or was granted something.
+    PoolRight,
 }
 
 impl FindingKind {
     /// The word in the audit query.
-    const WORDS: [(&str, Self); 12] = [
+    const WORDS: [(&str, Self); 17] = [
         ("superuser", Self::Superuser),
         ("bypass_rls", Self::BypassRls),
         ("replication", Self::Replication),
@@ -52,6 +62,11 @@ impl FindingKind {
         ("create_in", Self::CreateIn),
         ("use_of", Self::UseOf),
         ("create_schema", Self::CreateSchema),
+        ("pool_inherit", Self::PoolInherit),
+        ("pool_inherits", Self::PoolInherits),
+        ("pool_admin", Self::PoolAdmin),
+        ("pool_setting", Self::PoolSetting),
+        ("pool_right", Self::PoolRight),
     ];
 }
 
@@ -85,6 +100,16 @@ impl Finding {
             FindingKind::CreateIn => format!("REVOKE CREATE ON SCHEMA {object} FROM PUBLIC, {role}"),
             FindingKind::UseOf => format!("REVOKE ALL ON SCHEMA {object} FROM PUBLIC, {role}"),
             FindingKind::CreateSchema => format!("REVOKE CREATE ON DATABASE {object} FROM PUBLIC, {role}"),
+            FindingKind::PoolInherit => format!("ALTER ROLE {role} NOINHERIT"),
+            FindingKind::PoolInherits => format!("GRANT {object} TO {role} WITH INHERIT FALSE"),
+            FindingKind::PoolAdmin => format!("REVOKE ADMIN OPTION FOR {object} FROM {role}"),
+            FindingKind::PoolSetting => format!(
+                "SET ROLE NONE; ALTER ROLE {role} RESET ALL; ALTER ROLE {role} IN DATABASE {object} RESET ALL; \
+                 ALTER DATABASE {object} RESET role; ALTER ROLE ALL RESET role"
+            ),
+            FindingKind::PoolRight => format!(
+                "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role} -- and run `pgtenant init` again"
+            ),
         }
     }
 }
@@ -107,6 +132,11 @@ impl fmt::Display for Finding {
             FindingKind::CreateIn => write!(f, "role {role} may create objects in the schema {object}"),
             FindingKind::UseOf => write!(f, "role {role} may look into the schema {object}"),
             FindingKind::CreateSchema => write!(f, "role {role} may create schemas in the database {object}"),
+            FindingKind::PoolInherit => write!(f, "role {role} has INHERIT"),
+            FindingKind::PoolInherits => write!(f, "role {role} has the rights of {object} by inheritance"),
+            FindingKind::PoolAdmin => write!(f, "role {role} may make others members of {object}"),
+            FindingKind::PoolSetting => write!(f, "role {role} begins as another role, by a setting"),
+            FindingKind::PoolRight => write!(f, "role {role} owns or has rights on {object}"),
         }?;
         write!(f, "; as an administrator run: {}", self.remedy())
     }

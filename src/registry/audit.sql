@@ -5,9 +5,10 @@ WITH RECURSIVE tenant AS (
     FROM pgtenant.tenants t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.role_name
 ),
 login AS (
-    SELECT r.*, t.role_name IS NOT NULL AS is_tenant
+    SELECT r.*, t.role_name IS NOT NULL AS is_tenant, i.pool_role IS NOT NULL AS is_pool
     FROM pg_catalog.pg_roles r LEFT JOIN tenant t ON t.role_oid = r.oid
-    WHERE t.role_oid IS NOT NULL OR r.rolname = $1
+    LEFT JOIN pgtenant.installation i ON i.pool_role = r.rolname
+    WHERE t.role_oid IS NOT NULL OR r.rolname = $1 OR i.pool_role IS NOT NULL
 ),
 tenant_schema AS (
     SELECT n.oid, n.nspname, n.nspowner, n.nspacl, t.role_name
@@ -32,6 +33,7 @@ powerful AS (
     WHERE r.rolsuper OR r.rolbypassrls OR r.rolreplication OR r.rolcreaterole
        OR pg_catalog.starts_with(r.rolname::text, 'pg_')
        OR r.oid IN (SELECT role_oid FROM tenant)
+       OR r.rolname = (SELECT i.pool_role FROM pgtenant.installation i)
        OR r.oid IN (SELECT nspowner FROM tenant_schema)
        OR r.oid IN (SELECT nspowner FROM common)
        OR r.oid IN (SELECT grantee FROM granted)
@@ -53,6 +55,51 @@ FROM login l JOIN (SELECT nspname, nspowner FROM tenant_schema UNION SELECT nspn
 UNION ALL
 SELECT 'member', l.rolname, p.rolname
 FROM login l JOIN reach r ON r.login = l.oid JOIN powerful p ON p.oid = r.roleid
+WHERE NOT l.is_pool
+UNION ALL
+-- The pool role takes on the roles of tenants of level shared, and has no right of its own.
+SELECT 'member', l.rolname, r.rolname
+FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+WHERE l.is_pool AND NOT EXISTS (
+    SELECT FROM pgtenant.tenants t WHERE t.role_name = r.rolname AND t.isolation = 'shared')
+UNION ALL
+SELECT 'pool_inherit', rolname, '' FROM login WHERE is_pool AND rolinherit
+UNION ALL
+SELECT 'pool_inherits', l.rolname, r.rolname
+FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+-- A column of its own since version 16.
+WHERE l.is_pool AND (pg_catalog.to_jsonb(m) ->> 'inherit_option')::pg_catalog.bool
+UNION ALL
+SELECT 'pool_admin', l.rolname, r.rolname
+FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+WHERE l.is_pool AND m.admin_option
+UNION ALL
+SELECT 'pool_setting', l.rolname, pg_catalog.current_database()
+FROM login l
+WHERE l.is_pool AND EXISTS (
+    SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting
+    WHERE s.setrole IN (0, l.oid)
+      AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()))
+      AND pg_catalog.lower(pg_catalog.split_part(setting, '=', 1)) IN ('role', 'session_authorization'))
+UNION ALL
+-- Everything that it owns or was granted, but for what pgtenant granted it.
+SELECT DISTINCT 'pool_right', l.rolname, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+FROM login l JOIN pg_catalog.pg_shdepend d
+    ON d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.refobjid = l.oid
+JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
+WHERE l.is_pool AND d.dbid IN (0, b.oid)
+  AND NOT (d.deptype = 'a' AND d.classid = 'pg_catalog.pg_database'::pg_catalog.regclass AND d.objid = b.oid)
+  AND NOT (d.deptype = 'a' AND d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+           AND d.objid = pg_catalog.to_regnamespace('pgtenant_guard')::pg_catalog.oid)
+  AND NOT (d.deptype = 'a' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+           AND d.objid IN (SELECT p.oid FROM pg_catalog.pg_proc p
+                           JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                           WHERE n.nspname = 'pgtenant_guard' AND p.proname = 'set_config' AND p.oid < 16384))
+UNION ALL
+SELECT 'create_in', l.rolname, n.nspname
+FROM login l, pg_catalog.pg_namespace n
+WHERE l.is_pool AND NOT l.rolsuper AND n.nspname = 'pgtenant_guard'
+  AND pg_catalog.has_schema_privilege(l.oid, n.oid, 'CREATE')
 UNION ALL
 -- Rights on a tenant's schema held by everybody, by another login, or by the role all tenants share.
 SELECT 'foreign_schema', COALESCE(r.rolname, 'PUBLIC'), g.nspname
@@ -70,7 +117,7 @@ WHERE NOT l.rolsuper AND c.nspowner <> l.oid
 UNION ALL
 SELECT 'use_of', l.rolname, c.nspname
 FROM login l, common c
-WHERE l.is_tenant AND NOT l.rolsuper AND c.nspowner <> l.oid AND c.nspname IN ('pgtenant', $3)
+WHERE (l.is_tenant OR l.is_pool) AND NOT l.rolsuper AND c.nspowner <> l.oid AND c.nspname IN ('pgtenant', $3)
   AND pg_catalog.has_schema_privilege(l.oid, c.oid, 'USAGE')
 UNION ALL
 SELECT 'create_schema', l.rolname, pg_catalog.current_database()

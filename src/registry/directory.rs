@@ -19,7 +19,7 @@ use crate::registry::directory::unknown::Unknown;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
 use crate::registry::{Registry, RegistryError};
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Level, Tenant, TenantId};
 
 /// Changes a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
@@ -123,6 +123,20 @@ impl Directory {
     #[must_use]
     pub fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
         self.inner.view.tenant_by_role(role)
+    }
+
+    /// Whether any tenant in service is of this level.
+    #[must_use]
+    pub fn has_level(&self, level: Level) -> bool {
+        self.inner.view.has_level(level)
+    }
+
+    /// See [`Registry::unfit`].
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn unfit(&self, tenant: &Tenant) -> Result<Option<String>, RegistryError> {
+        self.inner.registry.unfit(tenant).await
     }
 
     /// How many tenants are in service.

@@ -4,16 +4,21 @@
 //! runs on connections with a fixed `search_path` that no client's parameter ever touches.
 
 mod audit;
+mod code;
 mod connect;
 mod directory;
 mod error;
+mod hardening;
 pub mod store;
 
 pub use audit::{Finding, FindingKind};
+pub use code::code_of;
 pub use connect::{listener_config, reader_config, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
+pub use hardening::HardeningWatch;
 
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection};
@@ -25,7 +30,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::auth::MasterKey;
 use crate::config;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::TenantId;
+use crate::tenant::{Tenant, TenantId};
 
 /// Channel on which the registry's triggers name the tenant that changed.
 const CHANNEL: &str = "pgtenant_registry";
@@ -108,6 +113,23 @@ impl Registry {
         let client = self.client().await?;
         let login = self.login.get_user().unwrap_or_default();
         bounded(QUERY_TIMEOUT, audit::findings(&*client, login, schemas)).await
+    }
+
+    /// Why a tenant cannot be served at level shared where the database is not hardened, if so.
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn unfit(&self, tenant: &Tenant) -> Result<Option<String>, RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, code::unfit(&*client, &tenant.names)).await
+    }
+
+    /// A connection for a few queries of the control plane's, which may read the registry and nothing else.
+    ///
+    /// # Errors
+    /// When none can be had.
+    pub async fn reader(&self) -> Result<impl DerefMut<Target = Client> + '_, RegistryError> {
+        self.client().await
     }
 
     async fn client(&self) -> Result<PooledConnection<'_, Manager>, RegistryError> {

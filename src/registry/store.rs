@@ -14,15 +14,19 @@ use crate::registry::RegistryError;
 use crate::tenant::{Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
-const VERSIONS: &[(i32, &str)] =
-    &[(1, include_str!("schema.sql")), (2, include_str!("schema_2.sql")), (3, include_str!("schema_3.sql"))];
+const VERSIONS: &[(i32, &str)] = &[
+    (1, include_str!("schema.sql")),
+    (2, include_str!("schema_2.sql")),
+    (3, include_str!("schema_3.sql")),
+    (4, include_str!("schema_4.sql")),
+];
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
 const TENANT_COLUMNS: &str =
-    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits";
+    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,10 @@ pub struct Installation {
     pub registry_role: Ident,
     /// Every tenant's role is a member; it may read `global`.
     pub tenants_role: Ident,
+    /// Logs in for tenants of level shared; `None` before this program's `init` ran.
+    pub pool_role: Option<Ident>,
+    /// Whether `pgtenant init --harden` ran, and the hardening was not taken out by `--remove-hardening`.
+    pub hardened: bool,
 }
 
 /// What an operator wants to see of a tenant.
@@ -127,28 +135,46 @@ pub async fn install(client: &impl GenericClient) -> Result<Vec<i32>, RegistryEr
 /// # Errors
 /// When the database does not answer.
 pub async fn installation(client: &impl GenericClient) -> Result<Option<Installation>, Error> {
-    let row = client.query_opt("SELECT registry_role, tenants_role FROM pgtenant.installation", &[]).await?;
-    let Some(row) = row else { return Ok(None) };
+    let sql = "SELECT registry_role, tenants_role, pool_role, hardened FROM pgtenant.installation";
+    let Some(row) = client.query_opt(sql, &[]).await? else { return Ok(None) };
     let ident = |text: &str| Ident::parse(text).ok();
-    Ok(ident(row.try_get(0)?)
-        .zip(ident(row.try_get(1)?))
-        .map(|(registry_role, tenants_role)| Installation { registry_role, tenants_role }))
+    let pool_role = row.try_get::<_, Option<&str>>(2)?.and_then(ident);
+    let hardened = row.try_get(3)?;
+    Ok(ident(row.try_get(0)?).zip(ident(row.try_get(1)?)).map(|(registry_role, tenants_role)| Installation {
+        registry_role,
+        tenants_role,
+        pool_role,
+        hardened,
+    }))
 }
 
-/// Records the roles.
+/// Records the roles. Whether the database is hardened is left as it is.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn set_installation(client: &impl GenericClient, to: &Installation) -> Result<(), Error> {
     client
         .execute(
-            "INSERT INTO pgtenant.installation (registry_role, tenants_role) VALUES ($1, $2)
+            "INSERT INTO pgtenant.installation (registry_role, tenants_role, pool_role) VALUES ($1, $2, $3)
              ON CONFLICT (singleton) DO UPDATE
-             SET registry_role = excluded.registry_role, tenants_role = excluded.tenants_role",
-            &[&to.registry_role.as_str(), &to.tenants_role.as_str()],
+             SET registry_role = excluded.registry_role, tenants_role = excluded.tenants_role,
+                 pool_role = excluded.pool_role",
+            &[
+                &to.registry_role.as_str(),
+                &to.tenants_role.as_str(),
+                &to.pool_role.as_ref().map(Ident::as_str),
+            ],
         )
         .await
         .map(drop)
+}
+
+/// Records whether the database is meant to be hardened.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_hardened(client: &impl GenericClient, hardened: bool) -> Result<(), Error> {
+    client.execute("UPDATE pgtenant.installation SET hardened = $1", &[&hardened]).await.map(drop)
 }
 
 /// Tenants in service with their users: all, or those of `ids`. A row this program cannot read is
@@ -192,7 +218,7 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
             loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
         }
-        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(8)?, row.try_get(9)?);
+        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
         if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {
             match Verifier::parse(verifier) {
                 Ok(verifier) => last.users.push((user, verifier)),
@@ -207,15 +233,16 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
     let id = TenantId(row.try_get(0)?);
     let (slug, status): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
-    let (schema, role): (&str, &str) = (row.try_get(4)?, row.try_get(5)?);
+    let (schema, role, level): (&str, &str, &str) = (row.try_get(4)?, row.try_get(5)?, row.try_get(8)?);
     let parts = (
         Slug::parse(slug).ok(),
         Status::from_word(status),
+        Level::from_word(level),
         Ident::parse(schema).ok(),
         Ident::parse(role).ok(),
     );
-    let (Some(slug), Some(status), Some(schema), Some(role)) = parts else {
-        warn!(tenant = %id, slug, status, schema, role, "a tenant in the registry cannot be understood");
+    let (Some(slug), Some(status), Some(level), Some(schema), Some(role)) = parts else {
+        warn!(tenant = %id, slug, status, level, schema, role, "a tenant in the registry cannot be understood");
         return Ok(None);
     };
     let limits = match written_limits(row.try_get(7)?).map(|written| limits::overrides(&written)) {
@@ -237,7 +264,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         status,
         password_version: row.try_get(6)?,
         limits,
-        level: Level::Dedicated,
+        level,
     }))
 }
 
@@ -263,6 +290,17 @@ pub async fn set_limits(
     Ok(rows == 1)
 }
 
+/// Writes down a tenant's level.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_level(client: &impl GenericClient, id: TenantId, level: Level) -> Result<(), Error> {
+    client
+        .execute("UPDATE pgtenant.tenants SET isolation = $2 WHERE id = $1", &[&id.0, &level.as_str()])
+        .await
+        .map(drop)
+}
+
 /// Adds a tenant with status `creating`, unless its slug is taken: then the other transaction that is
 /// adding it is waited for, and the result is false. The unique index is the lock; no tenant can hold it,
 /// as it could an advisory lock.
@@ -277,8 +315,9 @@ pub async fn insert_tenant(
     let rows = client
         .execute(
             "INSERT INTO pgtenant.tenants
-                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version)
-             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7)
+                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version,
+                  isolation)
+             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8)
              ON CONFLICT (slug) DO NOTHING",
             &[
                 &tenant.id.0,
@@ -288,6 +327,7 @@ pub async fn insert_tenant(
                 &tenant.names.schema.as_str(),
                 &tenant.names.role.as_str(),
                 &tenant.password_version,
+                &tenant.level.as_str(),
             ],
         )
         .await?;
@@ -389,9 +429,9 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(8)?,
-            users: row.try_get(9)?,
-            created_at: row.try_get(10)?,
+            stripe_customer_id: row.try_get(9)?,
+            users: row.try_get(10)?,
+            created_at: row.try_get(11)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }

@@ -97,6 +97,6 @@ pub struct Tenant {
     pub password_version: i32,
     /// Limits of its own.
     pub limits: Overrides,
-    /// Who keeps it apart from others.
+    /// Who keeps it apart.
     pub level: Level,
 }

@@ -1,8 +1,9 @@
 //! `pgtenant init`.
 
 use pgtenant::config::Config;
+use pgtenant::control::pool_role;
 use pgtenant::registry::Registry;
-use pgtenant::tenant::Overrides;
+use pgtenant::tenant::{Level, Overrides};
 use secrecy::ExposeSecret;
 
 use crate::support::{Db, connect, sqlstate, value};
@@ -50,10 +51,12 @@ async fn without_init_the_error_says_to_run_it() {
 async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() {
     let db = Db::ready().await;
     db.create("alpha").await.unwrap();
-    db.admin_run(
-        "ALTER TABLE pgtenant.tenants DROP COLUMN limits; DROP TABLE pgtenant.channels;
-         DELETE FROM pgtenant.schema_versions WHERE version > 1",
-    )
+    let pool = pool_role(&db.name);
+    db.admin_run(&format!(
+        "ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation; DROP TABLE pgtenant.channels;
+         ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened;
+         DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
+    ))
     .await;
     let error = db.create("alpha").await.unwrap_err();
     assert!(error.contains("pgtenant init"), "{error}");
@@ -62,6 +65,9 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     db.create("alpha").await.unwrap();
     let summary = db.summary("alpha").await;
     assert_eq!((summary.tenant.limits, summary.limits.len()), (Overrides::default(), 0));
+    assert_eq!(summary.tenant.level, Level::Dedicated);
+    let recorded = "SELECT concat_ws(' ', pool_role, hardened) FROM pgtenant.installation";
+    assert_eq!(value(&db.admin().await, recorded).await, format!("{} f", pool.as_str()));
     let channels = "SELECT count(*) FROM pgtenant.channels";
     assert_eq!(value(&db.admin().await, channels).await, "1");
 }

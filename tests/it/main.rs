@@ -17,6 +17,7 @@ mod failure;
 mod guard;
 mod harden;
 mod init;
+mod level;
 mod levels;
 mod limits;
 mod notify;

@@ -17,7 +17,7 @@ use crate::cli::demo::person::Person;
 use crate::cli::serve::Server;
 use crate::config::Config;
 use crate::config::file::{self, Input};
-use crate::control::{InitPlan, NewTenant, create_tenant, init, tenants_role};
+use crate::control::{InitPlan, NewTenant, create_tenant, init, pool_role, tenants_role};
 use crate::registry::{describe, server_config};
 use crate::tenant::{Ident, Slug, Tenant, TenantNames};
 
@@ -110,12 +110,13 @@ fn is_taken(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// The roles a demo makes: the registry's reader, the one all tenants share, and the tenants'.
+/// The roles a demo makes: the registry's reader, the one all tenants share, the pool's, and the tenants'.
 ///
 /// # Errors
 /// Never for the demo's own names.
 pub(super) fn roles(config: &Config) -> Result<Vec<Ident>> {
-    let mut roles = vec![Ident::parse(&config.registry.user)?, tenants_role(&config.server.database)];
+    let database = &config.server.database;
+    let mut roles = vec![Ident::parse(&config.registry.user)?, tenants_role(database), pool_role(database)];
     for seed in &TENANTS {
         roles.push(TenantNames::for_slug(&Slug::parse(seed.slug)?).role);
     }
@@ -220,6 +221,7 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
     init(admin, &plan).await.context("cannot create the registry")?;
     ground.made(admin, &plan.registry_role).await?;
     ground.made(admin, &tenants_role(&config.server.database)).await?;
+    ground.made(admin, &pool_role(&config.server.database)).await?;
     let made = admin.batch_execute(data::TEMPLATE).await;
     made.map_err(|error| anyhow!(describe(&error))).context("cannot fill the template")
 }
@@ -232,6 +234,8 @@ async fn create(ground: &mut Ground, admin: &mut Client, seed: &Seed, config: &C
         stripe_customer_id: None,
         user: None,
         password: Some(password.clone()),
+        level: None,
+        default_level: config.tenants.level,
     };
     let made = create_tenant(admin, &new, &config.secrets.master_key, &config.schemas)
         .await

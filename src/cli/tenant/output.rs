@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::control::Provisioned;
+use crate::control::{LevelChange, Provisioned};
 use crate::registry::store::TenantSummary;
 use crate::tenant::Limits;
 
@@ -21,7 +21,13 @@ pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) 
     }
     let tenant = &done.summary.tenant;
     let verb = if done.created { "created" } else { "exists" };
-    writeln!(out, "tenant {} {verb}, {}", tenant.slug, tenant.status.as_str())?;
+    writeln!(
+        out,
+        "tenant {} {verb}, {}, level {}",
+        tenant.slug,
+        tenant.status.as_str(),
+        tenant.level.as_str()
+    )?;
     let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
     if let Some(password) = password {
         writeln!(out, "password of user {}, shown only now: {password}", printable(user_of(done)))?;
@@ -47,12 +53,14 @@ pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Wr
 }
 
 pub(super) fn list(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()> {
-    let mut rows = vec![["SLUG", "NAME", "STATUS", "USERS", "STRIPE CUSTOMER", "CREATED"].map(str::to_owned)];
+    let mut rows =
+        vec![["SLUG", "NAME", "STATUS", "LEVEL", "USERS", "STRIPE CUSTOMER", "CREATED"].map(str::to_owned)];
     for summary in tenants {
         rows.push([
             summary.tenant.slug.to_string(),
             printable(&summary.tenant.name),
             summary.tenant.status.as_str().to_owned(),
+            summary.tenant.level.as_str().to_owned(),
             printable(&summary.users.join(", ")),
             printable(summary.stripe_customer_id.as_deref().unwrap_or("-")),
             summary.created_at.clone(),
@@ -73,6 +81,7 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("name", printable(&tenant.name)),
         ("id", tenant.id.to_string()),
         ("status", tenant.status.as_str().to_owned()),
+        ("level", tenant.level.as_str().to_owned()),
         ("schema", printable(tenant.names.schema.as_str())),
         ("role", printable(tenant.names.role.as_str())),
         ("users", printable(&summary.users.join(", "))),
@@ -124,6 +133,34 @@ pub(super) fn limits_json(summary: &TenantSummary, out: &mut dyn Write) -> Resul
     write_json(&json!({ "slug": summary.tenant.slug.as_str(), "limits": summary.limits }), out)
 }
 
+pub(super) fn level(change: &LevelChange, dry: bool, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{:<8} {}", change.step.outcome, change.step.what)?;
+    let (slug, before) = (&change.summary.tenant.slug, change.before.as_str());
+    let now = change.summary.tenant.level.as_str();
+    match (dry, change.before == change.summary.tenant.level) {
+        (_, true) => writeln!(out, "tenant {slug} is of level {now}")?,
+        (false, false) => writeln!(out, "tenant {slug} is of level {now}, no longer {before}")?,
+        (true, false) => writeln!(out, "tenant {slug} would be of level {now}, no longer {before}")?,
+    }
+    if dry {
+        writeln!(out, "dry run: nothing was changed")?;
+    }
+    Ok(())
+}
+
+pub(super) fn level_json(change: &LevelChange, out: &mut dyn Write) -> Result<()> {
+    let tenant = &change.summary.tenant;
+    write_json(
+        &json!({
+            "slug": tenant.slug.as_str(),
+            "level": tenant.level.as_str(),
+            "before": change.before.as_str(),
+            "outcome": change.step.outcome.to_string(),
+        }),
+        out,
+    )
+}
+
 fn summary_json(summary: &TenantSummary) -> Value {
     let tenant = &summary.tenant;
     json!({
@@ -131,6 +168,7 @@ fn summary_json(summary: &TenantSummary) -> Value {
         "slug": tenant.slug.as_str(),
         "name": tenant.name,
         "status": tenant.status.as_str(),
+        "level": tenant.level.as_str(),
         "schema": tenant.names.schema.as_str(),
         "role": tenant.names.role.as_str(),
         "users": summary.users,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
-use crate::tenant::Ident;
+use crate::tenant::{Ident, Level};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -67,6 +67,8 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.server.database, "app");
     assert_eq!(config.server.connect_timeout, Duration::from_secs(5));
     assert!(config.server.settings.is_empty());
+    assert_eq!(config.server.hardening_check_period, Duration::from_secs(5));
+    assert_eq!(config.tenants.level, Level::Dedicated);
     assert_eq!(
         config.pool,
         Pool {
@@ -114,6 +116,7 @@ port = 5433
 database = "shop"
 connect_timeout = "250ms"
 settings = { Statement_Timeout = "30s", jit = false, work_mem = 4096, "app.x" = "y" }
+hardening_check_period = "2s"
 [pool]
 max_server_connections = 9
 max_server_connections_per_tenant = 3
@@ -140,6 +143,8 @@ max_statement_bytes = "2 MiB"
 cache_bytes = 2_000_000
 [secrets]
 master_key_file = "master.key"
+[tenants]
+level = "shared"
 [schemas]
 global = "common"
 template = "blank"
@@ -199,6 +204,8 @@ fn every_key_of_the_file_is_read() {
     let expected = MasterKey::parse(KEY).unwrap().role_password("x");
     let derived = config.secrets.master_key.role_password("x");
     assert_eq!(derived.expose_secret(), expected.expose_secret());
+    assert_eq!(config.server.hardening_check_period, Duration::from_secs(2));
+    assert_eq!(config.tenants.level, Level::Shared);
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));

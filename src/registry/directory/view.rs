@@ -6,7 +6,7 @@ use dashmap::DashMap;
 
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Level, Tenant, TenantId};
 
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -27,6 +27,10 @@ impl View {
     pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
         let id = *self.roles.get(role)?;
         self.tenant(id)
+    }
+
+    pub(super) fn has_level(&self, level: Level) -> bool {
+        self.tenants.iter().any(|loaded| loaded.tenant.level == level)
     }
 
     pub(super) fn tenant_count(&self) -> usize {
@@ -100,7 +104,7 @@ mod tests {
                 status: Status::Active,
                 password_version: 1,
                 limits: crate::tenant::Overrides::default(),
-                level: crate::tenant::Level::Dedicated,
+                level: Level::default(),
             }),
             users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
         }

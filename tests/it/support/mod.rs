@@ -17,7 +17,7 @@ use pgtenant::cli::tenant::{self, CreateArgs, TenantCommand};
 use pgtenant::config;
 use pgtenant::config::{Config, ResetPolicy, ServerAddress};
 use pgtenant::registry::store::{self, TenantSummary};
-use pgtenant::tenant::{Ident, Limits, Slug};
+use pgtenant::tenant::{Ident, Level, Limits, Slug};
 use secrecy::ExposeSecret;
 use tokio_postgres::{Client, NoTls};
 
@@ -159,6 +159,7 @@ impl Db {
             user: None,
             password_stdin: false,
             stripe_customer: None,
+            level: None,
             json: false,
             admin: admin_args(&self.admin_url),
         };
@@ -216,6 +217,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             database: database.to_owned(),
             connect_timeout: 10 * second,
             settings: std::collections::BTreeMap::new(),
+            hardening_check_period: second,
         },
         pool: config::Pool {
             max_server_connections: 10,
@@ -246,6 +248,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_queued_bytes: 4 << 20,
         },
         secrets: config::Secrets { master_key: MasterKey::parse(&"5a".repeat(32)).unwrap() },
+        tenants: config::Tenants { level: Level::Dedicated },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),
             template: Ident::parse("base_template").unwrap(),
