@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::{Pool, quota};
-use crate::schedule::ServerId;
+use crate::schedule::{Owner, ServerId};
 use crate::tenant::{Tenant, TenantId};
 
 /// How often the keeper looks.
@@ -45,7 +45,7 @@ impl Pool {
     pub fn retire(self: &Arc<Self>, tenant: TenantId) {
         self.welcomes.forget(tenant);
         self.commons.remove(&tenant);
-        self.close_idle("retired", |_, of| of == tenant);
+        self.close_idle("retired", |_, owner| owner == Owner::Tenant(tenant));
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
@@ -73,10 +73,10 @@ impl Pool {
         }
     }
 
-    fn close_idle(self: &Arc<Self>, reason: &'static str, unwanted: impl Fn(ServerId, TenantId) -> bool) {
+    fn close_idle(self: &Arc<Self>, reason: &'static str, unwanted: impl Fn(ServerId, Owner) -> bool) {
         let closing: Vec<_> = {
             let mut inner = self.lock();
-            let taken = inner.scheduler.take_idle(|tenant, id| unwanted(id, tenant));
+            let taken = inner.scheduler.take_idle(|owner, id| unwanted(id, owner));
             taken.iter().filter_map(|(_, id)| inner.idle.remove(id)).collect()
         };
         for conn in closing {

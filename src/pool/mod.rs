@@ -18,13 +18,13 @@ use tokio::sync::oneshot;
 
 use crate::config::{Config, Pool as PoolConfig};
 use crate::notify::Hub;
-use crate::schedule::{ClientId, Decision, Event, Limits, Load, Quota, Scheduler, ServerId};
+use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
-use crate::server::connect::{ConnectError, Dialer};
+use crate::server::connect::{ConnectError, Dialer, Login, PoolLogin};
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Limits as TenantLimits, Tenant, TenantId};
+use crate::tenant::{Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use settle::SettleError;
@@ -77,9 +77,14 @@ pub enum CheckoutError {
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool. Without a `shared` login it serves no tenants of level `shared`.
     #[must_use]
-    pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>) -> Arc<Self> {
+    pub fn new(
+        config: &Config,
+        counters: Arc<Counters>,
+        hub: Arc<Hub>,
+        shared: Option<PoolLogin>,
+    ) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
             quota: quota(&config.limits),
@@ -98,7 +103,7 @@ impl Pool {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
             limits: config.limits.clone(),
-            dialer: Dialer::new(config),
+            dialer: Dialer::new(config, shared),
             counters,
             hub,
             commons: DashMap::new(),
@@ -123,7 +128,7 @@ impl Pool {
         self.lock().scheduler.load()
     }
 
-    /// A server connection of the tenant, at once or after waiting for its turn. It is ours but serves
+    /// A server connection for the tenant, its own or a shared one as its level is, at once or after waiting for its turn. It is ours but serves
     /// nobody until it is attached. `preferred` is taken if it is idle.
     ///
     /// # Errors
@@ -146,7 +151,7 @@ impl Pool {
             };
             // It may have died while nobody looked.
             if conn.is_quiet() {
-                return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel)));
+                return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel), tenant.id));
             }
             self.close(conn, "died_idle");
         }
@@ -158,9 +163,6 @@ impl Pool {
         preferred: Option<ServerId>,
     ) -> Result<Box<ServerConn>, NotNow> {
         let mut inner = self.lock();
-        if let Some(server) = preferred {
-            inner.scheduler.prefer(tenant.id, server);
-        }
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
         // What `renew` put there is newer than what a client logged in with.
@@ -171,7 +173,15 @@ impl Pool {
             let quota = quota(&self.limits.with(&tenant.limits));
             inner.scheduler.set_quota(tenant.id, quota, &mut decisions);
         }
-        inner.scheduler.on(Instant::now(), Event::Wanted(tenant.id, client), &mut decisions);
+        let level = inner.level(tenant);
+        let (owner, wanted) = match level {
+            Level::Dedicated => (Owner::Tenant(tenant.id), Event::Wanted(tenant.id, client)),
+            Level::Shared => (Owner::Shared, Event::WantedShared(tenant.id, client)),
+        };
+        if let Some(server) = preferred {
+            inner.scheduler.prefer(owner, server);
+        }
+        inner.scheduler.on(Instant::now(), wanted, &mut decisions);
         let (mut granted, mut refused) = (None, false);
         decisions.retain(|decision| match *decision {
             Decision::Refuse(client_refused) if client_refused == client => {
@@ -193,6 +203,7 @@ impl Pool {
             NotNow::Wait(Waiter {
                 pool: Arc::clone(self),
                 tenant: tenant.id,
+                level,
                 client,
                 receiver: Some(receiver),
             })
@@ -236,28 +247,30 @@ impl Pool {
             return self.close(conn, "lifetime");
         }
         conn.returned = now;
-        let (tenant, id) = (conn.tenant, conn.id);
+        let (owner, id) = (conn.owner, conn.id);
         let mut inner = self.lock();
-        if !inner.tenants.contains_key(&tenant) {
+        if let Owner::Tenant(tenant) = owner
+            && !inner.tenants.contains_key(&tenant)
+        {
             // Every checkout puts its tenant there, so it was retired since.
             drop(inner);
             return self.close(conn, "retired");
         }
         inner.idle.insert(id, conn);
-        self.event(&mut inner, now, Event::Returned(tenant, id));
+        self.event(&mut inner, now, Event::Returned(owner, id));
     }
 
     /// Closes a connection that was in use; its place is free when the server has let go.
     fn close(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
-        self.report(Event::Closing(conn.tenant, conn.id));
+        self.report(Event::Closing(conn.owner, conn.id));
         self.finish_closing(conn, reason);
     }
 
     fn finish_closing(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
         let pool = Arc::clone(self);
-        tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.tenant, reason, "server connection closes");
+        tracing::debug!(server = conn.id.0, pid = conn.key.pid, owner = ?conn.owner, reason, "server connection closes");
         tokio::spawn(async move {
-            let closed = Event::Closed(conn.tenant, conn.id);
+            let closed = Event::Closed(conn.owner, conn.id);
             let voice = Arc::clone(&conn.voice);
             let _ = tokio::time::timeout(Duration::from_secs(5), conn.close()).await;
             pool.hub.dismiss(&voice);
@@ -266,31 +279,36 @@ impl Pool {
         });
     }
 
-    fn open(self: &Arc<Self>, tenant: Arc<Tenant>, id: ServerId) {
+    fn open(self: &Arc<Self>, login: Login, id: ServerId) {
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            match pool.dialer.open(&tenant, id).await {
+            match pool.dialer.open(&login, id).await {
                 Ok(conn) => {
                     pool.counters.server_opened();
                     pool.hub.admit(&conn.voice).await;
-                    tracing::debug!(server = id.0, pid = conn.key.pid, tenant = %tenant.slug, "server connection opened");
+                    tracing::debug!(
+                        server = id.0,
+                        pid = conn.key.pid,
+                        owner = login.name(),
+                        "server connection opened"
+                    );
                     let mut inner = pool.lock();
                     inner.idle.insert(id, Box::new(conn));
-                    pool.event(&mut inner, Instant::now(), Event::Opened(tenant.id, id));
+                    pool.event(&mut inner, Instant::now(), Event::Opened(login.owner(), id));
                 }
                 Err(error) => {
                     pool.counters.server_failed();
-                    tracing::warn!(tenant = %tenant.slug, %error, "cannot open a server connection");
-                    pool.open_failed(&tenant, id, error);
+                    tracing::warn!(owner = login.name(), %error, "cannot open a server connection");
+                    pool.open_failed(login.owner(), id, error);
                 }
             }
         });
     }
 
-    fn open_failed(self: &Arc<Self>, tenant: &Tenant, id: ServerId, error: ConnectError) {
+    fn open_failed(self: &Arc<Self>, owner: Owner, id: ServerId, error: ConnectError) {
         let mut inner = self.lock();
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant.id, id), &mut decisions);
+        inner.scheduler.on(Instant::now(), Event::OpenFailed(owner, id), &mut decisions);
         let error = Arc::new(error);
         decisions.retain(|decision| match decision {
             Decision::Fail(client) => {
@@ -330,15 +348,15 @@ impl Pool {
                     };
                     if let Some(conn) = refused {
                         // The client went away meanwhile.
-                        let event = Event::Returned(conn.tenant, server);
+                        let event = Event::Returned(conn.owner, server);
                         inner.idle.insert(server, conn);
                         inner.scheduler.on(Instant::now(), event, &mut decisions);
                     }
                 }
-                Decision::Open(tenant, server) => match inner.tenants.get(&tenant) {
-                    Some(tenant) => self.open(Arc::clone(tenant), server),
+                Decision::Open(owner, server) => match inner.login(owner) {
+                    Some(login) => self.open(login, server),
                     None => {
-                        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant, server), &mut decisions);
+                        inner.scheduler.on(Instant::now(), Event::OpenFailed(owner, server), &mut decisions);
                     }
                 },
                 Decision::Close(_, server) => {
@@ -360,6 +378,22 @@ impl Pool {
     }
 }
 
+impl Inner {
+    /// The level of the tenant as it is now.
+    fn level(&self, tenant: &Tenant) -> Level {
+        self.tenants.get(&tenant.id).map_or(tenant.level, |newest| newest.level)
+    }
+
+    fn login(&self, owner: Owner) -> Option<Login> {
+        match owner {
+            Owner::Tenant(tenant) => {
+                self.tenants.get(&tenant).map(|tenant| Login::Tenant(Arc::clone(tenant)))
+            }
+            Owner::Shared => Some(Login::Shared),
+        }
+    }
+}
+
 /// What the scheduler needs to know of a tenant's limits.
 const fn quota(limits: &TenantLimits) -> Quota {
     Quota { connections: limits.max_server_connections, waiting: limits.max_waiting, weight: limits.weight }
@@ -377,6 +411,8 @@ enum NotNow {
 struct Waiter {
     pool: Arc<Pool>,
     tenant: TenantId,
+    /// For which kind of connection it waits.
+    level: Level,
     client: ClientId,
     /// Taken when the grant was received.
     receiver: Option<oneshot::Receiver<Grant>>,
@@ -387,7 +423,11 @@ impl Drop for Waiter {
         let Some(mut receiver) = self.receiver.take() else { return };
         let mut inner = self.pool.lock();
         inner.waiting.remove(&self.client);
-        self.pool.event(&mut inner, Instant::now(), Event::Forgotten(self.tenant, self.client));
+        let forgotten = match self.level {
+            Level::Dedicated => Event::Forgotten(self.tenant, self.client),
+            Level::Shared => Event::ForgottenShared(self.tenant, self.client),
+        };
+        self.pool.event(&mut inner, Instant::now(), forgotten);
         drop(inner);
         receiver.close();
         if let Ok(Ok(conn)) = receiver.try_recv() {

@@ -1,4 +1,5 @@
-//! One connection to PostgreSQL, logged in as one tenant's role.
+//! One connection to PostgreSQL, logged in as one tenant's role, or as the role without rights that all tenants of
+//! level `shared` have in common.
 
 pub mod cancel;
 pub mod connect;
@@ -12,9 +13,8 @@ use std::time::Instant;
 
 use crate::config::ServerAddress;
 use crate::net::stream::Stream;
-use crate::schedule::ServerId;
+use crate::schedule::{Owner, ServerId};
 use crate::session::ServerState;
-use crate::tenant::TenantId;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
@@ -42,8 +42,8 @@ pub struct ServerConn {
     address: ServerAddress,
     /// Its name in the scheduler.
     pub id: ServerId,
-    /// Whose role it logged in as; it never serves another.
-    pub tenant: TenantId,
+    /// Whose role it logged in as: where that is a tenant's, it never serves another.
+    pub owner: Owner,
     /// For whom it speaks when it notifies.
     pub voice: Arc<Voice>,
     /// Process id and cancel key.
