@@ -57,7 +57,16 @@ struct Inner {
     next_client: u64,
 }
 
-type Grant = Result<Box<ServerConn>, Arc<ConnectError>>;
+/// What comes to a client that waits.
+#[derive(Debug)]
+enum Grant {
+    /// Its connection.
+    Conn(Box<ServerConn>),
+    /// None could be opened.
+    Failed(Arc<ConnectError>),
+    /// Its tenant's level was changed: it is to ask for the other kind of connection.
+    Moved,
+}
 
 /// Why a client gets no server connection.
 #[derive(Debug, Error)]
@@ -143,7 +152,10 @@ impl Pool {
         loop {
             let mut conn = match self.try_checkout(tenant, preferred) {
                 Ok(conn) => conn,
-                Err(NotNow::Wait(waiter)) => self.wait(tenant, waiter, cancel).await?,
+                Err(NotNow::Wait(waiter)) => match self.wait(tenant, waiter, cancel).await? {
+                    Some(conn) => conn,
+                    None => continue,
+                },
                 Err(NotNow::Full(waiting)) => {
                     self.counters.wait_refused();
                     return Err(CheckoutError::QueueFull(waiting));
@@ -212,12 +224,13 @@ impl Pool {
         result
     }
 
+    /// `None` when it has to ask again.
     async fn wait(
         self: &Arc<Self>,
         tenant: &Tenant,
         mut waiter: Waiter,
         cancel: &Arc<CancelSlot>,
-    ) -> Result<Box<ServerConn>, CheckoutError> {
+    ) -> Result<Option<Box<ServerConn>>, CheckoutError> {
         let began = Instant::now();
         let limit = self.commons(tenant).limits().wait_timeout;
         let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
@@ -226,12 +239,13 @@ impl Pool {
             () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
         };
         match granted {
-            Ok(Ok(Ok(conn))) => {
+            Ok(Ok(Grant::Conn(conn))) => {
                 waiter.receiver = None;
                 self.counters.waited(began.elapsed());
-                Ok(conn)
+                Ok(Some(conn))
             }
-            Ok(Ok(Err(error))) => Err(CheckoutError::Connect(error)),
+            Ok(Ok(Grant::Failed(error))) => Err(CheckoutError::Connect(error)),
+            Ok(Ok(Grant::Moved)) => Ok(None),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
                 tracing::debug!(tenant = %tenant.id, "no server connection within the wait limit");
@@ -249,12 +263,9 @@ impl Pool {
         conn.returned = now;
         let (owner, id) = (conn.owner, conn.id);
         let mut inner = self.lock();
-        if let Owner::Tenant(tenant) = owner
-            && !inner.tenants.contains_key(&tenant)
-        {
-            // Every checkout puts its tenant there, so it was retired since.
+        if let Some(reason) = inner.is_misplaced(owner) {
             drop(inner);
-            return self.close(conn, "retired");
+            return self.close(conn, reason);
         }
         inner.idle.insert(id, conn);
         self.event(&mut inner, now, Event::Returned(owner, id));
@@ -295,6 +306,11 @@ impl Pool {
                     let mut inner = pool.lock();
                     inner.idle.insert(id, Box::new(conn));
                     pool.event(&mut inner, Instant::now(), Event::Opened(login.owner(), id));
+                    let misplaced = inner.is_misplaced(login.owner());
+                    drop(inner);
+                    if let Some(reason) = misplaced {
+                        pool.close_idle(reason, |idle, _| idle == id);
+                    }
                 }
                 Err(error) => {
                     pool.counters.server_failed();
@@ -313,7 +329,7 @@ impl Pool {
         decisions.retain(|decision| match decision {
             Decision::Fail(client) => {
                 if let Some(sender) = inner.waiting.remove(client) {
-                    let _ = sender.send(Err(Arc::clone(&error)));
+                    let _ = sender.send(Grant::Failed(Arc::clone(&error)));
                 }
                 false
             }
@@ -343,7 +359,7 @@ impl Pool {
                     let Some(conn) = inner.idle.remove(&server) else { continue };
                     let sender = inner.waiting.remove(&client);
                     let refused = match sender {
-                        Some(sender) => sender.send(Ok(conn)).err().and_then(Result::ok),
+                        Some(sender) => sender.send(Grant::Conn(conn)).err().and_then(Grant::conn),
                         None => Some(conn),
                     };
                     if let Some(conn) = refused {
@@ -378,7 +394,27 @@ impl Pool {
     }
 }
 
+impl Grant {
+    fn conn(self) -> Option<Box<ServerConn>> {
+        match self {
+            Self::Conn(conn) => Some(conn),
+            Self::Failed(_) | Self::Moved => None,
+        }
+    }
+}
+
 impl Inner {
+    /// Why an owner's connections are of no use any more, if so.
+    fn is_misplaced(&self, owner: Owner) -> Option<&'static str> {
+        let Owner::Tenant(tenant) = owner else { return None };
+        match self.tenants.get(&tenant).map(|tenant| tenant.level) {
+            // Every checkout puts its tenant there, so it was retired since.
+            None => Some("retired"),
+            Some(Level::Shared) => Some("level"),
+            Some(Level::Dedicated) => None,
+        }
+    }
+
     /// The level of the tenant as it is now.
     fn level(&self, tenant: &Tenant) -> Level {
         self.tenants.get(&tenant.id).map_or(tenant.level, |newest| newest.level)
@@ -430,7 +466,7 @@ impl Drop for Waiter {
         self.pool.event(&mut inner, Instant::now(), forgotten);
         drop(inner);
         receiver.close();
-        if let Ok(Ok(conn)) = receiver.try_recv() {
+        if let Some(conn) = receiver.try_recv().ok().and_then(Grant::conn) {
             self.pool.give_back(conn);
         }
     }
