@@ -6,6 +6,7 @@
 mod checkout;
 mod keeper;
 mod settle;
+mod wear;
 mod welcome;
 
 use std::collections::HashMap;
@@ -163,6 +164,7 @@ impl Pool {
             };
             // It may have died while nobody looked.
             if conn.is_quiet() {
+                self.note_tenant(&mut conn, tenant.id);
                 return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel), tenant.id));
             }
             self.close(conn, "died_idle");
@@ -259,6 +261,9 @@ impl Pool {
         let now = Instant::now();
         if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
             return self.close(conn, "lifetime");
+        }
+        if self.is_worn(&conn) {
+            return self.close(conn, "tenants");
         }
         conn.returned = now;
         let (owner, id) = (conn.owner, conn.id);

@@ -1,5 +1,6 @@
 //! Dialling PostgreSQL and logging in.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -153,6 +154,7 @@ impl Dialer {
             state: ServerState { parameters, ..ServerState::default() },
             opened: now,
             returned: now,
+            served: HashSet::new(),
         })
     }
 

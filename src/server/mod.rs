@@ -6,6 +6,7 @@ pub mod connect;
 pub mod reset;
 mod voice;
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +16,7 @@ use crate::config::ServerAddress;
 use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
 use crate::session::ServerState;
+use crate::tenant::TenantId;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
@@ -54,6 +56,8 @@ pub struct ServerConn {
     pub opened: Instant,
     /// When it was last given back.
     pub returned: Instant,
+    /// Whom a shared connection has served, where that is limited.
+    pub served: HashSet<TenantId>,
 }
 
 /// An error message of the server, as far as it matters to us.
