@@ -284,7 +284,7 @@ impl Pool {
 
     fn finish_closing(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
         let pool = Arc::clone(self);
-        tracing::debug!(server = conn.id.0, pid = conn.key.pid, owner = ?conn.owner, reason, "server connection closes");
+        tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.owner, reason, "server connection closes");
         tokio::spawn(async move {
             let closed = Event::Closed(conn.owner, conn.id);
             let voice = Arc::clone(&conn.voice);
@@ -305,7 +305,7 @@ impl Pool {
                     tracing::debug!(
                         server = id.0,
                         pid = conn.key.pid,
-                        owner = login.name(),
+                        tenant = %login.name(),
                         "server connection opened"
                     );
                     let mut inner = pool.lock();
@@ -319,7 +319,7 @@ impl Pool {
                 }
                 Err(error) => {
                     pool.counters.server_failed();
-                    tracing::warn!(owner = login.name(), %error, "cannot open a server connection");
+                    tracing::warn!(tenant = %login.name(), %error, "cannot open a server connection");
                     pool.open_failed(login.owner(), id, error);
                 }
             }

@@ -9,6 +9,7 @@ mod fair;
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::schedule::shared::Group;
@@ -29,6 +30,15 @@ pub enum Owner {
     Tenant(TenantId),
     /// All tenants of level `shared`: it is logged in as a role without rights.
     Shared,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(tenant) => tenant.fmt(f),
+            Self::Shared => f.write_str("(shared)"),
+        }
+    }
 }
 
 /// What the scheduler may use.

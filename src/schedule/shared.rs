@@ -6,7 +6,7 @@
 //! connections that belong to nobody active stand by: the connection unused longest is the one whose tenant is
 //! least likely to come back to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::schedule::fair::FairQueue;
 use crate::schedule::{ClientId, ServerId};
@@ -27,8 +27,8 @@ pub(super) struct Group {
     conns: HashMap<ServerId, Conn>,
     /// Idle ones, unused longest first.
     idle: BTreeMap<u64, ServerId>,
-    /// Idle ones by the tenant they served last, unused longest first.
-    homes: HashMap<Option<TenantId>, Vec<ServerId>>,
+    /// Their places by the tenant they served last.
+    homes: HashMap<Option<TenantId>, BTreeSet<u64>>,
     /// The idle connection that the next client gets.
     preferred: Option<ServerId>,
 }
@@ -64,7 +64,7 @@ impl Group {
         let conn = self.conns.entry(server).or_default();
         conn.idle = Some(stamp);
         self.idle.insert(stamp, server);
-        self.homes.entry(conn.tenant).or_default().push(server);
+        self.homes.entry(conn.tenant).or_default().insert(stamp);
     }
 
     /// A connection is the group's no more. It is idle or released.
@@ -78,7 +78,7 @@ impl Group {
         let stamp = conn.idle.take()?;
         self.idle.remove(&stamp);
         if let Some(home) = self.homes.get_mut(&conn.tenant) {
-            home.retain(|idle| *idle != server);
+            home.remove(&stamp);
             if home.is_empty() {
                 self.homes.remove(&conn.tenant);
             }
@@ -101,7 +101,7 @@ impl Group {
     fn best_for(&self, tenant: TenantId) -> Option<ServerId> {
         let preferred =
             self.preferred.filter(|it| self.conns.get(it).is_some_and(|conn| conn.idle.is_some()));
-        let latest = |home| self.homes.get(&home).and_then(|servers| servers.last()).copied();
+        let latest = |home| self.homes.get(&home).and_then(|home| self.idle.get(home.last()?)).copied();
         preferred
             .or_else(|| latest(Some(tenant)))
             .or_else(|| latest(None))

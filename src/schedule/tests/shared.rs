@@ -346,6 +346,17 @@ fn flood_of_one_tenant_delays_quiet_ones_by_about_one_transaction() {
 }
 
 #[test]
+fn limit_of_a_tenant_keeps_room_for_others_besides_its_long_transactions() {
+    let quiet = (1..=20).map(|n| habit(n, MS(5), MS(200)));
+    let flood = (0..50).map(|_| habit(0, MS(2000), Duration::ZERO));
+    let mut world = World::new(limits(10), quiet.chain(flood).collect());
+    world.sim.quota(tenant(0), Quota { connections: 7, ..Quota::UNLIMITED });
+    world.run(10_000);
+    assert!((1..=20).all(|n| world.tally(n).mean() < MS(1)), "{:?}", world.tallies);
+    assert!(world.tally(0).grants > 25, "{:?}", world.tally(0));
+}
+
+#[test]
 fn thousands_of_tenants_share_a_few_dozen_connections() {
     // 4000 tenants, one client each, as much work as 40 of 50 connections can do.
     let clients = (0..4000).map(|n| habit(n, MS(2), MS(198))).collect();
