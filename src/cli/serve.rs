@@ -103,7 +103,7 @@ impl Server {
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub)),
+            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), None),
             hub,
             directory,
             hardening: watcher.subscribe(),

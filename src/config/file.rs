@@ -158,6 +158,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let wait_timeout = source.take(&keys::POOL_WAIT_TIMEOUT);
     let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
+    let max_tenants_per_connection = source.take(&keys::POOL_MAX_TENANTS_PER_CONNECTION);
     let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
     let max_pinned_per_tenant = source.take(&keys::POOL_MAX_PINNED_PER_TENANT);
     let reset = source.take(&keys::POOL_RESET);
@@ -181,6 +182,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         max_concurrent_opens: max_concurrent_opens?,
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
+        max_tenants_per_connection: max_tenants_per_connection?,
         reset: reset?,
     };
     let limits = Limits {

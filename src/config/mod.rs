@@ -105,6 +105,8 @@ pub struct Pool {
     pub idle_timeout: Option<Duration>,
     /// A server connection older than this is closed on return; `None` keeps it.
     pub max_lifetime: Option<Duration>,
+    /// A shared server connection that has served about so many tenants is closed on return; 0 keeps it.
+    pub max_tenants_per_connection: usize,
     /// When to reset on return.
     pub reset: ResetPolicy,
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::pool::Pool;
-use crate::schedule::ServerId;
+use crate::schedule::{Owner, ServerId};
 use crate::server::cancel::{self, CancelSlot};
 use crate::server::reset::{self, Left};
 use crate::server::{ServerConn, ServerError, Voice};
@@ -30,7 +30,7 @@ pub struct Checkout {
     pub(super) conn: Option<Box<ServerConn>>,
     pool: Arc<Pool>,
     pub(super) cancel: Arc<CancelSlot>,
-    /// For whose client.
+    /// Whose client it was taken for. Of a shared connection only this tells.
     tenant: TenantId,
     /// The server has answered nothing of the client's.
     quiet: bool,
@@ -94,7 +94,11 @@ impl Checkout {
             self.discard_anothers().await?;
             self.apply(settings).await?;
         }
-        let Some(conn) = self.conn.as_ref() else {
+        let tenant = self.tenant;
+        // The scheduler gives no tenant another's connection; this is where it would matter.
+        let own = Owner::Tenant(tenant);
+        let Some(conn) = self.conn.as_ref().filter(|conn| conn.owner == own || conn.owner == Owner::Shared)
+        else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
         if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
@@ -103,7 +107,6 @@ impl Checkout {
             }
             return Err(AttachError::Cancelled);
         }
-        let tenant = self.tenant;
         Ok(Attached { checkout: self, tenant })
     }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::{Pool, quota};
-use crate::schedule::ServerId;
-use crate::tenant::{Tenant, TenantId};
+use crate::pool::{Grant, Pool, quota};
+use crate::schedule::{Owner, ServerId};
+use crate::tenant::{Level, Tenant, TenantId};
 
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -26,16 +26,31 @@ impl Pool {
         }
     }
 
-    /// A tenant changed: what is opened from now on is opened for the tenant as it is now.
+    /// A tenant changed: what is opened from now on is opened for the tenant as it is now. Where its level is
+    /// another, who waits is moved to the end of the other queue, and its own connections are closed, those in
+    /// use when they come back; a shared connection is in nobody's way.
     pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
         self.welcomes.forget(tenant.id);
         let limits = self.limits.with(&tenant.limits);
         let mut inner = self.lock();
-        inner.tenants.insert(tenant.id, Arc::clone(tenant));
+        let before = inner.tenants.insert(tenant.id, Arc::clone(tenant));
+        let moves = before.is_some_and(|before| before.level != tenant.level);
+        if moves {
+            for client in inner.scheduler.take_waiting(tenant.id) {
+                if let Some(waiting) = inner.waiting.remove(&client) {
+                    let _ = waiting.send(Grant::Moved);
+                }
+            }
+        }
         let mut decisions = std::mem::take(&mut inner.decisions);
         inner.scheduler.set_quota(tenant.id, quota(&limits), &mut decisions);
         self.carry_out(&mut inner, decisions);
         drop(inner);
+        if moves {
+            self.close_idle("level", |_, owner| {
+                owner == Owner::Tenant(tenant.id) && tenant.level == Level::Shared
+            });
+        }
         if let Some(commons) = self.commons.get(&tenant.id) {
             commons.set_limits(limits);
         }
@@ -45,7 +60,7 @@ impl Pool {
     pub fn retire(self: &Arc<Self>, tenant: TenantId) {
         self.welcomes.forget(tenant);
         self.commons.remove(&tenant);
-        self.close_idle("retired", |_, of| of == tenant);
+        self.close_idle("retired", |_, owner| owner == Owner::Tenant(tenant));
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
@@ -73,10 +88,14 @@ impl Pool {
         }
     }
 
-    fn close_idle(self: &Arc<Self>, reason: &'static str, unwanted: impl Fn(ServerId, TenantId) -> bool) {
+    pub(super) fn close_idle(
+        self: &Arc<Self>,
+        reason: &'static str,
+        unwanted: impl Fn(ServerId, Owner) -> bool,
+    ) {
         let closing: Vec<_> = {
             let mut inner = self.lock();
-            let taken = inner.scheduler.take_idle(|tenant, id| unwanted(id, tenant));
+            let taken = inner.scheduler.take_idle(|owner, id| unwanted(id, owner));
             taken.iter().filter_map(|(_, id)| inner.idle.remove(id)).collect()
         };
         for conn in closing {

@@ -6,6 +6,7 @@
 mod checkout;
 mod keeper;
 mod settle;
+mod wear;
 mod welcome;
 
 use std::collections::HashMap;
@@ -18,13 +19,13 @@ use tokio::sync::oneshot;
 
 use crate::config::{Config, Pool as PoolConfig};
 use crate::notify::Hub;
-use crate::schedule::{ClientId, Decision, Event, Limits, Load, Quota, Scheduler, ServerId};
+use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
-use crate::server::connect::{ConnectError, Dialer};
+use crate::server::connect::{ConnectError, Dialer, Login, PoolLogin};
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Limits as TenantLimits, Tenant, TenantId};
+use crate::tenant::{Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use settle::SettleError;
@@ -57,7 +58,16 @@ struct Inner {
     next_client: u64,
 }
 
-type Grant = Result<Box<ServerConn>, Arc<ConnectError>>;
+/// What comes to a client that waits.
+#[derive(Debug)]
+enum Grant {
+    /// Its connection.
+    Conn(Box<ServerConn>),
+    /// None could be opened.
+    Failed(Arc<ConnectError>),
+    /// Its tenant's level was changed: it is to ask for the other kind of connection.
+    Moved,
+}
 
 /// Why a client gets no server connection.
 #[derive(Debug, Error)]
@@ -77,9 +87,14 @@ pub enum CheckoutError {
 }
 
 impl Pool {
-    /// An empty pool.
+    /// An empty pool. Without a `shared` login it serves no tenants of level `shared`.
     #[must_use]
-    pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>) -> Arc<Self> {
+    pub fn new(
+        config: &Config,
+        counters: Arc<Counters>,
+        hub: Arc<Hub>,
+        shared: Option<PoolLogin>,
+    ) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
             quota: quota(&config.limits),
@@ -98,7 +113,7 @@ impl Pool {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
             limits: config.limits.clone(),
-            dialer: Dialer::new(config),
+            dialer: Dialer::new(config, shared),
             counters,
             hub,
             commons: DashMap::new(),
@@ -123,7 +138,7 @@ impl Pool {
         self.lock().scheduler.load()
     }
 
-    /// A server connection of the tenant, at once or after waiting for its turn. It is ours but serves
+    /// A server connection for the tenant, its own or a shared one as its level is, at once or after waiting for its turn. It is ours but serves
     /// nobody until it is attached. `preferred` is taken if it is idle.
     ///
     /// # Errors
@@ -138,7 +153,10 @@ impl Pool {
         loop {
             let mut conn = match self.try_checkout(tenant, preferred) {
                 Ok(conn) => conn,
-                Err(NotNow::Wait(waiter)) => self.wait(tenant, waiter, cancel).await?,
+                Err(NotNow::Wait(waiter)) => match self.wait(tenant, waiter, cancel).await? {
+                    Some(conn) => conn,
+                    None => continue,
+                },
                 Err(NotNow::Full(waiting)) => {
                     self.counters.wait_refused();
                     return Err(CheckoutError::QueueFull(waiting));
@@ -146,6 +164,7 @@ impl Pool {
             };
             // It may have died while nobody looked.
             if conn.is_quiet() {
+                self.note_tenant(&mut conn, tenant.id);
                 return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel), tenant.id));
             }
             self.close(conn, "died_idle");
@@ -158,9 +177,6 @@ impl Pool {
         preferred: Option<ServerId>,
     ) -> Result<Box<ServerConn>, NotNow> {
         let mut inner = self.lock();
-        if let Some(server) = preferred {
-            inner.scheduler.prefer(tenant.id, server);
-        }
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
         // What `renew` put there is newer than what a client logged in with.
@@ -171,7 +187,15 @@ impl Pool {
             let quota = quota(&self.limits.with(&tenant.limits));
             inner.scheduler.set_quota(tenant.id, quota, &mut decisions);
         }
-        inner.scheduler.on(Instant::now(), Event::Wanted(tenant.id, client), &mut decisions);
+        let level = inner.level(tenant);
+        let (owner, wanted) = match level {
+            Level::Dedicated => (Owner::Tenant(tenant.id), Event::Wanted(tenant.id, client)),
+            Level::Shared => (Owner::Shared, Event::WantedShared(tenant.id, client)),
+        };
+        if let Some(server) = preferred {
+            inner.scheduler.prefer(owner, server);
+        }
+        inner.scheduler.on(Instant::now(), wanted, &mut decisions);
         let (mut granted, mut refused) = (None, false);
         decisions.retain(|decision| match *decision {
             Decision::Refuse(client_refused) if client_refused == client => {
@@ -193,6 +217,7 @@ impl Pool {
             NotNow::Wait(Waiter {
                 pool: Arc::clone(self),
                 tenant: tenant.id,
+                level,
                 client,
                 receiver: Some(receiver),
             })
@@ -201,12 +226,13 @@ impl Pool {
         result
     }
 
+    /// `None` when it has to ask again.
     async fn wait(
         self: &Arc<Self>,
         tenant: &Tenant,
         mut waiter: Waiter,
         cancel: &Arc<CancelSlot>,
-    ) -> Result<Box<ServerConn>, CheckoutError> {
+    ) -> Result<Option<Box<ServerConn>>, CheckoutError> {
         let began = Instant::now();
         let limit = self.commons(tenant).limits().wait_timeout;
         let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
@@ -215,12 +241,13 @@ impl Pool {
             () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
         };
         match granted {
-            Ok(Ok(Ok(conn))) => {
+            Ok(Ok(Grant::Conn(conn))) => {
                 waiter.receiver = None;
                 self.counters.waited(began.elapsed());
-                Ok(conn)
+                Ok(Some(conn))
             }
-            Ok(Ok(Err(error))) => Err(CheckoutError::Connect(error)),
+            Ok(Ok(Grant::Failed(error))) => Err(CheckoutError::Connect(error)),
+            Ok(Ok(Grant::Moved)) => Ok(None),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
                 tracing::debug!(tenant = %tenant.id, "no server connection within the wait limit");
@@ -235,29 +262,31 @@ impl Pool {
         if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
             return self.close(conn, "lifetime");
         }
+        if self.is_worn(&conn) {
+            return self.close(conn, "tenants");
+        }
         conn.returned = now;
-        let (tenant, id) = (conn.tenant, conn.id);
+        let (owner, id) = (conn.owner, conn.id);
         let mut inner = self.lock();
-        if !inner.tenants.contains_key(&tenant) {
-            // Every checkout puts its tenant there, so it was retired since.
+        if let Some(reason) = inner.is_misplaced(owner) {
             drop(inner);
-            return self.close(conn, "retired");
+            return self.close(conn, reason);
         }
         inner.idle.insert(id, conn);
-        self.event(&mut inner, now, Event::Returned(tenant, id));
+        self.event(&mut inner, now, Event::Returned(owner, id));
     }
 
     /// Closes a connection that was in use; its place is free when the server has let go.
     fn close(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
-        self.report(Event::Closing(conn.tenant, conn.id));
+        self.report(Event::Closing(conn.owner, conn.id));
         self.finish_closing(conn, reason);
     }
 
     fn finish_closing(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
         let pool = Arc::clone(self);
-        tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.tenant, reason, "server connection closes");
+        tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.owner, reason, "server connection closes");
         tokio::spawn(async move {
-            let closed = Event::Closed(conn.tenant, conn.id);
+            let closed = Event::Closed(conn.owner, conn.id);
             let voice = Arc::clone(&conn.voice);
             let _ = tokio::time::timeout(Duration::from_secs(5), conn.close()).await;
             pool.hub.dismiss(&voice);
@@ -266,36 +295,46 @@ impl Pool {
         });
     }
 
-    fn open(self: &Arc<Self>, tenant: Arc<Tenant>, id: ServerId) {
+    fn open(self: &Arc<Self>, login: Login, id: ServerId) {
         let pool = Arc::clone(self);
         tokio::spawn(async move {
-            match pool.dialer.open(&tenant, id).await {
+            match pool.dialer.open(&login, id).await {
                 Ok(conn) => {
                     pool.counters.server_opened();
                     pool.hub.admit(&conn.voice).await;
-                    tracing::debug!(server = id.0, pid = conn.key.pid, tenant = %tenant.slug, "server connection opened");
+                    tracing::debug!(
+                        server = id.0,
+                        pid = conn.key.pid,
+                        tenant = %login.name(),
+                        "server connection opened"
+                    );
                     let mut inner = pool.lock();
                     inner.idle.insert(id, Box::new(conn));
-                    pool.event(&mut inner, Instant::now(), Event::Opened(tenant.id, id));
+                    pool.event(&mut inner, Instant::now(), Event::Opened(login.owner(), id));
+                    let misplaced = inner.is_misplaced(login.owner());
+                    drop(inner);
+                    if let Some(reason) = misplaced {
+                        pool.close_idle(reason, |idle, _| idle == id);
+                    }
                 }
                 Err(error) => {
                     pool.counters.server_failed();
-                    tracing::warn!(tenant = %tenant.slug, %error, "cannot open a server connection");
-                    pool.open_failed(&tenant, id, error);
+                    tracing::warn!(tenant = %login.name(), %error, "cannot open a server connection");
+                    pool.open_failed(login.owner(), id, error);
                 }
             }
         });
     }
 
-    fn open_failed(self: &Arc<Self>, tenant: &Tenant, id: ServerId, error: ConnectError) {
+    fn open_failed(self: &Arc<Self>, owner: Owner, id: ServerId, error: ConnectError) {
         let mut inner = self.lock();
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant.id, id), &mut decisions);
+        inner.scheduler.on(Instant::now(), Event::OpenFailed(owner, id), &mut decisions);
         let error = Arc::new(error);
         decisions.retain(|decision| match decision {
             Decision::Fail(client) => {
                 if let Some(sender) = inner.waiting.remove(client) {
-                    let _ = sender.send(Err(Arc::clone(&error)));
+                    let _ = sender.send(Grant::Failed(Arc::clone(&error)));
                 }
                 false
             }
@@ -325,20 +364,20 @@ impl Pool {
                     let Some(conn) = inner.idle.remove(&server) else { continue };
                     let sender = inner.waiting.remove(&client);
                     let refused = match sender {
-                        Some(sender) => sender.send(Ok(conn)).err().and_then(Result::ok),
+                        Some(sender) => sender.send(Grant::Conn(conn)).err().and_then(Grant::conn),
                         None => Some(conn),
                     };
                     if let Some(conn) = refused {
                         // The client went away meanwhile.
-                        let event = Event::Returned(conn.tenant, server);
+                        let event = Event::Returned(conn.owner, server);
                         inner.idle.insert(server, conn);
                         inner.scheduler.on(Instant::now(), event, &mut decisions);
                     }
                 }
-                Decision::Open(tenant, server) => match inner.tenants.get(&tenant) {
-                    Some(tenant) => self.open(Arc::clone(tenant), server),
+                Decision::Open(owner, server) => match inner.login(owner) {
+                    Some(login) => self.open(login, server),
                     None => {
-                        inner.scheduler.on(Instant::now(), Event::OpenFailed(tenant, server), &mut decisions);
+                        inner.scheduler.on(Instant::now(), Event::OpenFailed(owner, server), &mut decisions);
                     }
                 },
                 Decision::Close(_, server) => {
@@ -360,6 +399,42 @@ impl Pool {
     }
 }
 
+impl Grant {
+    fn conn(self) -> Option<Box<ServerConn>> {
+        match self {
+            Self::Conn(conn) => Some(conn),
+            Self::Failed(_) | Self::Moved => None,
+        }
+    }
+}
+
+impl Inner {
+    /// Why an owner's connections are of no use any more, if so.
+    fn is_misplaced(&self, owner: Owner) -> Option<&'static str> {
+        let Owner::Tenant(tenant) = owner else { return None };
+        match self.tenants.get(&tenant).map(|tenant| tenant.level) {
+            // Every checkout puts its tenant there, so it was retired since.
+            None => Some("retired"),
+            Some(Level::Shared) => Some("level"),
+            Some(Level::Dedicated) => None,
+        }
+    }
+
+    /// The level of the tenant as it is now.
+    fn level(&self, tenant: &Tenant) -> Level {
+        self.tenants.get(&tenant.id).map_or(tenant.level, |newest| newest.level)
+    }
+
+    fn login(&self, owner: Owner) -> Option<Login> {
+        match owner {
+            Owner::Tenant(tenant) => {
+                self.tenants.get(&tenant).map(|tenant| Login::Tenant(Arc::clone(tenant)))
+            }
+            Owner::Shared => Some(Login::Shared),
+        }
+    }
+}
+
 /// What the scheduler needs to know of a tenant's limits.
 const fn quota(limits: &TenantLimits) -> Quota {
     Quota { connections: limits.max_server_connections, waiting: limits.max_waiting, weight: limits.weight }
@@ -377,6 +452,8 @@ enum NotNow {
 struct Waiter {
     pool: Arc<Pool>,
     tenant: TenantId,
+    /// For which kind of connection it waits.
+    level: Level,
     client: ClientId,
     /// Taken when the grant was received.
     receiver: Option<oneshot::Receiver<Grant>>,
@@ -387,10 +464,14 @@ impl Drop for Waiter {
         let Some(mut receiver) = self.receiver.take() else { return };
         let mut inner = self.pool.lock();
         inner.waiting.remove(&self.client);
-        self.pool.event(&mut inner, Instant::now(), Event::Forgotten(self.tenant, self.client));
+        let forgotten = match self.level {
+            Level::Dedicated => Event::Forgotten(self.tenant, self.client),
+            Level::Shared => Event::ForgottenShared(self.tenant, self.client),
+        };
+        self.pool.event(&mut inner, Instant::now(), forgotten);
         drop(inner);
         receiver.close();
-        if let Ok(Ok(conn)) = receiver.try_recv() {
+        if let Some(conn) = receiver.try_recv().ok().and_then(Grant::conn) {
             self.pool.give_back(conn);
         }
     }

@@ -1,12 +1,18 @@
 //! The scheduler: which client gets which server connection, when one is opened and which is closed.
 //!
 //! Pure: events and the time go in, decisions come out. The pool carries them out and reports back.
-//! Server connections belong to one tenant for life (level `dedicated`), so giving a place to another
-//! tenant means closing one connection and opening another.
+//! A server connection has one [`Owner`] for life: a tenant of level `dedicated`, or the group that all tenants of
+//! level `shared` have in common. Giving a place to another owner means closing one connection and opening
+//! another. Within the group connections go from hand to hand (`fair.rs` says in which order, `shared.rs` which).
+
+mod fair;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::schedule::shared::Group;
 use crate::tenant::TenantId;
 
 /// A server connection, also one that is still being opened.
@@ -16,6 +22,24 @@ pub struct ServerId(pub u64);
 /// A client that waits or is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
+
+/// Whose a server connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// A tenant of level `dedicated`: it is logged in as this tenant's role and never serves another.
+    Tenant(TenantId),
+    /// All tenants of level `shared`: it is logged in as a role without rights.
+    Shared,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(tenant) => tenant.fmt(f),
+            Self::Shared => f.write_str("(shared)"),
+        }
+    }
+}
 
 /// What the scheduler may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,30 +69,32 @@ impl Quota {
     /// No limit of its own, and the usual share.
     pub const UNLIMITED: Self = Self { connections: usize::MAX, waiting: usize::MAX, weight: 100 };
 
-    /// So many connections as a part of what the tenant is due.
-    const fn load(self, connections: usize) -> usize {
-        let weight = if self.weight == 0 { 1 } else { self.weight as usize };
-        connections.saturating_mul(1 << 20) / weight
+    const fn weight(self) -> u64 {
+        if self.weight == 0 { 1 } else { self.weight as u64 }
     }
 }
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A client needs a server connection.
+    /// A client needs a connection that is its tenant's own.
     Wanted(TenantId, ClientId),
-    /// A client that waits gave up.
+    /// A client that waits for one of those gave up.
     Forgotten(TenantId, ClientId),
+    /// A client needs one of the shared connections.
+    WantedShared(TenantId, ClientId),
+    /// A client that waits for one of those gave up.
+    ForgottenShared(TenantId, ClientId),
     /// A connection was opened.
-    Opened(TenantId, ServerId),
+    Opened(Owner, ServerId),
     /// A connection could not be opened.
-    OpenFailed(TenantId, ServerId),
+    OpenFailed(Owner, ServerId),
     /// A connection came back clean.
-    Returned(TenantId, ServerId),
+    Returned(Owner, ServerId),
     /// A connection in use will not come back and is being closed.
-    Closing(TenantId, ServerId),
+    Closing(Owner, ServerId),
     /// A connection is gone.
-    Closed(TenantId, ServerId),
+    Closed(Owner, ServerId),
 }
 
 /// What to do.
@@ -77,16 +103,16 @@ pub enum Decision {
     /// Hand this connection to this client.
     Assign(ClientId, ServerId),
     /// Open a connection under this id.
-    Open(TenantId, ServerId),
+    Open(Owner, ServerId),
     /// Close this idle connection, then report it closed.
-    Close(TenantId, ServerId),
+    Close(Owner, ServerId),
     /// Tell this client that no connection could be opened.
     Fail(ClientId),
     /// Tell this client that too many of its tenant wait already.
     Refuse(ClientId),
 }
 
-/// One tenant's share.
+/// One owner's share. Who waits for a shared connection, and which of those are idle, is in [`Group`].
 #[derive(Debug)]
 struct Share {
     quota: Quota,
@@ -96,9 +122,9 @@ struct Share {
     /// Connections open, being opened or in use; not those being closed.
     held: usize,
     opening: usize,
-    /// The tenant's entry in `hungry`.
-    hunger: Option<(usize, u64)>,
-    /// When a connection was last opened for the tenant.
+    /// The owner's entry in `hungry`.
+    hunger: Option<(u64, u64)>,
+    /// When a connection was last opened for the owner.
     since: Option<Instant>,
     /// The event at which it last had its turn: a connection opened for it, or given up by it.
     turn: u64,
@@ -119,21 +145,27 @@ impl Share {
     }
 }
 
+/// So many connections as a part of what one of this weight is due.
+const fn part(connections: usize, weight: u64) -> u64 {
+    (connections as u64).saturating_mul(1 << 40) / weight
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
     /// Those that differ from the usual one.
     quotas: HashMap<TenantId, Quota>,
-    tenants: HashMap<TenantId, Share>,
-    /// Idle connections of all tenants, unused longest first.
-    idle_order: BTreeMap<u64, (TenantId, ServerId)>,
-    /// Tenants with waiters not covered by a connection being opened: those with the least of what they are due
+    shares: HashMap<Owner, Share>,
+    shared: Group,
+    /// Idle connections of all owners, unused longest first.
+    idle_order: BTreeMap<u64, (Owner, ServerId)>,
+    /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
     /// first, then longest without a turn.
-    hungry: BTreeSet<(usize, u64, TenantId)>,
+    hungry: BTreeSet<(u64, u64, Owner)>,
     total: usize,
     opening: usize,
-    /// Connections that count until they are closed, but belong to no tenant any more.
+    /// Connections that count until they are closed, but are nobody's any more.
     closing: usize,
     clock: u64,
     next_server: u64,
@@ -157,7 +189,8 @@ impl Scheduler {
         Self {
             limits,
             quotas: HashMap::new(),
-            tenants: HashMap::new(),
+            shares: HashMap::new(),
+            shared: Group::default(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
             total: 0,
@@ -173,16 +206,27 @@ impl Scheduler {
         match event {
             Event::Wanted(tenant, client) => self.wanted(tenant, client, out),
             Event::Forgotten(tenant, client) => self.forgotten(tenant, client),
-            Event::Opened(tenant, server) => {
+            Event::WantedShared(tenant, client) => self.wanted_shared(tenant, client, out),
+            Event::ForgottenShared(tenant, client) => {
+                self.shared.queue.forget(tenant, client);
+                self.update(Owner::Shared);
+            }
+            Event::Opened(owner, server) => {
                 self.opening -= 1;
-                let share = self.share(tenant);
+                let share = self.share(owner);
                 share.opening -= 1;
                 share.since = Some(now);
-                self.returned(now, tenant, server, out);
+                self.returned(now, owner, server, out);
             }
-            Event::OpenFailed(tenant, _) => self.open_failed(tenant, out),
-            Event::Returned(tenant, server) => self.returned(now, tenant, server, out),
-            Event::Closing(tenant, _) => self.lost(tenant),
+            Event::OpenFailed(owner, _) => self.open_failed(owner, out),
+            Event::Returned(owner, server) => self.returned(now, owner, server, out),
+            Event::Closing(owner, server) => {
+                if owner == Owner::Shared {
+                    self.shared.release(server);
+                }
+                self.lost(owner, server);
+                self.serve_shared(out);
+            }
             Event::Closed(..) => {
                 self.total -= 1;
                 self.closing -= 1;
@@ -191,39 +235,53 @@ impl Scheduler {
         self.feed_hungry(out);
     }
 
-    /// From now on the tenant may use this much. Connections over it go when they are returned, idle ones now;
-    /// who waits already goes on waiting.
+    /// From now on the tenant may use this much. Connections of its own over it go when they are returned, idle
+    /// ones now; who waits already goes on waiting.
     pub fn set_quota(&mut self, tenant: TenantId, quota: Quota, out: &mut Vec<Decision>) {
         if quota == self.limits.quota {
             self.quotas.remove(&tenant);
         } else {
             self.quotas.insert(tenant, quota);
         }
-        if let Some(share) = self.tenants.get_mut(&tenant) {
+        let owner = Owner::Tenant(tenant);
+        if let Some(share) = self.shares.get_mut(&owner) {
             share.quota = quota;
         }
-        while let Some((stamp, server)) = self.idle_over_quota(tenant) {
-            self.take_from_idle(stamp, tenant);
-            self.lost(tenant);
-            out.push(Decision::Close(tenant, server));
+        while let Some((stamp, server)) = self.idle_over_quota(owner) {
+            self.evict(stamp, owner, server);
+            out.push(Decision::Close(owner, server));
         }
-        self.rank(tenant);
+        self.rank(owner);
+        self.shared.queue.set_quota(tenant, quota);
+        self.serve_shared(out);
         self.feed_hungry(out);
     }
 
-    fn idle_over_quota(&self, tenant: TenantId) -> Option<(u64, ServerId)> {
-        let share = self.tenants.get(&tenant)?;
+    fn idle_over_quota(&self, owner: Owner) -> Option<(u64, ServerId)> {
+        let share = self.shares.get(&owner)?;
         share.idle.first().filter(|_| share.held > share.quota.connections).copied()
     }
 
-    fn share(&mut self, tenant: TenantId) -> &mut Share {
-        let quota = self.quotas.get(&tenant).unwrap_or(&self.limits.quota);
-        self.tenants.entry(tenant).or_insert_with(|| Share::new(*quota))
+    fn quota(&self, tenant: TenantId) -> Quota {
+        *self.quotas.get(&tenant).unwrap_or(&self.limits.quota)
     }
 
-    /// Makes an idle connection the one that its tenant's next client gets.
-    pub fn prefer(&mut self, tenant: TenantId, server: ServerId) {
-        let Some(share) = self.tenants.get_mut(&tenant) else { return };
+    fn share(&mut self, owner: Owner) -> &mut Share {
+        let quota = match owner {
+            Owner::Tenant(tenant) => self.quota(tenant),
+            // Each of its tenants has a quota, it has none.
+            Owner::Shared => Quota::UNLIMITED,
+        };
+        self.shares.entry(owner).or_insert_with(|| Share::new(quota))
+    }
+
+    /// Makes an idle connection the one that its owner's next client gets. Of shared connections it is the very
+    /// next event's client.
+    pub fn prefer(&mut self, owner: Owner, server: ServerId) {
+        if owner == Owner::Shared {
+            return self.shared.prefer(Some(server));
+        }
+        let Some(share) = self.shares.get_mut(&owner) else { return };
         if let Some(at) = share.idle.iter().position(|(_, idle)| *idle == server) {
             let preferred = share.idle.remove(at);
             share.idle.push(preferred);
@@ -232,39 +290,44 @@ impl Scheduler {
 
     /// Takes out the idle connections that are `unwanted`; the caller closes each and reports it
     /// [`Event::Closed`].
-    pub fn take_idle(
-        &mut self,
-        mut unwanted: impl FnMut(TenantId, ServerId) -> bool,
-    ) -> Vec<(TenantId, ServerId)> {
+    pub fn take_idle(&mut self, mut unwanted: impl FnMut(Owner, ServerId) -> bool) -> Vec<(Owner, ServerId)> {
         let taken: Vec<_> =
-            self.idle_order.iter().filter(|(_, (t, s))| unwanted(*t, *s)).map(|(k, v)| (*k, *v)).collect();
-        for (stamp, (tenant, _)) in &taken {
-            self.take_from_idle(*stamp, *tenant);
-            self.lost(*tenant);
+            self.idle_order.iter().filter(|(_, (o, s))| unwanted(*o, *s)).map(|(k, v)| (*k, *v)).collect();
+        for (stamp, (owner, server)) in &taken {
+            self.evict(*stamp, *owner, *server);
         }
         taken.into_iter().map(|(_, v)| v).collect()
+    }
+
+    /// Takes out the clients of a tenant that wait, for whichever kind of connection, in their order.
+    pub fn take_waiting(&mut self, tenant: TenantId) -> Vec<ClientId> {
+        let owner = Owner::Tenant(tenant);
+        let own = self.shares.get_mut(&owner).map(|share| std::mem::take(&mut share.waiting));
+        let mut taken: Vec<_> = own.unwrap_or_default().into_iter().map(|(_, client)| client).collect();
+        taken.extend(self.shared.queue.take(tenant));
+        self.update(owner);
+        self.update(Owner::Shared);
+        taken
     }
 
     /// How many clients of a tenant wait.
     #[must_use]
     pub fn waiting(&self, tenant: TenantId) -> usize {
-        self.tenants.get(&tenant).map_or(0, |share| share.waiting.len())
+        let own = self.shares.get(&Owner::Tenant(tenant)).map_or(0, |share| share.waiting.len());
+        own + self.shared.queue.waiting(tenant)
     }
 
     /// Counts.
     #[must_use]
     pub fn load(&self) -> Load {
-        Load {
-            total: self.total,
-            idle: self.idle_order.len(),
-            waiting: self.tenants.values().map(|share| share.waiting.len()).sum(),
-        }
+        let own: usize = self.shares.values().map(|share| share.waiting.len()).sum();
+        Load { total: self.total, idle: self.idle_order.len(), waiting: own + self.shared.queue.len() }
     }
 
     fn wanted(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
         self.clock += 1;
-        let clock = self.clock;
-        let share = self.share(tenant);
+        let (clock, owner) = (self.clock, Owner::Tenant(tenant));
+        let share = self.share(owner);
         // First come, first served: nobody overtakes a waiter.
         if share.waiting.is_empty()
             && let Some((stamp, server)) = share.idle.pop()
@@ -275,150 +338,215 @@ impl Scheduler {
         }
         if share.waiting.len() >= share.quota.waiting {
             out.push(Decision::Refuse(client));
-            self.drop_if_unused(tenant);
+            self.drop_if_unused(owner);
             return;
         }
         share.waiting.push_back((clock, client));
-        self.rank(tenant);
+        self.rank(owner);
+    }
+
+    fn wanted_shared(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
+        self.clock += 1;
+        let quota = self.quota(tenant);
+        // Where a connection is idle, no one waits who may have it.
+        let waits = !self.shared.has_idle() || !self.shared.queue.has_room(tenant, quota);
+        if waits && self.shared.queue.waiting(tenant) >= quota.waiting {
+            out.push(Decision::Refuse(client));
+        } else {
+            self.share(Owner::Shared);
+            self.shared.queue.push(tenant, quota, client, self.clock);
+            self.serve_shared(out);
+        }
+        self.shared.prefer(None);
+    }
+
+    /// Hands idle shared connections to those whose turn it is.
+    fn serve_shared(&mut self, out: &mut Vec<Decision>) {
+        while let Some(found) = self.shared.next() {
+            self.idle_order.remove(&found.stamp);
+            out.push(Decision::Assign(found.client, found.server));
+        }
+        self.update(Owner::Shared);
     }
 
     fn forgotten(&mut self, tenant: TenantId, client: ClientId) {
-        if let Some(share) = self.tenants.get_mut(&tenant) {
+        let owner = Owner::Tenant(tenant);
+        if let Some(share) = self.shares.get_mut(&owner) {
             share.waiting.retain(|(_, waiting)| *waiting != client);
         }
-        self.rank(tenant);
-        self.drop_if_unused(tenant);
+        self.update(owner);
     }
 
-    fn open_failed(&mut self, tenant: TenantId, out: &mut Vec<Decision>) {
+    fn open_failed(&mut self, owner: Owner, out: &mut Vec<Decision>) {
         self.opening -= 1;
         self.total -= 1;
-        if let Some(share) = self.tenants.get_mut(&tenant) {
+        if let Some(share) = self.shares.get_mut(&owner) {
             share.opening -= 1;
             share.held -= 1;
             // With other connections alive the waiter may still get one; with none it would only wait
             // for its time-out.
-            if share.held == share.opening
-                && let Some((_, client)) = share.waiting.pop_front()
-            {
-                out.push(Decision::Fail(client));
+            if share.held == share.opening {
+                let first = match owner {
+                    Owner::Tenant(_) => share.waiting.pop_front().map(|(_, client)| client),
+                    Owner::Shared => self.shared.queue.take_first(),
+                };
+                out.extend(first.map(Decision::Fail));
             }
         }
-        self.rank(tenant);
-        self.drop_if_unused(tenant);
+        self.update(owner);
     }
 
-    fn returned(&mut self, now: Instant, tenant: TenantId, server: ServerId, out: &mut Vec<Decision>) {
+    fn returned(&mut self, now: Instant, owner: Owner, server: ServerId, out: &mut Vec<Decision>) {
         self.clock += 1;
-        if self.is_over_quota(tenant) || self.must_yield(now, tenant) {
-            if let Some(share) = self.tenants.get_mut(&tenant) {
-                share.turn = self.clock;
+        let clock = self.clock;
+        if owner == Owner::Shared {
+            self.shared.release(server);
+        }
+        if self.is_over_quota(owner) || self.must_yield(now, owner) {
+            if let Some(share) = self.shares.get_mut(&owner) {
+                share.turn = clock;
             }
-            self.lost(tenant);
-            out.push(Decision::Close(tenant, server));
+            self.lost(owner, server);
+            out.push(Decision::Close(owner, server));
             return;
         }
-        let clock = self.clock;
-        let share = self.share(tenant);
+        if owner == Owner::Shared {
+            self.shared.park(server, clock);
+            self.idle_order.insert(clock, (owner, server));
+            return self.serve_shared(out);
+        }
+        let share = self.share(owner);
         if let Some((_, client)) = share.waiting.pop_front() {
             out.push(Decision::Assign(client, server));
         } else {
             share.idle.push((clock, server));
-            self.idle_order.insert(clock, (tenant, server));
+            self.idle_order.insert(clock, (owner, server));
         }
-        self.rank(tenant);
+        self.rank(owner);
     }
 
-    fn is_over_quota(&self, tenant: TenantId) -> bool {
-        self.tenants.get(&tenant).is_some_and(|share| share.held > share.quota.connections)
+    fn is_over_quota(&self, owner: Owner) -> bool {
+        self.shares.get(&owner).is_some_and(|share| share.held > share.quota.connections)
     }
 
-    /// Whether a connection that `tenant` gives back, and could use again, goes to a tenant that has
-    /// less of what it is due. Only when the budget is spent: otherwise the other simply gets a new one.
-    fn must_yield(&self, now: Instant, tenant: TenantId) -> bool {
-        let Some(share) = self.tenants.get(&tenant) else { return false };
-        if self.total < self.limits.total || share.waiting.is_empty() {
+    /// Clients that wait and may be served.
+    fn need(&self, owner: Owner) -> usize {
+        match owner {
+            Owner::Tenant(_) => self.shares.get(&owner).map_or(0, |share| share.waiting.len()),
+            Owner::Shared => self.shared.queue.need(),
+        }
+    }
+
+    /// A tenant's own, or of all shared tenants that wait or are served.
+    fn weight(&self, owner: Owner) -> u64 {
+        match owner {
+            Owner::Tenant(tenant) => self.quota(tenant).weight(),
+            Owner::Shared => self.shared.queue.weight().max(1),
+        }
+    }
+
+    /// Whether a connection that `owner` gives back, and could use again, goes to one that has less of what
+    /// it is due. Only when the budget is spent: otherwise the other simply gets a new one.
+    fn must_yield(&self, now: Instant, owner: Owner) -> bool {
+        let Some(share) = self.shares.get(&owner) else { return false };
+        if self.total < self.limits.total || self.need(owner) == 0 {
             return false;
         }
-        // The hungriest that is not this tenant itself, and for whom no place is being made already.
-        let Some((_, _, other)) = self.hungry.iter().find(|(_, _, other)| *other != tenant) else {
+        // The hungriest that is not this one itself, and for whom no place is being made already.
+        let Some((_, _, other)) = self.hungry.iter().find(|(_, _, other)| *other != owner) else {
             return false;
         };
-        let Some(other) = self.tenants.get(other) else { return false };
+        let others = self.shares.get(other).map_or(0, |other| other.held);
         if !self.idle_order.is_empty() || self.closing >= self.hungry.len() {
             return false;
         }
         let had = share.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
+        let (weight, after) = (self.weight(owner), part(others + 1, self.weight(*other)));
         // The other has no more than this one afterwards, so that it does not go to and fro between them.
-        let fairer = share.held > 1 && share.quota.load(share.held - 1) >= other.quota.load(other.held + 1);
-        fairer || (other.held == 0 && had >= self.limits.quantum)
+        let fairer = share.held > 1 && part(share.held - 1, weight) >= after;
+        // The last connection goes to and fro, but not faster than the quantum. (The shared group may be due
+        // nearly all connections, and have one.)
+        let poorer = others == 0 || (share.held == 1 && part(1, weight) > after);
+        fairer || (poorer && had >= self.limits.quantum)
     }
 
-    /// A connection of `tenant` stops being its own; it counts until it is closed.
-    fn lost(&mut self, tenant: TenantId) {
-        if let Some(share) = self.tenants.get_mut(&tenant) {
+    /// A connection stops being its owner's; it counts until it is closed.
+    fn lost(&mut self, owner: Owner, server: ServerId) {
+        if owner == Owner::Shared {
+            self.shared.remove(server);
+        }
+        if let Some(share) = self.shares.get_mut(&owner) {
             share.held -= 1;
             self.closing += 1;
         }
-        self.rank(tenant);
-        self.drop_if_unused(tenant);
+        self.update(owner);
+    }
+
+    /// An idle connection stops being its owner's.
+    fn evict(&mut self, stamp: u64, owner: Owner, server: ServerId) {
+        self.idle_order.remove(&stamp);
+        if let Some(share) = self.shares.get_mut(&owner) {
+            share.idle.retain(|(s, _)| *s != stamp);
+        }
+        self.lost(owner, server);
     }
 
     /// Opens connections while there is room, and makes room by closing what nobody uses.
     fn feed_hungry(&mut self, out: &mut Vec<Decision>) {
         while self.opening < self.limits.opening && self.total < self.limits.total {
-            let Some(&(_, _, tenant)) = self.hungry.first() else { return };
-            let Some(share) = self.tenants.get_mut(&tenant) else { return };
+            let Some(&(_, _, owner)) = self.hungry.first() else { return };
+            let Some(share) = self.shares.get_mut(&owner) else { return };
             share.opening += 1;
             share.held += 1;
             share.turn = self.clock;
             self.total += 1;
             self.opening += 1;
             self.next_server += 1;
-            out.push(Decision::Open(tenant, ServerId(self.next_server)));
-            self.rank(tenant);
+            out.push(Decision::Open(owner, ServerId(self.next_server)));
+            self.rank(owner);
         }
-        // One place is made for each tenant in need, not for each of its waiters: the next event looks
+        // One place is made for each owner in need, not for each of its waiters: the next event looks
         // again.
         while self.total >= self.limits.total && self.closing < self.hungry.len() {
-            let Some((&stamp, &(tenant, server))) = self.idle_order.first_key_value() else { return };
-            self.take_from_idle(stamp, tenant);
-            self.lost(tenant);
-            out.push(Decision::Close(tenant, server));
+            let Some((&stamp, &(owner, server))) = self.idle_order.first_key_value() else { return };
+            self.evict(stamp, owner, server);
+            out.push(Decision::Close(owner, server));
         }
     }
 
-    fn take_from_idle(&mut self, stamp: u64, tenant: TenantId) {
-        self.idle_order.remove(&stamp);
-        if let Some(share) = self.tenants.get_mut(&tenant) {
-            share.idle.retain(|(s, _)| *s != stamp);
-        }
-    }
-
-    /// Brings the tenant's entry in `hungry` up to date.
-    fn rank(&mut self, tenant: TenantId) {
-        let Some(share) = self.tenants.get_mut(&tenant) else { return };
-        let uncovered = share.waiting.len() > share.opening && share.held < share.quota.connections;
-        let rank = share
-            .waiting
-            .front()
-            .filter(|_| uncovered)
-            .map(|(since, _)| (share.quota.load(share.held), share.turn.max(*since)));
+    /// Brings the owner's entry in `hungry` up to date.
+    fn rank(&mut self, owner: Owner) {
+        let (need, weight, shared_since) =
+            (self.need(owner), self.weight(owner), self.shared.queue.first_came());
+        let Some(share) = self.shares.get_mut(&owner) else { return };
+        let since = match owner {
+            Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
+            Owner::Shared => shared_since,
+        };
+        let uncovered = need > share.opening && share.held < share.quota.connections;
+        let rank = since.filter(|_| uncovered).map(|since| (part(share.held, weight), share.turn.max(since)));
         if rank == share.hunger {
             return;
         }
         if let Some((load, since)) = std::mem::replace(&mut share.hunger, rank) {
-            self.hungry.remove(&(load, since, tenant));
+            self.hungry.remove(&(load, since, owner));
         }
         if let Some((load, since)) = rank {
-            self.hungry.insert((load, since, tenant));
+            self.hungry.insert((load, since, owner));
         }
     }
 
+    /// Brings up to date what is kept of an owner.
+    fn update(&mut self, owner: Owner) {
+        self.rank(owner);
+        self.drop_if_unused(owner);
+    }
+
     /// Thousands of tenants come and go; only those with something to count are kept.
-    fn drop_if_unused(&mut self, tenant: TenantId) {
-        if self.tenants.get(&tenant).is_some_and(|s| s.held == 0 && s.waiting.is_empty()) {
-            self.tenants.remove(&tenant);
+    fn drop_if_unused(&mut self, owner: Owner) {
+        let waits = owner == Owner::Shared && self.shared.queue.len() > 0;
+        if !waits && self.shares.get(&owner).is_some_and(|s| s.held == 0 && s.waiting.is_empty()) {
+            self.shares.remove(&owner);
         }
     }
 }

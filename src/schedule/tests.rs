@@ -2,9 +2,14 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::tenant::Level;
 
 fn tenant(n: u128) -> TenantId {
     TenantId(Uuid::from_u128(n))
+}
+
+fn own(tenant: TenantId) -> Owner {
+    Owner::Tenant(tenant)
 }
 
 fn limits(total: usize) -> Limits {
@@ -36,7 +41,9 @@ impl Sim {
 }
 
 use Decision::{Assign, Close, Fail, Open, Refuse};
-use Event::{Closed, Closing, Forgotten, OpenFailed, Opened, Returned, Wanted};
+use Event::{
+    Closed, Closing, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Wanted, WantedShared,
+};
 
 const C: fn(u64) -> ClientId = ClientId;
 const S: fn(u64) -> ServerId = ServerId;
@@ -44,9 +51,9 @@ const S: fn(u64) -> ServerId = ServerId;
 #[test]
 fn first_client_opens_a_connection_and_the_next_reuses_it() {
     let (mut sim, a) = (Sim::new(limits(2)), tenant(1));
-    assert_eq!(sim.on(Wanted(a, C(1))), [Open(a, S(1))]);
-    assert_eq!(sim.on(Opened(a, S(1))), [Assign(C(1), S(1))]);
-    assert_eq!(sim.on(Returned(a, S(1))), []);
+    assert_eq!(sim.on(Wanted(a, C(1))), [Open(own(a), S(1))]);
+    assert_eq!(sim.on(Opened(own(a), S(1))), [Assign(C(1), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), []);
     assert_eq!(sim.on(Wanted(a, C(2))), [Assign(C(2), S(1))]);
 }
 
@@ -54,14 +61,14 @@ fn first_client_opens_a_connection_and_the_next_reuses_it() {
 fn waiters_of_a_tenant_are_served_first_come_first_served() {
     let (mut sim, a) = (Sim::new(limits(1)), tenant(1));
     sim.on(Wanted(a, C(1)));
-    sim.on(Opened(a, S(1)));
+    sim.on(Opened(own(a), S(1)));
     sim.on(Wanted(a, C(2)));
     sim.on(Wanted(a, C(3)));
-    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(2), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Assign(C(2), S(1))]);
     // Who returns and asks again goes to the end.
     assert_eq!(sim.on(Wanted(a, C(1))), []);
-    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(3), S(1))]);
-    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(1), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Assign(C(3), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Assign(C(1), S(1))]);
 }
 
 #[test]
@@ -69,14 +76,14 @@ fn idle_connection_unused_longest_makes_room_for_another_tenant() {
     let (mut sim, a, b, c) = (Sim::new(limits(2)), tenant(1), tenant(2), tenant(3));
     for (t, n) in [(a, 1), (b, 2)] {
         sim.on(Wanted(t, C(n)));
-        sim.on(Opened(t, S(n)));
+        sim.on(Opened(own(t), S(n)));
     }
-    sim.on(Returned(b, S(2)));
-    sim.on(Returned(a, S(1)));
-    assert_eq!(sim.on(Wanted(c, C(3))), [Close(b, S(2))]);
+    sim.on(Returned(own(b), S(2)));
+    sim.on(Returned(own(a), S(1)));
+    assert_eq!(sim.on(Wanted(c, C(3))), [Close(own(b), S(2))]);
     // The place is free only when the server has let go of it.
-    assert_eq!(sim.on(Closed(b, S(2))), [Open(c, S(3))]);
-    assert_eq!(sim.on(Opened(c, S(3))), [Assign(C(3), S(3))]);
+    assert_eq!(sim.on(Closed(own(b), S(2))), [Open(own(c), S(3))]);
+    assert_eq!(sim.on(Opened(own(c), S(3))), [Assign(C(3), S(3))]);
 }
 
 #[test]
@@ -85,13 +92,13 @@ fn flooding_tenant_gives_a_connection_to_one_that_has_none() {
     for n in 1..=10 {
         sim.on(Wanted(flood, C(n)));
     }
-    sim.on(Opened(flood, S(1)));
-    sim.on(Opened(flood, S(2)));
+    sim.on(Opened(own(flood), S(1)));
+    sim.on(Opened(own(flood), S(2)));
     assert_eq!(sim.on(Wanted(quiet, C(99))), []);
-    assert_eq!(sim.on(Returned(flood, S(1))), [Close(flood, S(1))]);
-    assert_eq!(sim.on(Closed(flood, S(1))), [Open(quiet, S(3))]);
-    assert_eq!(sim.on(Opened(quiet, S(3))), [Assign(C(99), S(3))]);
-    assert_eq!(sim.on(Returned(flood, S(2))), [Assign(C(3), S(2))]);
+    assert_eq!(sim.on(Returned(own(flood), S(1))), [Close(own(flood), S(1))]);
+    assert_eq!(sim.on(Closed(own(flood), S(1))), [Open(own(quiet), S(3))]);
+    assert_eq!(sim.on(Opened(own(quiet), S(3))), [Assign(C(99), S(3))]);
+    assert_eq!(sim.on(Returned(own(flood), S(2))), [Assign(C(3), S(2))]);
 }
 
 #[test]
@@ -100,19 +107,19 @@ fn last_connection_is_given_up_only_after_the_quantum() {
     for n in 1..=9 {
         sim.on(Wanted(a, C(n)));
     }
-    sim.on(Opened(a, S(1)));
+    sim.on(Opened(own(a), S(1)));
     sim.on(Wanted(b, C(99)));
-    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(2), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Assign(C(2), S(1))]);
     sim.now += Duration::from_millis(100);
-    assert_eq!(sim.on(Returned(a, S(1))), [Close(a, S(1))]);
-    assert_eq!(sim.on(Closed(a, S(1))), [Open(b, S(2))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Close(own(a), S(1))]);
+    assert_eq!(sim.on(Closed(own(a), S(1))), [Open(own(b), S(2))]);
 }
 
 #[test]
 fn failed_opening_fails_the_waiter_when_nothing_else_can_serve_it() {
     let (mut sim, a) = (Sim::new(limits(2)), tenant(1));
     sim.on(Wanted(a, C(1)));
-    assert_eq!(sim.on(OpenFailed(a, S(1))), [Fail(C(1))]);
+    assert_eq!(sim.on(OpenFailed(own(a), S(1))), [Fail(C(1))]);
     assert_eq!(sim.scheduler.load(), Load::default());
 }
 
@@ -121,7 +128,7 @@ fn waiter_that_gave_up_is_not_served() {
     let (mut sim, a) = (Sim::new(limits(1)), tenant(1));
     sim.on(Wanted(a, C(1)));
     sim.on(Forgotten(a, C(1)));
-    assert_eq!(sim.on(Opened(a, S(1))), []);
+    assert_eq!(sim.on(Opened(own(a), S(1))), []);
     assert_eq!(sim.scheduler.load(), Load { total: 1, idle: 1, waiting: 0 });
 }
 
@@ -139,11 +146,11 @@ fn client_that_would_make_the_queue_too_long_is_refused_and_others_are_not() {
     let (mut sim, a, b) = (Sim::new(limits(5)), tenant(1), tenant(2));
     assert_eq!(sim.quota(a, quota), []);
     sim.on(Wanted(a, C(1)));
-    sim.on(Opened(a, S(1)));
+    sim.on(Opened(own(a), S(1)));
     assert_eq!([sim.on(Wanted(a, C(2))), sim.on(Wanted(a, C(3)))], [vec![], vec![]]);
     assert_eq!(sim.on(Wanted(a, C(4))), [Refuse(C(4))]);
-    assert_eq!(sim.on(Wanted(b, C(5))), [Open(b, S(2))]);
-    assert_eq!(sim.on(Returned(a, S(1))), [Assign(C(2), S(1))]);
+    assert_eq!(sim.on(Wanted(b, C(5))), [Open(own(b), S(2))]);
+    assert_eq!(sim.on(Returned(own(a), S(1))), [Assign(C(2), S(1))]);
     assert_eq!(sim.on(Wanted(a, C(6))), []);
 }
 
@@ -152,17 +159,17 @@ fn quota_lowered_meanwhile_takes_idle_connections_now_and_busy_ones_when_they_re
     let (mut sim, a) = (Sim::new(limits(5)), tenant(1));
     for n in 1..=3 {
         sim.on(Wanted(a, C(n)));
-        sim.on(Opened(a, S(n)));
+        sim.on(Opened(own(a), S(n)));
     }
-    sim.on(Returned(a, S(1)));
+    sim.on(Returned(own(a), S(1)));
     let one = Quota { connections: 1, ..Quota::UNLIMITED };
-    assert_eq!(sim.quota(a, one), [Close(a, S(1))]);
-    assert_eq!(sim.on(Returned(a, S(2))), [Close(a, S(2))]);
-    assert_eq!(sim.on(Returned(a, S(3))), []);
+    assert_eq!(sim.quota(a, one), [Close(own(a), S(1))]);
+    assert_eq!(sim.on(Returned(own(a), S(2))), [Close(own(a), S(2))]);
+    assert_eq!(sim.on(Returned(own(a), S(3))), []);
     assert_eq!(sim.scheduler.load().idle, 1);
     sim.on(Wanted(a, C(4)));
     assert_eq!(sim.on(Wanted(a, C(5))), []);
-    assert_eq!(sim.quota(a, Quota::UNLIMITED), [Open(a, S(4))], "what waits gets what it may have now");
+    assert_eq!(sim.quota(a, Quota::UNLIMITED), [Open(own(a), S(4))], "what waits gets what it may have now");
 }
 
 /// What two tenants hold that both want all of ten connections.
@@ -182,13 +189,13 @@ fn split(weights: [u32; 2]) -> [usize; 2] {
         let mut more = Vec::new();
         for decision in decisions.drain(..) {
             more.extend(match decision {
-                Open(t, s) => {
+                Open(Owner::Tenant(t), s) => {
                     held.insert(s, t);
-                    sim.on(Opened(t, s))
+                    sim.on(Opened(own(t), s))
                 }
-                Close(t, s) => {
+                Close(Owner::Tenant(t), s) => {
                     held.remove(&s);
-                    sim.on(Closed(t, s))
+                    sim.on(Closed(own(t), s))
                 }
                 _ => vec![],
             });
@@ -199,7 +206,7 @@ fn split(weights: [u32; 2]) -> [usize; 2] {
             let mut all: Vec<_> = held.iter().map(|(s, t)| (*s, *t)).collect();
             all.sort();
             let (s, t) = all[next as usize % all.len()];
-            more = sim.on(Returned(t, s));
+            more = sim.on(Returned(own(t), s));
             more.extend(sim.on(Wanted(t, C(next))));
         }
         decisions = more;
@@ -217,109 +224,193 @@ fn tenants_share_in_proportion_to_their_weights() {
 #[test]
 fn only_so_many_connections_are_opened_at_once() {
     let (mut sim, a) = (Sim::new(Limits { opening: 1, ..limits(5) }), tenant(1));
-    assert_eq!(sim.on(Wanted(a, C(1))), [Open(a, S(1))]);
+    assert_eq!(sim.on(Wanted(a, C(1))), [Open(own(a), S(1))]);
     assert_eq!(sim.on(Wanted(a, C(2))), []);
-    assert_eq!(sim.on(Opened(a, S(1))), [Assign(C(1), S(1)), Open(a, S(2))]);
+    assert_eq!(sim.on(Opened(own(a), S(1))), [Assign(C(1), S(1)), Open(own(a), S(2))]);
 }
 
 #[test]
 fn broken_connection_is_replaced_for_who_waits() {
     let (mut sim, a) = (Sim::new(limits(1)), tenant(1));
     sim.on(Wanted(a, C(1)));
-    sim.on(Opened(a, S(1)));
+    sim.on(Opened(own(a), S(1)));
     sim.on(Wanted(a, C(2)));
-    assert_eq!(sim.on(Closing(a, S(1))), []);
-    assert_eq!(sim.on(Closed(a, S(1))), [Open(a, S(2))]);
+    assert_eq!(sim.on(Closing(own(a), S(1))), []);
+    assert_eq!(sim.on(Closed(own(a), S(1))), [Open(own(a), S(2))]);
+}
+
+/// What a pool has and does, as far as random work needs it.
+#[derive(Default)]
+struct Model {
+    busy: Vec<(Owner, ServerId, TenantId)>,
+    opening: Vec<(Owner, ServerId)>,
+    closing: Vec<(Owner, ServerId)>,
+    owner: HashMap<ServerId, Owner>,
+    /// With the kind of connection that is waited for.
+    waiting: VecDeque<(TenantId, ClientId, Level)>,
+    caps: HashMap<TenantId, usize>,
+    levels: HashMap<TenantId, Level>,
+    next: u64,
+}
+
+impl Model {
+    fn level(&self, tenant: TenantId) -> Level {
+        self.levels.get(&tenant).copied().unwrap_or_default()
+    }
+
+    fn cap(&self, tenant: TenantId) -> usize {
+        self.caps.get(&tenant).copied().unwrap_or(usize::MAX)
+    }
+
+    fn wants(&mut self, tenant: TenantId, client: ClientId) -> Event {
+        let level = self.level(tenant);
+        self.waiting.push_back((tenant, client, level));
+        match level {
+            Level::Dedicated => Wanted(tenant, client),
+            Level::Shared => WantedShared(tenant, client),
+        }
+    }
+
+    fn event(&mut self, what: u8, which: u8, tenants: u128) -> Option<Event> {
+        let index = usize::from(which);
+        match what % 6 {
+            0 => {
+                self.next += 1;
+                Some(self.wants(tenant(u128::from(which) % tenants), ClientId(self.next)))
+            }
+            1 if !self.opening.is_empty() => {
+                let (o, s) = self.opening.remove(index % self.opening.len());
+                if which % 16 == 15 {
+                    self.owner.remove(&s);
+                    return Some(OpenFailed(o, s));
+                }
+                Some(Opened(o, s))
+            }
+            2 if !self.closing.is_empty() => {
+                let (o, s) = self.closing.remove(index % self.closing.len());
+                self.owner.remove(&s);
+                Some(Closed(o, s))
+            }
+            3 | 4 if !self.busy.is_empty() => {
+                let (o, s, t) = self.busy.remove(index % self.busy.len());
+                let misplaced = o == own(t) && self.level(t) == Level::Shared;
+                if which % 16 == 15 || misplaced {
+                    self.closing.push((o, s));
+                    return Some(Closing(o, s));
+                }
+                Some(Returned(o, s))
+            }
+            5 if which % 8 == 7 && !self.waiting.is_empty() => {
+                let (t, c, level) = self.waiting.remove(index % self.waiting.len()).unwrap();
+                Some(if level == Level::Shared { ForgottenShared(t, c) } else { Forgotten(t, c) })
+            }
+            _ => None,
+        }
+    }
+
+    fn in_use(&self, tenant: TenantId, owner: Owner) -> usize {
+        self.busy.iter().filter(|(o, _, t)| (*o, *t) == (owner, tenant)).count()
+    }
+
+    fn carry_out(&mut self, decision: Decision) -> Result<(), TestCaseError> {
+        match decision {
+            Open(o, s) => {
+                if let Owner::Tenant(t) = o {
+                    let has = self.in_use(t, o) + self.opening.iter().filter(|(of, _)| *of == o).count();
+                    prop_assert!(has < self.cap(t), "tenant's cap exceeded");
+                }
+                prop_assert!(self.owner.insert(s, o).is_none());
+                self.opening.push((o, s));
+            }
+            Close(o, s) => {
+                prop_assert!(!self.busy.iter().any(|(_, b, _)| *b == s), "closed in use");
+                self.closing.push((o, s));
+            }
+            Assign(c, s) => {
+                let at = self.waiting.iter().position(|(_, w, _)| *w == c);
+                let (t, _, level) = self.waiting.remove(at.expect("assigned to who does not wait")).unwrap();
+                let owner = if level == Level::Shared { Owner::Shared } else { own(t) };
+                prop_assert_eq!(self.owner[&s], owner, "another's connection");
+                prop_assert!(!self.busy.iter().any(|(_, b, _)| *b == s), "owned twice");
+                prop_assert!(!self.waiting.iter().any(|(w, o, _)| *w == t && o.0 < c.0), "overtaken");
+                let capped = owner == Owner::Shared && self.in_use(t, owner) >= self.cap(t);
+                prop_assert!(!capped, "tenant's cap exceeded");
+                self.busy.push((owner, s, t));
+            }
+            Fail(c) | Refuse(c) => self.waiting.retain(|(_, w, _)| *w != c),
+        }
+        Ok(())
+    }
+
+    fn check(&self, sim: &Sim, limits: Limits) -> Result<(), TestCaseError> {
+        let load = sim.scheduler.load();
+        let (opening, closing, busy) = (self.opening.len(), self.closing.len(), self.busy.len());
+        prop_assert!(load.total <= limits.total, "cap exceeded");
+        prop_assert_eq!(load.total, opening + closing + busy + load.idle);
+        prop_assert_eq!(load.waiting, self.waiting.len());
+        prop_assert!(opening <= limits.opening);
+        // Nobody waits for what is there.
+        let used = |s: &ServerId| {
+            let away = self.opening.iter().chain(&self.closing).any(|(_, b)| b == s);
+            away || self.busy.iter().any(|(_, b, _)| b == s)
+        };
+        let idle: Vec<Owner> = self.owner.iter().filter(|(s, _)| !used(s)).map(|(_, o)| *o).collect();
+        let mut shared_need = 0;
+        for (t, _, level) in &self.waiting {
+            let owner = if *level == Level::Shared { Owner::Shared } else { own(*t) };
+            let room = *level == Level::Dedicated || self.in_use(*t, owner) < self.cap(*t);
+            shared_need += usize::from(*level == Level::Shared && room);
+            prop_assert!(!room || !idle.contains(&owner), "{:?} waits while a connection is idle", t);
+        }
+        let opens = self.opening.iter().filter(|(o, _)| *o == Owner::Shared).count();
+        let could_open = load.total < limits.total && opening < limits.opening;
+        prop_assert!(!could_open || shared_need == 0 || opens > 0, "nothing is opened for who waits");
+        Ok(())
+    }
 }
 
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
-#[expect(clippy::too_many_lines, reason = "one table of events and one of decisions")]
 fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
-    let mut busy: Vec<(TenantId, ServerId, ClientId)> = Vec::new();
-    let mut opening = Vec::new();
-    let mut closing = Vec::new();
-    let mut owner: HashMap<ServerId, TenantId> = HashMap::new();
-    let mut waiting: VecDeque<(TenantId, ClientId)> = VecDeque::new();
-    let mut next = 0;
-    let mut caps: HashMap<TenantId, usize> = HashMap::new();
+    let mut model = Model::default();
     for (what, which) in steps.into_iter().chain((0..4000).map(|n| (1 + n as u8 % 5, 0))) {
         sim.now += Duration::from_millis(10);
-        let index = usize::from(which);
-        let event = match what % 6 {
-            0 => {
-                next += 1;
-                let t = tenant(u128::from(which) % tenants);
-                waiting.push_back((t, ClientId(next)));
-                Some(Wanted(t, ClientId(next)))
-            }
-            1 if !opening.is_empty() => {
-                let (t, s) = opening.remove(index % opening.len());
-                Some(Opened(t, s))
-            }
-            2 if !closing.is_empty() => {
-                let (t, s) = closing.remove(index % closing.len());
-                Some(Closed(t, s))
-            }
-            3 | 4 if !busy.is_empty() => {
-                let (t, s, _) = busy.remove(index % busy.len());
-                if which % 16 == 15 {
-                    closing.push((t, s));
-                    Some(Closing(t, s))
-                } else {
-                    Some(Returned(t, s))
-                }
-            }
-            5 if which % 8 == 7 && !waiting.is_empty() => {
-                let (t, c) = waiting.remove(index % waiting.len()).unwrap();
-                Some(Forgotten(t, c))
-            }
-            _ => None,
-        };
-        let decisions = match event {
+        let t = tenant(u128::from(which / 8) % tenants);
+        let mut decisions = match model.event(what, which, tenants) {
             Some(event) => sim.on(event),
             None if what % 6 == 5 && which % 8 == 6 => {
-                let (t, connections) = (tenant(u128::from(which / 8) % tenants), 1 + usize::from(what) % 3);
-                caps.insert(t, connections);
+                let connections = 1 + usize::from(what) % 3;
+                model.caps.insert(t, connections);
                 sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what) })
             }
             None => Vec::new(),
         };
-        for decision in decisions {
-            match decision {
-                Open(t, s) => {
-                    let has = busy.iter().filter(|(of, ..)| *of == t).count();
-                    let has = has + opening.iter().filter(|(of, _)| *of == t).count();
-                    prop_assert!(has < caps.get(&t).copied().unwrap_or(usize::MAX), "tenant's cap exceeded");
-                    prop_assert!(owner.insert(s, t).is_none());
-                    opening.push((t, s));
+        if what % 6 == 5 && which % 8 == 5 {
+            let level = if model.level(t) == Level::Shared { Level::Dedicated } else { Level::Shared };
+            model.levels.insert(t, level);
+            model.closing.extend(sim.scheduler.take_idle(|owner, _| owner == own(t)));
+            let moved = sim.scheduler.take_waiting(t);
+            let waited: Vec<_> = model.waiting.iter().filter(|w| w.0 == t).map(|w| w.1).collect();
+            prop_assert_eq!(&moved, &waited);
+            model.waiting.retain(|w| w.0 != t);
+            for client in moved {
+                let event = model.wants(t, client);
+                for decision in sim.on(event) {
+                    model.carry_out(decision)?;
                 }
-                Close(t, s) => {
-                    prop_assert!(!busy.iter().any(|(_, b, _)| *b == s), "closed in use");
-                    closing.push((t, s));
-                }
-                Assign(c, s) => {
-                    let at = waiting.iter().position(|(_, w)| *w == c);
-                    let (t, _) = waiting.remove(at.expect("assigned to who does not wait")).unwrap();
-                    prop_assert_eq!(owner[&s], t, "another tenant's connection");
-                    prop_assert!(!busy.iter().any(|(_, b, _)| *b == s), "owned twice");
-                    prop_assert!(!waiting.iter().any(|(w, o)| *w == t && o.0 < c.0), "overtaken");
-                    busy.push((t, s, c));
-                }
-                Fail(c) | Refuse(c) => waiting.retain(|(_, w)| *w != c),
             }
         }
-        let load = sim.scheduler.load();
-        prop_assert!(load.total <= limits.total, "cap exceeded");
-        prop_assert_eq!(load.total, opening.len() + closing.len() + busy.len() + load.idle);
-        prop_assert!(opening.len() <= limits.opening);
+        for decision in decisions.drain(..) {
+            model.carry_out(decision)?;
+        }
+        model.check(&sim, limits)?;
     }
-    prop_assert!(waiting.is_empty(), "starved: {:?} {:?}", waiting, sim.scheduler);
+    prop_assert!(model.waiting.is_empty(), "starved: {:?} {:?}", model.waiting, sim.scheduler);
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn cap_holds_nobody_is_owned_twice_overtaken_or_starved(
@@ -331,3 +422,5 @@ proptest! {
         play(Limits { opening, ..limits(total) }, tenants, steps)?;
     }
 }
+
+mod shared;

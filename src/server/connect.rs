@@ -1,5 +1,6 @@
 //! Dialling PostgreSQL and logging in.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use thiserror::Error;
 use crate::auth::MasterKey;
 use crate::config::{Config, ServerAddress};
 use crate::net::stream::Stream;
-use crate::schedule::ServerId;
+use crate::schedule::{Owner, ServerId};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::tenant::{Ident, Tenant};
@@ -29,6 +30,46 @@ pub struct Dialer {
     settings: Vec<(String, String)>,
     global: Ident,
     master_key: MasterKey,
+    shared: Option<PoolLogin>,
+}
+
+/// The role that shared connections log in as: it has no rights but to become one of the tenants of level
+/// `shared`.
+#[derive(Clone, Debug)]
+pub struct PoolLogin {
+    /// Its name.
+    pub role: Ident,
+    /// Its password.
+    pub password: SecretString,
+}
+
+/// Whom a connection is opened for.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// A tenant of level `dedicated`.
+    Tenant(Arc<Tenant>),
+    /// All tenants of level `shared`.
+    Shared,
+}
+
+impl Login {
+    /// Whose the connection will be.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        match self {
+            Self::Tenant(tenant) => Owner::Tenant(tenant.id),
+            Self::Shared => Owner::Shared,
+        }
+    }
+
+    /// A word for logs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tenant(tenant) => tenant.slug.as_str(),
+            Self::Shared => "(shared)",
+        }
+    }
 }
 
 /// Why no connection could be opened.
@@ -46,15 +87,18 @@ pub enum ConnectError {
     /// The server asks for a method that would show it, or a listener, the password.
     #[error("the server asks for authentication method {0}; let pg_hba.conf ask for scram-sha-256")]
     Method(i32),
+    /// There is no role for shared connections.
+    #[error("no pool role; run `pgtenant init`")]
+    NoPoolRole,
     /// SCRAM failed on our side: the server does not know the password either.
     #[error("SCRAM with the server failed: {0}")]
     Scram(io::Error),
 }
 
 impl Dialer {
-    /// For the configured server.
+    /// For the configured server; without a `shared` login it opens no shared connections.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, shared: Option<PoolLogin>) -> Self {
         Self {
             address: config.server.address.clone(),
             database: config.server.database.clone(),
@@ -63,27 +107,40 @@ impl Dialer {
             settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
             global: config.schemas.global.clone(),
             master_key: config.secrets.master_key.clone(),
+            shared,
         }
     }
 
-    /// Opens a connection as the tenant's role.
+    /// Opens a connection.
     ///
     /// # Errors
     /// [`ConnectError`].
-    pub async fn open(&self, tenant: &Arc<Tenant>, id: ServerId) -> Result<ServerConn, ConnectError> {
-        tokio::time::timeout(self.timeout, self.log_in(tenant, id))
+    pub async fn open(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
+        tokio::time::timeout(self.timeout, self.log_in(login, id))
             .await
             .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
     }
 
-    async fn log_in(&self, tenant: &Arc<Tenant>, id: ServerId) -> Result<ServerConn, ConnectError> {
+    async fn log_in(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
+        // A role and its schema have the same name: "$user" is the schema of whom the connection works for.
+        let (role, password, schema, speaker) = match login {
+            Login::Tenant(tenant) => (
+                &tenant.names.role,
+                self.master_key.tenant_password(tenant.id, tenant.password_version),
+                tenant.names.schema.to_string(),
+                Some(tenant.id),
+            ),
+            Login::Shared => {
+                let shared = self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?;
+                (&shared.role, shared.password.clone(), "\"$user\"".to_owned(), None)
+            }
+        };
         let mut stream = dial(&self.address).await?;
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
         }
-        stream.write_all(&self.startup(tenant)?).await?;
+        stream.write_all(&self.startup(role, &schema)?).await?;
         let mut reader = MessageReader::default();
-        let password = self.master_key.tenant_password(tenant.id, tenant.password_version);
         authenticate(&mut stream, &mut reader, &password).await?;
         let (key, parameters) = until_ready(&mut stream, &mut reader).await?;
         let now = Instant::now();
@@ -91,21 +148,22 @@ impl Dialer {
             stream,
             address: self.address.clone(),
             id,
-            tenant: tenant.id,
-            voice: Arc::new(Voice::new(key.pid, Some(tenant.id))),
+            owner: login.owner(),
+            voice: Arc::new(Voice::new(key.pid, speaker)),
             key,
             state: ServerState { parameters, ..ServerState::default() },
             opened: now,
             returned: now,
+            served: HashSet::new(),
         })
     }
 
     /// What is set here is what RESET and DISCARD go back to, and outranks a role's own settings
     /// (`PGC_S_CLIENT` over `PGC_S_USER`), so a tenant cannot move its own `search_path` by ALTER ROLE.
-    fn startup(&self, tenant: &Tenant) -> io::Result<BytesMut> {
-        let search_path = format!("{}, {}", tenant.names.schema, self.global);
+    fn startup(&self, role: &Ident, schema: &str) -> io::Result<BytesMut> {
+        let search_path = format!("{schema}, {}", self.global);
         let fixed = [
-            ("user", tenant.names.role.as_str()),
+            ("user", role.as_str()),
             ("database", &self.database),
             ("client_encoding", "UTF8"),
             ("standard_conforming_strings", "on"),

@@ -1,10 +1,12 @@
-//! One connection to PostgreSQL, logged in as one tenant's role.
+//! One connection to PostgreSQL, logged in as one tenant's role, or as the role without rights that all tenants of
+//! level `shared` have in common.
 
 pub mod cancel;
 pub mod connect;
 pub mod reset;
 mod voice;
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -12,7 +14,7 @@ use std::time::Instant;
 
 use crate::config::ServerAddress;
 use crate::net::stream::Stream;
-use crate::schedule::ServerId;
+use crate::schedule::{Owner, ServerId};
 use crate::session::ServerState;
 use crate::tenant::TenantId;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -42,8 +44,8 @@ pub struct ServerConn {
     address: ServerAddress,
     /// Its name in the scheduler.
     pub id: ServerId,
-    /// Whose role it logged in as; it never serves another.
-    pub tenant: TenantId,
+    /// Whose role it logged in as: where that is a tenant's, it never serves another.
+    pub owner: Owner,
     /// For whom it speaks when it notifies.
     pub voice: Arc<Voice>,
     /// Process id and cancel key.
@@ -54,6 +56,8 @@ pub struct ServerConn {
     pub opened: Instant,
     /// When it was last given back.
     pub returned: Instant,
+    /// Whom a shared connection has served, where that is limited.
+    pub served: HashSet<TenantId>,
 }
 
 /// An error message of the server, as far as it matters to us.

@@ -76,6 +76,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             max_concurrent_opens: 8,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
+            max_tenants_per_connection: 200,
             reset: ResetPolicy::OnNeed,
         }
     );
@@ -124,6 +125,7 @@ max_concurrent_opens = 2
 wait_timeout = "1h 30min"
 idle_timeout = "0"
 max_lifetime = 0
+max_tenants_per_connection = 0
 pinned_idle_timeout = "5min"
 reset = "always"
 [limits]
@@ -178,6 +180,7 @@ fn every_key_of_the_file_is_read() {
             max_concurrent_opens: 2,
             idle_timeout: None,
             max_lifetime: None,
+            max_tenants_per_connection: 0,
             reset: ResetPolicy::Always,
         }
     );

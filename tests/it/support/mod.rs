@@ -224,6 +224,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_concurrent_opens: 2,
             idle_timeout: None,
             max_lifetime: None,
+            max_tenants_per_connection: 200,
             reset: ResetPolicy::OnNeed,
         },
         limits: Limits {
