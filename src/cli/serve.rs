@@ -16,12 +16,13 @@ use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::{Config, GuardMode};
-use crate::control::HardeningWatcher;
+use crate::control::{self, HardeningWatcher};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::{Directory, Registry};
+use crate::registry::{Directory, Registry, store};
+use crate::server::connect::PoolLogin;
 use crate::telemetry::Counters;
 use crate::tenant::Tenant;
 
@@ -93,6 +94,7 @@ impl Server {
         let registry =
             Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
         audit(&registry, &config).await?;
+        let pool_login = pool_login(&registry, &config).await?;
         let mut watcher = HardeningWatcher::new(registry.clone());
         let directory = Arc::new(Directory::start(registry).await?);
         watcher.check_if_needed(&directory).await;
@@ -103,7 +105,7 @@ impl Server {
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), None),
+            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), pool_login),
             hub,
             directory,
             hardening: watcher.subscribe(),
@@ -200,6 +202,14 @@ async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
     }
     let list: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
     bail!("the database does not keep tenants apart; not serving until this is mended:\n{}", list.join("\n"))
+}
+
+/// What server connections that tenants share log in as.
+async fn pool_login(registry: &Registry, config: &Config) -> anyhow::Result<Option<PoolLogin>> {
+    let client = registry.reader().await?;
+    let installation = store::installation(&*client).await?;
+    let login = installation.and_then(|made| control::pool_login(&made, &config.secrets.master_key));
+    Ok(login.map(|(role, password)| PoolLogin { role, password }))
 }
 
 fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use crate::pool::{AttachError, CheckoutError, Ended, Pool};
 use crate::server::cancel::CancelSlot;
 use crate::session::params::Settings;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Level, Tenant, TenantId};
 use crate::wire::write;
 
 /// Combinations of tenant and settings that are remembered; beyond that all are asked anew.
@@ -63,6 +63,9 @@ impl Pool {
         let attached = self.checkout(tenant, cancel, None).await?.attach(&key.1).await?;
         let mut messages = Vec::new();
         for (name, value) in attached.parameters() {
+            // A direct connection is logged in as the tenant's role.
+            let own = tenant.level == Level::Shared && name == "session_authorization";
+            let value = if own { tenant.names.role.as_str() } else { value };
             write::parameter_status(&mut messages, name, value);
         }
         attached.detach(Ended::Idle);

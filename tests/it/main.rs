@@ -28,6 +28,7 @@ mod report;
 mod search_path;
 mod settings;
 mod settings_tracking;
+mod shared;
 mod shared_pool;
 mod stale_plans;
 mod startup;

@@ -35,8 +35,7 @@ async fn ground(change: impl FnOnce(&mut Config)) -> Ground {
     let mut db = Db::ready().await;
     change(&mut db.config);
     let (admin, role) = (db.admin().await, format!("pgtenant_pool_{}", db.name));
-    admin.batch_execute(&format!("CREATE ROLE {role} LOGIN NOINHERIT PASSWORD 'pool'")).await.unwrap();
-    admin.batch_execute(&format!("GRANT CONNECT ON DATABASE {} TO {role}", db.name)).await.unwrap();
+    admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD 'pool'")).await.unwrap();
     let mut tenants = Vec::new();
     for name in ["alpha", "beta"] {
         db.create(name).await.unwrap();

@@ -13,13 +13,13 @@ fn proxy() -> Proxy {
 }
 
 /// One kind of session state: what makes it, and a query that shows `t` where it is.
-struct State {
-    name: &'static str,
-    make: &'static [&'static str],
-    is_there: &'static str,
+pub(crate) struct State {
+    pub(crate) name: &'static str,
+    pub(crate) make: &'static [&'static str],
+    pub(crate) is_there: &'static str,
 }
 
-const STATES: [State; 8] = [
+pub(crate) const STATES: [State; 8] = [
     State { name: "setting", make: &["set geqo = off"], is_there: "select current_setting('geqo') = 'off'" },
     State {
         name: "setting by function",
@@ -59,7 +59,7 @@ const STATES: [State; 8] = [
 ];
 
 /// How a client can leave.
-const WAYS_OUT: [fn(Wire); 4] = [
+pub(crate) const WAYS_OUT: [fn(Wire); 4] = [
     |mut wire| wire.send(&terminate()),
     drop,
     |mut wire| {

@@ -93,6 +93,8 @@ async fn one(client: &mut tokio_postgres::Client, work: &Work, tenant: &Tenant) 
         stripe_customer_id: None,
         user: Some(tenant.user.clone()),
         password: Some(work.password.clone()),
+        level: None,
+        default_level: work.config.tenants.level,
     };
     let made = create_tenant(client, &new, &secrets.master_key, schemas).await?;
     fill(&work.config, &made.summary.tenant).await?;

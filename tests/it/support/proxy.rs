@@ -9,7 +9,9 @@ use pgtenant::cli::cluster::PrivateCluster;
 use pgtenant::cli::serve::Server;
 use pgtenant::client::Pinned;
 use pgtenant::client::Shared;
+use pgtenant::cli::tenant::CreateArgs;
 use pgtenant::config::Config;
+use pgtenant::tenant::Level;
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
@@ -38,13 +40,26 @@ impl Proxy {
         Self::on(cluster(), tenants, change)
     }
 
+    /// The same at level shared, in a hardened database.
+    pub(crate) fn start_shared(tenants: &[&str], change: impl FnOnce(&mut Config) + Send) -> Self {
+        Self::before(cluster(), Db::on(cluster()), Kept::Shared { hardened: true }, tenants, change)
+    }
+
+    /// The same in one that is not hardened.
+    pub(crate) fn start_shared_unhardened(
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        Self::before(cluster(), Db::on(cluster()), Kept::Shared { hardened: false }, tenants, change)
+    }
+
     /// As [`start`](Self::start), on this server.
     pub(crate) fn on(
         cluster: &PrivateCluster,
         tenants: &[&str],
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
-        Self::before(cluster, Db::on(cluster), tenants, change)
+        Self::before(cluster, Db::on(cluster), Kept::usual(), tenants, change)
     }
 
     /// The only one on this server: the database and its tenants have the names they are given.
@@ -54,12 +69,13 @@ impl Proxy {
         tenants: &[&str],
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
-        Self::before(cluster, Db::alone_on(cluster, database), tenants, change)
+        Self::before(cluster, Db::alone_on(cluster, database), Kept::usual(), tenants, change)
     }
 
     fn before(
         cluster: &PrivateCluster,
         db: impl Future<Output = Db> + Send,
+        kept: Kept,
         tenants: &[&str],
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
@@ -70,7 +86,7 @@ impl Proxy {
                 .build()
                 .expect("a runtime");
             let (db, server) = runtime.block_on(async {
-                let mut db = prepare(db.await, tenants).await;
+                let mut db = prepare(db.await, kept, tenants).await;
                 db.config.listen.addresses = vec!["127.0.0.1:0".parse().unwrap()];
                 change(&mut db.config);
                 let server = Server::start(db.config.clone()).await.expect("the proxy starts");
@@ -232,12 +248,40 @@ impl Drop for Proxy {
     }
 }
 
-async fn prepare(db: Db, tenants: &[&str]) -> Db {
+/// What keeps the tenants apart.
+#[derive(Clone, Copy)]
+enum Kept {
+    Dedicated,
+    Shared { hardened: bool },
+}
+
+impl Kept {
+    /// The level of tests that say nothing of it: that of the variable, to try all of them at another.
+    fn usual() -> Self {
+        match std::env::var("PGTENANT_TEST_LEVEL").as_deref() {
+            Ok("shared") => Self::Shared { hardened: true },
+            _ => Self::Dedicated,
+        }
+    }
+
+    fn level(self) -> Level {
+        if matches!(self, Self::Dedicated) { Level::Dedicated } else { Level::Shared }
+    }
+}
+
+async fn prepare(db: Db, kept: Kept, tenants: &[&str]) -> Db {
     db.init().await.unwrap();
+    if matches!(kept, Kept::Shared { hardened: true }) {
+        db.harden().await.unwrap();
+    }
     db.admin_run("CREATE TABLE base_template.notes (id serial PRIMARY KEY, body text)").await;
     for tenant in tenants {
         let password = format!("{PASSWORD}\n");
-        db.create_with(tenant, |args| args.password_stdin = true, &password).await.unwrap();
+        let change = |args: &mut CreateArgs| {
+            args.password_stdin = true;
+            args.level = Some(kept.level());
+        };
+        db.create_with(tenant, change, &password).await.unwrap();
     }
     db
 }

@@ -227,6 +227,12 @@ impl Wire {
         cancel(self.peer, self.pid, &self.key);
     }
 
+    /// The same for another thread.
+    pub(crate) fn canceller(&self) -> impl Fn() + Send + use<> {
+        let (peer, pid, key) = (self.peer, self.pid, self.key.clone());
+        move || cancel(peer, pid, &key)
+    }
+
     /// Whether something has arrived, without waiting.
     pub(crate) fn has_input(&mut self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
