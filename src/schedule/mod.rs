@@ -405,6 +405,10 @@ impl Scheduler {
         if self.is_over_quota(owner) || self.must_yield(now, owner) {
             if let Some(share) = self.shares.get_mut(&owner) {
                 share.turn = clock;
+                if owner == Owner::Shared {
+                    // It may have many that it is due: it gives up one in a quantum.
+                    share.since = Some(now);
+                }
             }
             self.lost(owner, server);
             out.push(Decision::Close(owner, server));
@@ -524,7 +528,15 @@ impl Scheduler {
             Owner::Shared => shared_since,
         };
         let uncovered = need > share.opening && share.held < share.quota.connections;
-        let rank = since.filter(|_| uncovered).map(|since| (part(share.held, weight), share.turn.max(since)));
+        let (load, turn) = match owner {
+            Owner::Tenant(_) => (part(share.held, weight), share.turn),
+            // Those of its poorest tenant, if each had connections of its own.
+            Owner::Shared => {
+                let usual = Quota::UNLIMITED.weight();
+                (part(share.held / (weight / usual).max(1) as usize, usual), 0)
+            }
+        };
+        let rank = since.filter(|_| uncovered).map(|since| (load, since.max(turn)));
         if rank == share.hunger {
             return;
         }

@@ -410,3 +410,16 @@ fn group_and_tenants_of_their_own_share_the_budget_by_the_weights_of_the_tenants
     assert!((19..=21).contains(&world.held_by(SHARED)), "{} {held:?}", world.held_by(SHARED));
     assert!(held.iter().all(|held| (1..=3).contains(held)), "{held:?}");
 }
+
+#[test]
+fn group_that_is_due_nearly_all_is_not_left_with_one_connection() {
+    let shared = (0..100).map(|n| habit(n % 50, MS(2), Duration::ZERO));
+    let own_ones =
+        (0..10).map(|n| Habit { level: Level::Dedicated, ..habit(100 + n % 5, MS(2), Duration::ZERO) });
+    let mut world = World::new(limits(5), own_ones.chain(shared).collect());
+    world.run(5000);
+    let grants = |range: std::ops::Range<u128>| range.map(|n| world.tally(n).grants).sum::<u32>();
+    let (shared, own_ones) = (grants(0..50), grants(100..105));
+    assert!(shared > own_ones, "{shared} and {own_ones}");
+    assert!((100..105).all(|n| world.tally(n).grants > 50), "{:?}", world.tallies);
+}
