@@ -43,13 +43,13 @@ fn idle_connection_that_knows_the_tenant_is_taken_then_a_new_one_then_the_one_un
     for (n, t) in [(1, a), (2, b), (3, c)] {
         sim.on(WantedShared(t, C(n)));
     }
-    sim.on(Forgotten(c, C(3)));
     sim.on(ForgottenShared(c, C(3)));
-    for n in 1..=3 {
+    for n in 1..=2 {
         sim.on(Opened(SHARED, S(n)));
     }
     sim.on(Returned(SHARED, S(2)));
     sim.on(Returned(SHARED, S(1)));
+    sim.on(Opened(SHARED, S(3)));
     assert_eq!(sim.on(WantedShared(b, C(4))), [Assign(C(4), S(2))]);
     assert_eq!(sim.on(WantedShared(c, C(5))), [Assign(C(5), S(3))]);
     sim.on(Returned(SHARED, S(2)));
