@@ -362,7 +362,7 @@ impl Scheduler {
 
     /// Hands idle shared connections to those whose turn it is.
     fn serve_shared(&mut self, out: &mut Vec<Decision>) {
-        while let Some(found) = self.shared.next() {
+        while let Some(found) = self.shared.next(self.clock) {
             self.idle_order.remove(&found.stamp);
             out.push(Decision::Assign(found.client, found.server));
         }
@@ -521,7 +521,7 @@ impl Scheduler {
     /// Brings the owner's entry in `hungry` up to date.
     fn rank(&mut self, owner: Owner) {
         let (need, weight, shared_since) =
-            (self.need(owner), self.weight(owner), self.shared.queue.first_came());
+            (self.need(owner), self.weight(owner), self.shared.queue.first_since());
         let Some(share) = self.shares.get_mut(&owner) else { return };
         let since = match owner {
             Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
@@ -530,7 +530,7 @@ impl Scheduler {
         let uncovered = need > share.opening && share.held < share.quota.connections;
         let (load, turn) = match owner {
             Owner::Tenant(_) => (part(share.held, weight), share.turn),
-            // Those of its poorest tenant, if each had connections of its own.
+            // Those of its poorest tenant, if each had connections of its own; the queue knows when it had a turn.
             Owner::Shared => {
                 let usual = Quota::UNLIMITED.weight();
                 (part(share.held / (weight / usual).max(1) as usize, usual), 0)

@@ -423,3 +423,14 @@ fn group_that_is_due_nearly_all_is_not_left_with_one_connection() {
     assert!(shared > own_ones, "{shared} and {own_ones}");
     assert!((100..105).all(|n| world.tally(n).grants > 50), "{:?}", world.tallies);
 }
+
+#[test]
+fn flood_of_a_shared_tenant_does_not_delay_a_quiet_tenant_with_a_connection_of_its_own() {
+    let flood = (0..200).map(|n| habit(n % 20, MS(5), Duration::ZERO));
+    let quiet = Habit { level: Level::Dedicated, ..habit(100, MS(5), MS(100)) };
+    let mut world = World::new(limits(10), flood.chain([quiet]).collect());
+    world.run(5000);
+    // Its first connection comes after the quantum; it keeps it, but for when it is idle.
+    let tally = world.tally(100);
+    assert!(tally.mean() < MS(120) && tally.longest < MS(250), "{tally:?}");
+}
