@@ -14,7 +14,7 @@ use crate::tenant::TenantId;
 /// hundred thousand turns a second without a pause still needs years to use `u64` up.
 const TURN: u64 = 1 << 20;
 
-/// A place in the order of turns: the virtual start, then who waits longest.
+/// A place in the order of turns: the virtual start, then who waits longest without a turn of its tenant.
 type Place = (u64, u64);
 
 /// One tenant.
@@ -27,6 +27,8 @@ struct Line {
     serving: usize,
     /// Virtual time at which what it has had is over.
     finish: u64,
+    /// When it last had a turn.
+    turn: u64,
     /// What the sums and orders of the queue hold of it.
     counted: Counted,
 }
@@ -91,9 +93,9 @@ impl FairQueue {
         self.weight
     }
 
-    /// When the client came whose turn is next.
-    pub(super) fn first_came(&self) -> Option<u64> {
-        self.ready.first().map(|((_, arrival), _)| *arrival)
+    /// Since when the client waits whose turn is next, or since its tenant last had a turn.
+    pub(super) fn first_since(&self) -> Option<u64> {
+        self.ready.first().map(|((_, since), _)| *since)
     }
 
     /// How many clients of the tenant wait.
@@ -109,8 +111,14 @@ impl FairQueue {
     /// A client waits from now on.
     pub(super) fn push(&mut self, tenant: TenantId, quota: Quota, client: ClientId, arrival: u64) {
         let (waiting, counted) = (VecDeque::new(), Counted::default());
-        let line =
-            self.lines.entry(tenant).or_insert(Line { quota, waiting, serving: 0, finish: 0, counted });
+        let line = self.lines.entry(tenant).or_insert(Line {
+            quota,
+            waiting,
+            serving: 0,
+            finish: 0,
+            turn: 0,
+            counted,
+        });
         line.waiting.push_back((arrival, client));
         self.waiting += 1;
         self.settle(tenant);
@@ -143,9 +151,9 @@ impl FairQueue {
         Some(client)
     }
 
-    /// Gives the next client its turn. The connection that is free has last served a client of `home`: that
+    /// Gives the next client its turn, at this time. The connection that is free has last served a client of `home`: that
     /// tenant is preferred where it is less than one turn of its own behind who is first.
-    pub(super) fn next(&mut self, home: Option<TenantId>) -> Option<(TenantId, ClientId)> {
+    pub(super) fn next(&mut self, clock: u64, home: Option<TenantId>) -> Option<(TenantId, ClientId)> {
         let first = *self.ready.first()?;
         let tenant = home.filter(|home| self.may_pass(*home, first)).unwrap_or(first.1);
         if tenant != first.1 {
@@ -155,6 +163,7 @@ impl FairQueue {
         let (_, client) = line.waiting.pop_front()?;
         let place = line.counted.place.take()?;
         line.serving += 1;
+        line.turn = clock;
         line.finish = place.0.saturating_add(line.cost());
         self.ready.remove(&(place, tenant));
         self.waiting -= 1;
@@ -199,7 +208,7 @@ impl FairQueue {
         let need = line.room().min(line.waiting.len());
         let place = line.waiting.front().filter(|_| need > 0).map(|(arrival, _)| {
             // Who is in the order stays where it is.
-            old.place.unwrap_or_else(|| (line.finish.max(self.now), *arrival))
+            old.place.unwrap_or_else(|| (line.finish.max(self.now), line.turn.max(*arrival)))
         });
         let weight = if active { line.quota.weight() } else { 0 };
         let rest = (!active && line.finish > self.now).then_some(line.finish);
@@ -262,7 +271,8 @@ mod tests {
         /// So many turns, by the numbers of the tenants; each ends before the next.
         fn turns(&mut self, turns: usize) -> Vec<u64> {
             let one = |_| {
-                let (of, client) = self.queue.next(None)?;
+                self.arrivals += 1;
+                let (of, client) = self.queue.next(self.arrivals, None)?;
                 self.queue.release(of);
                 Some(client.0 / 1_000_000)
             };
@@ -320,12 +330,11 @@ mod tests {
         let mut stage = Stage::default();
         stage.push_with(1, 10, Quota { connections: 1, ..Quota::UNLIMITED });
         stage.push(2, 50);
-        assert_eq!(stage.queue.next(None).map(|(of, _)| of), Some(tenant(1)));
+        assert_eq!(stage.queue.next(0, None).map(|(of, _)| of), Some(tenant(1)));
         assert_eq!(stage.queue.need(), 50);
         assert_eq!(stage.turns(20), [2; 20]);
         stage.queue.release(tenant(1));
-        // It starts where the other's latest turn started, so one turn ahead and no more.
-        assert_eq!(stage.turns(6), [1, 1, 2, 1, 2, 1]);
+        assert_eq!(stage.turns(6), [1, 2, 1, 2, 1, 2]);
     }
 
     #[test]
@@ -334,7 +343,7 @@ mod tests {
         stage.push(1, 2);
         stage.push(2, 9);
         stage.push(3, 9);
-        let home = |stage: &mut Stage, n| stage.queue.next(Some(tenant(n))).map(|(of, _)| of);
+        let home = |stage: &mut Stage, n| stage.queue.next(0, Some(tenant(n))).map(|(of, _)| of);
         assert_eq!(home(&mut stage, 2), Some(tenant(2)));
         assert_eq!(home(&mut stage, 2), Some(tenant(1)), "a turn behind");
         assert_eq!(home(&mut stage, 3), Some(tenant(3)));

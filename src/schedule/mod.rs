@@ -362,7 +362,7 @@ impl Scheduler {
 
     /// Hands idle shared connections to those whose turn it is.
     fn serve_shared(&mut self, out: &mut Vec<Decision>) {
-        while let Some(found) = self.shared.next() {
+        while let Some(found) = self.shared.next(self.clock) {
             self.idle_order.remove(&found.stamp);
             out.push(Decision::Assign(found.client, found.server));
         }
@@ -405,6 +405,10 @@ impl Scheduler {
         if self.is_over_quota(owner) || self.must_yield(now, owner) {
             if let Some(share) = self.shares.get_mut(&owner) {
                 share.turn = clock;
+                if owner == Owner::Shared {
+                    // It may have many that it is due: it gives up one in a quantum.
+                    share.since = Some(now);
+                }
             }
             self.lost(owner, server);
             out.push(Decision::Close(owner, server));
@@ -517,14 +521,22 @@ impl Scheduler {
     /// Brings the owner's entry in `hungry` up to date.
     fn rank(&mut self, owner: Owner) {
         let (need, weight, shared_since) =
-            (self.need(owner), self.weight(owner), self.shared.queue.first_came());
+            (self.need(owner), self.weight(owner), self.shared.queue.first_since());
         let Some(share) = self.shares.get_mut(&owner) else { return };
         let since = match owner {
             Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
             Owner::Shared => shared_since,
         };
         let uncovered = need > share.opening && share.held < share.quota.connections;
-        let rank = since.filter(|_| uncovered).map(|since| (part(share.held, weight), share.turn.max(since)));
+        let (load, turn) = match owner {
+            Owner::Tenant(_) => (part(share.held, weight), share.turn),
+            // Those of its poorest tenant, if each had connections of its own; the queue knows when it had a turn.
+            Owner::Shared => {
+                let usual = Quota::UNLIMITED.weight();
+                (part(share.held / (weight / usual).max(1) as usize, usual), 0)
+            }
+        };
+        let rank = since.filter(|_| uncovered).map(|since| (load, since.max(turn)));
         if rank == share.hunger {
             return;
         }

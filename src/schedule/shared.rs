@@ -86,12 +86,12 @@ impl Group {
         Some(stamp)
     }
 
-    /// Brings the next client and an idle connection together.
-    pub(super) fn next(&mut self) -> Option<Match> {
+    /// Brings the next client and an idle connection together, at this time.
+    pub(super) fn next(&mut self, clock: u64) -> Option<Match> {
         let (_, oldest) = self.idle.first_key_value()?;
         // Where there is a choice of connections, nobody has to be preferred for its sake.
         let only = self.conns.get(oldest).filter(|_| self.idle.len() == 1).and_then(|conn| conn.tenant);
-        let (tenant, client) = self.queue.next(only)?;
+        let (tenant, client) = self.queue.next(clock, only)?;
         let server = self.best_for(tenant)?;
         let stamp = self.unpark(server)?;
         self.conns.insert(server, Conn { tenant: Some(tenant), idle: None });
