@@ -31,6 +31,8 @@ pub struct SharedRole {
     pub serves: Option<TenantId>,
     /// It has the role until that is given back.
     pub taken: bool,
+    /// Its `random()` is still seeded as the tenant before may know.
+    known_seed: bool,
     /// Which of the statements that take the role are prepared, a bit for each number of settings.
     prepared: u32,
 }
@@ -91,9 +93,14 @@ impl Session {
         if begins && self.role.undecided && self.pipeline.has_outstanding() {
             return Some(Step::Wait);
         }
-        if effects.role == RoleNeed::Nothing || (self.role.switched && effects.role == RoleNeed::Transaction)
-        {
-            return None;
+        if effects.role == RoleNeed::Nothing {
+            // In the block that this may begin it would be too late.
+            if !(begins && self.status == b'I' && self.must_discard(server)) {
+                return None;
+            }
+            self.front.clear();
+            self.discard(server);
+            return Cleared::without_text(b'B', &self.scope).map(Step::Ahead);
         }
         if effects.role == RoleNeed::Session && begins {
             return match self.status {
@@ -111,15 +118,21 @@ impl Session {
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
+    /// Puts the messages into `front` that leave nothing of the tenant before.
+    fn discard(&mut self, server: &mut ServerState) {
+        server.discarded();
+        server.role.serves = Some(self.scope.tenant);
+        server.role.known_seed = true;
+        write::parse(&mut self.front, b"", &[DISCARD, &[0]].concat());
+        self.pipeline.push(Entry::switch(Kind::Parse));
+        write::bind_text(&mut self.front, b"", b"", &[]);
+        self.execute_switch();
+    }
+
     /// Puts the messages that take the role into `front`.
     fn switch(&mut self, server: &mut ServerState) {
-        let hand_over = server.role.serves != Some(self.scope.tenant);
         if self.must_discard(server) {
-            server.discarded();
-            write::parse(&mut self.front, b"", &[DISCARD, &[0]].concat());
-            self.pipeline.push(Entry::switch(Kind::Parse));
-            write::bind_text(&mut self.front, b"", b"", &[]);
-            self.execute_switch();
+            self.discard(server);
         }
         server.role.serves = Some(self.scope.tenant);
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
@@ -131,7 +144,7 @@ impl Session {
             write::parse(&mut self.front, name.as_bytes(), &definition);
             self.pipeline.push(Entry::switch(Kind::Parse));
         }
-        let seed = hand_over.then(seed);
+        let seed = std::mem::take(&mut server.role.known_seed).then(seed);
         let role = self.scope.role.as_str();
         let mut values = vec![seed.as_deref(), Some(role)];
         for (name, value) in &settings {
@@ -202,7 +215,10 @@ impl Session {
                 write::error_with_message(&mut self.replies, &fields, &String::from_utf8_lossy(message));
             }
             None => {
-                tracing::error!(code = %String::from_utf8_lossy(code), "the tenant's role cannot be taken");
+                let text =
+                    |field| String::from_utf8_lossy(view::error_field(body, field).unwrap_or_default());
+                let (code, message) = (text(b'C'), text(b'M'));
+                tracing::error!(%code, %message, tenant = %self.scope.tenant, "the tenant's role cannot be taken");
                 self.reply_error(&no_role());
             }
         }

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::state::{STATES, WAYS_OUT};
 use crate::support::proxy::Proxy;
+use crate::support::show_log;
 use crate::support::wire::{Wire, bind, copy_data, copy_done, execute, parse, query, sync, unnamed};
 
 /// One server connection for both.
 fn proxy() -> Proxy {
+    show_log();
     Proxy::start_shared(&["alpha", "beta"], |config| config.pool.max_server_connections = 1)
 }
 
@@ -159,7 +161,12 @@ fn nothing_is_left_by_code_that_no_text_shows() {
         alpha.query("discard all");
         assert_eq!(beta.value("show statement_timeout"), "0");
         assert_eq!(beta.value("select current_schema()"), proxy.role("beta"));
-        assert_eq!(beta.value("select count(*) from pg_class where relname = 'notes' and relnamespace = pg_my_temp_schema()"), "0");
+        assert_eq!(
+            beta.value(
+                "select count(*) from pg_class where relname = 'notes' and relnamespace = pg_my_temp_schema()"
+            ),
+            "0"
+        );
         beta.run("insert into notes (body) values ('y')");
         random.insert(beta.value("select random()"));
         assert_eq!(beta.backend(), pid);
@@ -170,12 +177,22 @@ fn nothing_is_left_by_code_that_no_text_shows() {
 #[test]
 fn settings_of_the_startup_packet_hold_in_each_transaction_and_are_told_once() {
     let proxy = proxy();
-    let start = [("options", "-c work_mem=7MB -c my.mark=it"), ("TimeZone", "Asia/Tokyo"), ("application_name", "it")];
+    let start = [
+        ("options", "-c work_mem=7MB -c my.mark=it"),
+        ("TimeZone", "Asia/Tokyo"),
+        ("application_name", "it"),
+    ];
     let mut one = proxy.wire_with("alpha", &start).unwrap();
     let mut two = proxy.wire("beta");
     for _ in 0..3 {
-        assert_eq!(one.value("select current_setting('work_mem') || current_setting('timezone')"), "7MBAsia/Tokyo");
-        assert_eq!(one.value("select current_setting('my.mark') || current_setting('application_name')"), "itit");
+        assert_eq!(
+            one.value("select current_setting('work_mem') || current_setting('timezone')"),
+            "7MBAsia/Tokyo"
+        );
+        assert_eq!(
+            one.value("select current_setting('my.mark') || current_setting('application_name')"),
+            "itit"
+        );
         assert_eq!(two.value("select current_setting('work_mem')"), "4MB");
         assert_eq!(two.value("select coalesce(current_setting('my.mark', true), '')"), "");
         one.send(&query("begin"));
@@ -238,11 +255,15 @@ fn no_way_to_change_the_role_leads_to_another_tenant() {
             alpha.run("begin");
             alpha.query(&sql);
             let seen = alpha.query(&follow);
-            assert!(!seen.iter().any(|line| line.contains("beta") && line.contains("DataRow")), "{sql}: {seen:?}");
+            assert!(
+                !seen.iter().any(|line| line.contains("beta") && line.contains("DataRow")),
+                "{sql}: {seen:?}"
+            );
             alpha.run("rollback");
             alpha.query(&sql);
             assert_eq!(alpha.value("select current_user"), own, "{sql}");
             assert_eq!(alpha.value("select body from notes"), "alpha", "{sql}");
+            alpha.run("discard all");
             assert_eq!(beta.value("select body from notes"), "beta", "{sql}");
         }
     }
@@ -251,7 +272,8 @@ fn no_way_to_change_the_role_leads_to_another_tenant() {
 /// Cancel requests of the clients themselves, while their connections change hands.
 #[test]
 fn flood_of_cancel_requests_never_lets_a_statement_run_as_another_tenant() {
-    let proxy = Proxy::start_shared(&["alpha", "beta", "gamma"], |config| config.pool.max_server_connections = 2);
+    let proxy =
+        Proxy::start_shared(&["alpha", "beta", "gamma"], |config| config.pool.max_server_connections = 2);
     let until = Instant::now() + Duration::from_secs(4);
     let stop = AtomicBool::new(false);
     let counts: Vec<(u32, u32)> = std::thread::scope(|scope| {

@@ -74,6 +74,17 @@ fn what_another_tenant_left_is_discarded_first_with_all_that_was_prepared() {
 }
 
 #[test]
+fn what_another_tenant_left_is_discarded_before_a_block_begins() {
+    let mut talk = Talk::shared();
+    talk.server.as_mut().unwrap().role.serves = Some(TenantId(Uuid::from_u128(2)));
+    assert_eq!(talk.client(&query("begin")), "(ahead: Parse  \"DISCARD ALL\", Bind , E)");
+    assert_eq!(talk.client(&query("begin")), "Query \"begin\"");
+    assert_eq!(talk.backends("12CC"), "[C]");
+    talk.ready(b'T');
+    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
+}
+
+#[test]
 fn role_that_cannot_be_taken_fails_the_query_and_a_sync_ends_the_skipping() {
     let mut talk = Talk::shared();
     talk.client(&query("select a from t"));

@@ -17,6 +17,9 @@ use crate::support::wire::{Message, Wire, copy_data, copy_done, query, sync, unn
 /// What the pool sends first, after the login and after every reset.
 const SWITCH: &str = "set role tenant_alpha; set search_path = tenant_alpha, global";
 
+/// What comes to the same as DISCARD ALL in a session that keeps its role.
+const DISCARDS: &str = "reset all";
+
 /// Who the session is: alpha to the very end.
 const WHO: &str = "select current_user, session_user";
 
@@ -87,6 +90,8 @@ impl<'a> Shared<'a> {
         match self.guard.judge(sql, &self.scope) {
             Verdict::Allow(allowed) => {
                 let sent = allowed.rewritten.as_deref().unwrap_or(sql);
+                // DISCARD ALL gives the role back, and the proxy takes it for the next transaction.
+                let sent = if allowed.effects.has(Effect::DiscardAll) { DISCARDS } else { sent };
                 Ok((sent.to_owned(), allowed.effects.has(Effect::Unclean)))
             }
             Verdict::Deny(denial) => Err(denial.rule.id),

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use pgtenant::cli::cluster::PrivateCluster;
 use pgtenant::cli::serve::Server;
+use pgtenant::cli::tenant::CreateArgs;
 use pgtenant::client::Pinned;
 use pgtenant::client::Shared;
-use pgtenant::cli::tenant::CreateArgs;
 use pgtenant::config::Config;
 use pgtenant::tenant::Level;
 use secrecy::ExposeSecret;
@@ -46,10 +46,7 @@ impl Proxy {
     }
 
     /// The same in one that is not hardened.
-    pub(crate) fn start_shared_unhardened(
-        tenants: &[&str],
-        change: impl FnOnce(&mut Config) + Send,
-    ) -> Self {
+    pub(crate) fn start_shared_unhardened(tenants: &[&str], change: impl FnOnce(&mut Config) + Send) -> Self {
         Self::before(cluster(), Db::on(cluster()), Kept::Shared { hardened: false }, tenants, change)
     }
 
