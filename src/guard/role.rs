@@ -56,7 +56,10 @@ impl Needs {
 /// SET TRANSACTION, which PostgreSQL refuses behind the first query of a transaction.
 fn sets_transaction(statement: Message<'_>) -> bool {
     statement.kind() == Kind::VariableSetStmt
-        && statement.text(field::variable_set_stmt::NAME).starts_with("TRANSACTION")
+        && statement
+            .text(field::variable_set_stmt::NAME)
+            .get(.."transaction".len())
+            .is_some_and(|start| start.eq_ignore_ascii_case("transaction"))
 }
 
 /// Statements that commit on their own, and so refuse to run in a transaction block.

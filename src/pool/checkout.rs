@@ -15,7 +15,6 @@ use crate::server::{ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::session::outbound::Outbound;
 use crate::session::params::Settings;
-use crate::session::residue::DISCARD;
 use crate::tenant::TenantId;
 
 /// Settings that take longer than this are not applied but given up, with the connection.
@@ -87,11 +86,11 @@ impl Checkout {
     /// # Errors
     /// [`AttachError`]; the connection goes back or is closed.
     pub async fn attach(mut self, settings: &Arc<Settings>) -> Result<Attached, AttachError> {
+        self.discard_anothers().await?;
         if let Some(conn) = self.conn.as_mut()
             && !Arc::ptr_eq(&conn.state.settings, settings)
             && conn.state.settings != *settings
         {
-            self.discard_anothers().await?;
             self.apply(settings).await?;
         }
         let tenant = self.tenant;
@@ -110,21 +109,22 @@ impl Checkout {
         Ok(Attached { checkout: self, tenant })
     }
 
-    /// Where another tenant was served before, all that it may have left goes first.
+    /// Where another tenant was served before, all that it may have left goes first, and is known to be gone: also
+    /// what code left that no text showed. Where that fails, as for a time-out that is left, another connection will do.
     async fn discard_anothers(&mut self) -> Result<(), AttachError> {
         let tenant = self.tenant;
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
         if conn.state.role.serves.is_none_or(|last| last == tenant) {
             return Ok(());
         }
-        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&DISCARD))
+        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&["DISCARD ALL"]))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         if answer.error.is_some() {
             return Err(io::Error::from(io::ErrorKind::InvalidData).into());
         }
         conn.state.discarded();
-        conn.state.role.serves = Some(tenant);
+        conn.state.role.handed_over(tenant);
         Ok(())
     }
 

@@ -76,10 +76,8 @@ impl Attached {
     pub async fn take_role(&mut self, session: &mut Session) -> Result<(), SettleError> {
         let cancel = Arc::clone(&self.checkout.cancel);
         let conn = self.undisturbed().await?;
-        for text in session.texts_for_role(&conn.state) {
-            if let Some(error) = run(conn, &text).await?.error {
-                return Err(SettleError::Refused(error));
-            }
+        if let Some(error) = run(conn, &session.sql_for_role()).await?.error {
+            return Err(SettleError::Refused(error));
         }
         session.role_taken(&mut conn.state);
         cancel.aim_at(conn.address(), &conn.key);

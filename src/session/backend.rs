@@ -4,6 +4,7 @@ use crate::error::SqlState;
 use crate::session::frontend::changed_columns;
 use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
+use crate::session::role::switch_undone;
 use crate::session::statements::{Statement, number_of};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::{view, write};
@@ -184,6 +185,7 @@ impl Session {
     }
 
     pub(super) fn undo(&mut self, entry: Entry, server: &mut ServerState) {
+        switch_undone(&entry, server);
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }

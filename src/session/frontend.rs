@@ -236,7 +236,7 @@ impl Session {
         }
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
-        self.note_control(&effects);
+        self.note_control(&effects, server);
         self.note_end(effects.ends_transaction);
         self.role_unit_ends();
         let Some(text) = rewritten else { return self.front_before_frame(cleared) };

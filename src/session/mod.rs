@@ -564,6 +564,7 @@ impl Session {
     fn deallocated(&mut self, server: &mut ServerState) {
         self.names.clear();
         server.statements.clear();
+        server.role.deallocated();
     }
 
     fn succeeded(&mut self, what: OnSuccess, server: &mut ServerState) {

@@ -114,7 +114,7 @@ impl Session {
         self.bound.portal.extend_from_slice(portal);
         self.bound.on_success = OnSuccess::of(effects);
         self.bound.ends_transaction = effects.ends_transaction;
-        self.note_control(effects);
+        self.note_control(effects, server);
         self.bound.deallocates = None;
         self.bound.statement = None;
     }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::error::SqlState;
-use crate::guard::{Cleared, Effects, RoleNeed};
+use crate::guard::{Cleared, Deallocated, Effect, Effects, RoleNeed};
 use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind};
 use crate::session::{Refusal, Relay, ServerState, Session, Step};
@@ -18,11 +18,11 @@ use crate::wire::{view, write};
 /// Begins the name of the statement that takes the role; the number of settings it brings stands behind it.
 const SWITCH: &str = "pgtenant_role_";
 
+/// The portal of these: the unnamed one is the client's. It ends with its transaction.
+const SWITCH_PORTAL: &[u8] = b"pgtenant_role";
+
 /// Settings of the startup packet that are brought with the role. A client with more has them set for the session.
 const MAX_CARRIED: usize = 16;
-
-/// All that anybody may have left, also code that no statement's text shows.
-const DISCARD: &[u8] = b"DISCARD ALL\0\0";
 
 /// Who a server connection that tenants share works for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,12 +35,25 @@ pub struct SharedRole {
     known_seed: bool,
     /// Which of the statements that take the role are prepared, a bit for each number of settings.
     prepared: u32,
+    /// What ran since may have deallocated them.
+    doubtful: bool,
 }
 
 impl SharedRole {
     /// All prepared statements are gone, and a role taken for the session.
     pub(super) const fn discarded(&mut self) {
-        (self.taken, self.prepared) = (false, 0);
+        self.deallocated();
+        self.taken = false;
+    }
+
+    /// All prepared statements are gone.
+    pub(super) const fn deallocated(&mut self) {
+        (self.prepared, self.doubtful) = (0, false);
+    }
+
+    /// All that the tenant before left is gone, but for the seed of `random()`: that comes with the role.
+    pub const fn handed_over(&mut self, tenant: TenantId) {
+        (self.serves, self.known_seed) = (Some(tenant), true);
     }
 
     /// How many statements of the proxy's own are prepared for this.
@@ -77,13 +90,6 @@ impl Session {
         if self.carries_settings() { Arc::default() } else { Arc::clone(self.settings()) }
     }
 
-    /// Whether all state of the server connection must go before this client's transaction: another tenant's code, or
-    /// a view, may have left some that no text showed.
-    #[must_use]
-    pub fn must_discard(&self, server: &ServerState) -> bool {
-        self.is_shared() && server.role.serves.is_some_and(|last| last != self.scope.tenant)
-    }
-
     /// What goes to the server, or is to be waited for, before a frame with these effects.
     pub(super) fn role_first(&mut self, effects: &Effects, server: &mut ServerState) -> Option<Step> {
         if !self.is_shared() || server.role.taken {
@@ -93,14 +99,13 @@ impl Session {
         if begins && self.role.undecided && self.pipeline.has_outstanding() {
             return Some(Step::Wait);
         }
+        if server.role.serves.is_some_and(|last| last != self.scope.tenant) {
+            // The pool discards what another tenant left before it gives the connection away.
+            tracing::error!("a server connection still has what another tenant left");
+            return Some(Step::Fail(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
+        }
         if effects.role == RoleNeed::Nothing {
-            // In the block that this may begin it would be too late.
-            if !(begins && self.status == b'I' && self.must_discard(server)) {
-                return None;
-            }
-            self.front.clear();
-            self.discard(server);
-            return Cleared::without_text(b'B', &self.scope).map(Step::Ahead);
+            return None;
         }
         if effects.role == RoleNeed::Session && begins {
             return match self.status {
@@ -118,25 +123,18 @@ impl Session {
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
-    /// Puts the messages into `front` that leave nothing of the tenant before.
-    fn discard(&mut self, server: &mut ServerState) {
-        server.discarded();
-        server.role.serves = Some(self.scope.tenant);
-        server.role.known_seed = true;
-        write::parse(&mut self.front, b"", &[DISCARD, &[0]].concat());
-        self.pipeline.push(Entry::switch(Kind::Parse));
-        write::bind_text(&mut self.front, b"", b"", &[]);
-        self.execute_switch();
-    }
-
     /// Puts the messages that take the role into `front`.
     fn switch(&mut self, server: &mut ServerState) {
-        if self.must_discard(server) {
-            self.discard(server);
-        }
         server.role.serves = Some(self.scope.tenant);
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
         let settings: Vec<_> = carried.iter().collect();
+        if std::mem::take(&mut server.role.doubtful) {
+            for number in (0..=MAX_CARRIED).filter(|number| server.role.prepared & (1 << number) != 0) {
+                write::close_statement(&mut self.front, format!("{SWITCH}{number}").as_bytes());
+                self.pipeline.push(Entry::switch(Kind::Close));
+            }
+            server.role.prepared = 0;
+        }
         let name = format!("{SWITCH}{}", settings.len());
         if server.role.prepared & (1 << settings.len()) == 0 {
             server.role.prepared |= 1 << settings.len();
@@ -150,20 +148,22 @@ impl Session {
         for (name, value) in &settings {
             values.extend([Some(*name), Some(*value)]);
         }
-        write::bind_text(&mut self.front, b"", name.as_bytes(), &values);
+        write::bind_text(&mut self.front, SWITCH_PORTAL, name.as_bytes(), &values);
         self.execute_switch();
         self.role.switched = true;
     }
 
     fn execute_switch(&mut self) {
-        write::execute(&mut self.front, b"");
+        write::execute(&mut self.front, SWITCH_PORTAL);
         self.pipeline.push(Entry::switch(Kind::Bind));
         self.pipeline.push(Entry::switch(Kind::Execute));
     }
 
     /// A statement with these effects is to run.
-    pub(super) const fn note_control(&mut self, effects: &Effects) {
+    pub(super) fn note_control(&mut self, effects: &Effects, server: &mut ServerState) {
         self.role.undecided |= effects.controls_transaction;
+        let deallocates = matches!(effects.deallocates, Some(Deallocated::All));
+        server.role.doubtful |= deallocates || effects.has(Effect::DiscardAll) || effects.has(Effect::Opaque);
     }
 
     /// A statement was sent to run that `ends` the transaction, and the role with it.
@@ -199,15 +199,15 @@ impl Session {
         let expected = [SqlState::QUERY_CANCELED, SqlState::IN_FAILED_SQL_TRANSACTION]
             .iter()
             .any(|known| known.0.as_bytes() == code);
-        let in_part = |entry: &Entry| entry.switch && entry.kind == Kind::Parse;
-        if !expected || in_part(&failed) || skipped.iter().any(in_part) {
-            // What is prepared there, and what is left, nobody knows.
+        if !expected {
+            // What is there nobody knows.
             server.residue.taint();
         }
         let query = skipped.iter().any(|entry| !entry.switch && entry.kind == Kind::Query);
         for entry in skipped.into_iter().rev() {
             self.undo(entry, server);
         }
+        switch_undone(&failed, server);
         let fields = view::error_fields(body).filter(|_| expected);
         match fields {
             Some(fields) => {
@@ -232,22 +232,14 @@ impl Session {
         Relay::Insert
     }
 
-    /// Texts that take the role for the session, each a message of its own.
+    /// SQL that takes the role for the session.
     #[must_use]
-    pub fn texts_for_role(&self, server: &ServerState) -> Vec<String> {
-        let mut texts = Vec::new();
-        if self.must_discard(server) {
-            texts.extend(crate::session::residue::DISCARD.map(str::to_owned));
-        }
-        texts.push(format!("SET ROLE {}", self.scope.role));
-        texts
+    pub fn sql_for_role(&self) -> String {
+        format!("SET ROLE {}", self.scope.role)
     }
 
-    /// Those have succeeded.
-    pub fn role_taken(&mut self, server: &mut ServerState) {
-        if self.must_discard(server) {
-            server.discarded();
-        }
+    /// It has succeeded.
+    pub fn role_taken(&self, server: &mut ServerState) {
         server.role.serves = Some(self.scope.tenant);
         server.role.taken = true;
         server.residue.role_taken();
@@ -259,6 +251,12 @@ impl Session {
             && view::parameter_status(body)
                 .is_some_and(|(name, _)| self.tracking.is_carried(&name.to_ascii_lowercase()))
     }
+}
+
+/// A request ahead of a transaction has failed, or was skipped.
+pub(super) fn switch_undone(entry: &Entry, server: &mut ServerState) {
+    // The statement may be prepared, or not.
+    server.role.doubtful |= entry.switch;
 }
 
 /// Parse's text and parameter types: the seed, the role, then names and values of settings. The role comes last.

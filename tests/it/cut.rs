@@ -243,6 +243,11 @@ fn cut_answers(conversation: &Conversation) {
         let mut wire = proxy.wire("alpha");
         // Of a message whose head was passed on the rest may be lost, as on a direct connection.
         wire.may_break = true;
+        // The server may still be asked what the bystander left, which is not to be cut.
+        eventually("nobody has the connection", || {
+            let load = proxy.shared().pool.load();
+            load.idle == load.total
+        });
         scissors.left.store(at, Ordering::SeqCst);
         let lines = hold(&mut wire, conversation);
         let was_cut = scissors.left.swap(-1, Ordering::SeqCst) == 0;

@@ -44,6 +44,19 @@ fn tenants_take_turns_on_one_server_connection_and_each_is_itself() {
 }
 
 #[test]
+fn without_hardening_tenants_take_turns_and_none_runs_code() {
+    let proxy =
+        Proxy::start_shared_unhardened(&["alpha", "beta"], |config| config.pool.max_server_connections = 1);
+    let mut wires = marked(&proxy);
+    for (wire, tenant) in wires.iter_mut().zip(["alpha", "beta"]) {
+        assert!(wire.query("do $$ begin perform 1; end $$")[0].contains("42501"));
+        let set = wire.query("select set_config('ro' || 'le', 'none', false)");
+        assert!(set[0].contains("42501"), "{set:?}");
+        assert_eq!(wire.value("select body from notes"), tenant);
+    }
+}
+
+#[test]
 fn statements_prepared_by_message_are_each_tenants_own() {
     let proxy = proxy();
     let mut wires = marked(&proxy);
@@ -157,8 +170,9 @@ fn nothing_is_left_by_code_that_no_text_shows() {
     alpha.run("create trigger spoil before insert on notes for each row execute function spoil()");
     let mut random = BTreeSet::new();
     for _ in 0..3 {
-        alpha.query("insert into notes (body) values ('x')");
-        alpha.query("discard all");
+        let was = [alpha.query("insert into notes (body) values ('x')"), alpha.query("discard all")];
+        let shown = beta.query("show statement_timeout");
+        assert!(shown.iter().any(|line| line == "DataRow 0"), "{was:?} {shown:?}");
         assert_eq!(beta.value("show statement_timeout"), "0");
         assert_eq!(beta.value("select current_schema()"), proxy.role("beta"));
         assert_eq!(
@@ -220,6 +234,13 @@ fn tenant_whose_role_is_gone_gets_an_error_and_disturbs_nobody() {
         assert!(alpha.query("select body from notes")[0].contains("55000"));
         let lines = alpha.say(&[unnamed("select body from notes", &[]), sync()].concat());
         assert!(lines[0].contains("55000"), "{lines:?}");
+        // What was sent with it is of no COPY, and the next query is answered.
+        let copy = [query("copy notes (body) from stdin"), copy_data("x\n"), copy_done(), query("begin")];
+        alpha.send(&copy.concat());
+        assert!(alpha.until_ready()[0].contains("55000"));
+        assert_eq!(alpha.until_ready(), ["CommandComplete BEGIN", "ReadyForQuery T"]);
+        assert!(alpha.query("select body from notes")[0].contains("55000"));
+        alpha.run("rollback");
         assert_eq!(beta.value("select body from notes"), "beta");
     }
     proxy.admin().run(&format!("grant {} to {pool}", proxy.role("alpha")));
