@@ -124,7 +124,9 @@ impl Checkout {
             return Err(io::Error::from(io::ErrorKind::InvalidData).into());
         }
         conn.state.discarded();
-        conn.state.role.handed_over(tenant);
+        let mut seed = [0; 4];
+        getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
+        conn.state.role.handed_over(tenant, i32::from_be_bytes(seed));
         Ok(())
     }
 

@@ -31,8 +31,8 @@ pub struct SharedRole {
     pub serves: Option<TenantId>,
     /// It has the role until that is given back.
     pub taken: bool,
-    /// Its `random()` is still seeded as the tenant before may know.
-    known_seed: bool,
+    /// What its `random()` is to be seeded with: the tenant before may know how it was.
+    seed: Option<i32>,
     /// Which of the statements that take the role are prepared, a bit for each number of settings.
     prepared: u32,
     /// What ran since may have deallocated them.
@@ -51,9 +51,9 @@ impl SharedRole {
         (self.prepared, self.doubtful) = (0, false);
     }
 
-    /// All that the tenant before left is gone, but for the seed of `random()`: that comes with the role.
-    pub const fn handed_over(&mut self, tenant: TenantId) {
-        (self.serves, self.known_seed) = (Some(tenant), true);
+    /// All that the tenant before left is gone, but for the seed of `random()`: this one comes with the role.
+    pub const fn handed_over(&mut self, tenant: TenantId, seed: i32) {
+        (self.serves, self.seed) = (Some(tenant), Some(seed));
     }
 
     /// How many statements of the proxy's own are prepared for this.
@@ -142,7 +142,8 @@ impl Session {
             write::parse(&mut self.front, name.as_bytes(), &definition);
             self.pipeline.push(Entry::switch(Kind::Parse));
         }
-        let seed = std::mem::take(&mut server.role.known_seed).then(seed);
+        // Between -1 and 1.
+        let seed = server.role.seed.take().map(|seed| (f64::from(seed) / 2_147_483_648.0).to_string());
         let role = self.scope.role.as_str();
         let mut values = vec![seed.as_deref(), Some(role)];
         for (name, value) in &settings {
@@ -271,14 +272,6 @@ fn definition(settings: usize, hardened: bool) -> Vec<u8> {
     }
     text.push_str(&format!(",{schema}.set_config('role',$2::pg_catalog.text,true)"));
     [text.as_bytes(), &[0, 0, 0]].concat()
-}
-
-/// For `random()`: one that the tenant before does not know.
-fn seed() -> String {
-    let mut bytes = [0; 4];
-    // Without randomness of the system there is no seed, and so no guess, that is better.
-    let _ = getrandom::fill(&mut bytes);
-    (f64::from(i32::from_be_bytes(bytes)) / 2_147_483_648.0).to_string()
 }
 
 /// What a client is told where its statement cannot run.

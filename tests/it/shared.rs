@@ -307,7 +307,7 @@ fn flood_of_cancel_requests_never_lets_a_statement_run_as_another_tenant() {
                     let mut wire = proxy.wire(tenant);
                     let canceller = wire.canceller();
                     let role = proxy.role(tenant);
-                    let counts = std::thread::scope(|inner| {
+                    std::thread::scope(|inner| {
                         inner.spawn(move || {
                             while !stop.load(Ordering::Relaxed) {
                                 canceller();
@@ -332,8 +332,7 @@ fn flood_of_cancel_requests_never_lets_a_statement_run_as_another_tenant() {
                         }
                         stop.store(true, Ordering::Relaxed);
                         (right, cancelled)
-                    });
-                    counts
+                    })
                 })
             })
             .collect();

@@ -64,7 +64,7 @@ fn role_is_taken_in_the_transaction_of_each_query_and_the_client_sees_nothing_of
 #[test]
 fn seed_that_the_tenant_before_may_know_goes_with_the_first_role_taken() {
     let mut talk = Talk::shared();
-    talk.server.as_mut().unwrap().role.handed_over(TenantId(Uuid::from_u128(1)));
+    talk.server.as_mut().unwrap().role.handed_over(TenantId(Uuid::from_u128(1)), 1);
     let seeds = |talk: &mut Talk| {
         talk.client(&query("select a from t"));
         let front = talk.session.front().to_vec();
@@ -81,7 +81,7 @@ fn seed_that_the_tenant_before_may_know_goes_with_the_first_role_taken() {
 #[test]
 fn session_does_not_run_on_what_another_tenant_left() {
     let mut talk = Talk::shared();
-    talk.server.as_mut().unwrap().role.handed_over(TenantId(Uuid::from_u128(2)));
+    talk.server.as_mut().unwrap().role.handed_over(TenantId(Uuid::from_u128(2)), 1);
     assert_eq!(talk.client(&query("begin")), "(fails: internal error)");
 }
 
