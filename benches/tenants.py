@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`pgtenant bench` with many tenants through pgtenant and through PgBouncer, in turns, on private servers.
+"""`pgtenant bench` with many tenants through pgtenant, at both levels, and through PgBouncer, in turns, on private servers.
 
 PgBouncer in three ways: a login role for each tenant with ALTER ROLE … SET search_path; one role whose application
 sends SET LOCAL search_path; one role with qualified names, where nothing switches and nothing is kept apart. Each has
@@ -26,13 +26,14 @@ from pgbench import DATABASE, HOST, ROOT, Cluster, Failure, Process, Wire
 
 PASSWORD = secrets.token_hex(16)
 APP = "bench_app"  # the one role of benches/tenants.sql with the rights of all
-# Name of the leg, whether it is pgtenant, arguments of `pgtenant bench`, user in the URL.
-LEGS = (
-    ("pgtenant", True, [], ""),
-    ("PgBouncer, a login each", False, ["--user-pattern", "tenant_{slug}"], ""),
-    ("PgBouncer, SET LOCAL", False, ["--mode", "set-local"], f"{APP}@"),
-    ("PgBouncer, qualified", False, ["--mode", "qualified"], f"{APP}@"),
-)
+# Name of the leg, its place, arguments of `pgtenant bench`, user in the URL.
+LEGS = {
+    "shared": ("pgtenant, shared", "shared", [], ""),
+    "dedicated": ("pgtenant, dedicated", "dedicated", [], ""),
+    "login": ("PgBouncer, a login each", "pgbouncer", ["--user-pattern", "tenant_{slug}"], ""),
+    "set-local": ("PgBouncer, SET LOCAL", "pgbouncer", ["--mode", "set-local"], f"{APP}@"),
+    "qualified": ("PgBouncer, qualified", "pgbouncer", ["--mode", "qualified"], f"{APP}@"),
+}
 
 
 def environment(**more):
@@ -42,11 +43,11 @@ def environment(**more):
 
 
 class PgTenant:
-    """The release build on a server of its own, with tenants of its own making."""
+    """The release build on a server of its own, with tenants of its own making at one level, hardened."""
 
     user = "bench_1"
 
-    def __init__(self, cluster, directory, options):
+    def __init__(self, level, cluster, directory, options):
         if not options.binary.exists():
             raise Failure(f"{options.binary} is missing: run `cargo build --release`, or name one with --binary")
         self.directory, self.port = Path(directory), pgbench.free_port()
@@ -55,6 +56,7 @@ class PgTenant:
             f'[listen]\naddresses = ["{HOST}:{self.port}"]\nmax_clients = {options.connections + 100}\n'
             f'[server]\nhost = "{HOST}"\nport = {cluster.port}\ndatabase = "{DATABASE}"\n'
             f"[pool]\nmax_server_connections = {options.pool}\n"
+            f'[tenants]\nlevel = "{level}"\n'
         )
         self.variables = environment(
             PGTENANT_CONFIG=str(self.config),
@@ -62,7 +64,7 @@ class PgTenant:
             PGTENANT_ADMIN_URL=f"postgres://postgres@{HOST}:{cluster.port}/{DATABASE}",
         )
         self.binary = options.binary
-        pgbench.run([self.binary, "init"], env=self.variables)
+        pgbench.run([self.binary, "init", "--harden"], env=self.variables)
         pgbench.run([self.binary, "bench", "--prepare", "--tenants", options.tenants], env=self.variables)
 
     def start(self):
@@ -75,7 +77,7 @@ class PgBouncer:
 
     user = APP
 
-    def __init__(self, cluster, directory, options):
+    def __init__(self, _, cluster, directory, options):
         self.directory, self.port = Path(directory), pgbench.free_port()
         self.config, users = self.directory / "pgbouncer.ini", self.directory / "users.txt"
         names = [APP, *(f"tenant_bench_{number}" for number in range(1, options.tenants + 1))]
@@ -114,8 +116,8 @@ def bench(proxy, user, arguments, options):
     """One run; its JSON with the proxy's CPU per transaction."""
     command = [options.binary, "bench", "--json", "--url", f"postgresql://{user}{HOST}:{proxy.port}/{DATABASE}",
                "--tenants", options.tenants, "--clients", options.clients, "--duration", f"{options.seconds}s",
-               "--warmup", f"{options.warmup}s", "--connections-per-client", options.connections_per_client,
-               "--skew", options.skew, "--protocol", options.protocol, *arguments, *options.more]  # fmt: skip
+               "--warmup", f"{options.warmup}s", "--connections", options.connections,
+               "--skew", options.skew, "--connect-first", "--protocol", options.protocol, *arguments, *options.more]  # fmt: skip
     before = proxy.process.cpu_us()
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment())
     cpu = proxy.process.cpu_us() - before
@@ -141,7 +143,7 @@ def middle(runs, *path):
 
 
 def print_table(results):
-    names = [name for name, *_ in LEGS if name in results]
+    names = [name for name, *_ in LEGS.values() if name in results]
     print("\n| median of the rounds | a second | of the last, same round | p50 ms | p99 ms | cold p99 ms | connect p99 ms "
           "| switches a second | misses a second | proxy CPU, µs |")
     print("|---" * 10 + "|")
@@ -164,10 +166,11 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=10, help="that count, of each run (10)")
     parser.add_argument("--warmup", type=int, default=3, help="seconds before them (3)")
-    parser.add_argument("--tenants", type=int, default=200)
+    parser.add_argument("--tenants", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--connections-per-client", type=int, default=20)
-    parser.add_argument("--pool", type=int, default=24, help="server connections of each proxy (24)")
+    parser.add_argument("--connections", type=int, help="kept open to the proxy (one for each tenant and client)")
+    parser.add_argument("--pool", type=int, default=32, help="server connections of each proxy (32)")
+    parser.add_argument("--legs", default=",".join(LEGS), help=f"({','.join(LEGS)})")
     parser.add_argument("--skew", default="zipf=1.1")
     parser.add_argument("--protocol", default="extended")
     parser.add_argument("--binary", default=ROOT / "target/release/pgtenant", help="(target/release/pgtenant)")
@@ -175,7 +178,10 @@ def arguments():
     more = own.index("--") if "--" in own else len(own)
     options = parser.parse_args(own[:more])
     options.more, options.binary = own[more + 1 :], Path(options.binary).resolve()
-    options.connections = options.clients * options.connections_per_client
+    options.connections = options.connections or options.tenants + options.clients
+    options.legs = options.legs.split(",")
+    if unknown := set(options.legs) - set(LEGS):
+        parser.error(f"no leg is called {', '.join(unknown)}")
     return options
 
 
@@ -184,30 +190,30 @@ def main():
     pgbench.raise_file_limit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     compares = pgbench.find_program("pgbouncer") is not None
-    legs = [leg for leg in LEGS if leg[1] or compares]
+    legs = [LEGS[name] for name in options.legs if LEGS[name][1] != "pgbouncer" or compares]
     size = SimpleNamespace(clients=16, pool=options.pool)
     places, running = {}, []
     print(f"{pgbench.machine()}, {options.tenants} tenants, {options.clients} clients, {options.pool} server connections, "
           f"{options.skew}, {options.protocol}" + ("" if compares else "; PgBouncer is not installed"), flush=True)
     with tempfile.TemporaryDirectory(prefix="pgtenant-tenants-") as directory:
         try:
-            for kind in (PgTenant, PgBouncer)[: 1 + compares]:
-                # A server each: both would name their roles alike.
-                home = Path(directory) / kind.__name__
+            for place in dict.fromkeys(leg[1] for leg in legs):
+                # A server each: all would name their roles alike.
+                home = Path(directory) / place
                 home.mkdir()
                 if entry := pgbench.unprivileged()[1]:
                     for path in (Path(directory), home):
                         os.chown(path, entry.pw_uid, entry.pw_gid)
                 cluster = Cluster(home, size)
                 running.append(cluster)
-                places[kind] = kind(cluster, home, options)
-                places[kind].start()
-                running.append(places[kind].process)
+                kind = PgBouncer if place == "pgbouncer" else PgTenant
+                places[place] = kind(place, cluster, home, options)
+                places[place].start()
+                running.append(places[place].process)
             results = {}
             for number in range(options.rounds):
-                for name, is_ours, arguments_of_leg, user in legs:
-                    proxy = places[PgTenant if is_ours else PgBouncer]
-                    told = bench(proxy, user, arguments_of_leg, options)
+                for name, place, arguments_of_leg, user in legs:
+                    told = bench(places[place], user, arguments_of_leg, options)
                     results.setdefault(name, []).append(told)
                     print(f"  round {number + 1}  {name:24} {told['transactions']['per_second']:9.0f} a second  "
                           f"{told['cpu_us']:6.1f} µs", flush=True)

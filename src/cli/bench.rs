@@ -73,9 +73,13 @@ pub(in crate::cli) struct BenchArgs {
     /// Clients at once, each with one transaction at a time
     #[arg(long, value_name = "M", default_value_t = 10, value_parser = count)]
     clients: usize,
-    /// Connections that a client keeps open, of one tenant each, with --mode login
-    #[arg(long, value_name = "K", default_value_t = 10, value_parser = count)]
-    connections_per_client: usize,
+    /// Connections that are kept open while nobody uses them, of one tenant each, for all clients
+    /// [default: 10 for each client]
+    #[arg(long, value_name = "K", value_parser = count)]
+    connections: Option<usize>,
+    /// Open a connection of each tenant before anything else, with --mode login
+    #[arg(long)]
+    connect_first: bool,
     /// How the load is spread over the tenants: uniform, or zipf=EXPONENT
     #[arg(long, default_value_t = Skew::Zipf(1.0))]
     skew: Skew,
@@ -124,7 +128,8 @@ struct Plan {
     mode: Mode,
     protocol: Protocol,
     clients: usize,
-    connections_per_client: usize,
+    connections: usize,
+    connect_first: bool,
     skew: Skew,
     mix: Mix,
     draw: Draw,
@@ -201,7 +206,8 @@ impl BenchArgs {
             mode: self.mode,
             protocol: self.protocol,
             clients: self.clients,
-            connections_per_client: self.connections_per_client,
+            connections: self.connections.unwrap_or(10 * self.clients),
+            connect_first: self.connect_first && self.mode == Mode::Login,
             skew: self.skew,
             mix: self.mix,
             duration: self.duration,

@@ -38,6 +38,10 @@ const CHANNEL: &str = "pgtenant_registry";
 /// A query on the registry that takes longer is given up. All of them are small.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same for what reads about all tenants: there may be thousands, and the server may be busy. Nobody waits for it
+/// but a proxy that starts.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Connections to the registry, as the role that may only read it.
 #[derive(Clone, Debug)]
 pub struct Registry {
@@ -83,8 +87,8 @@ impl Registry {
     /// # Errors
     /// When the registry does not answer.
     pub async fn load_all(&self) -> Result<Vec<LoadedTenant>, RegistryError> {
-        let client = self.client().await?;
-        bounded(QUERY_TIMEOUT, store::load(&*client, None)).await
+        let client = self.sweeper().await?;
+        bounded(SWEEP_TIMEOUT, store::load(&client, None)).await
     }
 
     /// Those of these tenants that are in service.
@@ -110,9 +114,9 @@ impl Registry {
     /// # Errors
     /// When the catalogs cannot be read.
     pub async fn audit_logins(&self, schemas: &config::Schemas) -> Result<Vec<Finding>, RegistryError> {
-        let client = self.client().await?;
+        let client = self.sweeper().await?;
         let login = self.login.get_user().unwrap_or_default();
-        bounded(QUERY_TIMEOUT, audit::findings(&*client, login, schemas)).await
+        bounded(SWEEP_TIMEOUT, audit::findings(&client, login, schemas)).await
     }
 
     /// Why a tenant cannot be served at level shared where the database is not hardened, if so.
@@ -130,6 +134,16 @@ impl Registry {
     /// When none can be had.
     pub async fn reader(&self) -> Result<impl DerefMut<Target = Client> + '_, RegistryError> {
         self.client().await
+    }
+
+    /// A connection of its own for one long query, so that those of the pool stay free and keep their short limit.
+    async fn sweeper(&self) -> Result<Client, RegistryError> {
+        let mut login = self.login.clone();
+        login.options(session_options(SWEEP_TIMEOUT));
+        let (client, connection) = bounded(self.connect_timeout, login.connect(NoTls)).await?;
+        // Ends with the client; what ends it fails the query.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(client)
     }
 
     async fn client(&self) -> Result<PooledConnection<'_, Manager>, RegistryError> {

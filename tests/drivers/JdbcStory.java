@@ -245,7 +245,7 @@ final class JdbcStory {
             ExecutorService other = Executors.newSingleThreadExecutor();
             Future<?> done = other.submit(() -> {
                 try (Connection watcher = open(ALPHA, "")) {
-                    String runs = "SELECT 1 FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(61)'";
+                    String runs = "SELECT 1 FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'PgSleep' AND query = 'SELECT pg_sleep(61)'";
                     while (values(watcher, runs).isEmpty()) { }
                     statement.cancel();
                 }

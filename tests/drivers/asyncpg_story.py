@@ -96,7 +96,7 @@ async def cancellation(pool):
         await fails(asyncio.TimeoutError, conn.execute("SELECT pg_sleep(60)", timeout=0.1), "time limit")
         equal(await conn.fetchval("SELECT 'usable'"), "usable", "after a time limit")
         task = asyncio.ensure_future(conn.fetchval("SELECT pg_sleep(60)"))
-        runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'"
+        runs = "usename = session_user AND wait_event = 'PgSleep' AND query = 'SELECT pg_sleep(60)'"
         sleepers = f"SELECT count(*) FROM pg_stat_activity WHERE {runs}"
         while not await pool.fetchval(sleepers):
             pass

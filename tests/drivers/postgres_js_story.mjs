@@ -73,7 +73,7 @@ async function copiesBothWays() {
 async function cancels() {
   const sleeper = sql`SELECT pg_sleep(60)`.execute();
   const caught = fails("57014", () => sleeper, "a cancelled query");
-  const runs = (word) => sql`SELECT FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = ${word}`;
+  const runs = (word) => sql`SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'PgSleep' AND query = ${word}`;
   await until("it runs", async () => (await runs("SELECT pg_sleep(60)")).count);
   sleeper.cancel();
   await caught;

@@ -97,7 +97,7 @@ def named_cursors(conn):
 def cancels(conn):
     def when_running():
         with psycopg2.connect(DSN) as watcher:
-            runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'"
+            runs = "usename = session_user AND wait_event = 'PgSleep' AND query = 'SELECT pg_sleep(60)'"
             while not run(watcher, f"SELECT 1 FROM pg_stat_activity WHERE {runs}"):
                 pass
         watcher.close()

@@ -210,12 +210,12 @@ def pipelines(conn):
 
 
 def cancels(conn, cancel):
-    """Cancels from another thread as soon as the server runs it."""
+    """Cancels from another thread as soon as it sleeps: between Parse and Execute a cancel hits nothing, directly too."""
     with connect(autocommit=True) as watcher:
         pid = conn.info.backend_pid
 
         def when_running():
-            runs = "usename = session_user AND state = 'active' AND query = 'SELECT pg_sleep(60)'"
+            runs = "usename = session_user AND wait_event = 'PgSleep' AND query = 'SELECT pg_sleep(60)'"
             while not value(watcher, f"SELECT count(*) FROM pg_stat_activity WHERE {runs}"):
                 pass
             cancel(conn)

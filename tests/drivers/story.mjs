@@ -55,7 +55,7 @@ export async function until(what, ask) {
 
 // A statement to be cancelled, and how many of this tenant's are running.
 export const SLEEP = "SELECT pg_sleep(60)";
-export const SLEEPERS = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = '${SLEEP}'`;
+export const SLEEPERS = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'PgSleep' AND query = '${SLEEP}'`;
 
 /** What sleeps ends with 57014 soon after `cancel()`; it does not hit the bystanders' statements. */
 export async function cancelEnds(asleep, sleepers, cancel, bystanders) {

@@ -66,7 +66,7 @@ def own(bodies, where, marker=MARKER):
 
 # A statement to be cancelled, and how many of this tenant's are running.
 SLEEP = "SELECT pg_sleep(60)"
-SLEEPERS = f"SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND state = 'active' AND query = '{SLEEP}'"
+SLEEPERS = f"SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'PgSleep' AND query = '{SLEEP}'"
 
 
 def cancel_ends(sleep, sleepers, cancel, bystanders):

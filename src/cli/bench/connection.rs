@@ -1,6 +1,6 @@
 //! Open connections to the endpoint, and what keeps a few of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -145,32 +145,40 @@ fn simple(messages: &[SimpleQueryMessage]) -> Result<Vec<Row>, Trouble> {
     Ok(rows)
 }
 
-/// Connections that one client keeps open, each for one login; the longest unused makes room.
+/// Connections that nobody uses at the moment, for all clients; beyond a number of them the longest unused is closed.
 pub(super) struct Kept<T> {
-    /// The last used one last.
-    open: Vec<(usize, T)>,
     most: usize,
+    /// Their logins and themselves, by when they were given back.
+    open: BTreeMap<u64, (usize, T)>,
+    /// When those of a login were given back, the last one last.
+    by_login: HashMap<usize, Vec<u64>>,
+    now: u64,
 }
 
 impl<T> Kept<T> {
-    pub(super) const fn new(most: usize) -> Self {
-        Self { open: Vec::new(), most }
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, open: BTreeMap::new(), by_login: HashMap::new(), now: 0 }
     }
 
-    /// The one of this login, to be given back with [`put`](Self::put). Without one there is room to open it:
-    /// the longest unused is closed.
+    /// The one of this login that was used last, to be given back with [`put`](Self::put).
     pub(super) fn take(&mut self, login: usize) -> Option<T> {
-        if let Some(at) = self.open.iter().position(|(of, _)| *of == login) {
-            return Some(self.open.remove(at).1);
-        }
-        if self.open.len() >= self.most {
-            self.open.remove(0);
-        }
-        None
+        let at = self.by_login.get_mut(&login)?.pop()?;
+        self.open.remove(&at).map(|(_, connection)| connection)
     }
 
-    pub(super) fn put(&mut self, login: usize, connection: T) {
-        self.open.push((login, connection));
+    /// Keeps it. What comes back is in excess, to be closed.
+    pub(super) fn put(&mut self, login: usize, connection: T) -> Option<T> {
+        self.now += 1;
+        self.open.insert(self.now, (login, connection));
+        self.by_login.entry(login).or_default().push(self.now);
+        if self.open.len() <= self.most {
+            return None;
+        }
+        let (at, (login, connection)) = self.open.pop_first()?;
+        if let Some(given_back) = self.by_login.get_mut(&login) {
+            given_back.retain(|of| *of != at);
+        }
+        Some(connection)
     }
 }
 
@@ -179,19 +187,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connection_goes_to_its_own_login_and_the_longest_unused_makes_room() {
+    fn connection_goes_to_its_own_login_and_the_longest_unused_is_closed() {
         let mut kept = Kept::new(2);
         assert_eq!(kept.take(1), None);
-        kept.put(1, "a");
+        assert_eq!(kept.put(1, "a"), None);
         assert_eq!(kept.take(2), None);
-        kept.put(2, "b");
+        assert_eq!(kept.put(2, "b"), None);
         assert_eq!(kept.take(1), Some("a"));
-        kept.put(1, "a");
-        assert_eq!(kept.take(3), None);
-        assert_eq!(kept.open, [(1, "a")]);
-        kept.put(3, "c");
+        assert_eq!(kept.put(1, "a"), None);
+        assert_eq!(kept.put(1, "c"), Some("b"));
         assert_eq!(kept.take(2), None);
-        assert_eq!(kept.open, [(3, "c")]);
+        assert_eq!(kept.take(1), Some("c"), "the last one given back");
+        assert_eq!(kept.take(1), Some("a"));
+        assert_eq!(kept.take(1), None);
     }
 
     #[test]

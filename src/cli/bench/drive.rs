@@ -36,9 +36,10 @@ pub(super) struct Outcome {
 }
 
 struct Shared {
-    plan: Plan,
+    plan: Arc<Plan>,
     pace: Pace,
     ledger: Mutex<Ledger>,
+    kept: Mutex<Kept<Connection>>,
     /// Ends the run before its time.
     stop: CancellationToken,
 }
@@ -47,6 +48,10 @@ impl Shared {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Whoever panicked with it in hand had counted one transaction too few.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<Connection>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,10 +65,21 @@ pub(super) async fn run(plan: Plan) -> Result<Outcome> {
     if plan.warmup.is_zero() {
         ledger.warm();
     }
+    let plan = Arc::new(plan);
+    let mut kept = Kept::new(plan.connections);
+    if plan.connect_first {
+        connect_first(&plan, &mut kept).await?;
+    }
     let begin = Instant::now();
     let pace = Pace::new(begin, plan.warmup + plan.duration, plan.rate);
     let warm = begin + plan.warmup;
-    let shared = Arc::new(Shared { pace, ledger: Mutex::new(ledger), stop: CancellationToken::new(), plan });
+    let shared = Arc::new(Shared {
+        pace,
+        ledger: Mutex::new(ledger),
+        kept: Mutex::new(kept),
+        stop: CancellationToken::new(),
+        plan,
+    });
     let mut clients = JoinSet::new();
     for number in 0..shared.plan.clients {
         clients.spawn(Worker::new(Arc::clone(&shared), number).work());
@@ -122,6 +138,25 @@ async fn probe(plan: &Plan) -> Result<()> {
     }
 }
 
+/// Opens a connection of each tenant, as many at once as there are clients.
+async fn connect_first(plan: &Arc<Plan>, kept: &mut Kept<Connection>) -> Result<()> {
+    let mut tenants = 0..plan.tenants.len().min(plan.connections);
+    let mut opening = JoinSet::new();
+    loop {
+        while opening.len() < plan.clients
+            && let Some(tenant) = tenants.next()
+        {
+            let plan = Arc::clone(plan);
+            opening
+                .spawn(async move { (tenant, Connection::open(&plan.login(tenant), plan.protocol).await) });
+        }
+        let Some(opened) = opening.join_next().await else { return Ok(()) };
+        let (tenant, opened) = opened.context("a client of the load test broke")?;
+        let slug = &plan.tenants[tenant].slug;
+        kept.put(tenant, opened.map_err(|trouble| anyhow!("{slug} cannot log in: {trouble}"))?);
+    }
+}
+
 /// Tells each second how it goes, and ends the warm-up.
 async fn watch(shared: Arc<Shared>, begin: Instant, warm: Instant) {
     let tells = io::stderr().is_terminal();
@@ -161,16 +196,13 @@ async fn watch(shared: Arc<Shared>, begin: Instant, warm: Instant) {
 struct Worker {
     shared: Arc<Shared>,
     random: SmallRng,
-    kept: Kept<Connection>,
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>, number: usize) -> Self {
-        let Plan { seed, mode, connections_per_client, .. } = shared.plan;
-        let most = if mode == Mode::Login { connections_per_client } else { 1 };
         // The seeds of neighbours are made to differ in all bits by `seed_from_u64` itself.
-        let random = SmallRng::seed_from_u64(seed.wrapping_add(number as u64));
-        Self { shared, random, kept: Kept::new(most) }
+        let random = SmallRng::seed_from_u64(shared.plan.seed.wrapping_add(number as u64));
+        Self { shared, random }
     }
 
     async fn work(mut self) {
@@ -203,7 +235,9 @@ impl Worker {
         let answers = connection.run(&work).await?;
         // Connecting is told apart.
         let latency = counted.elapsed().saturating_sub(connecting);
-        self.kept.put(login, connection);
+        // Outside the lock, what is in excess is closed.
+        let excess = shared.kept().put(login, connection);
+        drop(excess);
         let slug = tenant.slug.as_str();
         let faults = judge(slug, &work.statements, &answers);
         let process = answers.iter().flatten().next().map(|row| row.process);
@@ -212,10 +246,11 @@ impl Worker {
     }
 
     /// One of the tenant's login, with its number and the time it took to open.
-    async fn connection(&mut self, tenant: usize) -> Result<(usize, Connection, Duration), Trouble> {
+    async fn connection(&self, tenant: usize) -> Result<(usize, Connection, Duration), Trouble> {
         let plan = &self.shared.plan;
         let number = if plan.mode == Mode::Login { tenant } else { 0 };
-        if let Some(open) = self.kept.take(number).filter(Connection::is_open) {
+        let kept = self.shared.kept().take(number);
+        if let Some(open) = kept.filter(Connection::is_open) {
             return Ok((number, open, Duration::ZERO));
         }
         let begin = Instant::now();

@@ -39,7 +39,7 @@ impl Told {
             ("protocol", json!(name_of(plan.protocol))),
             ("tenants", json!(plan.tenants.len())),
             ("clients", json!(plan.clients)),
-            ("connections_per_client", json!(plan.connections_per_client)),
+            ("connections", json!(plan.connections)),
             ("skew", json!(plan.skew.to_string())),
             ("mix", json!(plan.mix.to_string())),
             ("rate", json!(plan.rate)),
