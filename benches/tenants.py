@@ -50,7 +50,7 @@ class PgTenant:
     def __init__(self, level, cluster, directory, options):
         if not options.binary.exists():
             raise Failure(f"{options.binary} is missing: run `cargo build --release`, or name one with --binary")
-        self.directory, self.port = Path(directory), pgbench.free_port()
+        self.cluster, self.directory, self.port = cluster, Path(directory), pgbench.free_port()
         self.config = self.directory / "pgtenant.toml"
         self.config.write_text(
             f'[listen]\naddresses = ["{HOST}:{self.port}"]\nmax_clients = {options.connections + 100}\n'
@@ -62,6 +62,7 @@ class PgTenant:
             PGTENANT_CONFIG=str(self.config),
             PGTENANT_MASTER_KEY=secrets.token_hex(32),
             PGTENANT_ADMIN_URL=f"postgres://postgres@{HOST}:{cluster.port}/{DATABASE}",
+            **{f"PGTENANT_{key.replace('.', '_').upper()}": value for key, value in options.set},
         )
         self.binary = options.binary
         pgbench.run([self.binary, "init", "--harden"], env=self.variables)
@@ -78,7 +79,7 @@ class PgBouncer:
     user = APP
 
     def __init__(self, _, cluster, directory, options):
-        self.directory, self.port = Path(directory), pgbench.free_port()
+        self.cluster, self.directory, self.port = cluster, Path(directory), pgbench.free_port()
         self.config, users = self.directory / "pgbouncer.ini", self.directory / "users.txt"
         names = [APP, *(f"tenant_bench_{number}" for number in range(1, options.tenants + 1))]
         users.write_text("".join(f'"{name}" "{PASSWORD}"\n' for name in names))
@@ -118,9 +119,9 @@ def bench(proxy, user, arguments, options):
                "--tenants", options.tenants, "--clients", options.clients, "--duration", f"{options.seconds}s",
                "--warmup", f"{options.warmup}s", "--connections", options.connections,
                "--skew", options.skew, "--connect-first", "--protocol", options.protocol, *arguments, *options.more]  # fmt: skip
-    before = proxy.process.cpu_us()
+    before, server_before = proxy.process.cpu_us(), server_use(proxy.cluster)[0]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment())
-    cpu = proxy.process.cpu_us() - before
+    cpu, (server_cpu, server_kb) = proxy.process.cpu_us() - before, server_use(proxy.cluster)
     try:
         told = json.loads(done.stdout)
     except ValueError:
@@ -129,8 +130,30 @@ def bench(proxy, user, arguments, options):
         raise Failure("; ".join(told["reasons"]) + f"\n{json.dumps(told['errors'])}\n" + "\n".join(told["faults"]))
     # What the warm-up did is in the CPU time too, and so counts as if it went at the same speed.
     seconds = told["seconds"] + told["warmup_seconds"]
-    told["cpu_us"] = cpu / max(told["transactions"]["per_second"] * seconds, 1)
+    transactions = max(told["transactions"]["per_second"] * seconds, 1)
+    told["cpu_us"], told["server_cpu_us"] = cpu / transactions, (server_cpu - server_before) / transactions
+    told["server_mb"], told["proxy_mb"] = server_kb / 1024, proxy.process.rss_kb() / 1024
     return told
+
+
+def server_use(cluster):
+    """CPU time of the server's processes so far, in microseconds, and their memory that is not shared, in kB."""
+    postmaster = cluster.process.child.pid
+    ticks = kilobytes = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(entry.name) != postmaster and int(fields[1]) != postmaster:
+                continue
+            # proc(5): user and system time, and those of children that have ended, which only the postmaster has.
+            ticks += sum(map(int, fields[11:15]))
+            status = (entry / "status").read_text()
+            kilobytes += int(status.partition("RssAnon:")[2].split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return ticks * pgbench.TICK_US, kilobytes
 
 
 def middle(runs, *path):
@@ -145,8 +168,8 @@ def middle(runs, *path):
 def print_table(results):
     names = [name for name, *_ in LEGS.values() if name in results]
     print("\n| median of the rounds | a second | of the last, same round | p50 ms | p99 ms | cold p99 ms | connect p99 ms "
-          "| switches a second | misses a second | proxy CPU, µs |")
-    print("|---" * 10 + "|")
+          "| switches a second | misses a second | proxy CPU, µs | server CPU, µs | server MB | proxy MB |")
+    print("|---" * 13 + "|")
     last = results[names[-1]]
     for name in names:
         runs = results[name]
@@ -157,7 +180,8 @@ def print_table(results):
         print(f"| {name} | {statistics.median(per_second):,.0f} | {ratio:.2f} | "
               f"{middle(runs, 'transactions', 'p50_ms'):.2f} | {middle(runs, 'transactions', 'p99_ms'):.2f} | {cold:.2f} | "
               f"{middle(runs, 'connects', 'p99_ms'):.2f} | {rate['switches']:,.0f} | {rate['misses']:,.1f} | "
-              f"{middle(runs, 'cpu_us'):.0f} |")
+              f"{middle(runs, 'cpu_us'):.0f} | {middle(runs, 'server_cpu_us'):.0f} | {middle(runs, 'server_mb'):.0f} | "
+              f"{middle(runs, 'proxy_mb'):.0f} |")
 
 
 def arguments():
@@ -168,8 +192,10 @@ def arguments():
     parser.add_argument("--warmup", type=int, default=3, help="seconds before them (3)")
     parser.add_argument("--tenants", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--connections", type=int, help="kept open to the proxy (one for each tenant and client)")
+    parser.add_argument("--connections", type=int, help="kept open to the proxy (two for each tenant, one for each client)")
     parser.add_argument("--pool", type=int, default=32, help="server connections of each proxy (32)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="a setting of pgtenant's, as in pool.reset=always")  # fmt: skip
     parser.add_argument("--legs", default=",".join(LEGS), help=f"({','.join(LEGS)})")
     parser.add_argument("--skew", default="zipf=1.1")
     parser.add_argument("--protocol", default="extended")
@@ -178,7 +204,8 @@ def arguments():
     more = own.index("--") if "--" in own else len(own)
     options = parser.parse_args(own[:more])
     options.more, options.binary = own[more + 1 :], Path(options.binary).resolve()
-    options.connections = options.connections or options.tenants + options.clients
+    options.connections = options.connections or 2 * options.tenants + options.clients
+    options.set = [setting.split("=", 1) for setting in options.set]
     options.legs = options.legs.split(",")
     if unknown := set(options.legs) - set(LEGS):
         parser.error(f"no leg is called {', '.join(unknown)}")
@@ -216,7 +243,8 @@ def main():
                     told = bench(places[place], user, arguments_of_leg, options)
                     results.setdefault(name, []).append(told)
                     print(f"  round {number + 1}  {name:24} {told['transactions']['per_second']:9.0f} a second  "
-                          f"{told['cpu_us']:6.1f} µs", flush=True)
+                          f"{told['cpu_us']:6.1f} + {told['server_cpu_us']:6.1f} µs  "
+                          f"{told['server_mb']:6.0f} MB", flush=True)
             print_table(results)
         finally:
             for process in reversed(running):

@@ -86,7 +86,7 @@ impl Checkout {
     /// # Errors
     /// [`AttachError`]; the connection goes back or is closed.
     pub async fn attach(mut self, settings: &Arc<Settings>) -> Result<Attached, AttachError> {
-        self.discard_anothers().await?;
+        self.discard_anothers(settings).await?;
         if let Some(conn) = self.conn.as_mut()
             && !Arc::ptr_eq(&conn.state.settings, settings)
             && conn.state.settings != *settings
@@ -109,24 +109,22 @@ impl Checkout {
         Ok(Attached { checkout: self, tenant })
     }
 
-    /// Where another tenant was served before, all that it may have left goes first, and is known to be gone: also
-    /// what code left that no text showed. Where that fails, as for a time-out that is left, another connection will do.
-    async fn discard_anothers(&mut self) -> Result<(), AttachError> {
+    /// Where another tenant was served before, all that it may have left goes first: also what code left that no text
+    /// showed. Most often the session sends for that what is needed; else it is done here, and where it fails, as for a
+    /// time-out that is left, another connection will do.
+    async fn discard_anothers(&mut self, settings: &Settings) -> Result<(), AttachError> {
         let tenant = self.tenant;
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
         if conn.state.role.serves.is_none_or(|last| last == tenant) {
             return Ok(());
         }
-        let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&["DISCARD ALL"]))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        if answer.error.is_some() {
-            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
-        }
-        conn.state.discarded();
         let mut seed = [0; 4];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
-        conn.state.role.handed_over(tenant, i32::from_be_bytes(seed));
+        let seed = i32::from_be_bytes(seed);
+        if !settings.is_empty() || !conn.state.hand_over(tenant, seed) {
+            discard(conn).await?;
+            conn.state.role.handed_over(tenant, seed);
+        }
         Ok(())
     }
 
@@ -147,6 +145,18 @@ impl Checkout {
             None => Ok(()),
         }
     }
+}
+
+/// Discards all session state there is.
+pub(super) async fn discard(conn: &mut ServerConn) -> Result<(), io::Error> {
+    let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&["DISCARD ALL"]))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    if answer.error.is_some() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    conn.state.discarded();
+    Ok(())
 }
 
 /// Gives a connection these settings in the place of those it has. `Some` is why the server refused.

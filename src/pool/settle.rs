@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::pool::Attached;
-use crate::pool::checkout::{SETTINGS_TIMEOUT, apply};
+use crate::pool::checkout::{SETTINGS_TIMEOUT, apply, discard};
 use crate::server::{Answer, ServerConn, ServerError};
 use crate::session::Session;
 
@@ -60,6 +60,7 @@ impl Attached {
         let sql = session.channels_sql();
         let cancel = Arc::clone(&self.checkout.cancel);
         let conn = self.undisturbed().await?;
+        discard_leftover(conn).await?;
         let answer = run(conn, &sql).await?;
         if let Some(error) = answer.error {
             return Err(SettleError::Refused(error));
@@ -76,6 +77,7 @@ impl Attached {
     pub async fn take_role(&mut self, session: &mut Session) -> Result<(), SettleError> {
         let cancel = Arc::clone(&self.checkout.cancel);
         let conn = self.undisturbed().await?;
+        discard_leftover(conn).await?;
         if let Some(error) = run(conn, &session.sql_for_role()).await?.error {
             return Err(SettleError::Refused(error));
         }
@@ -91,6 +93,11 @@ impl Attached {
         }
         self.checkout.conn.as_deref_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
+}
+
+/// Where the session has not sent DISCARD ALL yet.
+async fn discard_leftover(conn: &mut ServerConn) -> Result<(), io::Error> {
+    if conn.state.role.has_leftover() { discard(conn).await } else { Ok(()) }
 }
 
 async fn run(conn: &mut ServerConn, sql: &str) -> Result<Answer, io::Error> {

@@ -59,7 +59,7 @@ impl Session {
                         self.tracking.may_be_undone();
                     }
                     self.succeeded(on_success, server);
-                    self.role_ready();
+                    self.role_ready(server);
                     self.ready(server)
                 }
                 _ => Relay::OutOfStep,

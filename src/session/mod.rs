@@ -512,6 +512,9 @@ impl Session {
         if self.distrusts_settings {
             server.residue.taint();
         }
+        if effects.has(Effect::Opaque) {
+            server.role.ran_wild();
+        }
         self.pins.add(effects);
         self.note_sequences(effects, server);
         // What is temporary shows nobody else's statements in another light.

@@ -3,7 +3,8 @@
 //! Between transactions such a connection belongs to a login without rights. Ahead of the first statement of a
 //! transaction that needs it, and in the same transaction, goes a statement that takes the role until the
 //! transaction ends, with no Sync between: where it fails, PostgreSQL skips what the client sent. What fits in no
-//! transaction gets the role for the session, before it is sent.
+//! transaction gets the role for the session, before it is sent. Where another tenant was served before, DISCARD ALL
+//! goes ahead of all that, in the same way.
 
 use std::sync::Arc;
 
@@ -24,6 +25,12 @@ const SWITCH_PORTAL: &[u8] = b"pgtenant_role";
 /// Settings of the startup packet that are brought with the role. A client with more has them set for the session.
 const MAX_CARRIED: usize = 16;
 
+/// From this version of PostgreSQL on, DISCARD ALL in a batch commits on its own (`XACT_FLAGS_NEEDIMMEDIATECOMMIT`).
+const FIRST_TO_COMMIT_AT_ONCE: u32 = 15;
+
+/// Parse's text and parameter types.
+const DISCARD: &[u8] = b"DISCARD ALL\0\0\0";
+
 /// Who a server connection that tenants share works for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedRole {
@@ -31,6 +38,10 @@ pub struct SharedRole {
     pub serves: Option<TenantId>,
     /// It has the role until that is given back.
     pub taken: bool,
+    /// What another tenant left is still there: nothing of this one's may run before it is discarded.
+    leftover: Leftover,
+    /// Code ran that leaves what no text shows.
+    wild: bool,
     /// What its `random()` is to be seeded with: the tenant before may know how it was.
     seed: Option<i32>,
     /// Which of the statements that take the role are prepared, a bit for each number of settings.
@@ -43,7 +54,13 @@ impl SharedRole {
     /// All prepared statements are gone, and a role taken for the session.
     pub(super) const fn discarded(&mut self) {
         self.deallocated();
-        self.taken = false;
+        (self.taken, self.wild) = (false, false);
+        self.leftover = Leftover::Nothing;
+    }
+
+    /// Code ran that leaves what no text shows: a time-out too, which may hit what discards it.
+    pub(super) const fn ran_wild(&mut self) {
+        self.wild = true;
     }
 
     /// All prepared statements are gone.
@@ -56,10 +73,28 @@ impl SharedRole {
         (self.serves, self.seed) = (Some(tenant), Some(seed));
     }
 
+    /// Whether DISCARD ALL must come before anything of the tenant's that it serves now.
+    #[must_use]
+    pub fn has_leftover(&self) -> bool {
+        self.leftover == Leftover::There
+    }
+
     /// How many statements of the proxy's own are prepared for this.
     pub(super) const fn statements(self) -> usize {
         self.prepared.count_ones() as usize
     }
+}
+
+/// What another tenant left on a server connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Leftover {
+    /// It is discarded.
+    #[default]
+    Nothing,
+    /// DISCARD ALL is to be sent.
+    There,
+    /// It is sent.
+    Leaving,
 }
 
 /// Where the session stands between its transactions and the role.
@@ -69,6 +104,29 @@ pub(super) struct RoleState {
     switched: bool,
     /// A transaction may begin or end with what is outstanding.
     undecided: bool,
+}
+
+impl ServerState {
+    /// Hands it over to another tenant, whose session sends DISCARD ALL ahead of its first statement, so that nobody
+    /// waits for its answer. `false` where it must be awaited: what comes behind would not be skipped where it fails
+    /// (before version 15 it would even be undone with that), the tenant before may have made it fail, or the client
+    /// would be told of settings that change.
+    pub fn hand_over(&mut self, tenant: TenantId, seed: i32) -> bool {
+        let is_quiet = !self.role.wild && !self.role.taken && self.settings.is_empty();
+        if !is_quiet || self.major_version() < FIRST_TO_COMMIT_AT_ONCE {
+            return false;
+        }
+        self.discarded();
+        self.role.handed_over(tenant, seed);
+        self.role.leftover = Leftover::There;
+        true
+    }
+
+    fn major_version(&self) -> u32 {
+        let told = self.parameters.iter().find(|(name, _)| name == "server_version");
+        let digits = told.and_then(|(_, version)| version.split(|c: char| !c.is_ascii_digit()).next());
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    }
 }
 
 impl Session {
@@ -104,6 +162,9 @@ impl Session {
             tracing::error!("a server connection still has what another tenant left");
             return Some(Step::Fail(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
         }
+        if server.role.has_leftover() {
+            return self.discard_first(effects, begins, server);
+        }
         if effects.role == RoleNeed::Nothing {
             return None;
         }
@@ -120,6 +181,35 @@ impl Session {
         }
         self.front.clear();
         self.switch(server);
+        Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
+    }
+
+    /// What another tenant left goes first.
+    fn discard_first(&mut self, effects: &Effects, begins: bool, server: &mut ServerState) -> Option<Step> {
+        if self.pipeline.has_outstanding() {
+            return Some(Step::Wait);
+        }
+        if !begins || self.status != b'I' {
+            tracing::error!(
+                "a transaction was begun on a server connection that has what another tenant left"
+            );
+            return Some(Step::Fail(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
+        }
+        if effects.role == RoleNeed::Session || effects.has(Effect::DiscardAll) {
+            // It cannot run behind another statement.
+            return Some(Step::TakeRole);
+        }
+        self.front.clear();
+        server.role.leftover = Leftover::Leaving;
+        write::parse(&mut self.front, b"", DISCARD);
+        self.pipeline.push(Entry::switch(Kind::Parse));
+        write::bind_without_parameters(&mut self.front, b"", b"");
+        write::execute(&mut self.front, b"");
+        self.pipeline.push(Entry::switch(Kind::Bind));
+        self.pipeline.push(Entry::switch(Kind::Execute));
+        if effects.role == RoleNeed::Transaction {
+            self.switch(server);
+        }
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
@@ -180,7 +270,11 @@ impl Session {
     }
 
     /// The server is ready for the next query.
-    pub(super) fn role_ready(&mut self) {
+    pub(super) fn role_ready(&mut self, server: &mut ServerState) {
+        if server.role.leftover == Leftover::Leaving {
+            // Had it failed, nobody would get the connection any more.
+            server.role.leftover = Leftover::Nothing;
+        }
         if !self.pipeline.has_outstanding() {
             self.role.undecided = false;
             self.role.switched &= self.status != b'I';
@@ -200,7 +294,7 @@ impl Session {
         let expected = [SqlState::QUERY_CANCELED, SqlState::IN_FAILED_SQL_TRANSACTION]
             .iter()
             .any(|known| known.0.as_bytes() == code);
-        if !expected {
+        if !expected || server.role.leftover == Leftover::Leaving {
             // What is there nobody knows.
             server.residue.taint();
         }

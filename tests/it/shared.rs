@@ -56,6 +56,54 @@ fn without_hardening_tenants_take_turns_and_none_runs_code() {
     }
 }
 
+/// What the hand-over rests on: where something behind DISCARD ALL fails in the same batch, nothing comes back.
+#[test]
+fn discard_all_at_the_head_of_a_batch_is_not_undone_by_what_fails_behind_it() {
+    let proxy = proxy();
+    let mut wire = proxy.direct("alpha");
+    wire.run("set datestyle = 'German'; create temp table left_over (a int); select pg_advisory_lock(1)");
+    let batch = [unnamed("discard all", &[]), unnamed("select 1/0", &[]), sync()];
+    let lines = wire.say(&batch.concat());
+    assert!(lines.iter().any(|line| line.contains("22012")), "{lines:?}");
+    assert_eq!(wire.value("show datestyle"), "ISO, MDY");
+    assert_eq!(wire.value("select to_regclass('left_over') is null"), "t");
+    assert_eq!(
+        wire.value("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"),
+        "0"
+    );
+}
+
+#[test]
+fn first_message_of_every_kind_behind_a_hand_over_is_its_tenants_own() {
+    let proxy = proxy();
+    let [mut alpha, mut beta] = marked(&proxy);
+    let tenant_of = "select body from notes";
+    let firsts: [(&str, Vec<u8>); 12] = [
+        ("query", query(tenant_of)),
+        ("several statements", query("select 1; select body from notes")),
+        ("an empty query", query("")),
+        ("begin", query("begin")),
+        ("begin with its isolation", query("begin isolation level serializable read only")),
+        ("a failing query", query("select 1/0")),
+        ("a query that does not parse there", query("select nothing_of_this_name")),
+        ("vacuum", query("vacuum notes")),
+        ("discard all", query("discard all")),
+        ("a batch", [unnamed(tenant_of, &[]), sync()].concat()),
+        ("a batch that begins", [unnamed("begin", &[]), unnamed(tenant_of, &[]), sync()].concat()),
+        ("a batch that fails", [unnamed("select 1/0", &[]), unnamed(tenant_of, &[]), sync()].concat()),
+    ];
+    for (what, first) in firsts {
+        assert_eq!(alpha.value(tenant_of), "alpha", "{what}");
+        let lines = beta.say(&first);
+        assert!(!lines.iter().any(|line| line.contains("alpha")), "{what}: {lines:?}");
+        assert!(lines.last().is_some_and(|line| line.starts_with("ReadyForQuery")), "{what}: {lines:?}");
+        beta.query("rollback");
+        assert_eq!(beta.value("select current_user"), proxy.role("beta"), "{what}");
+        assert_eq!(beta.value(tenant_of), "beta", "{what}");
+    }
+    assert_eq!(alpha.backend(), beta.backend());
+}
+
 #[test]
 fn statements_prepared_by_message_are_each_tenants_own() {
     let proxy = proxy();

@@ -119,6 +119,9 @@ impl Session {
 
     fn code_ran(&mut self, ran: Ran, code: &Code, server: &mut ServerState) {
         let Some(leavings) = code.ran(ran) else { return };
+        if leavings.state || leavings.settings.others || !leavings.settings.names.is_empty() {
+            server.role.ran_wild();
+        }
         let followed = leavings.settings.names.iter().all(|name| self.tracking.touch_by_code(name));
         if !followed || leavings.settings.others {
             self.pins.set(PinReason::Setting);

@@ -85,6 +85,97 @@ fn session_does_not_run_on_what_another_tenant_left() {
     assert_eq!(talk.client(&query("begin")), "(fails: internal error)");
 }
 
+impl Talk {
+    /// On a connection that served another tenant before, and is handed over without waiting.
+    fn handed_over() -> Self {
+        let mut talk = Self::shared();
+        assert!(talk.hand_over());
+        talk
+    }
+
+    fn hand_over(&mut self) -> bool {
+        let tenant = self.session.scope().tenant;
+        let server = self.server.as_mut().unwrap();
+        server.parameters = vec![("server_version".into(), "15.18 (Debian 15.18-0+deb12u1)".into())];
+        server.hand_over(tenant, 1)
+    }
+}
+
+#[test]
+fn what_another_tenant_left_is_discarded_ahead_of_the_first_statement_in_its_own_batch() {
+    let mut talk = Talk::handed_over();
+    let sent = talk.client(&query("select a from t"));
+    assert!(
+        sent.starts_with("(ahead: Parse  \"DISCARD ALL\", Bind , E, Parse pgtenant_role_0 \"SELECT"),
+        "{sent}"
+    );
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+    assert_eq!(talk.backends("12C12DC"), "");
+    assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
+}
+
+#[test]
+fn begin_on_a_connection_handed_over_is_sent_behind_the_discard_alone() {
+    let mut talk = Talk::handed_over();
+    assert_eq!(talk.client(&query("begin")), "(ahead: Parse  \"DISCARD ALL\", Bind , E)");
+    assert_eq!(talk.client(&query("begin")), "Query \"begin\"");
+    talk.backends("12CC");
+    talk.ready(b'T');
+    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
+}
+
+#[test]
+fn what_can_stand_behind_nothing_waits_until_the_connection_is_discarded() {
+    for sql in ["vacuum t", "discard all"] {
+        let mut talk = Talk::handed_over();
+        assert_eq!(talk.client(&query(sql)), "(takes the role)", "{sql}");
+        assert!(talk.server.as_ref().unwrap().role.has_leftover(), "{sql}");
+    }
+}
+
+#[test]
+fn connection_on_which_the_discard_fails_runs_nothing_and_is_closed() {
+    for (code, told) in [("57014", "Insert<E 57014>"), ("53200", "Insert<E 55000>")] {
+        let mut talk = Talk::handed_over();
+        talk.client(&query("select a from t"));
+        talk.client(&query("select a from t"));
+        talk.backends("12");
+        let error = format!("SERROR\0VERROR\0C{code}\0Mno\0\0");
+        assert_eq!(talk.backend(b'E', error.as_bytes()), told);
+        assert_eq!(talk.backends("Z"), "[Z]");
+        assert_eq!(talk.reset_plan(), ResetPlan::Close, "{code}");
+    }
+}
+
+#[test]
+fn client_that_leaves_before_its_first_statement_leaves_the_discard_to_the_next() {
+    let mut talk = Talk::handed_over();
+    talk.session = Session::new(talk.session.scope().clone(), Arc::default(), commons());
+    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse  \"DISCARD ALL\", "));
+}
+
+#[test]
+fn discard_is_awaited_where_the_tenant_before_could_make_it_fail_or_the_server_would_undo_it() {
+    let mut talk = Talk::shared();
+    talk.server.as_mut().unwrap().role.ran_wild();
+    assert!(!talk.hand_over(), "code that leaves what no text shows");
+    let mut talk = Talk::shared();
+    talk.client(&query("do $$ begin end $$"));
+    talk.client(&query("do $$ begin end $$"));
+    assert!(!talk.hand_over(), "a text that is not followed");
+    let mut talk = Talk::shared();
+    let mut settings = Settings::default();
+    settings.set("datestyle", "German");
+    talk.server.as_mut().unwrap().settings = Arc::new(settings);
+    assert!(!talk.hand_over(), "settings whose end the client would be told");
+    let mut talk = Talk::shared();
+    let tenant = talk.session.scope().tenant;
+    talk.server.as_mut().unwrap().parameters = vec![("server_version".into(), "14.4".into())];
+    assert!(!talk.server.as_mut().unwrap().hand_over(tenant, 1), "an old server");
+    assert!(!ServerState::default().hand_over(tenant, 1), "an unknown server");
+}
+
 #[test]
 fn role_that_cannot_be_taken_fails_the_query_and_a_sync_ends_the_skipping() {
     let mut talk = Talk::shared();
