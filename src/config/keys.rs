@@ -158,7 +158,7 @@ keys! {
         "duration, or \"off\"", kind::duration_or_off, Value("\"1h\""),
         "A server connection older than this is closed when it is returned.";
     POOL_MAX_TENANTS_PER_CONNECTION: usize = pool.max_tenants_per_connection,
-        "number from 0 to 1000000", kind::count::<0, 1_000_000>, Value("200"),
+        "number from 0 to 1000000", kind::count::<0, 1_000_000>, Value("2000"),
         "A shared server connection that has served more tenants than this, or up to a quarter more or less, is closed when it is returned; 0 sets no limit.";
     POOL_PINNED_IDLE_TIMEOUT: Option<Duration> = pool.pinned_idle_timeout,
         "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),

@@ -54,11 +54,12 @@ impl SharedRole {
     /// All prepared statements are gone, and a role taken for the session.
     pub(super) const fn discarded(&mut self) {
         self.deallocated();
-        (self.taken, self.wild) = (false, false);
+        self.taken = false;
         self.leftover = Leftover::Nothing;
     }
 
-    /// Code ran that leaves what no text shows: a time-out too, which may hit what discards it.
+    /// Code ran that leaves what no text shows: a time-out too, which may hit what discards it, and has been seen to hit
+    /// the statement behind that.
     pub(super) const fn ran_wild(&mut self) {
         self.wild = true;
     }
@@ -70,7 +71,7 @@ impl SharedRole {
 
     /// All that the tenant before left is gone, but for the seed of `random()`: this one comes with the role.
     pub const fn handed_over(&mut self, tenant: TenantId, seed: i32) {
-        (self.serves, self.seed) = (Some(tenant), Some(seed));
+        (self.serves, self.seed, self.wild) = (Some(tenant), Some(seed), false);
     }
 
     /// Whether DISCARD ALL must come before anything of the tenant's that it serves now.

@@ -76,7 +76,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             max_concurrent_opens: 8,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
-            max_tenants_per_connection: 200,
+            max_tenants_per_connection: 2000,
             reset: ResetPolicy::OnNeed,
         }
     );

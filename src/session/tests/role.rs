@@ -159,6 +159,7 @@ fn client_that_leaves_before_its_first_statement_leaves_the_discard_to_the_next(
 fn discard_is_awaited_where_the_tenant_before_could_make_it_fail_or_the_server_would_undo_it() {
     let mut talk = Talk::shared();
     talk.server.as_mut().unwrap().role.ran_wild();
+    talk.server.as_mut().unwrap().discarded();
     assert!(!talk.hand_over(), "code that leaves what no text shows");
     let mut talk = Talk::shared();
     talk.client(&query("do $$ begin end $$"));
