@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -136,6 +137,39 @@ def bench(proxy, user, arguments, options):
     return told
 
 
+def flooded(proxy, options):
+    """p50 and p99 of a quiet tenant, 10 transactions a second, in milliseconds: alone, and beside one that floods."""
+    quiet, noisy = proxy.directory / "quiet", proxy.directory / "noisy"
+    quiet.write_text("bench_2\n")
+    noisy.write_text("bench_1\n")
+
+    def command(tenants, clients, seconds, *more):
+        return [str(c) for c in (options.binary, "bench", "--json", "--url",
+                f"postgresql://{HOST}:{proxy.port}/{DATABASE}", "--tenants-file", tenants, "--clients", clients,
+                "--connections", clients, "--duration", f"{seconds}s", "--warmup", "2s", *options.more, *more)]  # fmt: skip
+
+    def measure():
+        ran = subprocess.run(command(quiet, 4, options.seconds, "--rate", 10), capture_output=True, text=True,
+                             env=environment())  # fmt: skip
+        if ran.returncode != 0:
+            raise Failure(f"the quiet tenant's run failed: {ran.stderr.strip() or ran.stdout.strip()}")
+        told = json.loads(ran.stdout)["transactions"]
+        return told["p50_ms"], told["p99_ms"]
+
+    alone = measure()
+    flood = subprocess.Popen(command(noisy, options.flood, options.seconds + 20), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, env=environment())  # fmt: skip
+    try:
+        time.sleep(4)
+        beside = measure()
+        if flood.poll() is not None:
+            raise Failure("the flood ended before the quiet tenant was measured")
+    finally:
+        flood.kill()
+        flood.wait()
+    return alone, beside
+
+
 def server_use(cluster):
     """CPU time of the server's processes so far, in microseconds, and their memory that is not shared, in kB."""
     postmaster = cluster.process.child.pid
@@ -196,6 +230,8 @@ def arguments():
     parser.add_argument("--pool", type=int, default=32, help="server connections of each proxy (32)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="a setting of pgtenant's, as in pool.reset=always")  # fmt: skip
+    parser.add_argument("--flood", type=int, default=0, metavar="CLIENTS",
+                        help="in place of all that: a quiet tenant of pgtenant's, alone and beside one with so many clients")  # fmt: skip
     parser.add_argument("--legs", default=",".join(LEGS), help=f"({','.join(LEGS)})")
     parser.add_argument("--skew", default="zipf=1.1")
     parser.add_argument("--protocol", default="extended")
@@ -240,12 +276,20 @@ def main():
             results = {}
             for number in range(options.rounds):
                 for name, place, arguments_of_leg, user in legs:
+                    if options.flood:
+                        if place != "pgbouncer":
+                            alone, beside = flooded(places[place], options)
+                            print(f"  round {number + 1}  {name:24} quiet tenant, p50 / p99 in ms: alone {alone[0]:.2f} / "
+                                  f"{alone[1]:.2f}, beside {options.flood} clients of another {beside[0]:.2f} / "
+                                  f"{beside[1]:.2f}", flush=True)  # fmt: skip
+                        continue
                     told = bench(places[place], user, arguments_of_leg, options)
                     results.setdefault(name, []).append(told)
                     print(f"  round {number + 1}  {name:24} {told['transactions']['per_second']:9.0f} a second  "
                           f"{told['cpu_us']:6.1f} + {told['server_cpu_us']:6.1f} µs  "
                           f"{told['server_mb']:6.0f} MB", flush=True)
-            print_table(results)
+            if results:
+                print_table(results)
         finally:
             for process in reversed(running):
                 process.stop()

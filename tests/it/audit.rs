@@ -1,8 +1,13 @@
 //! Rights that break the wall are found before the proxy serves anyone.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
 use pgtenant::registry::{FindingKind, Registry};
 
-use crate::support::Db;
+use crate::support::proxy::Proxy;
+use crate::support::wire::Wire;
+use crate::support::{Db, cluster};
 
 async fn audit(db: &Db) -> Vec<(FindingKind, String, String)> {
     let config = &db.config;
@@ -81,4 +86,24 @@ async fn membership_by_way_of_a_third_role_is_found() {
     let (alpha, beta) = (db.schema("alpha"), db.schema("beta"));
     db.admin_run(&format!("CREATE ROLE {middle}; GRANT {beta} TO {middle}; GRANT {middle} TO {alpha}")).await;
     assert!(audit(&db).await.contains(&(FindingKind::Member, alpha, beta)));
+}
+
+/// A busy server must not keep a proxy from starting: what looks at all tenants may take its time.
+#[test]
+fn proxy_starts_though_the_look_at_all_tenants_takes_longer_than_a_short_query_may() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        let addr = SocketAddr::from(([127, 0, 0, 1], cluster().port()));
+        let parameters = [("user", "postgres"), ("database", config.server.database.as_str())];
+        let mut wire = Wire::log_in(addr, &parameters, cluster().superuser_password()).unwrap();
+        wire.run("begin");
+        wire.run("lock table pgtenant.tenants in access exclusive mode");
+        std::thread::spawn(move || {
+            let end = Instant::now() + Duration::from_secs(6);
+            while let Some(rest) = end.checked_duration_since(Instant::now()) {
+                std::thread::park_timeout(rest);
+            }
+            wire.run("commit");
+        });
+    });
+    assert_eq!(proxy.wire("alpha").value("select 1"), "1");
 }

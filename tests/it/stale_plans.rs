@@ -1,7 +1,7 @@
 //! Prepared statements and a schema that changes: what a client was told of its columns holds, and what it
 //! asks anew is answered anew.
 
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, eventually};
 use crate::support::wire::{Wire, bind, describe_portal, describe_statement, execute, flush, parse, sync};
 
 /// Two server connections, and `things` with one row.
@@ -15,6 +15,16 @@ fn proxy() -> Proxy {
 fn alter(proxy: &Proxy, what: &str) {
     let role = proxy.role("alpha");
     proxy.admin().run(&format!("alter table {role}.things {what}"));
+}
+
+/// Somebody else is in a transaction on this server connection.
+fn hold(proxy: &Proxy, pid: i32) -> Wire {
+    let mut holder = proxy.wire("alpha");
+    // Who had it last may have its answer before the connection is back.
+    eventually("the connection is back", || proxy.shared().pool.load().idle > 0);
+    holder.run("begin");
+    assert_eq!(holder.backend(), pid);
+    holder
 }
 
 fn prepare(wire: &mut Wire, name: &str) {
@@ -86,9 +96,7 @@ fn client_that_relies_on_its_columns_gets_the_error_on_a_fresh_connection_too() 
     wire.run("alter table things add name text");
     // Whoever is in a transaction has the connection where it was prepared.
     let pid = wire.backend();
-    let mut holder = proxy.wire("alpha");
-    holder.run("begin");
-    assert_eq!(holder.backend(), pid);
+    let _holder = hold(&proxy, pid);
     let lines = run(&mut wire, "s");
     assert_ne!(lines[0], "BindComplete", "{lines:?}");
     assert!(lines[0].starts_with("Error ERROR 0A000"), "{lines:?}");
@@ -103,9 +111,7 @@ fn statement_on_another_table_is_not_disturbed_by_a_change_of_schema() {
     wire.say(&[parse("q", "select * from quiet"), describe_statement("q"), sync()].concat());
     wire.run("alter table things add name text");
     let pid = wire.backend();
-    let mut holder = proxy.wire("alpha");
-    holder.run("begin");
-    assert_eq!(holder.backend(), pid);
+    let _holder = hold(&proxy, pid);
     let lines = run(&mut wire, "q");
     assert_eq!(lines, ["BindComplete", "CommandComplete SELECT 0", "ReadyForQuery I"]);
 }
