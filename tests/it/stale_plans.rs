@@ -8,6 +8,7 @@ use crate::support::wire::{Wire, bind, describe_portal, describe_statement, exec
 fn proxy() -> Proxy {
     let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
     proxy.wire("alpha").run("create table things (id int); insert into things values (1)");
+    is_back(&proxy);
     proxy
 }
 
@@ -17,11 +18,15 @@ fn alter(proxy: &Proxy, what: &str) {
     proxy.admin().run(&format!("alter table {role}.things {what}"));
 }
 
+/// Who had the connection last may have its answer before the pool has the connection, and the next client a new one.
+fn is_back(proxy: &Proxy) {
+    eventually("the connection is back", || proxy.shared().pool.load().idle > 0);
+}
+
 /// Somebody else is in a transaction on this server connection.
 fn hold(proxy: &Proxy, pid: i32) -> Wire {
     let mut holder = proxy.wire("alpha");
-    // Who had it last may have its answer before the connection is back.
-    eventually("the connection is back", || proxy.shared().pool.load().idle > 0);
+    is_back(proxy);
     holder.run("begin");
     assert_eq!(holder.backend(), pid);
     holder
