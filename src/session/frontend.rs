@@ -63,6 +63,13 @@ impl Session {
         if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
+        let mut server = server;
+        if matches!(head.tag, b'D' | b'C' | b'E')
+            && let Some(server) = server.as_deref_mut()
+            && let Some(step) = self.discard_before_name(server)
+        {
+            return step;
+        }
         if matches!(head.tag, b'P' | b'B' | b'D' | b'C' | b'E')
             && let Some(server) = server.as_deref()
         {

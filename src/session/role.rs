@@ -185,6 +185,17 @@ impl Session {
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
+    /// A frame that only names something comes first: it must not find what another tenant left, a portal for example.
+    pub(super) fn discard_before_name(&mut self, server: &mut ServerState) -> Option<Step> {
+        if !self.is_shared() || !server.role.has_leftover() {
+            return None;
+        }
+        let begins = !self.pipeline.is_unsynced();
+        let mut effects = Effects::default();
+        effects.role = RoleNeed::Nothing;
+        self.discard_first(&effects, begins, server)
+    }
+
     /// What another tenant left goes first.
     fn discard_first(&mut self, effects: &Effects, begins: bool, server: &mut ServerState) -> Option<Step> {
         if self.pipeline.has_outstanding() {

@@ -126,6 +126,15 @@ fn begin_on_a_connection_handed_over_is_sent_behind_the_discard_alone() {
 }
 
 #[test]
+fn name_of_what_another_tenant_left_finds_nothing() {
+    let portal = |tag| [&[tag, 0, 0, 0, 10], &b"Pheld\0"[..]].concat();
+    for frame in [execute(), close("held"), portal(b'D'), portal(b'C')] {
+        let mut talk = Talk::handed_over();
+        assert_eq!(talk.client(&frame), "(ahead: Parse  \"DISCARD ALL\", Bind , E)", "{frame:?}");
+    }
+}
+
+#[test]
 fn what_can_stand_behind_nothing_waits_until_the_connection_is_discarded() {
     for sql in ["vacuum t", "discard all"] {
         let mut talk = Talk::handed_over();
