@@ -302,8 +302,8 @@ pub async fn set_level(client: &impl GenericClient, id: TenantId, level: Level) 
 }
 
 /// Adds a tenant with status `creating`, unless its slug is taken: then the other transaction that is
-/// adding it is waited for, and the result is false. The unique index is the lock; no tenant can hold it,
-/// as it could an advisory lock.
+/// adding it is waited for, and the result is false. The unique indexes are the lock; no tenant can hold
+/// them, as it could an advisory lock.
 ///
 /// # Errors
 /// When the database refuses, for example a `stripe_customer_id` that another tenant has.
@@ -312,13 +312,35 @@ pub async fn insert_tenant(
     tenant: &Tenant,
     stripe_customer_id: Option<&str>,
 ) -> Result<bool, Error> {
+    // Whoever adds the same tenant at this moment may be met at any of its unique indexes, not at that of
+    // the slug first.
+    if try_insert_tenant(client, tenant, stripe_customer_id, "ON CONFLICT DO NOTHING").await? {
+        return Ok(true);
+    }
+    let same_slug = "SELECT FROM pgtenant.tenants WHERE slug = $1";
+    if client.query_opt(same_slug, &[&tenant.slug.as_str()]).await?.is_some() {
+        return Ok(false);
+    }
+    // Another tenant has one of its names: PostgreSQL's error says which.
+    try_insert_tenant(client, tenant, stripe_customer_id, "").await
+}
+
+async fn try_insert_tenant(
+    client: &impl GenericClient,
+    tenant: &Tenant,
+    stripe_customer_id: Option<&str>,
+    on_conflict: &str,
+) -> Result<bool, Error> {
+    let insert = format!(
+        "INSERT INTO pgtenant.tenants
+             (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version,
+              isolation)
+         VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8)
+         {on_conflict}"
+    );
     let rows = client
         .execute(
-            "INSERT INTO pgtenant.tenants
-                 (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version,
-                  isolation)
-             VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8)
-             ON CONFLICT (slug) DO NOTHING",
+            &insert,
             &[
                 &tenant.id.0,
                 &tenant.slug.as_str(),

@@ -167,19 +167,22 @@ impl World {
 
     /// Whether these bytes tell something of beta's, as text, upper case, or in hexadecimal digits.
     pub(super) fn betrays(&self, bytes: &[u8]) -> bool {
-        let hex = self.marker.bytes().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        let upper = self.marker.to_uppercase();
-        [&self.marker, &upper, &hex]
-            .into_iter()
-            .any(|form| bytes.windows(form.len()).any(|window| window == form.as_bytes()))
+        shows(&self.signs(), bytes)
     }
 
     /// Whether one of the messages does.
     pub(super) fn betrayed(&self, messages: &[Message]) -> bool {
-        messages.iter().any(|message| self.betrays(&message.body))
+        let signs = self.signs();
+        messages.iter().any(|message| shows(&signs, &message.body))
+    }
+
+    /// The marker in the forms it may appear in.
+    fn signs(&self) -> [String; 3] {
+        let hex = self.marker.bytes().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        [self.marker.clone(), self.marker.to_uppercase(), hex]
     }
 
     /// As superuser, or another role with this password, to PostgreSQL.
@@ -188,6 +191,11 @@ impl World {
         let parameters = [("user", role), ("database", "app"), ("search_path", "tenant_alpha, global")];
         Wire::log_in(address, &parameters, password).expect("login")
     }
+}
+
+fn shows(signs: &[String], bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    signs.iter().any(|sign| text.contains(sign.as_str()))
 }
 
 /// Not on the proxy's runtime: the future stays on one thread.
