@@ -69,10 +69,9 @@ pub(super) async fn run_in(
     }
     tx.batch_execute(&format!(
         "GRANT USAGE ON SCHEMA pgtenant TO {reader}; GRANT SELECT ON ALL TABLES IN SCHEMA pgtenant TO {reader};
-         GRANT USAGE ON SCHEMA {global} TO {tenants};
+         GRANT USAGE ON SCHEMA {global} TO PUBLIC;
          ALTER DEFAULT PRIVILEGES IN SCHEMA {global} GRANT SELECT ON TABLES TO PUBLIC",
         reader = roles.registry_role,
-        tenants = roles.tenants_role,
         global = plan.schemas.global,
     ))
     .await?;

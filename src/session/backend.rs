@@ -119,7 +119,7 @@ impl Session {
     fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, body: &[u8], server: &mut ServerState) -> Relay {
         if let Some(statement) = failed.uses.as_ref().filter(|_| is_stale_plan(body)) {
             server.statements.stale(statement.number());
-            self.commons.schema_changed();
+            self.commons.forget_code();
             if self.can_heal(&failed, &skipped) {
                 self.healing = Some(std::iter::once(failed).chain(skipped).collect());
                 return Relay::Swallow;

@@ -1,6 +1,6 @@
 //! [`Commons`]: what the sessions of one tenant share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::session::code::Code;
@@ -20,7 +20,6 @@ pub struct Commons {
     pinned: AtomicUsize,
     reads_sequences: AtomicBool,
     unread_sequences: AtomicUsize,
-    schema_epoch: AtomicU64,
     /// What their code leaves, once it is known.
     code: RwLock<Option<Arc<Code>>>,
     /// Whether that may have changed since.
@@ -96,18 +95,6 @@ impl Commons {
         if !self.reads_sequences() {
             self.reads_sequences.store(true, Ordering::Relaxed);
         }
-    }
-
-    /// How often the tenant's schema was seen to change. What is prepared afterwards is not what was prepared
-    /// before, whatever its text.
-    #[must_use]
-    pub fn schema_epoch(&self) -> u64 {
-        self.schema_epoch.load(Ordering::Acquire)
-    }
-
-    pub(super) fn schema_changed(&self) {
-        self.schema_epoch.fetch_add(1, Ordering::Release);
-        self.forget_code();
     }
 
     /// What the tenant's code leaves. `None`: the server is to be asked. Where it may have changed since, past the

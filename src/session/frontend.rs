@@ -8,7 +8,7 @@ use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARS
 use crate::session::channels::Before;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::{DISCARD_SEQUENCES, ROLLBACK};
-use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
+use crate::session::statements::{MAX_CLIENT_BYTES, Statement, is_server_name};
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view;
@@ -294,19 +294,12 @@ impl Session {
             .with_hint("Close prepared statements that are no longer needed.");
             return self.refuse(refusal, head.tag, Some(server));
         }
-        let statement = self.commons.statements.intern(
-            parse.definition,
-            &self.reading(),
-            self.commons.schema_epoch(),
-            &effects,
-        );
+        let statement = self.commons.statements.intern(parse.definition, &self.reading(), &effects);
         self.names.insert(parse.name, Arc::clone(&statement));
         let undo = Undo::Forget(parse.name.into());
         self.front.clear();
-        // No copy on a server is as new as this Parse.
-        if let Readiness::Missing(old) = server.statements.need(&statement) {
-            self.close_on_server(old);
-        }
+        let old = server.statements.parsed(&statement);
+        self.close_on_server(old);
         write::parse(&mut self.front, statement.server_name().as_bytes(), parse.definition);
         let prepares = Some(statement.number());
         self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });

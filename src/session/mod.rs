@@ -548,7 +548,7 @@ impl Session {
     /// A transaction has ended.
     fn transaction_ended(&mut self) {
         if std::mem::take(&mut self.changes_schema) {
-            self.commons.schema_changed();
+            self.commons.forget_code();
         }
         if !std::mem::take(&mut self.used_sequences) && self.pins.has(PinReason::Sequence) {
             self.let_sequences_go();

@@ -95,7 +95,18 @@ impl Settings {
         }
         sql
     }
+
+    /// Commands that make them hold until the transaction ends, where a command can say that.
+    pub(super) fn commands_for_transaction(&self) -> Option<impl Iterator<Item = String>> {
+        let can_be_said = self.iter().all(|(name, _)| !LISTS_OF_NAMES.contains(&name));
+        let command =
+            |(name, value): (&str, &str)| format!("SET LOCAL {} TO {}", quoted_name(name), literal(value));
+        can_be_said.then(|| self.iter().map(command))
+    }
 }
+
+/// Lists whose elements are identifiers: a string after `SET … TO` would be one of them.
+const LISTS_OF_NAMES: [&str; 2] = ["search_path", "temp_tablespaces"];
 
 /// A string constant that means the same whatever the server's settings are (PostgreSQL
 /// documentation, section 4.1.2.1 and 4.1.2.2).
@@ -135,6 +146,14 @@ mod tests {
         let old = settings(&[("a", "1"), ("b", "2"), ("my.c", "3")]);
         let new = settings(&[("a", "1"), ("b", "9")]);
         assert_eq!(new.sql_from(&old), "RESET \"my\".\"c\";SELECT pg_catalog.set_config('b', '9', false);");
+    }
+
+    #[test]
+    fn commands_keep_names_and_values_apart_and_leave_lists_of_names_alone() {
+        let some = settings(&[("My.Own", "it's"), ("timezone", "UTC")]);
+        let commands: Vec<_> = some.commands_for_transaction().into_iter().flatten().collect();
+        assert_eq!(commands, [r#"SET LOCAL "my"."own" TO 'it''s'"#, r#"SET LOCAL "timezone" TO 'UTC'"#]);
+        assert!(settings(&[("search_path", "a, b")]).commands_for_transaction().is_none());
     }
 
     #[test]

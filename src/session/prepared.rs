@@ -37,8 +37,7 @@ impl Session {
     /// Whether the client was told the columns that its statement returns on this server connection.
     pub(super) fn was_told(&self, statement: &Statement, server: &ServerState) -> Told {
         // In a failed transaction nothing runs.
-        let changed = statement.epoch() < self.commons.schema_epoch() && self.status != b'E';
-        server.statements.told(statement, changed)
+        if self.status == b'E' { Told::Right } else { server.statements.told(statement) }
     }
 
     /// Has the statement prepared and described, ahead of what would run it.

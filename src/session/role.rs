@@ -28,9 +28,6 @@ const MAX_CARRIED: usize = 16;
 /// From this version of PostgreSQL on, DISCARD ALL in a batch commits on its own (`XACT_FLAGS_NEEDIMMEDIATECOMMIT`).
 const FIRST_TO_COMMIT_AT_ONCE: u32 = 15;
 
-/// Parse's text and parameter types.
-const DISCARD: &[u8] = b"DISCARD ALL\0\0\0";
-
 /// Who a server connection that tenants share works for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedRole {
@@ -114,7 +111,7 @@ impl ServerState {
     /// would be told of settings that change.
     pub fn hand_over(&mut self, tenant: TenantId, seed: i32) -> bool {
         let is_quiet = !self.role.wild && !self.role.taken && self.settings.is_empty();
-        if !is_quiet || self.major_version() < FIRST_TO_COMMIT_AT_ONCE {
+        if !is_quiet || self.version().0 < FIRST_TO_COMMIT_AT_ONCE {
             return false;
         }
         self.discarded();
@@ -123,10 +120,13 @@ impl ServerState {
         true
     }
 
-    fn major_version(&self) -> u32 {
+    /// As it says itself: 15.9 is (15, 9). 0 for what it does not say.
+    fn version(&self) -> (u32, u32) {
         let told = self.parameters.iter().find(|(name, _)| name == "server_version");
-        let digits = told.and_then(|(_, version)| version.split(|c: char| !c.is_ascii_digit()).next());
-        digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        let mut numbers =
+            told.into_iter().flat_map(|(_, version)| version.split(|c: char| !c.is_ascii_digit()));
+        let mut next = || numbers.next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        (next(), next())
     }
 }
 
@@ -213,21 +213,49 @@ impl Session {
         }
         self.front.clear();
         server.role.leftover = Leftover::Leaving;
-        write::parse(&mut self.front, b"", DISCARD);
-        self.pipeline.push(Entry::switch(Kind::Parse));
-        write::bind_without_parameters(&mut self.front, b"", b"");
-        write::execute(&mut self.front, b"");
-        self.pipeline.push(Entry::switch(Kind::Bind));
-        self.pipeline.push(Entry::switch(Kind::Execute));
+        self.command_first("DISCARD ALL");
         if effects.role == RoleNeed::Transaction {
             self.switch(server);
         }
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
+    /// What takes the role on a connection that is handed over, where the statement for it is not prepared, and would be
+    /// gone with the next DISCARD ALL: PostgreSQL neither analyses nor plans commands. `None` where they cannot say it, or
+    /// the server would warn of each.
+    fn commands_for_role(&self, server: &ServerState) -> Option<Vec<String>> {
+        // A SET LOCAL must not come first: nothing would be there yet that it is local to.
+        let first = format!("SET seed TO {}", seed(server.role.seed?));
+        if !knows_pipelines(server.version()) {
+            return None;
+        }
+        let mut commands = vec![first];
+        if self.carries_settings() {
+            commands.extend(self.settings().commands_for_transaction()?);
+        }
+        commands.push(format!("SET LOCAL ROLE {}", self.scope.role));
+        Some(commands)
+    }
+
+    /// A command of the proxy's own, by the unnamed statement and portal.
+    fn command_first(&mut self, command: &str) {
+        let definition = [command.as_bytes(), &[0, 0, 0]].concat();
+        write::parse(&mut self.front, b"", &definition);
+        write::bind_without_parameters(&mut self.front, b"", b"");
+        write::execute(&mut self.front, b"");
+        for kind in [Kind::Parse, Kind::Bind, Kind::Execute] {
+            self.pipeline.push(Entry::switch(kind));
+        }
+    }
+
     /// Puts the messages that take the role into `front`.
     fn switch(&mut self, server: &mut ServerState) {
         server.role.serves = Some(self.scope.tenant);
+        self.role.switched = true;
+        if let Some(commands) = self.commands_for_role(server) {
+            server.role.seed = None;
+            return commands.iter().for_each(|command| self.command_first(command));
+        }
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
         let settings: Vec<_> = carried.iter().collect();
         if std::mem::take(&mut server.role.doubtful) {
@@ -244,19 +272,13 @@ impl Session {
             write::parse(&mut self.front, name.as_bytes(), &definition);
             self.pipeline.push(Entry::switch(Kind::Parse));
         }
-        // Between -1 and 1.
-        let seed = server.role.seed.take().map(|seed| (f64::from(seed) / 2_147_483_648.0).to_string());
+        let seed = server.role.seed.take().map(|number| seed(number).to_string());
         let role = self.scope.role.as_str();
         let mut values = vec![seed.as_deref(), Some(role)];
         for (name, value) in &settings {
             values.extend([Some(*name), Some(*value)]);
         }
         write::bind_text(&mut self.front, SWITCH_PORTAL, name.as_bytes(), &values);
-        self.execute_switch();
-        self.role.switched = true;
-    }
-
-    fn execute_switch(&mut self) {
         write::execute(&mut self.front, SWITCH_PORTAL);
         self.pipeline.push(Entry::switch(Kind::Bind));
         self.pipeline.push(Entry::switch(Kind::Execute));
@@ -364,6 +386,23 @@ impl Session {
 pub(super) fn switch_undone(entry: &Entry, server: &mut ServerState) {
     // The statement may be prepared, or not.
     server.role.doubtful |= entry.switch;
+}
+
+/// Whether a SET LOCAL behind another statement of a batch is taken for what it is, and not warned of, in the
+/// client's sight and in the server's log: PostgreSQL's minor releases of November 2024.
+const fn knows_pipelines((major, minor): (u32, u32)) -> bool {
+    match major {
+        0..=14 => false,
+        15 => minor >= 9,
+        16 => minor >= 5,
+        17 => minor >= 1,
+        _ => true,
+    }
+}
+
+/// A seed of `random()`, between -1 and 1.
+fn seed(number: i32) -> f64 {
+    f64::from(number) / 2_147_483_648.0
 }
 
 /// Parse's text and parameter types: the seed, the role, then names and values of settings. The role comes last.

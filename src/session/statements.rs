@@ -10,7 +10,8 @@
 use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard::Effects;
 use crate::wire::view;
@@ -41,10 +42,8 @@ pub struct Statement {
     shared: Arc<Shared>,
     /// Which Parse of the tenant's it was.
     since: u64,
-    /// How often the tenant's schema was seen to change before.
-    epoch: u64,
-    /// A hash of the columns that the client was told it returns.
-    columns: OnceLock<u64>,
+    /// A hash of the columns that the client was told it returns, last; 0 when it was told none.
+    columns: AtomicU64,
 }
 
 impl Statement {
@@ -54,15 +53,10 @@ impl Statement {
         &self.shared.key[..self.shared.definition_len]
     }
 
-    /// How often the tenant's schema was seen to change before it was prepared.
-    #[must_use]
-    pub const fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
-    /// The client was told that it returns these columns: the body of a RowDescription, or nothing.
+    /// The client was told that it returns these columns: the body of a RowDescription, or nothing, and then no
+    /// change of the schema makes it return any.
     pub fn told_columns(&self, body: &[u8]) {
-        let _ = self.columns.set(hash(body));
+        self.columns.store(if body.is_empty() { 0 } else { hash(body) }, Ordering::Relaxed);
     }
 
     /// Memory that the client holds by it, in bytes.
@@ -128,16 +122,9 @@ struct StoreInner {
 }
 
 impl StatementStore {
-    /// A statement of this definition, parsed now, when the tenant's schema was seen to change `epoch` times. Its
-    /// constants are read by the settings `reading`, as [`Settings::reading`](crate::session::params::Settings::reading)
-    /// has them.
-    pub fn intern(
-        &self,
-        definition: &[u8],
-        reading: &[u8],
-        epoch: u64,
-        effects: &Arc<Effects>,
-    ) -> Arc<Statement> {
+    /// A statement of this definition, parsed now. Its constants are read by the settings `reading`, as
+    /// [`Settings::reading`](crate::session::params::Settings::reading) has them.
+    pub fn intern(&self, definition: &[u8], reading: &[u8], effects: &Arc<Effects>) -> Arc<Statement> {
         let mut key = Cow::Borrowed(definition);
         if !reading.is_empty() {
             key.to_mut().extend_from_slice(reading);
@@ -145,7 +132,7 @@ impl StatementStore {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.parses += 1;
         let shared = inner.shared(&key, definition.len(), effects);
-        Arc::new(Statement { shared, since: inner.parses, epoch, columns: OnceLock::new() })
+        Arc::new(Statement { shared, since: inner.parses, columns: AtomicU64::new(0) })
     }
 }
 
@@ -237,6 +224,8 @@ pub struct ServerStatements {
 struct Use {
     last: u64,
     since: u64,
+    /// Whether a client's own Parse made it: who it was is told by PostgreSQL when its columns change.
+    by_client: bool,
     /// A hash of the columns it returns, where it was described.
     columns: Option<u64>,
 }
@@ -271,6 +260,15 @@ pub enum Readiness {
 }
 
 impl ServerStatements {
+    /// Notes a client's own Parse, which the caller sends. Gives what to close before: no copy is as new.
+    pub fn parsed(&mut self, statement: &Statement) -> Option<OnServer> {
+        let Readiness::Missing(old) = self.need(statement) else { return None };
+        if let Some(copy) = self.used.get_mut(&statement.number()) {
+            copy.by_client = true;
+        }
+        old
+    }
+
     /// Notes a use, and says what is missing for it. The caller sends the Parse.
     pub fn need(&mut self, statement: &Statement) -> Readiness {
         let (number, since) = (statement.number(), statement.since);
@@ -289,18 +287,18 @@ impl ServerStatements {
         Readiness::Missing(closes)
     }
 
-    /// Whether the client was told the columns that it returns here. With `changed` the tenant's schema was seen to
-    /// change since the client prepared it.
+    /// Whether the client was told the columns that it returns here.
     #[must_use]
-    pub fn told(&self, statement: &Statement, changed: bool) -> Told {
-        let Some(told) = statement.columns.get() else { return Told::Right };
-        let copy = self.used.get(&statement.number()).filter(|copy| copy.since >= statement.since);
-        match copy {
-            Some(Use { columns: Some(columns), .. }) if columns != told => Told::Wrong,
-            // The client's own Parse made it.
-            Some(copy) if copy.columns.is_some() || copy.since == statement.since => Told::Right,
-            _ if changed => Told::Unknown,
-            _ => Told::Right,
+    pub fn told(&self, statement: &Statement) -> Told {
+        let told = match statement.columns.load(Ordering::Relaxed) {
+            0 => return Told::Right,
+            told => told,
+        };
+        match self.used.get(&statement.number()).filter(|copy| copy.since >= statement.since) {
+            Some(Use { columns: Some(columns), .. }) if *columns != told => Told::Wrong,
+            Some(Use { columns: Some(_), .. }) => Told::Right,
+            Some(copy) if copy.by_client && copy.since == statement.since => Told::Right,
+            _ => Told::Unknown,
         }
     }
 
@@ -314,7 +312,7 @@ impl ServerStatements {
     /// The server does not run it any more: it is older than any client's Parse.
     pub fn stale(&mut self, number: u64) {
         if let Some(copy) = self.used.get_mut(&number) {
-            (copy.since, copy.columns) = (0, None);
+            (copy.since, copy.by_client, copy.columns) = (0, false, None);
         }
     }
 
@@ -337,7 +335,8 @@ impl ServerStatements {
 
     /// A Close or DEALLOCATE failed or was skipped.
     pub fn keep(&mut self, statement: OnServer) {
-        self.used.insert(statement.number, Use { last: self.clock, since: statement.since, columns: None });
+        let OnServer { number, since } = statement;
+        self.used.insert(number, Use { last: self.clock, since, by_client: false, columns: None });
     }
 
     /// DISCARD ALL or DEALLOCATE ALL.
@@ -352,7 +351,7 @@ impl ServerStatements {
 }
 
 /// A hash of what PostgreSQL compares of a RowDescription (`equalTupleDescs`, for a result): names, types and
-/// their modifiers, and not from which table a column is.
+/// their modifiers, and not from which table a column is. Never 0.
 fn hash(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut rest = body.get(2..).unwrap_or_default();
@@ -363,7 +362,7 @@ fn hash(body: &[u8]) -> u64 {
     }
     // A description that was not read to its end still differs from another.
     rest.hash(&mut hasher);
-    hasher.finish()
+    hasher.finish().max(1)
 }
 
 /// Whether a name is one that statements have on servers.
@@ -395,9 +394,9 @@ mod tests {
     #[test]
     fn same_definition_is_one_statement_and_other_types_another() {
         let (store, effects) = (StatementStore::default(), Arc::default());
-        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
-        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", 0, &effects);
-        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", b"", 0, &effects);
+        let a = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", &effects);
+        let b = store.intern(b"select $1\0\0\x01\0\0\0\x17", b"", &effects);
+        let c = store.intern(b"select $1\0\0\x01\0\0\0\x19", b"", &effects);
         assert!(Arc::ptr_eq(&a.shared, &b.shared) && a.number() != c.number());
     }
 
@@ -405,7 +404,7 @@ mod tests {
     fn unused_definitions_do_not_pile_up() {
         let (store, effects) = (StatementStore::default(), Arc::default());
         for n in 0..10_000 {
-            store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &effects);
+            store.intern(format!("select {n}\0\0\0").as_bytes(), b"", &effects);
         }
         assert!(store.0.lock().unwrap().known.len() <= 128);
     }
@@ -413,15 +412,15 @@ mod tests {
     #[test]
     fn same_definition_read_by_other_settings_is_another_statement_and_its_definition_the_same() {
         let (store, effects) = (StatementStore::default(), Arc::default());
-        let plain = store.intern(b"select $1\0\0\0", b"", 0, &effects);
-        let other = store.intern(b"select $1\0\0\0", b"timezone=Asia/Tokyo", 0, &effects);
+        let plain = store.intern(b"select $1\0\0\0", b"", &effects);
+        let other = store.intern(b"select $1\0\0\0", b"timezone=Asia/Tokyo", &effects);
         assert!(other.number() != plain.number() && other.definition() == plain.definition());
     }
 
     #[test]
     fn stale_statement_is_closed_and_prepared_again_at_its_next_use() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let statement = store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
+        let statement = store.intern(b"select 1\0\0\0", b"", &Arc::default());
         server.need(&statement);
         server.stale(statement.number());
         assert!(matches!(server.need(&statement), Readiness::Missing(Some(_))));
@@ -431,27 +430,39 @@ mod tests {
     #[test]
     fn client_is_told_right_unless_another_made_a_copy_with_other_columns() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let prepare = || store.intern(b"select * from t\0\0\0", b"", 0, &Arc::default());
+        let prepare = || store.intern(b"select * from t\0\0\0", b"", &Arc::default());
         let (old, new) = (prepare(), prepare());
-        assert_eq!(server.told(&old, true), Told::Right, "it was told nothing");
+        assert_eq!(server.told(&old), Told::Right, "it was told nothing");
+        old.told_columns(b"");
+        assert_eq!(server.told(&old), Told::Right, "it returns nothing");
         old.told_columns(b"\0\0a");
-        assert_eq!(server.told(&old, false), Told::Right);
-        assert_eq!(server.told(&old, true), Told::Unknown, "it is not here");
-        server.need(&old);
-        assert_eq!(server.told(&old, true), Told::Right, "PostgreSQL says so if not");
-        server.need(&new);
-        assert_eq!(server.told(&old, false), Told::Right);
-        assert_eq!(server.told(&old, true), Told::Unknown);
+        assert_eq!(server.told(&old), Told::Unknown, "it is not here");
+        server.parsed(&old);
+        assert_eq!(server.told(&old), Told::Right, "PostgreSQL says so if not");
+        server.parsed(&new);
+        assert_eq!(server.told(&old), Told::Unknown);
         server.described(new.number(), b"\0\0b");
-        assert_eq!(server.told(&old, false), Told::Wrong);
+        assert_eq!(server.told(&old), Told::Wrong);
         server.described(new.number(), b"\0\0a");
-        assert_eq!(server.told(&old, true), Told::Right);
+        assert_eq!(server.told(&old), Told::Right);
+        old.told_columns(b"\0\0c");
+        assert_eq!(server.told(&old), Told::Wrong, "what it was told last counts");
+    }
+
+    #[test]
+    fn copy_that_the_proxy_made_is_not_taken_for_the_clients_own() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let statement = store.intern(b"select * from t\0\0\0", b"", &Arc::default());
+        statement.told_columns(b"\0\0a");
+        // Its Describe was skipped, or is not answered yet.
+        server.need(&statement);
+        assert_eq!(server.told(&statement), Told::Unknown);
     }
 
     #[test]
     fn longest_unused_statement_makes_room() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), b"", 0, &Arc::default());
+        let intern = |n: usize| store.intern(format!("select {n}\0\0\0").as_bytes(), b"", &Arc::default());
         let all: Vec<_> = (0..MAX_ON_SERVER).map(intern).collect();
         for statement in &all {
             assert_eq!(server.need(statement), Readiness::Missing(None));
@@ -464,7 +475,7 @@ mod tests {
     #[test]
     fn copy_older_than_the_parse_of_who_uses_it_is_prepared_anew() {
         let (store, mut server) = (StatementStore::default(), ServerStatements::default());
-        let intern = || store.intern(b"select 1\0\0\0", b"", 0, &Arc::default());
+        let intern = || store.intern(b"select 1\0\0\0", b"", &Arc::default());
         let (old, new) = (intern(), intern());
         assert_eq!(server.need(&old), Readiness::Missing(None));
         assert_eq!(server.need(&old), Readiness::Prepared);
@@ -480,7 +491,7 @@ mod tests {
     fn a_client_holds_a_bounded_number_of_bytes() {
         let (store, mut client) = (StatementStore::default(), ClientStatements::default());
         let big = vec![b'x'; MAX_CLIENT_BYTES];
-        client.insert(b"s", store.intern(&big, b"", 0, &Arc::default()));
+        client.insert(b"s", store.intern(&big, b"", &Arc::default()));
         assert!(!client.has_room_for(b"y"));
         client.remove(b"s");
         assert!(client.has_room_for(&big));

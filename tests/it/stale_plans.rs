@@ -109,6 +109,23 @@ fn client_that_relies_on_its_columns_gets_the_error_on_a_fresh_connection_too() 
 }
 
 #[test]
+fn change_that_nobody_saw_gives_the_error_on_a_fresh_connection_too() {
+    let proxy = proxy();
+    let mut wire = proxy.wire("alpha");
+    prepare(&mut wire, "s");
+    let pid = wire.backend();
+    alter(&proxy, "add name text");
+    let _holder = hold(&proxy, pid);
+    let lines = run(&mut wire, "s");
+    assert!(lines[0].starts_with("Error ERROR 0A000"), "{lines:?}");
+    // What it is told now holds from now on.
+    let told = wire.say(&[describe_statement("s"), sync()].concat());
+    assert!(told[1].contains("name"), "{told:?}");
+    let lines = run(&mut wire, "s");
+    assert_eq!(lines[0], "BindComplete", "{lines:?}");
+}
+
+#[test]
 fn statement_on_another_table_is_not_disturbed_by_a_change_of_schema() {
     let proxy = proxy();
     let mut wire = proxy.wire("alpha");

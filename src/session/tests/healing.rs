@@ -171,10 +171,9 @@ fn server_lost_between_error_and_replay_owes_the_batch_its_end() {
 }
 
 #[test]
-fn after_a_change_of_schema_a_statement_is_described_before_it_runs_where_it_was_not_prepared() {
+fn statement_is_described_before_it_runs_where_it_was_not_prepared() {
     for (now, runs) in [(columns("a", 2), true), (columns("b", 2), false)] {
         let mut talk = Talk::with_statement();
-        talk.ran("alter table t rename a to b");
         talk.server = Some(ServerState::default());
         let ahead = "(ahead: Parse pgtenant_1 \"select * from t\", D pgtenant_1, H)";
         assert_eq!(talk.bind_before(b"E"), ahead);
@@ -199,7 +198,6 @@ fn columns_that_a_client_learned_of_a_portal_count_like_those_of_the_statement()
     talk.backends("12");
     assert_eq!(talk.backend(b'T', &columns("a", 1)), "[T]");
     talk.backends("DCZ");
-    talk.ran("alter table t rename a to b");
     talk.server = Some(ServerState::default());
     let ahead = "(ahead: Parse pgtenant_1 \"select * from t\", D pgtenant_1, H)";
     assert_eq!(talk.bind_before(b"E"), ahead);
@@ -212,19 +210,9 @@ fn columns_that_a_client_learned_of_a_portal_count_like_those_of_the_statement()
 #[test]
 fn client_that_asks_for_columns_is_not_kept_waiting_for_them() {
     let mut talk = Talk::with_statement();
-    talk.ran("alter table t add b int");
     talk.server = Some(ServerState::default());
     let sent = talk.bind_before(&describe_portal());
     assert!(sent.starts_with("Parse pgtenant_1"), "{sent}");
-}
-
-#[test]
-fn temporary_table_changes_no_schema() {
-    let mut talk = Talk::with_statement();
-    talk.ran("create temp table x ()");
-    assert_eq!(talk.session.commons.schema_epoch(), 0);
-    talk.ran("create table x ()");
-    assert_eq!(talk.session.commons.schema_epoch(), 1);
 }
 
 #[test]

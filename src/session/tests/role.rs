@@ -105,14 +105,24 @@ impl Talk {
 fn what_another_tenant_left_is_discarded_ahead_of_the_first_statement_in_its_own_batch() {
     let mut talk = Talk::handed_over();
     let sent = talk.client(&query("select a from t"));
-    assert!(
-        sent.starts_with("(ahead: Parse  \"DISCARD ALL\", Bind , E, Parse pgtenant_role_0 \"SELECT"),
-        "{sent}"
-    );
+    assert!(sent.starts_with("(ahead: Parse  \"DISCARD ALL\", Bind , E, Parse  \"SET seed TO 0.0"), "{sent}");
+    assert!(sent.ends_with(r#", Bind , E, Parse  "SET LOCAL ROLE \"tenant_a\"", Bind , E)"#), "{sent}");
     assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
-    assert_eq!(talk.backends("12C12DC"), "");
+    assert_eq!(talk.backends("12C12C12C"), "");
     assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
-    assert_eq!(talk.client(&query("select a from t")), TAKES);
+    let sent = talk.client(&query("select a from t"));
+    assert!(sent.starts_with("(ahead: Parse pgtenant_role_0 "), "{sent}");
+}
+
+#[test]
+fn role_is_taken_by_a_statement_where_commands_would_be_warned_of_or_cannot_say_what_goes_with_it() {
+    let mut talk = Talk::shared();
+    let tenant = talk.session.scope().tenant;
+    let server = talk.server.as_mut().unwrap();
+    server.parameters = vec![("server_version".into(), "15.8".into())];
+    assert!(server.hand_over(tenant, 1));
+    let sent = talk.client(&query("select a from t"));
+    assert!(sent.contains("Bind , E, Parse pgtenant_role_0 \"SELECT"), "{sent}");
 }
 
 #[test]
@@ -122,7 +132,7 @@ fn begin_on_a_connection_handed_over_is_sent_behind_the_discard_alone() {
     assert_eq!(talk.client(&query("begin")), "Query \"begin\"");
     talk.backends("12CC");
     talk.ready(b'T');
-    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
+    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse  \"SET seed TO "));
 }
 
 #[test]
