@@ -159,6 +159,8 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
     let max_tenants_per_connection = source.take(&keys::POOL_MAX_TENANTS_PER_CONNECTION);
+    let max_connection_memory = source.take(&keys::POOL_MAX_CONNECTION_MEMORY);
+    let memory_check_period = source.take(&keys::POOL_MEMORY_CHECK_PERIOD);
     let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
     let max_pinned_per_tenant = source.take(&keys::POOL_MAX_PINNED_PER_TENANT);
     let reset = source.take(&keys::POOL_RESET);
@@ -183,6 +185,8 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
         max_tenants_per_connection: max_tenants_per_connection?,
+        max_connection_memory: max_connection_memory?,
+        memory_check_period: memory_check_period?,
         reset: reset?,
     };
     let limits = Limits {

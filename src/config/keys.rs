@@ -160,6 +160,12 @@ keys! {
     POOL_MAX_TENANTS_PER_CONNECTION: usize = pool.max_tenants_per_connection,
         "number from 0 to 1000000", kind::count::<0, 1_000_000>, Value("2000"),
         "A shared server connection that has served more tenants than this, or up to a quarter more or less, is closed when it is returned; 0 sets no limit.";
+    POOL_MAX_CONNECTION_MEMORY: usize = pool.max_connection_memory,
+        "size from 0B to 64GiB", kind::size::<0, 68_719_476_736>, Value("\"128MiB\""),
+        "A shared server connection whose process has allocated more memory than this is closed when it is returned; 0 sets no limit. PostgreSQL keeps what it has learnt of each tenant's tables, and tells how much it uses since version 14.";
+    POOL_MEMORY_CHECK_PERIOD: Duration = pool.memory_check_period,
+        "duration", kind::duration, Value("\"30s\""),
+        "How often a shared server connection is asked how much memory it uses, off its clients' path.";
     POOL_PINNED_IDLE_TIMEOUT: Option<Duration> = pool.pinned_idle_timeout,
         "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
         "A client that keeps a server connection only by session state is disconnected with `57P05` after this much silence.";

@@ -107,6 +107,10 @@ pub struct Pool {
     pub max_lifetime: Option<Duration>,
     /// A shared server connection that has served about so many tenants is closed on return; 0 keeps it.
     pub max_tenants_per_connection: usize,
+    /// A shared server connection whose process uses more memory than this, in bytes, is closed on return; 0 keeps it.
+    pub max_connection_memory: usize,
+    /// How often that is asked for.
+    pub memory_check_period: Duration,
     /// When to reset on return.
     pub reset: ResetPolicy,
 }

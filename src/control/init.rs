@@ -80,6 +80,7 @@ pub(super) async fn run_in(
     steps.push(close_public(tx).await?);
     steps.push(allow_connect(tx, &roles, &pool).await?);
     steps.push(shared::ensure_memberships(tx, &pool).await?);
+    steps.extend(shared::open_memory(tx, &pool).await?);
     Ok((steps, pool))
 }
 

@@ -1,8 +1,8 @@
 //! Level `shared`: the pool role that server connections of its tenants log in as, and what it may do.
 //!
-//! It can connect, take on the role of each tenant of that level, and, where the database is hardened, call the
-//! `set_config` that was moved out of everybody else's reach. It has no other right, so that a connection between two
-//! transactions can do nothing.
+//! It can connect, take on the role of each tenant of that level, ask how much memory its own server process uses, and,
+//! where the database is hardened, call the `set_config` that was moved out of everybody else's reach. It has no other
+//! right, so that a connection between two transactions can do nothing.
 
 use secrecy::SecretString;
 use tokio_postgres::GenericClient;
@@ -125,6 +125,38 @@ pub(super) async fn open_set_config(
              GRANT EXECUTE ON FUNCTION pgtenant_guard.set_config(text, text, boolean) TO {pool}"
         ))
         .await?;
+    Ok(Some(Step::new(Outcome::Changed, what)))
+}
+
+/// Lets it ask how much memory its own server process uses. `None` where the server cannot tell (before version 14).
+pub(super) async fn open_memory(
+    client: &impl GenericClient,
+    pool: &Ident,
+) -> Result<Option<Step>, ControlError> {
+    let row = client
+        .query_opt(
+            "SELECT pg_catalog.has_function_privilege($1::text, p.oid, 'EXECUTE'), u.rolsuper
+             FROM pg_catalog.pg_proc p, pg_catalog.pg_roles u
+             WHERE p.proname = 'pg_get_backend_memory_contexts' AND p.oid < 16384 AND p.pronargs = 0
+               AND u.rolname = CURRENT_USER",
+            &[&pool.as_str()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let what = format!("role {}, may ask how much memory its process uses", pool.as_str());
+    if row.try_get(0)? {
+        return Ok(Some(Step::new(Outcome::Unchanged, what)));
+    }
+    if !row.try_get::<_, bool>(1)? {
+        let what = format!(
+            "role {} may NOT ask how much memory its process uses, so `pool.max_connection_memory` has no effect; a \
+             superuser must run `pgtenant init`",
+            pool.as_str()
+        );
+        return Ok(Some(Step::new(Outcome::Unchanged, what)));
+    }
+    let grant = "GRANT EXECUTE ON FUNCTION pg_catalog.pg_get_backend_memory_contexts() TO";
+    client.batch_execute(&format!("{grant} {pool}")).await?;
     Ok(Some(Step::new(Outcome::Changed, what)))
 }
 

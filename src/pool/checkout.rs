@@ -253,7 +253,8 @@ impl Attached {
         };
         let notified = std::mem::take(&mut conn.state.notified);
         let speaks = pool.hub.leaves(&conn.voice, notified);
-        if settled && !speaks && reset::is_clean(&conn, left, pool.config.reset) {
+        let weighed = !pool.is_to_be_weighed(&conn);
+        if settled && !speaks && weighed && reset::is_clean(&conn, left, pool.config.reset) {
             return pool.give_back(conn);
         }
         let cancel = Arc::clone(&self.checkout.cancel);
@@ -290,6 +291,9 @@ async fn put_in_order(
     if clean || reset::run(&mut conn, left, pool.config.reset).await {
         if !clean {
             pool.counters.server_reset();
+        }
+        if pool.is_to_be_weighed(&conn) {
+            return pool.weigh(conn).await;
         }
         pool.give_back(conn);
     } else {

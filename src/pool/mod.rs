@@ -7,9 +7,11 @@ mod checkout;
 mod keeper;
 mod settle;
 mod wear;
+mod weigh;
 mod welcome;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +48,8 @@ pub struct Pool {
     hub: Arc<Hub>,
     commons: DashMap<TenantId, Arc<Commons>>,
     welcomes: welcome::Welcomes,
+    /// The server does not tell how much memory a connection uses.
+    memory_is_untold: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -118,6 +122,7 @@ impl Pool {
             hub,
             commons: DashMap::new(),
             welcomes: welcome::Welcomes::default(),
+            memory_is_untold: AtomicBool::new(false),
         })
     }
 

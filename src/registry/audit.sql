@@ -94,7 +94,10 @@ WHERE l.is_pool AND d.dbid IN (0, b.oid)
   AND NOT (d.deptype = 'a' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
            AND d.objid IN (SELECT p.oid FROM pg_catalog.pg_proc p
                            JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                           WHERE n.nspname = 'pgtenant_guard' AND p.proname = 'set_config' AND p.oid < 16384))
+                           WHERE p.oid < 16384
+                             AND (n.nspname = 'pgtenant_guard' AND p.proname = 'set_config'
+                                  -- Tells of the own process only.
+                                  OR n.nspname = 'pg_catalog' AND p.proname = 'pg_get_backend_memory_contexts')))
 UNION ALL
 SELECT 'create_in', l.rolname, n.nspname
 FROM login l, pg_catalog.pg_namespace n

@@ -154,6 +154,7 @@ impl Dialer {
             state: ServerState { parameters, ..ServerState::default() },
             opened: now,
             returned: now,
+            weighed: Instant::now(),
             served: HashSet::new(),
         })
     }

@@ -56,6 +56,8 @@ pub struct ServerConn {
     pub opened: Instant,
     /// When it was last given back.
     pub returned: Instant,
+    /// When its server was last asked how much memory it uses.
+    pub weighed: Instant,
     /// Whom a shared connection has served, where that is limited.
     pub served: HashSet<TenantId>,
 }

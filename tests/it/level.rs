@@ -86,13 +86,14 @@ async fn pool_role_logs_in_and_can_do_nothing_by_itself() {
         role.as_str()
     );
     assert_eq!(value(&db.admin().await, &attributes).await, "t f f f f f f");
-    // All that the server knows it may do: connect.
+    // All that the server knows it may do: connect, and ask how much memory its process uses.
     let rights = format!(
-        "SELECT string_agg(d.classid::regclass::text, ' ') FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
+        "SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ' ORDER BY d.classid) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
          WHERE r.rolname = '{}'",
         role.as_str()
     );
-    assert_eq!(value(&db.admin().await, &rights).await, "pg_database");
+    let may = format!("function pg_get_backend_memory_contexts(), database {}", db.name);
+    assert_eq!(value(&db.admin().await, &rights).await, may);
     assert_eq!(members(&db).await, "");
     level(&db, "alpha", Level::Shared).await.unwrap();
     assert_eq!(members(&db).await, db.schema("alpha"));

@@ -114,6 +114,48 @@ async fn shared_connection_that_has_served_many_tenants_is_closed_on_return() {
 }
 
 #[tokio::test]
+async fn shared_connection_whose_process_has_grown_is_closed_on_return() {
+    let small = ground(|config| config.pool.memory_check_period = Duration::ZERO).await;
+    let pid = small.once(&small.alpha).await;
+    small.until("it is back", |pool| pool.load().idle == 1).await;
+    assert_eq!(small.once(&small.beta).await, pid, "without a limit");
+    let limited = |limit| {
+        ground(move |config| {
+            (config.pool.memory_check_period, config.pool.max_connection_memory) = (Duration::ZERO, limit);
+        })
+    };
+    let large = limited(1 << 30).await;
+    let pid = large.once(&large.alpha).await;
+    large.until("it is back", |pool| pool.load().idle == 1).await;
+    assert_eq!(large.once(&large.beta).await, pid, "within the limit");
+    // Any process uses more than that.
+    let grown = limited(100 << 10).await;
+    let pid = grown.once(&grown.alpha).await;
+    grown.until("it is closed", |pool| pool.load().total == 0).await;
+    assert_ne!(grown.once(&grown.beta).await, pid);
+}
+
+#[tokio::test]
+async fn server_that_does_not_tell_its_memory_is_asked_once() {
+    let ground = ground(|config| {
+        (config.pool.memory_check_period, config.pool.max_connection_memory) = (Duration::ZERO, 1);
+    })
+    .await;
+    ground
+        .db
+        .admin_run(&format!(
+            "REVOKE EXECUTE ON FUNCTION pg_catalog.pg_get_backend_memory_contexts() FROM {}",
+            ground.role
+        ))
+        .await;
+    let pid = ground.once(&ground.alpha).await;
+    ground.until("it is back", |pool| pool.load().idle == 1).await;
+    assert_eq!(ground.once(&ground.beta).await, pid);
+    // It is not even asked: it is back at once.
+    assert_eq!((ground.pool.load().total, ground.pool.load().idle), (1, 1));
+}
+
+#[tokio::test]
 async fn level_changes_under_clients_that_work_and_wait() {
     let ground = ground(|config| config.pool.max_server_connections = 2).await;
     let (shared, own) = (&ground.alpha, Ground::with_level(&ground.alpha, Level::Dedicated));

@@ -77,6 +77,8 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
             max_tenants_per_connection: 2000,
+            max_connection_memory: 128 << 20,
+            memory_check_period: Duration::from_secs(30),
             reset: ResetPolicy::OnNeed,
         }
     );
@@ -126,6 +128,8 @@ wait_timeout = "1h 30min"
 idle_timeout = "0"
 max_lifetime = 0
 max_tenants_per_connection = 0
+max_connection_memory = "64MiB"
+memory_check_period = "5s"
 pinned_idle_timeout = "5min"
 reset = "always"
 [limits]
@@ -181,6 +185,8 @@ fn every_key_of_the_file_is_read() {
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 0,
+            max_connection_memory: 64 << 20,
+            memory_check_period: Duration::from_secs(5),
             reset: ResetPolicy::Always,
         }
     );

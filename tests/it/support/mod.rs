@@ -225,6 +225,8 @@ fn config(database: &str, address: ServerAddress) -> Config {
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 200,
+            max_connection_memory: 0,
+            memory_check_period: 30 * second,
             reset: ResetPolicy::OnNeed,
         },
         limits: Limits {
