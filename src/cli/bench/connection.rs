@@ -84,14 +84,14 @@ impl Connection {
     }
 
     async fn transaction(&mut self, work: &Work) -> Result<Vec<Vec<Row>>, Trouble> {
-        if let Some(begin) = &work.begin {
+        for begin in &work.begin {
             self.client.batch_execute(begin).await?;
         }
         let mut answers = Vec::with_capacity(work.statements.len());
         for statement in &work.statements {
             answers.push(self.rows(statement).await?);
         }
-        if work.begin.is_some() {
+        if !work.begin.is_empty() {
             self.client.batch_execute("COMMIT").await?;
         }
         Ok(answers)

@@ -71,8 +71,8 @@ pub(super) struct Statement {
 /// One transaction.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Work {
-    /// What opens a block, if there is one.
-    pub(super) begin: Option<String>,
+    /// What opens a block, if there is one: each a message of its own, as applications send it.
+    pub(super) begin: Vec<String>,
     pub(super) statements: Vec<Statement>,
 }
 
@@ -83,9 +83,11 @@ impl Work {
             Mode::Login | Mode::SetLocal => TABLE.to_owned(),
         };
         let begin = match (mode, kind) {
-            (Mode::SetLocal, _) => Some(format!("BEGIN; SET LOCAL search_path TO {}", tenant.schema)),
-            (_, Kind::Transaction) => Some("BEGIN".to_owned()),
-            _ => None,
+            (Mode::SetLocal, _) => {
+                vec!["BEGIN".to_owned(), format!("SET LOCAL search_path TO {}", tenant.schema)]
+            }
+            (_, Kind::Transaction) => vec!["BEGIN".to_owned()],
+            _ => Vec::new(),
         };
         let id = random.random_range(1..=ROWS);
         let amount = random.random_range(1..=1000);
@@ -227,12 +229,12 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(1);
         let mut work = |mode, kind| Work::new(kind, mode, &tenant(), &mut random);
         let login = work(Mode::Login, Kind::Point);
-        assert_eq!(login.begin, None);
+        assert!(login.begin.is_empty());
         assert!(login.statements[0].sql.contains("FROM pgtenant_bench "));
-        let begin = work(Mode::SetLocal, Kind::Write).begin.unwrap();
-        assert_eq!(begin, "BEGIN; SET LOCAL search_path TO \"tenant_acme\"");
+        let begin = work(Mode::SetLocal, Kind::Write).begin;
+        assert_eq!(begin, ["BEGIN", "SET LOCAL search_path TO \"tenant_acme\""]);
         let qualified = work(Mode::Qualified, Kind::Transaction);
-        assert_eq!(qualified.begin.as_deref(), Some("BEGIN"));
+        assert_eq!(qualified.begin, ["BEGIN"]);
         assert_eq!(qualified.statements.len(), 2);
         assert!(qualified.statements[1].sql.starts_with("UPDATE \"tenant_acme\".pgtenant_bench "));
     }
