@@ -4,21 +4,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::{Grant, Pool, quota};
-use crate::schedule::{Owner, ServerId};
+use crate::schedule::{Event, Owner, ServerId};
 use crate::tenant::{Level, Tenant, TenantId};
 
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
+/// So often the scheduler is told that time passes: for who waits, and nothing else happens.
+const TICKS_A_PERIOD: u32 = 10;
 /// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
 const CODE_IS_KNOWN_FOR: u32 = 60;
 
 impl Pool {
     /// Looks after idle connections for ever.
     pub async fn keep(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(PERIOD);
+        let mut ticks = tokio::time::interval(PERIOD / TICKS_A_PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for look in 1_u32.. {
-            ticks.tick().await;
+            for _ in 0..TICKS_A_PERIOD {
+                ticks.tick().await;
+                self.report(Event::Tick);
+            }
             self.sweep(Instant::now());
             if look % CODE_IS_KNOWN_FOR == 0 {
                 self.commons.iter().for_each(|commons| commons.doubt_code());

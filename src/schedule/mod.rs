@@ -5,6 +5,7 @@
 //! level `shared` have in common. Giving a place to another owner means closing one connection and opening
 //! another. Within the group connections go from hand to hand (`fair.rs` says in which order, `shared.rs` which).
 
+mod evict;
 mod fair;
 mod shared;
 
@@ -95,6 +96,8 @@ pub enum Event {
     Closing(Owner, ServerId),
     /// A connection is gone.
     Closed(Owner, ServerId),
+    /// Nothing, for a while: time passes.
+    Tick,
 }
 
 /// What to do.
@@ -159,7 +162,7 @@ pub struct Scheduler {
     shares: HashMap<Owner, Share>,
     shared: Group,
     /// Idle connections of all owners, unused longest first.
-    idle_order: BTreeMap<u64, (Owner, ServerId)>,
+    idle_order: BTreeMap<u64, (Owner, ServerId, Instant)>,
     /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
     /// first, then longest without a turn.
     hungry: BTreeSet<(u64, u64, Owner)>,
@@ -168,6 +171,8 @@ pub struct Scheduler {
     /// Connections that count until they are closed, but are nobody's any more.
     closing: usize,
     clock: u64,
+    /// The time of the newest event.
+    now: Option<Instant>,
     next_server: u64,
 }
 
@@ -197,13 +202,16 @@ impl Scheduler {
             opening: 0,
             closing: 0,
             clock: 0,
+            now: None,
             next_server: 0,
         }
     }
 
     /// Takes one event; what to do is appended to `out`.
     pub fn on(&mut self, now: Instant, event: Event, out: &mut Vec<Decision>) {
+        self.now = Some(now);
         match event {
+            Event::Tick => {}
             Event::Wanted(tenant, client) => self.wanted(tenant, client, out),
             Event::Forgotten(tenant, client) => self.forgotten(tenant, client),
             Event::WantedShared(tenant, client) => self.wanted_shared(tenant, client, out),
@@ -292,11 +300,11 @@ impl Scheduler {
     /// [`Event::Closed`].
     pub fn take_idle(&mut self, mut unwanted: impl FnMut(Owner, ServerId) -> bool) -> Vec<(Owner, ServerId)> {
         let taken: Vec<_> =
-            self.idle_order.iter().filter(|(_, (o, s))| unwanted(*o, *s)).map(|(k, v)| (*k, *v)).collect();
-        for (stamp, (owner, server)) in &taken {
+            self.idle_order.iter().filter(|(_, (o, s, _))| unwanted(*o, *s)).map(|(k, v)| (*k, *v)).collect();
+        for (stamp, (owner, server, _)) in &taken {
             self.evict(*stamp, *owner, *server);
         }
-        taken.into_iter().map(|(_, v)| v).collect()
+        taken.into_iter().map(|(_, (owner, server, _))| (owner, server)).collect()
     }
 
     /// Takes out the clients of a tenant that wait, for whichever kind of connection, in their order.
@@ -416,7 +424,7 @@ impl Scheduler {
         }
         if owner == Owner::Shared {
             self.shared.park(server, clock);
-            self.idle_order.insert(clock, (owner, server));
+            self.idle_order.insert(clock, (owner, server, now));
             return self.serve_shared(out);
         }
         let share = self.share(owner);
@@ -424,7 +432,7 @@ impl Scheduler {
             out.push(Decision::Assign(client, server));
         } else {
             share.idle.push((clock, server));
-            self.idle_order.insert(clock, (owner, server));
+            self.idle_order.insert(clock, (owner, server, now));
         }
         self.rank(owner);
     }
@@ -461,7 +469,7 @@ impl Scheduler {
             return false;
         };
         let others = self.shares.get(other).map_or(0, |other| other.held);
-        if !self.idle_order.is_empty() || self.closing >= self.hungry.len() {
+        if self.closing >= self.hungry.len() || self.victim(*other).is_some() {
             return false;
         }
         let had = share.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
@@ -495,7 +503,7 @@ impl Scheduler {
         self.lost(owner, server);
     }
 
-    /// Opens connections while there is room, and makes room by closing what nobody uses.
+    /// Opens connections while there is room, and makes room.
     fn feed_hungry(&mut self, out: &mut Vec<Decision>) {
         while self.opening < self.limits.opening && self.total < self.limits.total {
             let Some(&(_, _, owner)) = self.hungry.first() else { return };
@@ -509,13 +517,7 @@ impl Scheduler {
             out.push(Decision::Open(owner, ServerId(self.next_server)));
             self.rank(owner);
         }
-        // One place is made for each owner in need, not for each of its waiters: the next event looks
-        // again.
-        while self.total >= self.limits.total && self.closing < self.hungry.len() {
-            let Some((&stamp, &(owner, server))) = self.idle_order.first_key_value() else { return };
-            self.evict(stamp, owner, server);
-            out.push(Decision::Close(owner, server));
-        }
+        self.make_room(out);
     }
 
     /// Brings the owner's entry in `hungry` up to date.

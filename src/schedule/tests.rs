@@ -42,7 +42,7 @@ impl Sim {
 
 use Decision::{Assign, Close, Fail, Open, Refuse};
 use Event::{
-    Closed, Closing, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Wanted, WantedShared,
+    Closed, Closing, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Tick, Wanted, WantedShared,
 };
 
 const C: fn(u64) -> ClientId = ClientId;
@@ -84,6 +84,38 @@ fn idle_connection_unused_longest_makes_room_for_another_tenant() {
     // The place is free only when the server has let go of it.
     assert_eq!(sim.on(Closed(own(b), S(2))), [Open(own(c), S(3))]);
     assert_eq!(sim.on(Opened(own(c), S(3))), [Assign(C(3), S(3))]);
+}
+
+#[test]
+fn owner_that_has_a_connection_leaves_anothers_last_one_alone_while_it_is_in_use_now_and_then() {
+    let (mut sim, flood, quiet) = (Sim::new(limits(2)), tenant(1), tenant(2));
+    for (t, n) in [(flood, 1), (quiet, 2)] {
+        sim.on(Wanted(t, C(n)));
+        sim.on(Opened(own(t), S(n)));
+    }
+    sim.on(Returned(own(quiet), S(2)));
+    assert_eq!(sim.on(Wanted(flood, C(3))), []);
+    sim.now += Duration::from_millis(900);
+    assert_eq!(sim.on(Returned(own(flood), S(1))), [Assign(C(3), S(1))]);
+    assert_eq!(sim.on(Wanted(flood, C(4))), []);
+    assert_eq!(sim.on(Wanted(quiet, C(5))), [Assign(C(5), S(2))]);
+    sim.on(Returned(own(quiet), S(2)));
+    sim.now += Duration::from_secs(1);
+    assert_eq!(sim.on(Tick), [Close(own(quiet), S(2))], "it is not used any more");
+}
+
+#[test]
+fn owner_that_has_less_than_another_takes_what_that_one_does_not_use_at_once() {
+    let (mut sim, a, b) = (Sim::new(limits(3)), tenant(1), tenant(2));
+    for n in 1..=2 {
+        sim.on(Wanted(a, C(n)));
+        sim.on(Opened(own(a), S(n)));
+    }
+    sim.on(Wanted(b, C(3)));
+    sim.on(Opened(own(b), S(3)));
+    sim.on(Returned(own(a), S(1)));
+    sim.on(Returned(own(a), S(2)));
+    assert_eq!(sim.on(Wanted(b, C(4))), [Close(own(a), S(1))]);
 }
 
 #[test]
@@ -383,7 +415,7 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
                 model.caps.insert(t, connections);
                 sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what) })
             }
-            None => Vec::new(),
+            None => sim.on(Tick),
         };
         if what % 6 == 5 && which % 8 == 5 {
             let level = if model.level(t) == Level::Shared { Level::Dedicated } else { Level::Shared };
