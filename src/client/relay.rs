@@ -351,14 +351,10 @@ impl Relay {
                     self.outbound.rewrite(cleared, head.total, *consumed, front)
                 }
                 Step::Substitute(cleared) => self.outbound.substitute(cleared, head.total, front),
-                Step::Ahead(cleared) => {
-                    // It must not go a second time with the batch.
-                    self.outbound.let_go();
-                    match self.outbound.insert(cleared, front) {
-                        Ok(()) => continue,
-                        failed => failed,
-                    }
-                }
+                Step::Ahead(cleared) => match self.outbound.insert_ahead(cleared, front) {
+                    Ok(()) => continue,
+                    failed => failed,
+                },
                 Step::Drop => {
                     self.outbound.drop_frame(head.total);
                     Ok(())

@@ -111,8 +111,8 @@ impl Session {
                 statement.told_columns(body);
             }
         }
-        // Also what the proxy sent of its own would go again.
-        self.answered = true;
+        // Also what the proxy sent of its own would go again, but for what takes the role, ahead of all that.
+        self.answered |= !entry.switch;
         if entry.hidden { Relay::Swallow } else { Relay::Forward }
     }
 
@@ -178,9 +178,11 @@ impl Session {
             return Relay::Replace;
         }
         self.front.clear();
+        self.role_again(server);
         self.ensure_on_server(&statement, server);
         entries.into_iter().for_each(|entry| self.pipeline.push(entry));
         self.pipeline.push_sync();
+        self.role_unit_ends();
         Relay::Replay
     }
 

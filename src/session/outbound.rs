@@ -133,6 +133,17 @@ impl Outbound {
         Ok(())
     }
 
+    /// Frames of the proxy's own go to the server ahead of the frame at the front, which stays. They do not go again
+    /// with what comes behind them.
+    ///
+    /// # Errors
+    /// [`WrongTenant`].
+    pub fn insert_ahead(&mut self, cleared: &Cleared, front: &[u8]) -> Result<(), WrongTenant> {
+        self.check(cleared)?;
+        self.flow.insert_ahead(front);
+        Ok(())
+    }
+
     /// Whether a forwarded frame is still arriving from the client.
     #[must_use]
     pub const fn mid_frame(&self) -> bool {

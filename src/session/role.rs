@@ -237,6 +237,13 @@ impl Session {
         Some(commands)
     }
 
+    /// The transaction that had the role has failed, and what was sent in it goes again.
+    pub(super) fn role_again(&mut self, server: &mut ServerState) {
+        if self.is_shared() && !server.role.taken {
+            self.switch(server);
+        }
+    }
+
     /// A command of the proxy's own, by the unnamed statement and portal.
     fn command_first(&mut self, command: &str) {
         let definition = [command.as_bytes(), &[0, 0, 0]].concat();

@@ -88,6 +88,14 @@ impl Flow {
         self.kept = if self.start == self.ready { Some(self.start) } else { None };
     }
 
+    /// Puts `bytes` behind what may go out, before the unjudged bytes. They are not kept, and what passed before is kept
+    /// no more, as it would not be whole without them; what comes behind them is, if they are the first.
+    pub fn insert_ahead(&mut self, bytes: &[u8]) {
+        let is_first = self.kept == Some(self.ready);
+        self.insert(bytes);
+        self.kept = if is_first { Some(self.ready) } else { None };
+    }
+
     /// Keeps nothing any more.
     pub fn let_go(&mut self) {
         self.kept = None;
@@ -290,6 +298,27 @@ mod tests {
         assert_eq!(f.pending(), b"[new]aab");
         f.consume(8);
         assert!(f.reclaim().is_some());
+    }
+
+    #[test]
+    fn what_is_inserted_ahead_of_all_that_is_kept_does_not_go_again() {
+        let mut f = flow(b"aab");
+        f.keep();
+        f.insert_ahead(b"[role]");
+        f.pass(2);
+        assert_eq!(f.pending(), b"[role]aa");
+        f.consume(8);
+        assert!(f.has_kept());
+        f.replay(b"[new]");
+        assert_eq!((f.pending(), f.unjudged()), (&b"[new]aa"[..], &b"b"[..]));
+        // In the middle of what is kept it would be missing from that.
+        let mut f = flow(b"aab");
+        f.keep();
+        f.pass(1);
+        f.insert_ahead(b"!");
+        f.pass(1);
+        f.consume(3);
+        assert!(!f.has_kept());
     }
 
     #[test]

@@ -6,7 +6,14 @@ use crate::support::wire::{Wire, bind, describe_portal, describe_statement, exec
 
 /// Two server connections, and `things` with one row.
 fn proxy() -> Proxy {
-    let proxy = Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2);
+    with_things(Proxy::start(&["alpha"], |config| config.pool.max_server_connections = 2))
+}
+
+fn shared_proxy() -> Proxy {
+    with_things(Proxy::start_shared(&["alpha"], |config| config.pool.max_server_connections = 2))
+}
+
+fn with_things(proxy: Proxy) -> Proxy {
     proxy.wire("alpha").run("create table things (id int); insert into things values (1)");
     is_back(&proxy);
     proxy
@@ -49,19 +56,25 @@ fn run(wire: &mut Wire, name: &str) -> Vec<String> {
 
 #[test]
 fn client_that_asks_for_its_columns_never_sees_that_the_plan_was_out_of_date() {
-    let proxy = proxy();
+    for proxy in [proxy(), shared_proxy()] {
+        never_sees_that_the_plan_was_out_of_date(&proxy);
+    }
+}
+
+fn never_sees_that_the_plan_was_out_of_date(proxy: &Proxy) {
     let mut wire = proxy.wire("alpha");
     prepare(&mut wire, "s");
     run_and_describe(&mut wire, "s");
     for (change, columns) in
         [("add name text default 'x'", "id|name"), ("drop name", "id"), ("alter id type bigint", "id")]
     {
-        alter(&proxy, change);
+        alter(proxy, change);
         let lines = run_and_describe(&mut wire, "s");
         assert_eq!(lines[0], "BindComplete", "{change}: {lines:?}");
         assert_eq!(lines[1], format!("RowDescription {columns}"), "{change}: {lines:?}");
         assert_eq!(lines.len(), 5, "{change}: {lines:?}");
         assert_eq!(lines[4], "ReadyForQuery I");
+        assert_eq!(wire.value("select id from things"), "1");
     }
 }
 

@@ -72,6 +72,30 @@ fn batch_that_asks_for_its_columns_goes_again_behind_the_statement_anew() {
 }
 
 #[test]
+fn batch_that_goes_again_on_a_shared_connection_takes_the_role_again() {
+    let mut talk = Talk::shared();
+    for frame in [parse("s1", "select * from t"), parse("s1", "select * from t"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("2DC1Z");
+    talk.session.note_kept(true);
+    assert_eq!(talk.client(&bind("s1")), "(ahead: Bind pgtenant_role_0, E)");
+    for frame in [bind("s1"), describe_portal(), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.backends("2DC"), "");
+    assert_eq!(talk.backend(b'E', STALE), "");
+    assert_eq!(talk.backend(b'Z', b"I"), "Replay");
+    assert_eq!(
+        trace(talk.session.front()),
+        "Bind pgtenant_role_0, E, C pgtenant_1, Parse pgtenant_1 \"select * from t\""
+    );
+    // What comes behind is in a transaction of its own.
+    assert_eq!(talk.client(&parse("", "select 1")), "(ahead: Bind pgtenant_role_0, E)");
+    assert_eq!(talk.backends("2DC312TDCZ"), "[2][T][D][C][Z]");
+}
+
+#[test]
 fn batch_that_relies_on_columns_told_before_gets_the_error_and_its_next_use_is_looked_at() {
     let mut talk = Talk::with_statement();
     talk.client(&bind("s1"));

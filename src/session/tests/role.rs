@@ -14,7 +14,7 @@ pub(super) fn server() -> ServerState {
 
 impl Talk {
     /// Of a tenant of level `shared`, on a connection that served it before.
-    fn shared() -> Self {
+    pub(super) fn shared() -> Self {
         let mut talk = Self::shared_fresh();
         talk.client(&query("select 1"));
         talk.client(&query("select 1"));
