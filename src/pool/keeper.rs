@@ -13,8 +13,12 @@ const PERIOD: Duration = Duration::from_secs(5);
 const CODE_IS_KNOWN_FOR: u32 = 60;
 
 impl Pool {
-    /// Looks after idle connections for ever.
+    /// Looks after idle connections, and tells the scheduler the time, for ever.
     pub async fn keep(self: Arc<Self>) {
+        tokio::join!(self.look_after_idle(), self.tell_time());
+    }
+
+    async fn look_after_idle(self: &Arc<Self>) {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for look in 1_u32.. {
@@ -43,7 +47,7 @@ impl Pool {
             }
         }
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(tenant.id, quota(&limits), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant.id, quota(&limits), &mut decisions);
         self.carry_out(&mut inner, decisions);
         drop(inner);
         if moves {
@@ -64,7 +68,7 @@ impl Pool {
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(tenant, quota(&self.limits), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits), &mut decisions);
         self.carry_out(&mut inner, decisions);
     }
 
