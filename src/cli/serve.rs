@@ -123,8 +123,9 @@ impl Server {
             let (clients, cut_off) = (server.clients.clone(), server.cut_off.clone());
             server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
         }
-        server.spawn(Arc::clone(&server.shared.pool).keep());
-        server.listen_for_clients();
+        server.spawn_for_clients(Arc::clone(&server.shared.pool).keep());
+        let hub = Arc::clone(&server.shared.hub);
+        server.spawn_for_clients(async move { hub.run().await });
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.watch_hardening(watcher);
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
@@ -172,10 +173,10 @@ impl Server {
     }
 
     /// As long as there are clients, also those that finish their transactions at the end of the process.
-    fn listen_for_clients(&self) {
-        let (hub, ended) = (Arc::clone(&self.shared.hub), self.cut_off.clone());
+    fn spawn_for_clients(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.cut_off.clone();
         tokio::spawn(async move {
-            tokio::select! { () = hub.run() => {}, () = ended.cancelled() => {} }
+            tokio::select! { () = work => {}, () = ended.cancelled() => {} }
         });
     }
 

@@ -314,7 +314,12 @@ impl Client {
 
     /// Whether a client that may or may not ask for a sequence value has kept its connection for long enough.
     fn waited_enough(&self, since: Instant) -> bool {
-        since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || self.shared.pool.load().waiting > 0
+        let needed = || {
+            // Who waits for its tenant's rate has no use for a connection.
+            let load = self.shared.pool.load();
+            load.waiting > load.held
+        };
+        since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || needed()
     }
 
     /// At the end of the process, and where a tenant is moved, transactions may finish; a tenant out of service is
@@ -358,7 +363,7 @@ impl Client {
     fn log_no_server(&self, error: &CheckoutError) {
         match error {
             CheckoutError::Cancelled => {}
-            CheckoutError::TimedOut(_) | CheckoutError::QueueFull(_) => {
+            CheckoutError::TimedOut(_) | CheckoutError::OverRate(..) | CheckoutError::QueueFull(_) => {
                 tracing::warn!(%error, "client refused")
             }
             CheckoutError::Connect(_) => tracing::debug!(%error, "client refused"),

@@ -465,6 +465,15 @@ pub(super) fn no_server(error: &CheckoutError) -> Refusal {
         .with_hint(
             "Shorten transactions, or raise `pool.max_server_connections` or `pool.wait_timeout` in the proxy's configuration, or the tenant's own limits.",
         ),
+        CheckoutError::OverRate(limit, rate) => Refusal::error(
+            SqlState::TOO_MANY_CONNECTIONS,
+            format!(
+                "no turn came within {} ms: this tenant's transactions are limited to {rate} per second",
+                limit.as_millis()
+            ),
+        )
+        .with_detail("It waited for its tenant's rate, not for a connection: the limit is `limits.max_transactions_per_second`, or the tenant's own.")
+        .with_hint("Send fewer transactions, or raise the limit."),
         CheckoutError::QueueFull(waiting) => Refusal::error(
             SqlState::TOO_MANY_CONNECTIONS,
             "too many clients of this tenant wait for a server connection",

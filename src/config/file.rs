@@ -175,6 +175,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     }
     let max_clients = source.take(&keys::LIMITS_MAX_CLIENTS);
     let max_waiting = source.take(&keys::LIMITS_MAX_WAITING);
+    let max_transactions_per_second = source.take(&keys::LIMITS_MAX_TRANSACTIONS_PER_SECOND);
     let statement_timeout = source.take(&keys::LIMITS_STATEMENT_TIMEOUT);
     let transaction_timeout = source.take(&keys::LIMITS_TRANSACTION_TIMEOUT);
     let idle_in_transaction_timeout = source.take(&keys::LIMITS_IDLE_IN_TRANSACTION_TIMEOUT);
@@ -195,6 +196,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         max_waiting: max_waiting?.unwrap_or(usize::MAX),
         max_pinned: max_pinned_per_tenant?.unwrap_or(usize::MAX),
         weight: WEIGHT,
+        max_transactions_per_second: max_transactions_per_second?.unwrap_or(usize::MAX),
         wait_timeout: wait_timeout?,
         statement_timeout: statement_timeout?,
         transaction_timeout: transaction_timeout?,

@@ -182,6 +182,9 @@ keys! {
     LIMITS_MAX_WAITING: Option<usize> = limits.max_waiting,
         "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("\"all\""),
         "Clients of one tenant that may wait for a server connection at once; one more is answered `53300`.";
+    LIMITS_MAX_TRANSACTIONS_PER_SECOND: Option<usize> = limits.max_transactions_per_second,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("\"all\""),
+        "How often in a second clients of one tenant are given a server connection, once for each transaction; beyond that they wait.";
     LIMITS_STATEMENT_TIMEOUT: Option<Duration> = limits.statement_timeout,
         "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
         "How long a statement, or a batch up to its Sync, may run before it is cancelled with `57014`, whatever the client sets.";

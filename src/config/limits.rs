@@ -14,7 +14,7 @@ struct Known {
     read: fn(Given<'_>, &mut Overrides) -> Result<(), Wrong>,
 }
 
-/// A number of connections or clients, with `all` for no limit.
+/// A number of connections, clients or transactions, with `all` for no limit.
 macro_rules! number {
     ($field:ident) => {
         Known {
@@ -43,7 +43,7 @@ macro_rules! time {
 }
 
 /// All that the registry may say of a tenant.
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 12] = [
     number!(max_clients),
     number!(max_server_connections),
     number!(max_waiting),
@@ -56,6 +56,7 @@ const KNOWN: [Known; 11] = [
             Ok(())
         },
     },
+    number!(max_transactions_per_second),
     Known {
         name: "wait_timeout",
         kind: "duration",
@@ -135,6 +136,7 @@ mod tests {
             ("max_waiting", "all"),
             ("max_pinned", "4"),
             ("weight", "250"),
+            ("max_transactions_per_second", "20"),
             ("wait_timeout", "5s"),
             ("statement_timeout", "6s"),
             ("transaction_timeout", "7min"),
@@ -156,6 +158,7 @@ mod tests {
                 max_waiting: usize::MAX,
                 max_pinned: 4,
                 weight: 250,
+                max_transactions_per_second: 20,
                 wait_timeout: Duration::from_secs(5),
                 statement_timeout: Some(Duration::from_secs(6)),
                 transaction_timeout: Some(Duration::from_secs(420)),

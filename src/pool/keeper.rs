@@ -4,26 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::{Grant, Pool, quota};
-use crate::schedule::{Event, Owner, ServerId};
+use crate::schedule::{Owner, ServerId};
 use crate::tenant::{Level, Tenant, TenantId};
 
 /// How often the keeper looks.
 const PERIOD: Duration = Duration::from_secs(5);
-/// So often the scheduler is told that time passes: for who waits, and nothing else happens.
-const TICKS_A_PERIOD: u32 = 10;
 /// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
 const CODE_IS_KNOWN_FOR: u32 = 60;
 
 impl Pool {
-    /// Looks after idle connections for ever.
+    /// Looks after idle connections, and tells the scheduler the time, for ever.
     pub async fn keep(self: Arc<Self>) {
-        let mut ticks = tokio::time::interval(PERIOD / TICKS_A_PERIOD);
+        tokio::join!(self.look_after_idle(), self.tell_time());
+    }
+
+    async fn look_after_idle(self: &Arc<Self>) {
+        let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for look in 1_u32.. {
-            for _ in 0..TICKS_A_PERIOD {
-                ticks.tick().await;
-                self.report(Event::Tick);
-            }
+            ticks.tick().await;
             self.sweep(Instant::now());
             if look % CODE_IS_KNOWN_FOR == 0 {
                 self.commons.iter().for_each(|commons| commons.doubt_code());
@@ -48,7 +47,7 @@ impl Pool {
             }
         }
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(tenant.id, quota(&limits), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant.id, quota(&limits), &mut decisions);
         self.carry_out(&mut inner, decisions);
         drop(inner);
         if moves {
@@ -69,7 +68,7 @@ impl Pool {
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(tenant, quota(&self.limits), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits), &mut decisions);
         self.carry_out(&mut inner, decisions);
     }
 

@@ -3,6 +3,7 @@
 //! There is no pool task. A client that needs or returns a connection calls the scheduler itself under
 //! a short lock (docs/adr/0001); only opening, resetting and closing are tasks of their own.
 
+mod alarm;
 mod checkout;
 mod keeper;
 mod settle;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::config::{Config, Pool as PoolConfig};
 use crate::notify::Hub;
@@ -50,6 +51,8 @@ pub struct Pool {
     welcomes: welcome::Welcomes,
     /// The server does not tell how much memory a connection uses.
     memory_is_untold: AtomicBool,
+    /// The alarm is set to an earlier time.
+    sooner: Notify,
 }
 
 #[derive(Debug)]
@@ -60,6 +63,8 @@ struct Inner {
     tenants: HashMap<TenantId, Arc<Tenant>>,
     decisions: Vec<Decision>,
     next_client: u64,
+    /// When the scheduler will be told the time.
+    alarm: Option<Instant>,
 }
 
 /// What comes to a client that waits.
@@ -79,6 +84,9 @@ pub enum CheckoutError {
     /// None became free in time.
     #[error("no server connection became free within {0:?}")]
     TimedOut(Duration),
+    /// Its tenant had all the turns that its rate allows.
+    #[error("no turn came within {0:?}: the tenant's transactions are limited to {1} per second")]
+    OverRate(Duration, usize),
     /// As many clients of the tenant wait already as may.
     #[error("{0} clients of the tenant wait for a server connection, which is its limit")]
     QueueFull(usize),
@@ -112,6 +120,7 @@ impl Pool {
             tenants: HashMap::new(),
             decisions: Vec::new(),
             next_client: 0,
+            alarm: None,
         };
         Arc::new(Self {
             inner: Mutex::new(inner),
@@ -123,6 +132,7 @@ impl Pool {
             commons: DashMap::new(),
             welcomes: welcome::Welcomes::default(),
             memory_is_untold: AtomicBool::new(false),
+            sooner: Notify::new(),
         })
     }
 
@@ -172,6 +182,7 @@ impl Pool {
                 self.note_tenant(&mut conn, tenant.id);
                 return Ok(Checkout::new(conn, Arc::clone(self), Arc::clone(cancel), tenant.id));
             }
+            self.report(Event::Vain(tenant.id));
             self.close(conn, "died_idle");
         }
     }
@@ -182,6 +193,7 @@ impl Pool {
         preferred: Option<ServerId>,
     ) -> Result<Box<ServerConn>, NotNow> {
         let mut inner = self.lock();
+        let now = Instant::now();
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
         // What `renew` put there is newer than what a client logged in with.
@@ -190,7 +202,7 @@ impl Pool {
         if is_new {
             inner.tenants.insert(tenant.id, Arc::clone(tenant));
             let quota = quota(&self.limits.with(&tenant.limits));
-            inner.scheduler.set_quota(tenant.id, quota, &mut decisions);
+            inner.scheduler.set_quota(now, tenant.id, quota, &mut decisions);
         }
         let level = inner.level(tenant);
         let (owner, wanted) = match level {
@@ -200,7 +212,7 @@ impl Pool {
         if let Some(server) = preferred {
             inner.scheduler.prefer(owner, server);
         }
-        inner.scheduler.on(Instant::now(), wanted, &mut decisions);
+        inner.scheduler.on(now, wanted, &mut decisions);
         let (mut granted, mut refused) = (None, false);
         decisions.retain(|decision| match *decision {
             Decision::Refuse(client_refused) if client_refused == client => {
@@ -224,6 +236,7 @@ impl Pool {
                 tenant: tenant.id,
                 level,
                 client,
+                held: inner.scheduler.rate_waited_for(tenant.id).is_some(),
                 receiver: Some(receiver),
             })
         });
@@ -248,15 +261,20 @@ impl Pool {
         match granted {
             Ok(Ok(Grant::Conn(conn))) => {
                 waiter.receiver = None;
-                self.counters.waited(began.elapsed());
+                if waiter.held {
+                    self.counters.rate_delayed();
+                } else {
+                    self.counters.waited(began.elapsed());
+                }
                 Ok(Some(conn))
             }
             Ok(Ok(Grant::Failed(error))) => Err(CheckoutError::Connect(error)),
             Ok(Ok(Grant::Moved)) => Ok(None),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
-                tracing::debug!(tenant = %tenant.id, "no server connection within the wait limit");
-                Err(CheckoutError::TimedOut(limit))
+                let rate = self.lock().scheduler.rate_waited_for(tenant.id);
+                tracing::debug!(tenant = %tenant.id, ?rate, "no server connection within the wait limit");
+                Err(rate.map_or(CheckoutError::TimedOut(limit), |rate| CheckoutError::OverRate(limit, rate)))
             }
         }
     }
@@ -397,6 +415,7 @@ impl Pool {
         }
         decisions.clear();
         inner.decisions = decisions;
+        self.set_alarm(inner);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -442,7 +461,12 @@ impl Inner {
 
 /// What the scheduler needs to know of a tenant's limits.
 const fn quota(limits: &TenantLimits) -> Quota {
-    Quota { connections: limits.max_server_connections, waiting: limits.max_waiting, weight: limits.weight }
+    Quota {
+        connections: limits.max_server_connections,
+        waiting: limits.max_waiting,
+        weight: limits.weight,
+        rate: limits.max_transactions_per_second,
+    }
 }
 
 /// Why a client has no server connection at once.
@@ -460,6 +484,8 @@ struct Waiter {
     /// For which kind of connection it waits.
     level: Level,
     client: ClientId,
+    /// Whether it began to wait because its tenant had all the turns its rate allows.
+    held: bool,
     /// Taken when the grant was received.
     receiver: Option<oneshot::Receiver<Grant>>,
 }
@@ -478,6 +504,7 @@ impl Drop for Waiter {
         receiver.close();
         if let Some(conn) = receiver.try_recv().ok().and_then(Grant::conn) {
             self.pool.give_back(conn);
+            self.pool.report(Event::Vain(self.tenant));
         }
     }
 }

@@ -40,6 +40,13 @@ impl Scheduler {
             .map(|(stamp, owner, server, _)| (stamp, owner, server))
     }
 
+    /// When a connection may make room that is too fresh for that now, and somebody waits for it.
+    pub(super) fn room_at(&self) -> Option<Instant> {
+        let waits = self.total >= self.limits.total && self.closing < self.hungry.len();
+        let (_, (_, _, since)) = self.idle_order.first_key_value().filter(|_| waits)?;
+        Some(*since + FRESH)
+    }
+
     fn is_stale(&self, since: Instant) -> bool {
         self.now.is_some_and(|now| now.saturating_duration_since(since) >= FRESH)
     }

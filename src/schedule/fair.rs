@@ -3,7 +3,8 @@
 //! Start-time fair queueing by tenant. A turn costs its tenant one unit of virtual time divided by its weight;
 //! who has the earliest virtual start goes next. A tenant that comes back from being idle, or from its own limit,
 //! starts now, so that it saves nothing up, and not before what it has had is over, so that it gains nothing by
-//! coming and going. Within a tenant it is first come, first served.
+//! coming and going. Within a tenant it is first come, first served. Who waits for nothing but its own rate
+//! (`rate.rs`) takes no part until it is allowed a turn, and starts then.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -17,10 +18,21 @@ const TURN: u64 = 1 << 20;
 /// A place in the order of turns: the virtual start, then who waits longest without a turn of its tenant.
 type Place = (u64, u64);
 
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) tenant: TenantId,
+    pub(super) client: ClientId,
+    /// Whether the tenant has a rate.
+    pub(super) metered: bool,
+}
+
 /// One tenant.
 #[derive(Debug)]
 struct Line {
     quota: Quota,
+    /// Turns it may have by its rate; `usize::MAX` where it has none.
+    allowed: usize,
     /// With the time of arrival.
     waiting: VecDeque<(u64, ClientId)>,
     /// Connections in use.
@@ -45,7 +57,11 @@ struct Counted {
 impl Line {
     /// Whether it takes part in the sharing.
     fn is_active(&self) -> bool {
-        self.serving > 0 || !self.waiting.is_empty()
+        self.serving > 0 || (!self.waiting.is_empty() && self.allowed > 0)
+    }
+
+    fn is_unused(&self) -> bool {
+        self.serving == 0 && self.waiting.is_empty()
     }
 
     const fn cost(&self) -> u64 {
@@ -53,7 +69,8 @@ impl Line {
     }
 
     const fn room(&self) -> usize {
-        self.quota.connections.saturating_sub(self.serving)
+        let free = self.quota.connections.saturating_sub(self.serving);
+        if free < self.allowed { free } else { self.allowed }
     }
 }
 
@@ -71,7 +88,7 @@ pub(super) struct FairQueue {
     need: usize,
     /// All clients that wait.
     waiting: usize,
-    /// Of the tenants that wait or are served.
+    /// Of the tenants that are served, or wait for more than their rate.
     weight: u64,
     /// Who was first when another was preferred: that happens to nobody twice.
     passed: Option<(Place, TenantId)>,
@@ -88,7 +105,7 @@ impl FairQueue {
         self.waiting
     }
 
-    /// Of the tenants that wait or are served.
+    /// Of the tenants that are served, or wait for more than their rate.
     pub(super) const fn weight(&self) -> u64 {
         self.weight
     }
@@ -103,7 +120,7 @@ impl FairQueue {
         self.lines.get(&tenant).map_or(0, |line| line.waiting.len())
     }
 
-    /// Whether the tenant may have one more connection.
+    /// Whether the tenant may have one more connection, as far as is known of it here.
     pub(super) fn has_room(&self, tenant: TenantId, quota: Quota) -> bool {
         self.lines.get(&tenant).map_or(quota.connections > 0, |line| line.room() > 0)
     }
@@ -113,6 +130,7 @@ impl FairQueue {
         let (waiting, counted) = (VecDeque::new(), Counted::default());
         let line = self.lines.entry(tenant).or_insert(Line {
             quota,
+            allowed: usize::MAX,
             waiting,
             serving: 0,
             finish: 0,
@@ -153,7 +171,7 @@ impl FairQueue {
 
     /// Gives the next client its turn, at this time. The connection that is free has last served a client of `home`: that
     /// tenant is preferred where it is less than one turn of its own behind who is first.
-    pub(super) fn next(&mut self, clock: u64, home: Option<TenantId>) -> Option<(TenantId, ClientId)> {
+    pub(super) fn next(&mut self, clock: u64, home: Option<TenantId>) -> Option<Turn> {
         let first = *self.ready.first()?;
         let tenant = home.filter(|home| self.may_pass(*home, first)).unwrap_or(first.1);
         if tenant != first.1 {
@@ -161,6 +179,7 @@ impl FairQueue {
         }
         let line = self.lines.get_mut(&tenant)?;
         let (_, client) = line.waiting.pop_front()?;
+        let metered = line.quota.is_metered();
         let place = line.counted.place.take()?;
         line.serving += 1;
         line.turn = clock;
@@ -171,7 +190,7 @@ impl FairQueue {
         self.now = self.now.max(first.0.0);
         self.settle(tenant);
         self.wake_rested();
-        Some((tenant, client))
+        Some(Turn { tenant, client, metered })
     }
 
     fn may_pass(&self, home: TenantId, first: (Place, TenantId)) -> bool {
@@ -186,7 +205,7 @@ impl FairQueue {
             line.serving -= 1;
         }
         self.settle(tenant);
-        if self.weight == 0 {
+        if self.weight == 0 && self.waiting == 0 {
             // Nobody competes: what was is forgotten.
             *self = Self::default();
         }
@@ -200,6 +219,15 @@ impl FairQueue {
         self.settle(tenant);
     }
 
+    /// The tenant may have so many turns by its rate; see [`Line::allowed`].
+    pub(super) fn allow(&mut self, tenant: TenantId, turns: usize) {
+        if let Some(line) = self.lines.get_mut(&tenant)
+            && std::mem::replace(&mut line.allowed, turns) != turns
+        {
+            self.settle(tenant);
+        }
+    }
+
     /// Brings the sums and orders up to date with one tenant's line.
     fn settle(&mut self, tenant: TenantId) {
         let Some(line) = self.lines.get_mut(&tenant) else { return };
@@ -211,7 +239,7 @@ impl FairQueue {
             old.place.unwrap_or_else(|| (line.finish.max(self.now), line.turn.max(*arrival)))
         });
         let weight = if active { line.quota.weight() } else { 0 };
-        let rest = (!active && line.finish > self.now).then_some(line.finish);
+        let rest = (line.is_unused() && line.finish > self.now).then_some(line.finish);
         line.counted = Counted { need, weight, place, rest };
         self.need = self.need - old.need + need;
         self.weight = self.weight - old.weight + weight;
@@ -223,7 +251,7 @@ impl FairQueue {
             old.rest.map(|rest| self.resting.remove(&(rest, tenant)));
             rest.map(|rest| self.resting.insert((rest, tenant)));
         }
-        if !active && rest.is_none() {
+        if line.is_unused() && rest.is_none() {
             self.lines.remove(&tenant);
         }
     }
@@ -272,8 +300,8 @@ mod tests {
         fn turns(&mut self, turns: usize) -> Vec<u64> {
             let one = |_| {
                 self.arrivals += 1;
-                let (of, client) = self.queue.next(self.arrivals, None)?;
-                self.queue.release(of);
+                let Turn { tenant, client, .. } = self.queue.next(self.arrivals, None)?;
+                self.queue.release(tenant);
                 Some(client.0 / 1_000_000)
             };
             (0..turns).filter_map(one).collect()
@@ -330,7 +358,7 @@ mod tests {
         let mut stage = Stage::default();
         stage.push_with(1, 10, Quota { connections: 1, ..Quota::UNLIMITED });
         stage.push(2, 50);
-        assert_eq!(stage.queue.next(0, None).map(|(of, _)| of), Some(tenant(1)));
+        assert_eq!(stage.queue.next(0, None).map(|turn| turn.tenant), Some(tenant(1)));
         assert_eq!(stage.queue.need(), 50);
         assert_eq!(stage.turns(20), [2; 20]);
         stage.queue.release(tenant(1));
@@ -343,7 +371,7 @@ mod tests {
         stage.push(1, 2);
         stage.push(2, 9);
         stage.push(3, 9);
-        let home = |stage: &mut Stage, n| stage.queue.next(0, Some(tenant(n))).map(|(of, _)| of);
+        let home = |stage: &mut Stage, n| stage.queue.next(0, Some(tenant(n))).map(|turn| turn.tenant);
         assert_eq!(home(&mut stage, 2), Some(tenant(2)));
         assert_eq!(home(&mut stage, 2), Some(tenant(1)), "a turn behind");
         assert_eq!(home(&mut stage, 3), Some(tenant(3)));
@@ -373,7 +401,7 @@ mod tests {
         stage.push(2, 1);
         assert_eq!(stage.queue.take_first(), Some(ClientId(1_000_001)));
         assert_eq!((stage.queue.len(), stage.queue.weight()), (2, 200));
-        stage.queue.set_quota(tenant(1), Quota { connections: 0, weight: 7, waiting: 0 });
+        stage.queue.set_quota(tenant(1), Quota { connections: 0, weight: 7, ..Quota::UNLIMITED });
         assert_eq!((stage.queue.need(), stage.queue.weight()), (1, 107));
         assert_eq!(stage.turns(2), [2]);
     }

@@ -7,14 +7,19 @@
 
 mod evict;
 mod fair;
+mod limits;
+mod rate;
 mod shared;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::schedule::rate::Rates;
 use crate::schedule::shared::Group;
 use crate::tenant::TenantId;
+
+pub use limits::{Limits, Quota};
 
 /// A server connection, also one that is still being opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,39 +47,6 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What the scheduler may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Server connections at once, counting those being opened and closed.
-    pub total: usize,
-    /// What a tenant may use for which nothing else is said.
-    pub quota: Quota,
-    /// Server connections being opened at once.
-    pub opening: usize,
-    /// How long a tenant may keep a connection busy while others have none.
-    pub quantum: Duration,
-}
-
-/// What one tenant may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Server connections at once.
-    pub connections: usize,
-    /// Clients waiting at once.
-    pub waiting: usize,
-    /// Its share of the connections where there are too few, in proportion to those of others.
-    pub weight: u32,
-}
-
-impl Quota {
-    /// No limit of its own, and the usual share.
-    pub const UNLIMITED: Self = Self { connections: usize::MAX, waiting: usize::MAX, weight: 100 };
-
-    const fn weight(self) -> u64 {
-        if self.weight == 0 { 1 } else { self.weight as u64 }
-    }
-}
-
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -96,8 +68,10 @@ pub enum Event {
     Closing(Owner, ServerId),
     /// A connection is gone.
     Closed(Owner, ServerId),
-    /// Nothing, for a while: time passes.
-    Tick,
+    /// The connection that a client of this tenant was given was of no use to it: the turn does not count.
+    Vain(TenantId),
+    /// The time has come that [`Scheduler::alarm`] told.
+    Due,
 }
 
 /// What to do.
@@ -161,6 +135,7 @@ pub struct Scheduler {
     quotas: HashMap<TenantId, Quota>,
     shares: HashMap<Owner, Share>,
     shared: Group,
+    rates: Rates,
     /// Idle connections of all owners, unused longest first.
     idle_order: BTreeMap<u64, (Owner, ServerId, Instant)>,
     /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
@@ -185,6 +160,8 @@ pub struct Load {
     pub idle: usize,
     /// Clients waiting.
     pub waiting: usize,
+    /// Of those, clients of tenants that had all the turns their rate allows.
+    pub held: usize,
 }
 
 impl Scheduler {
@@ -196,6 +173,7 @@ impl Scheduler {
             quotas: HashMap::new(),
             shares: HashMap::new(),
             shared: Group::default(),
+            rates: Rates::default(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
             total: 0,
@@ -211,10 +189,9 @@ impl Scheduler {
     pub fn on(&mut self, now: Instant, event: Event, out: &mut Vec<Decision>) {
         self.now = Some(now);
         match event {
-            Event::Tick => {}
-            Event::Wanted(tenant, client) => self.wanted(tenant, client, out),
+            Event::Wanted(tenant, client) => self.wanted(now, tenant, client, out),
             Event::Forgotten(tenant, client) => self.forgotten(tenant, client),
-            Event::WantedShared(tenant, client) => self.wanted_shared(tenant, client, out),
+            Event::WantedShared(tenant, client) => self.wanted_shared(now, tenant, client, out),
             Event::ForgottenShared(tenant, client) => {
                 self.shared.queue.forget(tenant, client);
                 self.update(Owner::Shared);
@@ -233,19 +210,21 @@ impl Scheduler {
                     self.shared.release(server);
                 }
                 self.lost(owner, server);
-                self.serve_shared(out);
+                self.serve_shared(now, out);
             }
             Event::Closed(..) => {
                 self.total -= 1;
                 self.closing -= 1;
             }
+            Event::Vain(tenant) => self.turn_was_vain(now, tenant, out),
+            Event::Due => self.due(now, out),
         }
         self.feed_hungry(out);
     }
 
     /// From now on the tenant may use this much. Connections of its own over it go when they are returned, idle
     /// ones now; who waits already goes on waiting.
-    pub fn set_quota(&mut self, tenant: TenantId, quota: Quota, out: &mut Vec<Decision>) {
+    pub fn set_quota(&mut self, now: Instant, tenant: TenantId, quota: Quota, out: &mut Vec<Decision>) {
         if quota == self.limits.quota {
             self.quotas.remove(&tenant);
         } else {
@@ -259,9 +238,9 @@ impl Scheduler {
             self.evict(stamp, owner, server);
             out.push(Decision::Close(owner, server));
         }
-        self.rank(owner);
         self.shared.queue.set_quota(tenant, quota);
-        self.serve_shared(out);
+        self.rates.change(now, tenant, &quota);
+        self.resume(now, tenant, out);
         self.feed_hungry(out);
     }
 
@@ -329,15 +308,18 @@ impl Scheduler {
     #[must_use]
     pub fn load(&self) -> Load {
         let own: usize = self.shares.values().map(|share| share.waiting.len()).sum();
-        Load { total: self.total, idle: self.idle_order.len(), waiting: own + self.shared.queue.len() }
+        let held = self.rates.held().map(|tenant| self.waiting(tenant)).sum();
+        Load { total: self.total, idle: self.idle_order.len(), waiting: own + self.shared.queue.len(), held }
     }
 
-    fn wanted(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
+    fn wanted(&mut self, now: Instant, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
         self.clock += 1;
         let (clock, owner) = (self.clock, Owner::Tenant(tenant));
         let share = self.share(owner);
+        let metered = share.quota.is_metered();
         // First come, first served: nobody overtakes a waiter.
         if share.waiting.is_empty()
+            && !metered
             && let Some((stamp, server)) = share.idle.pop()
         {
             self.idle_order.remove(&stamp);
@@ -350,10 +332,13 @@ impl Scheduler {
             return;
         }
         share.waiting.push_back((clock, client));
+        if metered {
+            return self.resume(now, tenant, out);
+        }
         self.rank(owner);
     }
 
-    fn wanted_shared(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
+    fn wanted_shared(&mut self, now: Instant, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
         self.clock += 1;
         let quota = self.quota(tenant);
         // Where a connection is idle, no one waits who may have it.
@@ -363,16 +348,23 @@ impl Scheduler {
         } else {
             self.share(Owner::Shared);
             self.shared.queue.push(tenant, quota, client, self.clock);
-            self.serve_shared(out);
+            if quota.is_metered() {
+                self.resume(now, tenant, out);
+            } else {
+                self.serve_shared(now, out);
+            }
         }
         self.shared.prefer(None);
     }
 
     /// Hands idle shared connections to those whose turn it is.
-    fn serve_shared(&mut self, out: &mut Vec<Decision>) {
+    fn serve_shared(&mut self, now: Instant, out: &mut Vec<Decision>) {
         while let Some(found) = self.shared.next(self.clock) {
             self.idle_order.remove(&found.stamp);
             out.push(Decision::Assign(found.client, found.server));
+            if found.metered {
+                self.spend(now, found.tenant);
+            }
         }
         self.update(Owner::Shared);
     }
@@ -388,12 +380,13 @@ impl Scheduler {
     fn open_failed(&mut self, owner: Owner, out: &mut Vec<Decision>) {
         self.opening -= 1;
         self.total -= 1;
+        let needed = self.need(owner) > 0;
         if let Some(share) = self.shares.get_mut(&owner) {
             share.opening -= 1;
             share.held -= 1;
             // With other connections alive the waiter may still get one; with none it would only wait
             // for its time-out.
-            if share.held == share.opening {
+            if share.held == share.opening && needed {
                 let first = match owner {
                     Owner::Tenant(_) => share.waiting.pop_front().map(|(_, client)| client),
                     Owner::Shared => self.shared.queue.take_first(),
@@ -422,17 +415,21 @@ impl Scheduler {
             out.push(Decision::Close(owner, server));
             return;
         }
-        if owner == Owner::Shared {
+        let Owner::Tenant(tenant) = owner else {
             self.shared.park(server, clock);
             self.idle_order.insert(clock, (owner, server, now));
-            return self.serve_shared(out);
-        }
+            return self.serve_shared(now, out);
+        };
         let share = self.share(owner);
-        if let Some((_, client)) = share.waiting.pop_front() {
+        let metered = share.quota.is_metered();
+        if let Some((_, client)) = (!metered).then(|| share.waiting.pop_front()).flatten() {
             out.push(Decision::Assign(client, server));
         } else {
             share.idle.push((clock, server));
             self.idle_order.insert(clock, (owner, server, now));
+        }
+        if metered {
+            self.serve_own(now, tenant, out);
         }
         self.rank(owner);
     }
@@ -444,7 +441,10 @@ impl Scheduler {
     /// Clients that wait and may be served.
     fn need(&self, owner: Owner) -> usize {
         match owner {
-            Owner::Tenant(_) => self.shares.get(&owner).map_or(0, |share| share.waiting.len()),
+            Owner::Tenant(tenant) => self
+                .shares
+                .get(&owner)
+                .map_or(0, |share| share.waiting.len().min(self.rates.allowed(tenant, &share.quota))),
             Owner::Shared => self.shared.queue.need(),
         }
     }

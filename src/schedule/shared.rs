@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::schedule::fair::FairQueue;
+use crate::schedule::fair::{FairQueue, Turn};
 use crate::schedule::{ClientId, ServerId};
 use crate::tenant::TenantId;
 
@@ -39,6 +39,9 @@ pub(super) struct Match {
     pub(super) server: ServerId,
     /// The place that the connection had among the idle ones.
     pub(super) stamp: u64,
+    pub(super) tenant: TenantId,
+    /// Whether the tenant has a rate.
+    pub(super) metered: bool,
 }
 
 impl Group {
@@ -91,11 +94,11 @@ impl Group {
         let (_, oldest) = self.idle.first_key_value()?;
         // Where there is a choice of connections, nobody has to be preferred for its sake.
         let only = self.conns.get(oldest).filter(|_| self.idle.len() == 1).and_then(|conn| conn.tenant);
-        let (tenant, client) = self.queue.next(clock, only)?;
+        let Turn { tenant, client, metered } = self.queue.next(clock, only)?;
         let server = self.best_for(tenant)?;
         let stamp = self.unpark(server)?;
         self.conns.insert(server, Conn { tenant: Some(tenant), idle: None });
-        Some(Match { client, server, stamp })
+        Some(Match { client, server, stamp, tenant, metered })
     }
 
     fn best_for(&self, tenant: TenantId) -> Option<ServerId> {

@@ -35,14 +35,15 @@ impl Sim {
 
     fn quota(&mut self, tenant: TenantId, quota: Quota) -> Vec<Decision> {
         let mut out = Vec::new();
-        self.scheduler.set_quota(tenant, quota, &mut out);
+        self.scheduler.set_quota(self.now, tenant, quota, &mut out);
         out
     }
 }
 
 use Decision::{Assign, Close, Fail, Open, Refuse};
 use Event::{
-    Closed, Closing, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Tick, Wanted, WantedShared,
+    Closed, Closing, Due, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Vain, Wanted,
+    WantedShared,
 };
 
 const C: fn(u64) -> ClientId = ClientId;
@@ -101,7 +102,9 @@ fn owner_that_has_a_connection_leaves_anothers_last_one_alone_while_it_is_in_use
     assert_eq!(sim.on(Wanted(quiet, C(5))), [Assign(C(5), S(2))]);
     sim.on(Returned(own(quiet), S(2)));
     sim.now += Duration::from_secs(1);
-    assert_eq!(sim.on(Tick), [Close(own(quiet), S(2))], "it is not used any more");
+    assert_eq!(sim.scheduler.alarm(), Some(sim.now));
+    assert_eq!(sim.on(Due), [Close(own(quiet), S(2))], "it is not used any more");
+    assert_eq!(sim.scheduler.alarm(), None);
 }
 
 #[test]
@@ -161,7 +164,7 @@ fn waiter_that_gave_up_is_not_served() {
     sim.on(Wanted(a, C(1)));
     sim.on(Forgotten(a, C(1)));
     assert_eq!(sim.on(Opened(own(a), S(1))), []);
-    assert_eq!(sim.scheduler.load(), Load { total: 1, idle: 1, waiting: 0 });
+    assert_eq!(sim.scheduler.load(), Load { total: 1, idle: 1, ..Load::default() });
 }
 
 #[test]
@@ -282,7 +285,37 @@ struct Model {
     waiting: VecDeque<(TenantId, ClientId, Level)>,
     caps: HashMap<TenantId, usize>,
     levels: HashMap<TenantId, Level>,
+    meters: HashMap<TenantId, Meter>,
     next: u64,
+}
+
+/// A rate, reckoned in another way than the scheduler does.
+struct Meter {
+    rate: f64,
+    level: f64,
+    at: Instant,
+    turns: Vec<Instant>,
+}
+
+impl Meter {
+    fn new(rate: usize, now: Instant, level: f64) -> Self {
+        let rate = rate as f64;
+        Self { rate, level: level.min(rate), at: now, turns: Vec::new() }
+    }
+
+    fn left(&self, now: Instant) -> f64 {
+        (self.level + self.rate * (now - self.at).as_secs_f64()).min(self.rate)
+    }
+
+    /// One more turn. Whether there were never more, in any time that ends now, than the burst and what came meanwhile.
+    fn take(&mut self, now: Instant) -> bool {
+        self.level = self.left(now) - 1.0;
+        self.at = now;
+        self.turns.push(now);
+        let due = |from: Instant| self.rate + self.rate * (now - from).as_secs_f64() + 1e-6;
+        let mut times = self.turns.iter().enumerate();
+        times.all(|(n, from)| (self.turns.len() - n) as f64 <= due(*from))
+    }
 }
 
 impl Model {
@@ -344,7 +377,19 @@ impl Model {
         self.busy.iter().filter(|(o, _, t)| (*o, *t) == (owner, tenant)).count()
     }
 
-    fn carry_out(&mut self, decision: Decision) -> Result<(), TestCaseError> {
+    /// Whether a tenant has had all the turns that its rate allows, or it is a matter of rounding.
+    fn is_held(&self, tenant: TenantId, now: Instant) -> bool {
+        self.meters.get(&tenant).is_some_and(|meter| meter.left(now) < 1.0 + 1e-6)
+    }
+
+    fn set_rate(&mut self, tenant: TenantId, rate: usize, now: Instant) {
+        let left = self.meters.remove(&tenant).map_or(f64::MAX, |meter| meter.left(now));
+        if rate != usize::MAX {
+            self.meters.insert(tenant, Meter::new(rate, now, left));
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, decision: Decision) -> Result<(), TestCaseError> {
         match decision {
             Open(o, s) => {
                 if let Owner::Tenant(t) = o {
@@ -367,6 +412,9 @@ impl Model {
                 prop_assert!(!self.waiting.iter().any(|(w, o, _)| *w == t && o.0 < c.0), "overtaken");
                 let capped = owner == Owner::Shared && self.in_use(t, owner) >= self.cap(t);
                 prop_assert!(!capped, "tenant's cap exceeded");
+                if let Some(meter) = self.meters.get_mut(&t) {
+                    prop_assert!(meter.take(now), "more turns than the rate allows");
+                }
                 self.busy.push((owner, s, t));
             }
             Fail(c) | Refuse(c) => self.waiting.retain(|(_, w, _)| *w != c),
@@ -380,6 +428,7 @@ impl Model {
         prop_assert!(load.total <= limits.total, "cap exceeded");
         prop_assert_eq!(load.total, opening + closing + busy + load.idle);
         prop_assert_eq!(load.waiting, self.waiting.len());
+        prop_assert!(load.held <= load.waiting);
         prop_assert!(opening <= limits.opening);
         // Nobody waits for what is there.
         let used = |s: &ServerId| {
@@ -391,6 +440,7 @@ impl Model {
         for (t, _, level) in &self.waiting {
             let owner = if *level == Level::Shared { Owner::Shared } else { own(*t) };
             let room = *level == Level::Dedicated || self.in_use(*t, owner) < self.cap(*t);
+            let room = room && !self.is_held(*t, sim.now);
             shared_need += usize::from(*level == Level::Shared && room);
             prop_assert!(!room || !idle.contains(&owner), "{:?} waits while a connection is idle", t);
         }
@@ -405,17 +455,26 @@ impl Model {
 fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
     let mut model = Model::default();
-    for (what, which) in steps.into_iter().chain((0..4000).map(|n| (1 + n as u8 % 5, 0))) {
-        sim.now += Duration::from_millis(10);
+    let random = steps.len();
+    let steps = steps.into_iter().chain((0..4000).map(|n| (1 + n as u8 % 5, 0)));
+    for (nth, (what, which)) in steps.enumerate() {
+        sim.now += Duration::from_millis(if nth < random { 10 } else { 50 });
+        if sim.scheduler.alarm().is_some_and(|at| at <= sim.now) {
+            for decision in sim.on(Due) {
+                model.carry_out(sim.now, decision)?;
+            }
+        }
         let t = tenant(u128::from(which / 8) % tenants);
         let mut decisions = match model.event(what, which, tenants) {
             Some(event) => sim.on(event),
             None if what % 6 == 5 && which % 8 == 6 => {
                 let connections = 1 + usize::from(what) % 3;
                 model.caps.insert(t, connections);
-                sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what) })
+                let rate = if what % 4 == 3 { usize::MAX } else { 1 + usize::from(what) % 7 };
+                model.set_rate(t, rate, sim.now);
+                sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what), rate })
             }
-            None => sim.on(Tick),
+            None => sim.on(Due),
         };
         if what % 6 == 5 && which % 8 == 5 {
             let level = if model.level(t) == Level::Shared { Level::Dedicated } else { Level::Shared };
@@ -428,12 +487,12 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
             for client in moved {
                 let event = model.wants(t, client);
                 for decision in sim.on(event) {
-                    model.carry_out(decision)?;
+                    model.carry_out(sim.now, decision)?;
                 }
             }
         }
         for decision in decisions.drain(..) {
-            model.carry_out(decision)?;
+            model.carry_out(sim.now, decision)?;
         }
         model.check(&sim, limits)?;
     }
@@ -445,7 +504,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn cap_holds_nobody_is_owned_twice_overtaken_or_starved(
+    fn caps_and_rates_hold_nobody_is_owned_twice_overtaken_or_starved(
         total in 1_usize..6,
         tenants in 1_u128..12,
         opening in 1_usize..4,
@@ -455,4 +514,5 @@ proptest! {
     }
 }
 
+mod rate;
 mod shared;

@@ -58,6 +58,7 @@ struct Waits {
     ended: Count,
     nanoseconds: Count,
     refused: Count,
+    delayed: Count,
 }
 
 #[derive(Debug, Default)]
@@ -152,6 +153,12 @@ impl Counters {
         self.waits.0.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// A client got its server connection after waiting because its tenant was at its rate. It does not count as one
+    /// that waited: how long others wait says whether there are connections enough.
+    pub fn rate_delayed(&self) {
+        self.waits.0.delayed.add(1);
+    }
+
     /// A client waited too long for a server connection and was answered `53300`.
     pub fn wait_refused(&self) {
         self.waits.0.refused.add(1);
@@ -234,6 +241,7 @@ impl Counters {
             waits: self.waits.0.ended.get(),
             wait_time: Duration::from_nanos(self.waits.0.nanoseconds.get()),
             waits_refused: self.waits.0.refused.get(),
+            rate_delays: self.waits.0.delayed.get(),
             servers_opened,
             servers_failed: self.servers.0.failed.get(),
             servers_current: servers_opened.saturating_sub(servers_closed),
@@ -285,6 +293,8 @@ pub struct Snapshot {
     pub wait_time: Duration,
     /// Clients that got none in time (`53300`).
     pub waits_refused: u64,
+    /// Clients that got a server connection later because their tenant was at its rate.
+    pub rate_delays: u64,
     /// Server connections opened.
     pub servers_opened: u64,
     /// Server connections that could not be opened.

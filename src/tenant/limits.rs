@@ -15,6 +15,8 @@ pub struct Limits {
     pub max_pinned: usize,
     /// Share of the server connections where there are too few, in proportion to other tenants'.
     pub weight: u32,
+    /// How often its clients are given a server connection, in a second.
+    pub max_transactions_per_second: usize,
     /// How long a client waits for a server connection.
     pub wait_timeout: Duration,
     /// How long a statement, or a batch of them up to its Sync, may run.
@@ -41,6 +43,7 @@ impl Default for Limits {
             max_waiting: usize::MAX,
             max_pinned: usize::MAX,
             weight: WEIGHT,
+            max_transactions_per_second: usize::MAX,
             wait_timeout: Duration::from_secs(30),
             statement_timeout: None,
             transaction_timeout: None,
@@ -64,6 +67,8 @@ pub struct Overrides {
     pub max_pinned: Option<usize>,
     /// See [`Limits::weight`].
     pub weight: Option<u32>,
+    /// See [`Limits::max_transactions_per_second`].
+    pub max_transactions_per_second: Option<usize>,
     /// See [`Limits::wait_timeout`].
     pub wait_timeout: Option<Duration>,
     /// See [`Limits::statement_timeout`].
@@ -97,6 +102,9 @@ impl Limits {
             max_waiting: of.max_waiting.unwrap_or(self.max_waiting),
             max_pinned: of.max_pinned.unwrap_or(self.max_pinned),
             weight: of.weight.unwrap_or(self.weight),
+            max_transactions_per_second: of
+                .max_transactions_per_second
+                .unwrap_or(self.max_transactions_per_second),
             wait_timeout: of.wait_timeout.unwrap_or(self.wait_timeout),
             statement_timeout: of.statement_timeout.unwrap_or(self.statement_timeout),
             transaction_timeout: of.transaction_timeout.unwrap_or(self.transaction_timeout),

@@ -1,5 +1,7 @@
 //! What a tenant may use, by the configuration and by limits of its own that change while it is served.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use pgtenant::cli::tenant::{LimitArgs, TenantCommand};
@@ -166,6 +168,107 @@ fn server_connections_of_a_tenant_follow_its_limit_while_it_is_served() {
         busy(&mut clients);
         proxy.server_connections() == 3
     });
+}
+
+/// Ten clients of alpha, which may have 20 transactions a second, and one of beta, for three seconds.
+fn rate_is_kept_and_beta_is_not_delayed(proxy: &Proxy) {
+    limit(proxy, "alpha", &["max_transactions_per_second=20"], &[]).unwrap();
+    let mut clients: Vec<Wire> = (0..10).map(|_| proxy.wire("alpha")).collect();
+    let mut other = proxy.wire("beta");
+    eventually("the limit holds, and its burst is used", || {
+        clients.iter_mut().for_each(|client| client.send(&query("select 1")));
+        clients.iter_mut().for_each(|client| drop(client.until_ready()));
+        proxy.shared().counters.snapshot().rate_delays > 0
+    });
+    let (done, begin) = (AtomicUsize::new(0), Instant::now());
+    let others = thread::scope(|scope| {
+        for mut client in clients.drain(..) {
+            let done = &done;
+            scope.spawn(move || {
+                while begin.elapsed() < Duration::from_secs(3) {
+                    assert_eq!(client.value("select 1"), "1");
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut others = Vec::new();
+        while begin.elapsed() < Duration::from_secs(3) {
+            let begin = Instant::now();
+            assert_eq!(other.value("select 1"), "1");
+            others.push(begin.elapsed());
+        }
+        others
+    });
+    let (done, time) = (done.into_inner() as f64, begin.elapsed().as_secs_f64());
+    assert!(done <= 20.0 + 20.0 * time + 1.0 && done >= 0.8 * 20.0 * time, "{done} in {time} s");
+    let slow = others.iter().filter(|time| **time > MILLIS(40)).count();
+    assert!(others.len() > 150 && slow * 10 < others.len(), "{slow} of {}", others.len());
+    assert!(proxy.shared().counters.snapshot().rate_delays >= 40);
+}
+
+#[test]
+fn tenant_over_its_rate_is_slowed_down_to_it_and_another_is_not_delayed() {
+    let proxy = Proxy::start(&["alpha", "beta"], |config| config.pool.max_server_connections = 2);
+    rate_is_kept_and_beta_is_not_delayed(&proxy);
+}
+
+#[test]
+fn shared_tenant_over_its_rate_is_slowed_down_to_it_and_another_is_not_delayed() {
+    let proxy = Proxy::start_shared(&["alpha", "beta"], |config| config.pool.max_server_connections = 1);
+    rate_is_kept_and_beta_is_not_delayed(&proxy);
+}
+
+#[test]
+fn waiting_too_long_for_the_rate_is_53300_that_says_so_and_the_client_goes_on() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.limits.max_transactions_per_second = 1;
+        config.limits.max_waiting = 1;
+    });
+    limit(&proxy, "alpha", &["wait_timeout=200ms"], &[]).unwrap();
+    let (mut one, mut another) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    let refusal = "Error ERROR 53300 no turn came within 200 ms: this tenant's transactions are limited to 1 per second";
+    let mut told = Vec::new();
+    eventually("it has waited for too long", || {
+        let lines = one.query("select 1");
+        told.extend((lines.len() == 2).then_some(lines));
+        told.len() == 3
+    });
+    assert!(told.iter().all(|lines| *lines == [refusal, "ReadyForQuery I"]), "{told:?}");
+    let lines = one.say(&[unnamed("select 1", &[]), sync()].concat());
+    assert!(lines.len() > 2 || lines == [refusal, "ReadyForQuery I"], "{lines:?}");
+    // A transaction has its turn once, however many statements it has.
+    limit(&proxy, "alpha", &["wait_timeout=10s"], &[]).unwrap();
+    eventually("it may wait for longer", || one.query("begin").len() == 2 && one.query("select 1").len() > 2);
+    let begin = Instant::now();
+    (0..20).for_each(|_| one.run("select 1"));
+    assert!(begin.elapsed() < Duration::from_secs(4));
+    another.send(&query("select 1"));
+    eventually("one waits for the rate", || proxy.shared().pool.load().held == 1);
+    one.run("commit");
+    let refused = one.query("select 1");
+    assert!(refused[0].contains("53300 too many clients of this tenant wait"), "{refused:?}");
+    assert_eq!(another.until_ready().len(), 4);
+}
+
+#[test]
+fn rate_changes_while_clients_wait_for_it() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let mut clients: Vec<Wire> = (0..20).map(|_| proxy.wire("alpha")).collect();
+    limit(&proxy, "alpha", &["max_transactions_per_second=1"], &[]).unwrap();
+    let told = limit(&proxy, "alpha", &[], &[]).unwrap();
+    assert!(told.contains("max_transactions_per_second  1      the tenant"), "{told}");
+    eventually("there is a rate", || {
+        clients[0].run("select 1");
+        proxy.shared().counters.snapshot().rate_delays > 0
+    });
+    clients.iter_mut().for_each(|client| client.send(&query("select 1")));
+    eventually("they wait", || proxy.shared().pool.load().held >= 15);
+    let begin = Instant::now();
+    limit(&proxy, "alpha", &[], &["max_transactions_per_second"]).unwrap();
+    for client in &mut clients {
+        assert_eq!(client.until_ready().len(), 4);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -116,6 +116,7 @@ pub(super) fn limits(summary: &TenantSummary, config: &Limits, out: &mut dyn Wri
         ("max_waiting", count(now.max_waiting)),
         ("max_pinned", count(now.max_pinned)),
         ("weight", now.weight.to_string()),
+        ("max_transactions_per_second", count(now.max_transactions_per_second)),
         ("wait_timeout", time(Some(now.wait_timeout))),
         ("statement_timeout", time(now.statement_timeout)),
         ("transaction_timeout", time(now.transaction_timeout)),

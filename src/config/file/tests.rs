@@ -135,6 +135,7 @@ reset = "always"
 [limits]
 max_clients = 20
 max_waiting = 10
+max_transactions_per_second = 40
 statement_timeout = "30s"
 transaction_timeout = "1min"
 idle_in_transaction_timeout = "10s"
@@ -198,6 +199,7 @@ fn every_key_of_the_file_is_read() {
             max_waiting: 10,
             max_pinned: 25,
             weight: 100,
+            max_transactions_per_second: 40,
             wait_timeout: Duration::from_secs(5400),
             statement_timeout: Some(Duration::from_secs(30)),
             transaction_timeout: Some(Duration::from_secs(60)),

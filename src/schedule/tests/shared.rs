@@ -159,11 +159,11 @@ fn waiters_of_either_kind_can_be_taken_out() {
 
 /// A client that asks, works, thinks, and asks again.
 #[derive(Clone, Copy)]
-struct Habit {
-    tenant: TenantId,
-    level: Level,
-    service: Duration,
-    think: Duration,
+pub(super) struct Habit {
+    pub(super) tenant: TenantId,
+    pub(super) level: Level,
+    pub(super) service: Duration,
+    pub(super) think: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,27 +172,28 @@ enum Next {
     Returns(Owner, ServerId),
     IsOpen(Owner, ServerId),
     IsClosed(Owner, ServerId),
+    IsDue,
 }
 
 /// What came of a tenant.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    grants: u32,
+pub(super) struct Tally {
+    pub(super) grants: u32,
     /// Grants of a connection that served the tenant last.
     at_home: u32,
     waited: Duration,
-    longest: Duration,
+    pub(super) longest: Duration,
 }
 
 impl Tally {
-    fn mean(self) -> Duration {
+    pub(super) fn mean(self) -> Duration {
         self.waited / self.grants.max(1)
     }
 }
 
 /// A pool in which time is a number.
-struct World {
-    sim: Sim,
+pub(super) struct World {
+    pub(super) sim: Sim,
     began: Instant,
     clients: Vec<Habit>,
     agenda: BinaryHeap<Reverse<(Instant, u64, Next)>>,
@@ -202,10 +203,11 @@ struct World {
     held: HashMap<ServerId, Owner>,
     tallies: HashMap<TenantId, Tally>,
     random: u64,
+    alarm: Option<Instant>,
 }
 
 impl World {
-    fn new(limits: Limits, clients: Vec<Habit>) -> Self {
+    pub(super) fn new(limits: Limits, clients: Vec<Habit>) -> Self {
         let sim = Sim::new(limits);
         let began = sim.now;
         let mut world = Self {
@@ -219,6 +221,7 @@ impl World {
             held: HashMap::new(),
             tallies: HashMap::new(),
             random: 88_172_645_463_325_252,
+            alarm: None,
         };
         for client in 0..world.clients.len() {
             let after = world.about(world.clients[client].think);
@@ -240,7 +243,7 @@ impl World {
         time * (self.random % 2001) as u32 / 1000
     }
 
-    fn run(&mut self, millis: u64) {
+    pub(super) fn run(&mut self, millis: u64) {
         let end = self.began + Duration::from_millis(millis);
         while let Some(Reverse((at, _, next))) = self.agenda.pop() {
             if at > end {
@@ -258,9 +261,16 @@ impl World {
                 Next::Returns(owner, server) => Returned(owner, server),
                 Next::IsOpen(owner, server) => Opened(owner, server),
                 Next::IsClosed(owner, server) => Closed(owner, server),
+                Next::IsDue => Due,
             };
             for decision in self.sim.on(event) {
                 self.carry_out(decision);
+            }
+            let alarm = self.sim.scheduler.alarm();
+            if let Some(at) = alarm.filter(|at| self.alarm.is_none_or(|set| set <= self.sim.now || *at < set))
+            {
+                self.plan(at - self.sim.now, Next::IsDue);
+                self.alarm = alarm;
             }
         }
     }
@@ -293,12 +303,12 @@ impl World {
         }
     }
 
-    fn tally(&self, n: u128) -> Tally {
+    pub(super) fn tally(&self, n: u128) -> Tally {
         self.tallies.get(&tenant(n)).copied().unwrap_or_default()
     }
 
     /// Forgets what was counted.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.tallies.clear();
     }
 
@@ -307,9 +317,9 @@ impl World {
     }
 }
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 
-fn habit(n: u128, service: Duration, think: Duration) -> Habit {
+pub(super) fn habit(n: u128, service: Duration, think: Duration) -> Habit {
     Habit { tenant: tenant(n), level: Level::Shared, service, think }
 }
 
