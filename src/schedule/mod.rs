@@ -4,16 +4,21 @@
 //! A server connection has one [`Owner`] for life: a tenant of level `dedicated`, or the group that all tenants of
 //! level `shared` have in common. Giving a place to another owner means closing one connection and opening
 //! another. Within the group connections go from hand to hand (`fair.rs` says in which order, `shared.rs` which).
+//! A spare is nobody's until it becomes a tenant's (`spare.rs`).
 
 mod fair;
+mod owner;
 mod shared;
+mod spare;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::schedule::shared::Group;
+use crate::schedule::spare::Spares;
 use crate::tenant::TenantId;
+
+pub use owner::Owner;
 
 /// A server connection, also one that is still being opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,24 +27,6 @@ pub struct ServerId(pub u64);
 /// A client that waits or is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
-
-/// Whose a server connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Owner {
-    /// A tenant of level `dedicated`: it is logged in as this tenant's role and never serves another.
-    Tenant(TenantId),
-    /// All tenants of level `shared`: it is logged in as a role without rights.
-    Shared,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tenant(tenant) => tenant.fmt(f),
-            Self::Shared => f.write_str("(shared)"),
-        }
-    }
-}
 
 /// What the scheduler may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +76,10 @@ pub enum Event {
     Opened(Owner, ServerId),
     /// A connection could not be opened.
     OpenFailed(Owner, ServerId),
+    /// A spare connection is this tenant's from now on.
+    Bound(TenantId, ServerId),
+    /// A spare connection could not be bound to this tenant, and is being closed.
+    NotBound(TenantId, ServerId),
     /// A connection came back clean.
     Returned(Owner, ServerId),
     /// A connection in use will not come back and is being closed.
@@ -104,6 +95,8 @@ pub enum Decision {
     Assign(ClientId, ServerId),
     /// Open a connection under this id.
     Open(Owner, ServerId),
+    /// Bind this spare connection to this tenant.
+    Bind(TenantId, ServerId),
     /// Close this idle connection, then report it closed.
     Close(Owner, ServerId),
     /// Tell this client that no connection could be opened.
@@ -158,6 +151,7 @@ pub struct Scheduler {
     quotas: HashMap<TenantId, Quota>,
     shares: HashMap<Owner, Share>,
     shared: Group,
+    spares: Spares,
     /// Idle connections of all owners, unused longest first.
     idle_order: BTreeMap<u64, (Owner, ServerId)>,
     /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
@@ -191,6 +185,7 @@ impl Scheduler {
             quotas: HashMap::new(),
             shares: HashMap::new(),
             shared: Group::default(),
+            spares: Spares::default(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
             total: 0,
@@ -211,6 +206,10 @@ impl Scheduler {
                 self.shared.queue.forget(tenant, client);
                 self.update(Owner::Shared);
             }
+            Event::Opened(Owner::Spare, server) => self.spare_came(now, Some(server), out),
+            Event::OpenFailed(Owner::Spare, _) => self.spare_came(now, None, out),
+            Event::Bound(tenant, server) => self.bound(now, tenant, server, out),
+            Event::NotBound(tenant, server) => self.not_bound(now, tenant, server),
             Event::Opened(owner, server) => {
                 self.opening -= 1;
                 let share = self.share(owner);
@@ -233,6 +232,7 @@ impl Scheduler {
             }
         }
         self.feed_hungry(out);
+        self.refill(now, out);
     }
 
     /// From now on the tenant may use this much. Connections of its own over it go when they are returned, idle
@@ -270,7 +270,7 @@ impl Scheduler {
         let quota = match owner {
             Owner::Tenant(tenant) => self.quota(tenant),
             // Each of its tenants has a quota, it has none.
-            Owner::Shared => Quota::UNLIMITED,
+            Owner::Shared | Owner::Spare => Quota::UNLIMITED,
         };
         self.shares.entry(owner).or_insert_with(|| Share::new(quota))
     }
@@ -296,7 +296,8 @@ impl Scheduler {
         for (stamp, (owner, server)) in &taken {
             self.evict(*stamp, *owner, *server);
         }
-        taken.into_iter().map(|(_, v)| v).collect()
+        let spares = self.take_spares(&mut unwanted).into_iter().map(|server| (Owner::Spare, server));
+        taken.into_iter().map(|(_, v)| v).chain(spares).collect()
     }
 
     /// Takes out the clients of a tenant that wait, for whichever kind of connection, in their order.
@@ -321,7 +322,8 @@ impl Scheduler {
     #[must_use]
     pub fn load(&self) -> Load {
         let own: usize = self.shares.values().map(|share| share.waiting.len()).sum();
-        Load { total: self.total, idle: self.idle_order.len(), waiting: own + self.shared.queue.len() }
+        let idle = self.idle_order.len() + self.spares.len();
+        Load { total: self.total, idle, waiting: own + self.shared.queue.len() }
     }
 
     fn wanted(&mut self, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
@@ -389,6 +391,7 @@ impl Scheduler {
                 let first = match owner {
                     Owner::Tenant(_) => share.waiting.pop_front().map(|(_, client)| client),
                     Owner::Shared => self.shared.queue.take_first(),
+                    Owner::Spare => None,
                 };
                 out.extend(first.map(Decision::Fail));
             }
@@ -438,6 +441,7 @@ impl Scheduler {
         match owner {
             Owner::Tenant(_) => self.shares.get(&owner).map_or(0, |share| share.waiting.len()),
             Owner::Shared => self.shared.queue.need(),
+            Owner::Spare => 0,
         }
     }
 
@@ -446,6 +450,7 @@ impl Scheduler {
         match owner {
             Owner::Tenant(tenant) => self.quota(tenant).weight(),
             Owner::Shared => self.shared.queue.weight().max(1),
+            Owner::Spare => 1,
         }
     }
 
@@ -497,6 +502,7 @@ impl Scheduler {
 
     /// Opens connections while there is room, and makes room by closing what nobody uses.
     fn feed_hungry(&mut self, out: &mut Vec<Decision>) {
+        self.bind_spares(out);
         while self.opening < self.limits.opening && self.total < self.limits.total {
             let Some(&(_, _, owner)) = self.hungry.first() else { return };
             let Some(share) = self.shares.get_mut(&owner) else { return };
@@ -512,6 +518,10 @@ impl Scheduler {
         // One place is made for each owner in need, not for each of its waiters: the next event looks
         // again.
         while self.total >= self.limits.total && self.closing < self.hungry.len() {
+            if let Some(server) = self.give_up_spare() {
+                out.push(Decision::Close(Owner::Spare, server));
+                continue;
+            }
             let Some((&stamp, &(owner, server))) = self.idle_order.first_key_value() else { return };
             self.evict(stamp, owner, server);
             out.push(Decision::Close(owner, server));
@@ -525,13 +535,13 @@ impl Scheduler {
         let Some(share) = self.shares.get_mut(&owner) else { return };
         let since = match owner {
             Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
-            Owner::Shared => shared_since,
+            Owner::Shared | Owner::Spare => shared_since,
         };
         let uncovered = need > share.opening && share.held < share.quota.connections;
         let (load, turn) = match owner {
             Owner::Tenant(_) => (part(share.held, weight), share.turn),
             // Those of its poorest tenant, if each had connections of its own; the queue knows when it had a turn.
-            Owner::Shared => {
+            Owner::Shared | Owner::Spare => {
                 let usual = Quota::UNLIMITED.weight();
                 (part(share.held / (weight / usual).max(1) as usize, usual), 0)
             }
