@@ -329,7 +329,7 @@ fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Re
 }
 
 /// Whether the guard counts on the hardening for this tenant. One of level shared waits for the first look, and is
-/// refused while neither hardening nor guard would keep it apart.
+/// refused while neither hardening nor guard would keep it apart. Nobody is let in while anybody could become any tenant.
 async fn hardened(shared: &Shared, tenant: &Arc<Tenant>) -> Result<bool, Refusal> {
     if shared.spares.borrow().is_exposed() {
         return Err(farewell::not_kept_apart(&tenant.slug));

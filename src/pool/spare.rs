@@ -62,6 +62,7 @@ impl Pool {
             let id = conn.id;
             match spare::bind(&mut conn, &tenant, &login).await {
                 Ok(()) => {
+                    pool.counters.spare_bound();
                     pool.hub.admit(&conn.voice).await;
                     tracing::debug!(server = id.0, pid = conn.key.pid, tenant = %tenant.slug, "spare connection bound");
                     pool.begun(conn, Event::Bound(tenant.id, id));

@@ -15,7 +15,7 @@ use crate::tenant::{Ident, Tenant};
 use crate::wire::view;
 
 /// What is longer on its way is given up for an ordinary connection.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How spare connections log in, and where the function is that binds them.
 #[derive(Clone, Debug)]

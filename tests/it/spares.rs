@@ -1,10 +1,18 @@
 //! Spare connections: who is bound to them, what a session on one cannot do, and who may bind.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgtenant::config::GuardMode;
 use pgtenant::control::{spare_password, spare_role};
+use pgtenant::notify::Hub;
+use pgtenant::pool::{Ended, Pool};
 use pgtenant::registry::{FindingKind, Registry};
+use pgtenant::server::cancel::CancelSlot;
+use pgtenant::server::spare::SpareLogin;
+use pgtenant::session::params::Settings;
+use pgtenant::telemetry::Counters;
+use pgtenant::tenant::Ident;
 use secrecy::ExposeSecret;
 
 use crate::support::proxy::{Proxy, eventually};
@@ -393,6 +401,66 @@ async fn each_right_too_many_is_found_and_its_remedy_removes_it() {
         db.init().await.unwrap();
         assert_eq!(audit(&db).await, [], "{right}");
     }
+}
+
+/// A pool whose spares are bound by a function of this body, one after the other; who is then asked for. Nobody
+/// is served by a connection that is not the tenant's.
+async fn serves_although(body: &str) {
+    let mut db = Db::new().await;
+    db.config.pool.spare_connections = 1;
+    db.init().await.unwrap();
+    db.create("alpha").await.unwrap();
+    let (tenant, role) = (Arc::new(db.summary("alpha").await.tenant), format!("{}_spare", db.name));
+    let alpha = db.schema("alpha");
+    db.admin_run(&format!(
+        "CREATE ROLE {role} LOGIN NOINHERIT PASSWORD 'spare'; GRANT {alpha} TO {role}; CREATE SCHEMA fake;
+         GRANT USAGE ON SCHEMA fake TO {role};
+         CREATE FUNCTION fake.set_session_auth(name text) RETURNS text LANGUAGE plpgsql STRICT AS $${body}$$"
+    ))
+    .await;
+    let counters = Arc::new(Counters::default());
+    let pool = Pool::new(&db.config, Arc::clone(&counters), Hub::new(&db.config, counters), None);
+    pool.keep_spares(Some(SpareLogin {
+        role: Ident::parse(&role).unwrap(),
+        password: "spare".to_owned().into(),
+        schema: Ident::parse("fake").unwrap(),
+        global: db.config.schemas.global.clone(),
+    }));
+    for _ in 0..2000 {
+        if pool.load().idle == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(pool.load().idle, 1, "no spare is warm: {body}");
+    let checkout = pool.checkout(&tenant, &Arc::<CancelSlot>::default(), None).await.unwrap();
+    let attached = checkout.attach(&Arc::<Settings>::default()).await.unwrap();
+    let user = format!("SELECT usename FROM pg_stat_activity WHERE pid = {}", attached.pid());
+    assert_eq!(value(&db.admin().await, &user).await, alpha, "{body}");
+    attached.detach(Ended::Idle);
+}
+
+#[tokio::test]
+async fn function_that_says_yes_and_binds_nobody_is_not_believed() {
+    serves_although("BEGIN RETURN 'OK'; END").await;
+}
+
+#[tokio::test]
+async fn role_that_can_be_reset_is_not_believed() {
+    serves_although("BEGIN PERFORM set_config('role', name, false); RETURN 'OK'; END").await;
+}
+
+#[tokio::test]
+async fn function_that_fails_costs_nobody_a_connection() {
+    serves_although("BEGIN RAISE EXCEPTION 'not today'; END").await;
+    serves_although("BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN 'OK'; END").await;
+}
+
+#[tokio::test]
+async fn function_that_hangs_is_not_waited_for() {
+    let began = Instant::now();
+    serves_although("BEGIN PERFORM pg_sleep(60); RETURN 'OK'; END").await;
+    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]
