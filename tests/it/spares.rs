@@ -259,12 +259,19 @@ fn clients_of_the_proxy_do_not_get_away_either_where_the_guard_only_reports() {
 }
 
 #[test]
-fn without_the_extension_connections_are_ordinary_ones() {
-    let proxy = Proxy::start(&["alpha"], |config| config.pool.spare_connections = 2);
-    let mut alpha = proxy.wire("alpha");
-    let pid = alpha.backend();
-    assert_eq!(user_of(&proxy, pid), proxy.db.schema("alpha"));
-    assert_eq!(proxy.shared().pool.load().total, 1);
+fn without_the_role_or_the_extension_connections_are_ordinary_ones() {
+    let ordinary = |proxy: &Proxy| {
+        let mut alpha = proxy.wire("alpha");
+        let pid = alpha.backend();
+        assert_eq!(user_of(proxy, pid), proxy.db.schema("alpha"));
+        assert_eq!(proxy.shared().pool.load().total, 1);
+    };
+    // Spares came into the configuration after `pgtenant init`.
+    ordinary(&Proxy::with_spares(0, &["alpha"], |config| config.pool.spare_connections = 2));
+    let (proxy, _) = with_warm(1, &["alpha"]);
+    proxy.admin().run("drop extension set_user");
+    eventually("spares are closed", || proxy.shared().pool.load().total == 0);
+    ordinary(&proxy);
 }
 
 #[test]
