@@ -2,8 +2,8 @@
 # Installs what `make demo` and `make test` need and this machine lacks; does nothing when all is there.
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
-#   scripts/setup.sh test   the same, pgbench, and the drivers that the tests run: Python, Node, Java and PHP
-#                           with theirs, and a program that uses sqlx
+#   scripts/setup.sh test   the same, pgbench, PostgreSQL's extension set_user, and the drivers that the tests run: Python,
+#                           Node, Java and PHP with theirs, and a program that uses sqlx
 #   scripts/setup.sh ci     the same, and SQLsmith where apt-get has it
 #   scripts/setup.sh where  installs nothing; prints where the drivers are, as NAME=PATH
 #
@@ -147,6 +147,16 @@ has_php() {
     command -v php >/dev/null 2>&1 && php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' >/dev/null 2>&1
 }
 
+# Prints the versions of PostgreSQL that packages of Debian have put here without the extension set_user.
+without_set_user() {
+    for path in /usr/lib/postgresql/*/bin/postgres; do
+        dir=${path%/bin/postgres}
+        if [ -x "$path" ] && [ ! -e "$dir/lib/set_user.so" ]; then
+            echo "${dir##*/}"
+        fi
+    done
+}
+
 # Prints the names of what is missing, for packages_for.
 missing() {
     has_compiler || echo compiler
@@ -180,6 +190,7 @@ packages_for() {
         apt-get:libclang) echo libclang-dev ;;
         apt-get:postgresql) echo postgresql postgresql-client ;;
         apt-get:pgbench) echo postgresql-contrib ;;
+        apt-get:set_user-*) echo "postgresql-${1#set_user-}-set-user" ;;
         apt-get:sqlsmith) echo sqlsmith ;;
         apt-get:python) echo python3 python3-venv ;;
         apt-get:node) echo nodejs ;;
@@ -336,6 +347,11 @@ if [ -n "$lacking" ]; then
     [ -z "$still" ] || fail "installed, but still not found: ${still% }. PGTENANT_PG_BIN can name the directory of PostgreSQL's programs, LIBCLANG_PATH that of libclang."
 fi
 if [ "$mode" = test ]; then
+    # Which package it is follows from PostgreSQL's version.
+    lacking=$(without_set_user | sed 's/^/set_user-/' | tr '\n' ' ')
+    if [ -n "${lacking% }" ]; then
+        install "${lacking% }"
+    fi
     make_python_drivers
     make_node_drivers
     make_sqlx_story

@@ -42,6 +42,7 @@ pub async fn run(args: InitArgs, config: &Config, out: &mut dyn Write) -> Result
         registry_role: Ident::parse(user).context("`registry.user` is no role name")?,
         registry_password: config.secrets.master_key.role_password(user),
         master_key: config.secrets.master_key.clone(),
+        spares: config.pool.spare_connections > 0,
         schemas: config.schemas.clone(),
     };
     let mut client = args.admin.connect(config).await?;

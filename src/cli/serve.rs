@@ -16,13 +16,14 @@ use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::{Config, GuardMode};
-use crate::control::{self, HardeningWatcher};
+use crate::control::{self, HardeningWatcher, SpareWatcher};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::{Directory, Registry, store};
+use crate::registry::{Directory, Registry, SpareWatch, store};
 use crate::server::connect::PoolLogin;
+use crate::server::spare::SpareLogin;
 use crate::telemetry::Counters;
 use crate::tenant::Tenant;
 
@@ -96,6 +97,8 @@ impl Server {
         audit(&registry, &config).await?;
         let pool_login = pool_login(&registry, &config).await?;
         let mut watcher = HardeningWatcher::new(registry.clone());
+        let mut spares = SpareWatcher::new(registry.clone(), config.pool.spare_connections);
+        spares.check().await;
         let directory = Arc::new(Directory::start(registry).await?);
         watcher.check_if_needed(&directory).await;
         let listeners = bind(&config)?;
@@ -109,6 +112,7 @@ impl Server {
             hub,
             directory,
             hardening: watcher.subscribe(),
+            spares: spares.subscribe(),
             counters,
             config,
         });
@@ -127,7 +131,7 @@ impl Server {
         let hub = Arc::clone(&server.shared.hub);
         server.spawn_for_clients(async move { hub.run().await });
         server.spawn(follow_changes(Arc::clone(&server.shared)));
-        server.watch_hardening(watcher);
+        server.watch(watcher, spares);
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         tracing::info!(
             addresses = server.listening.join(", "),
@@ -180,11 +184,13 @@ impl Server {
         });
     }
 
-    /// Tells those whom it concerns what the watch sees.
-    fn watch_hardening(&self, watcher: HardeningWatcher) {
+    /// Tells those whom it concerns what the watches see.
+    fn watch(&self, watcher: HardeningWatcher, spares: SpareWatcher) {
         let period = self.shared.config.server.hardening_check_period;
         self.spawn(watcher.run(Arc::clone(&self.shared.directory), period));
         self.spawn(follow_hardening(Arc::clone(&self.shared)));
+        self.spawn(spares.run(period));
+        self.spawn(follow_spares(Arc::clone(&self.shared)));
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -294,6 +300,29 @@ async fn follow_hardening(shared: Arc<Shared>) {
     while hardening.changed().await.is_ok() {
         let seen = hardening.borrow_and_update().serves();
         shared.hardening_changed(seen);
+    }
+}
+
+/// Keeps spare connections while they can be had, and serves nobody while anybody could become any tenant.
+async fn follow_spares(shared: Arc<Shared>) {
+    let mut spares = shared.spares.clone();
+    loop {
+        let seen = spares.borrow_and_update().clone();
+        if seen.is_exposed() {
+            shared.roster.disconnect_all();
+        }
+        shared.pool.keep_spares(match seen {
+            SpareWatch::Ready { role, schema } => Some(SpareLogin {
+                password: control::spare_password(&role, &shared.config.secrets.master_key),
+                role,
+                schema,
+                global: shared.config.schemas.global.clone(),
+            }),
+            SpareWatch::Unknown | SpareWatch::Off { .. } | SpareWatch::Exposed { .. } => None,
+        });
+        if spares.changed().await.is_err() {
+            return;
+        }
     }
 }
 

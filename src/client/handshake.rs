@@ -329,8 +329,11 @@ fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Re
 }
 
 /// Whether the guard counts on the hardening for this tenant. One of level shared waits for the first look, and is
-/// refused while neither hardening nor guard would keep it apart.
+/// refused while neither hardening nor guard would keep it apart. Nobody is let in while anybody could become any tenant.
 async fn hardened(shared: &Shared, tenant: &Arc<Tenant>) -> Result<bool, Refusal> {
+    if shared.spares.borrow().is_exposed() {
+        return Err(farewell::not_kept_apart(&tenant.slug));
+    }
     if tenant.level == Level::Dedicated {
         return Ok(false);
     }
@@ -374,7 +377,8 @@ fn still_on(terms: Terms, shared: &Shared, entry: &UserEntry) -> Result<(), Refu
     if tenant.level != terms.level {
         return Err(farewell::moved());
     }
-    if terms.level == Level::Shared && shared.hardening.borrow().serves() != Some(terms.hardened) {
+    let hardened = terms.level != Level::Shared || shared.hardening.borrow().serves() == Some(terms.hardened);
+    if !hardened || shared.spares.borrow().is_exposed() {
         return Err(farewell::not_kept_apart(&tenant.slug));
     }
     Ok(())

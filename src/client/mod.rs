@@ -24,7 +24,7 @@ use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::{Directory, HardeningWatch};
+use crate::registry::{Directory, HardeningWatch, SpareWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
 use crate::tenant::{Tenant, TenantId};
@@ -50,6 +50,8 @@ pub struct Shared {
     pub directory: Arc<Directory>,
     /// What the watch on the hardening saw last.
     pub hardening: watch::Receiver<HardeningWatch>,
+    /// What the watch on spare connections saw last.
+    pub spares: watch::Receiver<SpareWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
     /// Counters.
@@ -78,6 +80,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// The watch on the hardening.
     pub hardening: watch::Receiver<HardeningWatch>,
+    /// The watch on spare connections.
+    pub spares: watch::Receiver<SpareWatch>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -93,6 +97,7 @@ impl Shared {
             hub: parts.hub,
             directory: parts.directory,
             hardening: parts.hardening,
+            spares: parts.spares,
             roster: Arc::new(Roster::default()),
             counters: parts.counters,
             shutdown: CancellationToken::new(),

@@ -142,6 +142,11 @@ impl Roster {
         self.dismiss(Dismissal::OutOfService, |of, _| of == tenant);
     }
 
+    /// Disconnects everybody at once.
+    pub fn disconnect_all(&self) {
+        self.dismiss(Dismissal::OutOfService, |_, _| true);
+    }
+
     /// Disconnects the clients of a tenant that logged in while it was of another level, when their transactions end.
     pub fn move_to(&self, tenant: TenantId, level: Level) {
         self.dismiss(Dismissal::Moved, |of, terms| of == tenant && terms.level != level);

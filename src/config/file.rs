@@ -155,6 +155,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let total = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS);
     let per_tenant = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT);
     let max_concurrent_opens = source.take(&keys::POOL_MAX_CONCURRENT_OPENS);
+    let spare_connections = source.take(&keys::POOL_SPARE_CONNECTIONS);
     let wait_timeout = source.take(&keys::POOL_WAIT_TIMEOUT);
     let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
@@ -173,6 +174,15 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         );
         source.refuse(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT.row, wrong);
     }
+    if let (Some(total), Some(spares)) = (total, spare_connections)
+        && spares >= total
+    {
+        let wrong = Wrong::new(
+            format!("{spares} spare connections leave none of pool.max_server_connections, which is {total}"),
+            format!("give less than {total}; 0 keeps none"),
+        );
+        source.refuse(&keys::POOL_SPARE_CONNECTIONS.row, wrong);
+    }
     let max_clients = source.take(&keys::LIMITS_MAX_CLIENTS);
     let max_waiting = source.take(&keys::LIMITS_MAX_WAITING);
     let max_transactions_per_second = source.take(&keys::LIMITS_MAX_TRANSACTIONS_PER_SECOND);
@@ -183,6 +193,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let pool = Pool {
         max_server_connections: total?,
         max_concurrent_opens: max_concurrent_opens?,
+        spare_connections: spare_connections?,
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
         max_tenants_per_connection: max_tenants_per_connection?,

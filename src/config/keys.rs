@@ -148,6 +148,9 @@ keys! {
     POOL_MAX_CONCURRENT_OPENS: usize = pool.max_concurrent_opens,
         "number from 1 to 1000", kind::count::<1, 1000>, Value("8"),
         "Server connections being opened at once, so that a storm of clients does not become one for PostgreSQL.";
+    POOL_SPARE_CONNECTIONS: usize = pool.spare_connections,
+        "number from 0 to 1000", kind::count::<0, 1000>, Value("0"),
+        "Server connections kept open for whichever tenant of level dedicated needs its next one, where the extension set_user is installed.";
     POOL_WAIT_TIMEOUT: Duration = pool.wait_timeout,
         "duration", kind::duration, Value("\"30s\""),
         "How long a client waits for a server connection before it is answered `53300`.";

@@ -19,7 +19,7 @@ use crate::control::harden::builtins::{Builtin, Kind};
 use crate::control::harden::parts::{EVENT_TRIGGERS, Names, ROUTINES, SCHEMA, literal};
 use crate::control::init::{self, InitPlan};
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, level, shared};
+use crate::control::{ControlError, Outcome, Step, level, shared, spares};
 use crate::registry::store;
 use crate::tenant::Ident;
 
@@ -61,6 +61,9 @@ pub async fn harden(client: &mut Client, plan: &InitPlan, run: Run) -> Result<Ha
     let names = names(&tx).await?;
     install(&tx, &names, &mut steps).await?;
     steps.extend(shared::open_set_config(&tx, &pool).await?);
+    if plan.spares {
+        steps.extend(spares::ensure(&tx, &plan.master_key).await?);
+    }
     store::set_hardened(&tx, true).await?;
     let findings = audit::findings(&tx, &names).await?;
     match run {

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, shared};
+use crate::control::{ControlError, Outcome, Step, channels, shared, spares};
 use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
@@ -29,6 +29,8 @@ pub struct InitPlan {
     pub registry_password: SecretString,
     /// What the secrets of tenants are derived from.
     pub master_key: MasterKey,
+    /// Whether spare connections are wanted.
+    pub spares: bool,
     /// Names of the common schemas.
     pub schemas: Schemas,
 }
@@ -41,6 +43,9 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
     let tx = client.transaction().await?;
     let (mut steps, pool) = run_in(&tx, plan).await?;
     steps.extend(shared::open_set_config(&tx, &pool).await?);
+    if plan.spares {
+        steps.extend(spares::ensure(&tx, &plan.master_key).await?);
+    }
     tx.commit().await?;
     Ok(steps)
 }

@@ -11,6 +11,7 @@ mod level;
 mod provision;
 mod role;
 mod shared;
+mod spares;
 mod watch;
 
 pub use error::ControlError;
@@ -22,6 +23,7 @@ pub use init::{InitPlan, init, tenants_role};
 pub use level::{LevelChange, set_level};
 pub use provision::{NewTenant, Provisioned, create_tenant};
 pub use shared::{pool_login, pool_role};
+pub use spares::{SpareWatcher, spare_password, spare_role};
 pub use watch::HardeningWatcher;
 
 use std::fmt;

@@ -18,6 +18,8 @@ pub(super) enum RoleKind<'a> {
     Registry(&'a SecretString),
     /// Logs in with this password and has no rights but to take on roles it is a member of.
     Pool(&'a SecretString),
+    /// Logs in with this password, and has no rights but to become a tenant once.
+    Spare(&'a SecretString),
     /// Cannot log in; holds rights that many roles share.
     Shared,
 }
@@ -35,7 +37,10 @@ impl RoleKind<'_> {
     /// Letters, digits and `$:/+=-` only, so it needs no escaping.
     fn password_clause(self) -> String {
         match self {
-            Self::Tenant(password) | Self::Registry(password) | Self::Pool(password) => {
+            Self::Tenant(password)
+            | Self::Registry(password)
+            | Self::Pool(password)
+            | Self::Spare(password) => {
                 format!(" PASSWORD '{}'", scram_sha_256(password.expose_secret().as_bytes()))
             }
             Self::Shared => String::new(),

@@ -177,6 +177,10 @@ fn of_an_extension(name: &str, findings: &mut Findings) {
         findings.effect(Effect::Unclean);
         findings.opaque();
     }
+    // Of set_user. Its other functions have names that an application may have given its own.
+    if name == "set_session_auth" {
+        findings.refuse(&rules::ROLE_CHANGE, format!("function {name} makes the session another role's"));
+    }
     if name.starts_with("dblink") || name == "xpath_table" {
         let message = format!("function {name} runs SQL text out of the guard's sight");
         findings.refuse_shared(&rules::OPAQUE_CODE, message);

@@ -386,6 +386,7 @@ const REPORTED: &[(&str, &str)] = &[
     ("SET ROLE 's3cret'", "role_change"),
     ("SELECT set_config('role', 's3cret', false)", "role_change"),
     ("SET SESSION AUTHORIZATION 's3cret'", "role_change"),
+    ("SELECT set_session_auth('s3cret')", "role_change"),
     ("CREATE ROLE r PASSWORD 's3cret'", "role_management"),
     ("ALTER ROLE tenant_alpha PASSWORD 's3cret'", "role_management"),
     ("ALTER ROLE tenant_alpha SET a.x = 's3cret'", "role_management"),

@@ -164,7 +164,13 @@ pub(super) async fn apply(
     conn: &mut ServerConn,
     settings: &Arc<Settings>,
 ) -> Result<Option<ServerError>, io::Error> {
-    let sql = settings.sql_from(&conn.state.settings);
+    let mut sql = settings.sql_from(&conn.state.settings);
+    if let Some(search_path) = &conn.search_path
+        && conn.state.settings.get("search_path").is_some()
+        && settings.get("search_path").is_none()
+    {
+        sql.push_str(search_path);
+    }
     let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&sql]))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

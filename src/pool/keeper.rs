@@ -12,6 +12,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
 const CODE_IS_KNOWN_FOR: u32 = 60;
 
+/// After so many looks, tenants that could not be bound to a spare may be tried again.
+const BOUND_AGAIN_AFTER: u32 = 12;
+
 impl Pool {
     /// Looks after idle connections, and tells the scheduler the time, for ever.
     pub async fn keep(self: Arc<Self>) {
@@ -23,7 +26,12 @@ impl Pool {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for look in 1_u32.. {
             ticks.tick().await;
-            self.sweep(Instant::now());
+            let now = Instant::now();
+            self.sweep(now);
+            if look % BOUND_AGAIN_AFTER == 0 {
+                self.lock().scheduler.forgive();
+            }
+            self.refill(now);
             if look % CODE_IS_KNOWN_FOR == 0 {
                 self.commons.iter().for_each(|commons| commons.doubt_code());
             }
@@ -74,6 +82,7 @@ impl Pool {
 
     /// Closes all idle connections, for the end of the process.
     pub fn close_all_idle(self: &Arc<Self>) {
+        self.keep_spares(None);
         self.close_idle("shutdown", |_, _| true);
     }
 
@@ -81,7 +90,9 @@ impl Pool {
         let (idle_limit, age_limit) = (self.config.idle_timeout, self.config.max_lifetime);
         let mut unwanted: Vec<ServerId> = Vec::new();
         for (id, conn) in &mut self.lock().idle {
-            let idle = idle_limit.is_some_and(|limit| now.duration_since(conn.returned) > limit);
+            // A spare is there to be unused.
+            let idle = conn.owner != Owner::Spare
+                && idle_limit.is_some_and(|limit| now.duration_since(conn.returned) > limit);
             let old = age_limit.is_some_and(|limit| now.duration_since(conn.opened) > limit);
             if idle || old || !conn.is_quiet() {
                 unwanted.push(*id);

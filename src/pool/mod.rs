@@ -7,6 +7,7 @@ mod alarm;
 mod checkout;
 mod keeper;
 mod settle;
+mod spare;
 mod wear;
 mod weigh;
 mod welcome;
@@ -26,6 +27,7 @@ use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Sch
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
 use crate::server::connect::{ConnectError, Dialer, Login, PoolLogin};
+use crate::server::spare::SpareLogin;
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
 use crate::tenant::{Level, Limits as TenantLimits, Tenant, TenantId};
@@ -61,6 +63,8 @@ struct Inner {
     idle: HashMap<ServerId, Box<ServerConn>>,
     waiting: HashMap<ClientId, oneshot::Sender<Grant>>,
     tenants: HashMap<TenantId, Arc<Tenant>>,
+    /// How spare connections log in, while there may be any.
+    spare: Option<Arc<SpareLogin>>,
     decisions: Vec<Decision>,
     next_client: u64,
     /// When the scheduler will be told the time.
@@ -118,6 +122,7 @@ impl Pool {
             idle: HashMap::new(),
             waiting: HashMap::new(),
             tenants: HashMap::new(),
+            spare: None,
             decisions: Vec::new(),
             next_client: 0,
             alarm: None,
@@ -324,21 +329,18 @@ impl Pool {
             match pool.dialer.open(&login, id).await {
                 Ok(conn) => {
                     pool.counters.server_opened();
-                    pool.hub.admit(&conn.voice).await;
+                    // A spare says nothing.
+                    if conn.owner != Owner::Spare {
+                        pool.hub.admit(&conn.voice).await;
+                    }
                     tracing::debug!(
                         server = id.0,
                         pid = conn.key.pid,
                         tenant = %login.name(),
                         "server connection opened"
                     );
-                    let mut inner = pool.lock();
-                    inner.idle.insert(id, Box::new(conn));
-                    pool.event(&mut inner, Instant::now(), Event::Opened(login.owner(), id));
-                    let misplaced = inner.is_misplaced(login.owner());
-                    drop(inner);
-                    if let Some(reason) = misplaced {
-                        pool.close_idle(reason, |idle, _| idle == id);
-                    }
+                    let opened = Event::Opened(conn.owner, id);
+                    pool.begun(Box::new(conn), opened);
                 }
                 Err(error) => {
                     pool.counters.server_failed();
@@ -347,6 +349,19 @@ impl Pool {
                 }
             }
         });
+    }
+
+    /// A connection is an owner's from now on.
+    fn begun(self: &Arc<Self>, conn: Box<ServerConn>, event: Event) {
+        let (owner, id) = (conn.owner, conn.id);
+        let mut inner = self.lock();
+        inner.idle.insert(id, conn);
+        self.event(&mut inner, Instant::now(), event);
+        let misplaced = inner.is_misplaced(owner);
+        drop(inner);
+        if let Some(reason) = misplaced {
+            self.close_idle(reason, |idle, _| idle == id);
+        }
     }
 
     fn open_failed(self: &Arc<Self>, owner: Owner, id: ServerId, error: ConnectError) {
@@ -403,6 +418,20 @@ impl Pool {
                         inner.scheduler.on(Instant::now(), Event::OpenFailed(owner, server), &mut decisions);
                     }
                 },
+                Decision::Bind(tenant, server) => match inner.bind(tenant, server) {
+                    Ok(binding) => self.bind(binding),
+                    Err(spare) => {
+                        let event = Event::NotBound(tenant, server);
+                        inner.scheduler.on(Instant::now(), event, &mut decisions);
+                        match spare {
+                            Some(conn) => self.finish_closing(conn, "not_bound"),
+                            None => {
+                                let closed = Event::Closed(Owner::Spare, server);
+                                inner.scheduler.on(Instant::now(), closed, &mut decisions);
+                            }
+                        }
+                    }
+                },
                 Decision::Close(_, server) => {
                     if let Some(conn) = inner.idle.remove(&server) {
                         self.finish_closing(conn, "evicted");
@@ -455,6 +484,7 @@ impl Inner {
                 self.tenants.get(&tenant).map(|tenant| Login::Tenant(Arc::clone(tenant)))
             }
             Owner::Shared => Some(Login::Shared),
+            Owner::Spare => self.spare.as_ref().map(|spare| Login::Spare(Arc::clone(spare))),
         }
     }
 }

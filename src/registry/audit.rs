@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, Row};
 
 use crate::config::Schemas;
 use crate::registry::RegistryError;
@@ -45,11 +45,17 @@ pub enum FindingKind {
     PoolSetting,
     /// The pool role owns something, or was granted something.
     PoolRight,
+    /// The role of spare connections has settings, which tenants would get.
+    SpareSetting,
+    /// May call set_session_auth of the extension set_user, and so become anybody.
+    SessionAuth,
+    /// May call set_user of that extension, and so become others.
+    SetUser,
 }
 
 impl FindingKind {
     /// The word in the audit query.
-    const WORDS: [(&str, Self); 17] = [
+    const WORDS: [(&str, Self); 20] = [
         ("superuser", Self::Superuser),
         ("bypass_rls", Self::BypassRls),
         ("replication", Self::Replication),
@@ -67,6 +73,9 @@ impl FindingKind {
         ("pool_admin", Self::PoolAdmin),
         ("pool_setting", Self::PoolSetting),
         ("pool_right", Self::PoolRight),
+        ("spare_setting", Self::SpareSetting),
+        ("session_auth", Self::SessionAuth),
+        ("set_user", Self::SetUser),
     ];
 }
 
@@ -110,6 +119,14 @@ impl Finding {
             FindingKind::PoolRight => format!(
                 "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role} -- and run `pgtenant init` again"
             ),
+            FindingKind::SpareSetting => {
+                format!("ALTER ROLE {role} RESET ALL; ALTER ROLE {role} IN DATABASE {object} RESET ALL")
+            }
+            // An object here is a function, with its schema.
+            FindingKind::SessionAuth | FindingKind::SetUser => format!(
+                "REVOKE EXECUTE ON FUNCTION {} FROM {role} -- and from the roles it is a member of; the owner is a superuser",
+                self.object
+            ),
         }
     }
 }
@@ -137,6 +154,10 @@ impl fmt::Display for Finding {
             FindingKind::PoolAdmin => write!(f, "role {role} may make others members of {object}"),
             FindingKind::PoolSetting => write!(f, "role {role} begins as another role, by a setting"),
             FindingKind::PoolRight => write!(f, "role {role} owns or has rights on {object}"),
+            FindingKind::SpareSetting => write!(f, "role {role} has settings of its own"),
+            FindingKind::SessionAuth | FindingKind::SetUser => {
+                write!(f, "{role} may call {object}, and so become another role")
+            }
         }?;
         write!(f, "; as an administrator run: {}", self.remedy())
     }
@@ -158,6 +179,21 @@ pub(super) async fn findings(
 ) -> Result<Vec<Finding>, RegistryError> {
     let (global, template) = (schemas.global.as_str(), schemas.template.as_str());
     let rows = client.query(include_str!("audit.sql"), &[&registry_role, &global, &template]).await?;
+    let mut findings = read(&rows)?;
+    findings.extend(spare_findings(client).await?);
+    Ok(findings)
+}
+
+/// What there is to find about spare connections and the extension that binds them; a part of
+/// [`audit_logins`](crate::registry::Registry::audit_logins).
+///
+/// # Errors
+/// When the catalogs cannot be read.
+pub async fn spare_findings(client: &impl GenericClient) -> Result<Vec<Finding>, RegistryError> {
+    read(&client.query(include_str!("spares.sql"), &[]).await?)
+}
+
+fn read(rows: &[Row]) -> Result<Vec<Finding>, RegistryError> {
     rows.iter()
         .map(|row| {
             let word: &str = row.try_get(0)?;

@@ -33,7 +33,8 @@ powerful AS (
     WHERE r.rolsuper OR r.rolbypassrls OR r.rolreplication OR r.rolcreaterole
        OR pg_catalog.starts_with(r.rolname::text, 'pg_')
        OR r.oid IN (SELECT role_oid FROM tenant)
-       OR r.rolname = (SELECT i.pool_role FROM pgtenant.installation i)
+       OR r.rolname IN (SELECT i.pool_role FROM pgtenant.installation i
+                        UNION ALL SELECT i.spare_role FROM pgtenant.installation i)
        OR r.oid IN (SELECT nspowner FROM tenant_schema)
        OR r.oid IN (SELECT nspowner FROM common)
        OR r.oid IN (SELECT grantee FROM granted)

@@ -40,11 +40,12 @@ pub(super) async fn unfit(
     Ok(found.first().map(|first| format!("it has {} things that can run code, such as {first}", found.len())))
 }
 
+/// A connection that was a spare has the name of the spares' role there, whosever it is: any of them counts.
 async fn is_in_transaction(client: &impl GenericClient, role: &Ident) -> Result<bool, RegistryError> {
     let row = client
         .query_one(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_locks l ON l.pid = a.pid
-                            WHERE a.usename = $1 AND l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock')",
+                            WHERE a.usename IN ($1, (SELECT i.spare_role FROM pgtenant.installation i)) AND l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock')",
             &[&role.as_str()],
         )
         .await?;

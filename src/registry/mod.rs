@@ -9,14 +9,16 @@ mod connect;
 mod directory;
 mod error;
 mod hardening;
+pub mod spares;
 pub mod store;
 
-pub use audit::{Finding, FindingKind};
+pub use audit::{Finding, FindingKind, spare_findings};
 pub use code::code_of;
 pub use connect::{listener_config, reader_config, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
 pub use hardening::HardeningWatch;
+pub use spares::SpareWatch;
 
 use std::ops::DerefMut;
 use std::time::Duration;

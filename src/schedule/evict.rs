@@ -20,6 +20,10 @@ impl Scheduler {
     pub(super) fn make_room(&mut self, out: &mut Vec<Decision>) {
         while self.total >= self.limits.total {
             let Some(&(_, _, owner)) = self.hungry.iter().nth(self.closing) else { return };
+            if let Some(server) = self.give_up_spare() {
+                out.push(Decision::Close(Owner::Spare, server));
+                continue;
+            }
             let Some((stamp, owner, server)) = self.victim(owner) else { return };
             self.evict(stamp, owner, server);
             out.push(Decision::Close(owner, server));

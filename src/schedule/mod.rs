@@ -4,22 +4,26 @@
 //! A server connection has one [`Owner`] for life: a tenant of level `dedicated`, or the group that all tenants of
 //! level `shared` have in common. Giving a place to another owner means closing one connection and opening
 //! another. Within the group connections go from hand to hand (`fair.rs` says in which order, `shared.rs` which).
+//! A spare is nobody's until it becomes a tenant's (`spare.rs`).
 
 mod evict;
 mod fair;
 mod limits;
+mod owner;
 mod rate;
 mod shared;
+mod spare;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::schedule::rate::Rates;
 use crate::schedule::shared::Group;
+use crate::schedule::spare::Spares;
 use crate::tenant::TenantId;
 
 pub use limits::{Limits, Quota};
+pub use owner::Owner;
 
 /// A server connection, also one that is still being opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,24 +32,6 @@ pub struct ServerId(pub u64);
 /// A client that waits or is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
-
-/// Whose a server connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Owner {
-    /// A tenant of level `dedicated`: it is logged in as this tenant's role and never serves another.
-    Tenant(TenantId),
-    /// All tenants of level `shared`: it is logged in as a role without rights.
-    Shared,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tenant(tenant) => tenant.fmt(f),
-            Self::Shared => f.write_str("(shared)"),
-        }
-    }
-}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +48,10 @@ pub enum Event {
     Opened(Owner, ServerId),
     /// A connection could not be opened.
     OpenFailed(Owner, ServerId),
+    /// A spare connection is this tenant's from now on.
+    Bound(TenantId, ServerId),
+    /// A spare connection could not be bound to this tenant, and is being closed.
+    NotBound(TenantId, ServerId),
     /// A connection came back clean.
     Returned(Owner, ServerId),
     /// A connection in use will not come back and is being closed.
@@ -81,6 +71,8 @@ pub enum Decision {
     Assign(ClientId, ServerId),
     /// Open a connection under this id.
     Open(Owner, ServerId),
+    /// Bind this spare connection to this tenant.
+    Bind(TenantId, ServerId),
     /// Close this idle connection, then report it closed.
     Close(Owner, ServerId),
     /// Tell this client that no connection could be opened.
@@ -136,6 +128,7 @@ pub struct Scheduler {
     shares: HashMap<Owner, Share>,
     shared: Group,
     rates: Rates,
+    spares: Spares,
     /// Idle connections of all owners, unused longest first.
     idle_order: BTreeMap<u64, (Owner, ServerId, Instant)>,
     /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
@@ -174,6 +167,7 @@ impl Scheduler {
             shares: HashMap::new(),
             shared: Group::default(),
             rates: Rates::default(),
+            spares: Spares::default(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
             total: 0,
@@ -196,6 +190,10 @@ impl Scheduler {
                 self.shared.queue.forget(tenant, client);
                 self.update(Owner::Shared);
             }
+            Event::Opened(Owner::Spare, server) => self.spare_came(now, Some(server), out),
+            Event::OpenFailed(Owner::Spare, _) => self.spare_came(now, None, out),
+            Event::Bound(tenant, server) => self.bound(now, tenant, server, out),
+            Event::NotBound(tenant, server) => self.not_bound(now, tenant, server),
             Event::Opened(owner, server) => {
                 self.opening -= 1;
                 let share = self.share(owner);
@@ -220,6 +218,7 @@ impl Scheduler {
             Event::Due => self.due(now, out),
         }
         self.feed_hungry(out);
+        self.refill(now, out);
     }
 
     /// From now on the tenant may use this much. Connections of its own over it go when they are returned, idle
@@ -257,7 +256,7 @@ impl Scheduler {
         let quota = match owner {
             Owner::Tenant(tenant) => self.quota(tenant),
             // Each of its tenants has a quota, it has none.
-            Owner::Shared => Quota::UNLIMITED,
+            Owner::Shared | Owner::Spare => Quota::UNLIMITED,
         };
         self.shares.entry(owner).or_insert_with(|| Share::new(quota))
     }
@@ -283,7 +282,8 @@ impl Scheduler {
         for (stamp, (owner, server, _)) in &taken {
             self.evict(*stamp, *owner, *server);
         }
-        taken.into_iter().map(|(_, (owner, server, _))| (owner, server)).collect()
+        let spares = self.take_spares(&mut unwanted).into_iter().map(|server| (Owner::Spare, server));
+        taken.into_iter().map(|(_, (owner, server, _))| (owner, server)).chain(spares).collect()
     }
 
     /// Takes out the clients of a tenant that wait, for whichever kind of connection, in their order.
@@ -309,7 +309,8 @@ impl Scheduler {
     pub fn load(&self) -> Load {
         let own: usize = self.shares.values().map(|share| share.waiting.len()).sum();
         let held = self.rates.held().map(|tenant| self.waiting(tenant)).sum();
-        Load { total: self.total, idle: self.idle_order.len(), waiting: own + self.shared.queue.len(), held }
+        let idle = self.idle_order.len() + self.spares.len();
+        Load { total: self.total, idle, waiting: own + self.shared.queue.len(), held }
     }
 
     fn wanted(&mut self, now: Instant, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
@@ -390,6 +391,7 @@ impl Scheduler {
                 let first = match owner {
                     Owner::Tenant(_) => share.waiting.pop_front().map(|(_, client)| client),
                     Owner::Shared => self.shared.queue.take_first(),
+                    Owner::Spare => None,
                 };
                 out.extend(first.map(Decision::Fail));
             }
@@ -446,6 +448,7 @@ impl Scheduler {
                 .get(&owner)
                 .map_or(0, |share| share.waiting.len().min(self.rates.allowed(tenant, &share.quota))),
             Owner::Shared => self.shared.queue.need(),
+            Owner::Spare => 0,
         }
     }
 
@@ -454,6 +457,7 @@ impl Scheduler {
         match owner {
             Owner::Tenant(tenant) => self.quota(tenant).weight(),
             Owner::Shared => self.shared.queue.weight().max(1),
+            Owner::Spare => 1,
         }
     }
 
@@ -505,6 +509,7 @@ impl Scheduler {
 
     /// Opens connections while there is room, and makes room.
     fn feed_hungry(&mut self, out: &mut Vec<Decision>) {
+        self.bind_spares(out);
         while self.opening < self.limits.opening && self.total < self.limits.total {
             let Some(&(_, _, owner)) = self.hungry.first() else { return };
             let Some(share) = self.shares.get_mut(&owner) else { return };
@@ -527,13 +532,13 @@ impl Scheduler {
         let Some(share) = self.shares.get_mut(&owner) else { return };
         let since = match owner {
             Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
-            Owner::Shared => shared_since,
+            Owner::Shared | Owner::Spare => shared_since,
         };
         let uncovered = need > share.opening && share.held < share.quota.connections;
         let (load, turn) = match owner {
             Owner::Tenant(_) => (part(share.held, weight), share.turn),
             // Those of its poorest tenant, if each had connections of its own; the queue knows when it had a turn.
-            Owner::Shared => {
+            Owner::Shared | Owner::Spare => {
                 let usual = Quota::UNLIMITED.weight();
                 (part(share.held / (weight / usual).max(1) as usize, usual), 0)
             }

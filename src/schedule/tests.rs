@@ -33,6 +33,12 @@ impl Sim {
         out
     }
 
+    fn spares(&mut self, keep: usize) -> Vec<Decision> {
+        let mut out = Vec::new();
+        self.scheduler.set_spares(keep, self.now, &mut out);
+        out
+    }
+
     fn quota(&mut self, tenant: TenantId, quota: Quota) -> Vec<Decision> {
         let mut out = Vec::new();
         self.scheduler.set_quota(self.now, tenant, quota, &mut out);
@@ -40,10 +46,10 @@ impl Sim {
     }
 }
 
-use Decision::{Assign, Close, Fail, Open, Refuse};
+use Decision::{Assign, Bind, Close, Fail, Open, Refuse};
 use Event::{
-    Closed, Closing, Due, Forgotten, ForgottenShared, OpenFailed, Opened, Returned, Vain, Wanted,
-    WantedShared,
+    Bound, Closed, Closing, Due, Forgotten, ForgottenShared, NotBound, OpenFailed, Opened, Returned, Vain,
+    Wanted, WantedShared,
 };
 
 const C: fn(u64) -> ClientId = ClientId;
@@ -279,6 +285,8 @@ fn broken_connection_is_replaced_for_who_waits() {
 struct Model {
     busy: Vec<(Owner, ServerId, TenantId)>,
     opening: Vec<(Owner, ServerId)>,
+    /// Spares on their way to a tenant.
+    binding: Vec<(TenantId, ServerId)>,
     closing: Vec<(Owner, ServerId)>,
     owner: HashMap<ServerId, Owner>,
     /// With the kind of connection that is waited for.
@@ -343,6 +351,15 @@ impl Model {
                 self.next += 1;
                 Some(self.wants(tenant(u128::from(which) % tenants), ClientId(self.next)))
             }
+            1 if !self.binding.is_empty() => {
+                let (t, s) = self.binding.remove(index % self.binding.len());
+                if which % 8 == 7 {
+                    self.closing.push((Owner::Spare, s));
+                    return Some(NotBound(t, s));
+                }
+                self.owner.insert(s, own(t));
+                Some(Bound(t, s))
+            }
             1 if !self.opening.is_empty() => {
                 let (o, s) = self.opening.remove(index % self.opening.len());
                 if which % 16 == 15 {
@@ -389,13 +406,27 @@ impl Model {
         }
     }
 
+    fn coming(&self, tenant: TenantId) -> usize {
+        let opening = self.opening.iter().filter(|(of, _)| *of == own(tenant)).count();
+        opening + self.binding.iter().filter(|(of, _)| *of == tenant).count()
+    }
+
     fn carry_out(&mut self, now: Instant, decision: Decision) -> Result<(), TestCaseError> {
         match decision {
+            Bind(t, s) => {
+                prop_assert!(self.in_use(t, own(t)) + self.coming(t) < self.cap(t), "tenant's cap exceeded");
+                prop_assert_eq!(self.owner[&s], Owner::Spare, "somebody's already");
+                let away =
+                    self.binding.iter().any(|(_, b)| *b == s) || self.opening.iter().any(|(_, b)| *b == s);
+                prop_assert!(!away && !self.closing.iter().any(|(_, b)| *b == s), "bound twice, or gone");
+                self.binding.push((t, s));
+            }
             Open(o, s) => {
                 if let Owner::Tenant(t) = o {
-                    let has = self.in_use(t, o) + self.opening.iter().filter(|(of, _)| *of == o).count();
-                    prop_assert!(has < self.cap(t), "tenant's cap exceeded");
+                    prop_assert!(self.in_use(t, o) + self.coming(t) < self.cap(t), "tenant's cap exceeded");
                 }
+                let spares = self.opening.iter().filter(|(of, _)| *of == Owner::Spare).count();
+                prop_assert!(o != Owner::Spare || spares == 0, "two spares opened at once");
                 prop_assert!(self.owner.insert(s, o).is_none());
                 self.opening.push((o, s));
             }
@@ -426,14 +457,14 @@ impl Model {
         let load = sim.scheduler.load();
         let (opening, closing, busy) = (self.opening.len(), self.closing.len(), self.busy.len());
         prop_assert!(load.total <= limits.total, "cap exceeded");
-        prop_assert_eq!(load.total, opening + closing + busy + load.idle);
+        prop_assert_eq!(load.total, opening + closing + busy + self.binding.len() + load.idle);
         prop_assert_eq!(load.waiting, self.waiting.len());
         prop_assert!(load.held <= load.waiting);
         prop_assert!(opening <= limits.opening);
         // Nobody waits for what is there.
         let used = |s: &ServerId| {
             let away = self.opening.iter().chain(&self.closing).any(|(_, b)| b == s);
-            away || self.busy.iter().any(|(_, b, _)| b == s)
+            away || self.binding.iter().any(|(_, b)| b == s) || self.busy.iter().any(|(_, b, _)| b == s)
         };
         let idle: Vec<Owner> = self.owner.iter().filter(|(s, _)| !used(s)).map(|(_, o)| *o).collect();
         let mut shared_need = 0;
@@ -444,6 +475,11 @@ impl Model {
             shared_need += usize::from(*level == Level::Shared && room);
             prop_assert!(!room || !idle.contains(&owner), "{:?} waits while a connection is idle", t);
         }
+        // A spare stands by only where every place that is needed is being made.
+        let spares = idle.iter().filter(|owner| **owner == Owner::Spare).count();
+        let waits = sim.scheduler.hungry.len();
+        let full = load.total == limits.total;
+        prop_assert!(spares == 0 || !full || closing >= waits, "a spare stands in the way");
         let opens = self.opening.iter().filter(|(o, _)| *o == Owner::Shared).count();
         let could_open = load.total < limits.total && opening < limits.opening;
         prop_assert!(!could_open || shared_need == 0 || opens > 0, "nothing is opened for who waits");
@@ -452,9 +488,12 @@ impl Model {
 }
 
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
-fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
+fn play(limits: Limits, spares: usize, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
     let mut model = Model::default();
+    for decision in sim.spares(spares) {
+        model.carry_out(sim.now, decision)?;
+    }
     let random = steps.len();
     let steps = steps.into_iter().chain((0..4000).map(|n| (1 + n as u8 % 5, 0)));
     for (nth, (what, which)) in steps.enumerate() {
@@ -477,6 +516,7 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
             None => sim.on(Due),
         };
         if what % 6 == 5 && which % 8 == 5 {
+            sim.scheduler.forgive();
             let level = if model.level(t) == Level::Shared { Level::Dedicated } else { Level::Shared };
             model.levels.insert(t, level);
             model.closing.extend(sim.scheduler.take_idle(|owner, _| owner == own(t)));
@@ -492,6 +532,8 @@ fn play(limits: Limits, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestC
             }
         }
         for decision in decisions.drain(..) {
+            let spare = matches!(decision, Open(Owner::Spare, _));
+            prop_assert!(!spare || sim.scheduler.hungry.is_empty(), "a spare before a waiter");
             model.carry_out(sim.now, decision)?;
         }
         model.check(&sim, limits)?;
@@ -508,11 +550,13 @@ proptest! {
         total in 1_usize..6,
         tenants in 1_u128..12,
         opening in 1_usize..4,
+        spares in 0_usize..4,
         steps in proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600),
     ) {
-        play(Limits { opening, ..limits(total) }, tenants, steps)?;
+        play(Limits { opening, ..limits(total) }, spares, tenants, steps)?;
     }
 }
 
 mod rate;
 mod shared;
+mod spare;

@@ -15,6 +15,7 @@ use crate::auth::MasterKey;
 use crate::config::{Config, ServerAddress};
 use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
+use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::tenant::{Ident, Tenant};
@@ -50,6 +51,8 @@ pub enum Login {
     Tenant(Arc<Tenant>),
     /// All tenants of level `shared`.
     Shared,
+    /// Nobody yet.
+    Spare(Arc<SpareLogin>),
 }
 
 impl Login {
@@ -59,6 +62,7 @@ impl Login {
         match self {
             Self::Tenant(tenant) => Owner::Tenant(tenant.id),
             Self::Shared => Owner::Shared,
+            Self::Spare(_) => Owner::Spare,
         }
     }
 
@@ -68,6 +72,7 @@ impl Login {
         match self {
             Self::Tenant(tenant) => tenant.slug.as_str(),
             Self::Shared => "(shared)",
+            Self::Spare(_) => "(spare)",
         }
     }
 }
@@ -90,6 +95,9 @@ pub enum ConnectError {
     /// There is no role for shared connections.
     #[error("no pool role; run `pgtenant init`")]
     NoPoolRole,
+    /// The role of spare connections may not do what it is for.
+    #[error("a spare connection cannot be made ready: {} (SQLSTATE {})", .0.message, .0.code)]
+    Spare(ServerError),
     /// SCRAM failed on our side: the server does not know the password either.
     #[error("SCRAM with the server failed: {0}")]
     Scram(io::Error),
@@ -134,6 +142,7 @@ impl Dialer {
                 let shared = self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?;
                 (&shared.role, shared.password.clone(), "\"$user\"".to_owned(), None)
             }
+            Login::Spare(spare) => (&spare.role, spare.password.clone(), "\"$user\"".to_owned(), None),
         };
         let mut stream = dial(&self.address).await?;
         if let Some(idle) = self.keepalive {
@@ -144,7 +153,7 @@ impl Dialer {
         authenticate(&mut stream, &mut reader, &password).await?;
         let (key, parameters) = until_ready(&mut stream, &mut reader).await?;
         let now = Instant::now();
-        Ok(ServerConn {
+        let mut conn = ServerConn {
             stream,
             address: self.address.clone(),
             id,
@@ -155,8 +164,13 @@ impl Dialer {
             opened: now,
             returned: now,
             weighed: Instant::now(),
+            search_path: None,
             served: HashSet::new(),
-        })
+        };
+        if let Login::Spare(login) = login {
+            spare::warm(&mut conn, login).await?;
+        }
+        Ok(conn)
     }
 
     /// What is set here is what RESET and DISCARD go back to, and outranks a role's own settings

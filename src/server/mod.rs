@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod connect;
 pub mod reset;
+pub mod spare;
 mod voice;
 
 use std::collections::HashSet;
@@ -58,6 +59,8 @@ pub struct ServerConn {
     pub returned: Instant,
     /// When its server was last asked how much memory it uses.
     pub weighed: Instant,
+    /// SQL that sets the `search_path` of a bound spare, which RESET does not know.
+    pub search_path: Option<String>,
     /// Whom a shared connection has served, where that is limited.
     pub served: HashSet<TenantId>,
 }

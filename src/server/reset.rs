@@ -49,6 +49,8 @@ pub async fn run(conn: &mut ServerConn, left: Left, policy: ResetPolicy) -> bool
     if texts.is_empty() {
         return true;
     }
+    let search_path = conn.search_path.clone();
+    texts.extend(search_path.as_deref().filter(|_| plan.resets_settings()));
     let answer = tokio::time::timeout(TIMEOUT, conn.run(&texts)).await;
     let clean = matches!(&answer, Ok(Ok(answer)) if answer.error.is_none() && answer.status == b'I');
     if clean {

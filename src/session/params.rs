@@ -110,7 +110,8 @@ const LISTS_OF_NAMES: [&str; 2] = ["search_path", "temp_tablespaces"];
 
 /// A string constant that means the same whatever the server's settings are (PostgreSQL
 /// documentation, section 4.1.2.1 and 4.1.2.2).
-pub(super) fn literal(text: &str) -> String {
+#[must_use]
+pub fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') {
         format!(" E'{}'", doubled.replace('\\', "\\\\"))

@@ -73,6 +73,7 @@ struct Clients {
 #[derive(Debug, Default)]
 struct Servers {
     opened: Count,
+    bound: Count,
     failed: Count,
     resets: Count,
     closed: Tally,
@@ -169,6 +170,11 @@ impl Counters {
         self.servers.0.opened.add(1);
     }
 
+    /// A spare server connection was bound to a tenant.
+    pub fn spare_bound(&self) {
+        self.servers.0.bound.add(1);
+    }
+
     /// A server connection could not be opened.
     pub fn server_failed(&self) {
         self.servers.0.failed.add(1);
@@ -243,6 +249,7 @@ impl Counters {
             waits_refused: self.waits.0.refused.get(),
             rate_delays: self.waits.0.delayed.get(),
             servers_opened,
+            spares_bound: self.servers.0.bound.get(),
             servers_failed: self.servers.0.failed.get(),
             servers_current: servers_opened.saturating_sub(servers_closed),
             server_closes,
@@ -297,6 +304,8 @@ pub struct Snapshot {
     pub rate_delays: u64,
     /// Server connections opened.
     pub servers_opened: u64,
+    /// Spare server connections that were bound to a tenant.
+    pub spares_bound: u64,
     /// Server connections that could not be opened.
     pub servers_failed: u64,
     /// Server connections now.

@@ -70,6 +70,7 @@ impl fmt::Display for Period<'_> {
             ("waits refused", self.grown(|s| s.waits_refused)),
             ("delayed by rate", self.grown(|s| s.rate_delays)),
             ("servers opened", self.grown(|s| s.servers_opened)),
+            ("spares bound", self.grown(|s| s.spares_bound)),
             ("servers failed", self.grown(|s| s.servers_failed)),
             ("resets", self.grown(|s| s.server_resets)),
             ("cancels", self.grown(|s| s.cancels_forwarded)),
@@ -148,6 +149,7 @@ mod tests {
         counters.server_closed("idle");
         counters.denied("cross_schema");
         counters.denied("set_role");
+        counters.spare_bound();
         counters.pinned("temporary");
         counters.waited(Duration::from_micros(10));
         counters.waited(Duration::from_micros(30));
@@ -161,7 +163,7 @@ mod tests {
         assert_eq!(
             counters.snapshot().since(&earlier, Duration::from_secs(10)).to_string(),
             "2 xacts/s, 3 queries/s, in 100 B/s, out 200 B/s, wait 20 us, clients 2, servers 0, \
-             pinned 2 (listen 1, temporary 1), clients accepted 1, auth failures 1, delayed by rate 1, \
+             pinned 2 (listen 1, temporary 1), clients accepted 1, auth failures 1, delayed by rate 1, spares bound 1, \
              denied 2 (cross_schema 1, set_role 1), servers closed 1 (idle 1), pins 1 (temporary 1)"
         );
     }

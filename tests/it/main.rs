@@ -30,6 +30,7 @@ mod settings;
 mod settings_tracking;
 mod shared;
 mod shared_pool;
+mod spares;
 mod stale_plans;
 mod startup;
 mod state;

@@ -216,6 +216,7 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
         registry_role: Ident::parse(user)?,
         registry_password: config.secrets.master_key.role_password(user),
         master_key: config.secrets.master_key.clone(),
+        spares: false,
         schemas: config.schemas.clone(),
     };
     init(admin, &plan).await.context("cannot create the registry")?;

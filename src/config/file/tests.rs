@@ -74,6 +74,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         Pool {
             max_server_connections: 50,
             max_concurrent_opens: 8,
+            spare_connections: 0,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
             max_tenants_per_connection: 2000,
@@ -124,6 +125,7 @@ hardening_check_period = "2s"
 max_server_connections = 9
 max_server_connections_per_tenant = 3
 max_concurrent_opens = 2
+spare_connections = 3
 wait_timeout = "1h 30min"
 idle_timeout = "0"
 max_lifetime = 0
@@ -183,6 +185,7 @@ fn every_key_of_the_file_is_read() {
         Pool {
             max_server_connections: 9,
             max_concurrent_opens: 2,
+            spare_connections: 3,
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 0,

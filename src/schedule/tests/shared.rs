@@ -299,7 +299,7 @@ impl World {
                 self.plan(service, Next::Returns(owner, server));
                 self.plan(service + think, Next::Wants(client));
             }
-            Fail(_) | Refuse(_) => panic!("{decision:?}"),
+            Fail(_) | Refuse(_) | Bind(..) => panic!("{decision:?}"),
         }
     }
 

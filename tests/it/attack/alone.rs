@@ -9,7 +9,7 @@ use pgtenant::tenant::{Ident, Level, TenantId};
 use uuid::Uuid;
 
 use crate::attack::list::texts;
-use crate::attack::world::{Text, World, alive, converse, corpus, lines};
+use crate::attack::world::{SPARE, Text, World, alive, converse, corpus, lines};
 use crate::support::wire::{Message, Wire, query, sync, unnamed};
 
 /// What uses the objects that an attack may have made, and shows under whose name it is done.
@@ -137,12 +137,22 @@ pub(super) fn attack_as_alpha(wire: &mut Wire, mode: Mode, sql: &str) -> (Vec<Me
 /// Sends every text in these modes directly to PostgreSQL as alpha's role. Returns how many were sent, and
 /// how many of them PostgreSQL accepted.
 fn attack_without_guard(world: &World, texts: &[Text], modes: &[Mode]) -> (usize, usize) {
+    attack_as(world, texts, modes, |world| world.proxy.direct("alpha"))
+}
+
+/// The same in sessions that become alpha's in this way.
+fn attack_as(
+    world: &World,
+    texts: &[Text],
+    modes: &[Mode],
+    log_in: impl Fn(&World) -> Wire,
+) -> (usize, usize) {
     let (mut sent, mut accepted) = (0, 0);
     for &mode in modes {
         let mut sign = world.sign();
-        let mut wire = Some(world.proxy.direct("alpha"));
+        let mut wire = Some(log_in(world));
         for (number, text) in texts.iter().enumerate() {
-            let mut connection = wire.take().unwrap_or_else(|| world.proxy.direct("alpha"));
+            let mut connection = wire.take().unwrap_or_else(|| log_in(world));
             let (seen, done) = attack_as_alpha(&mut connection, mode, &text.sql);
             assert!(!world.betrayed(&seen), "{mode:?} {}: {:#?}", text.name, lines(&seen));
             sent += 1;
@@ -193,6 +203,21 @@ fn what_no_text_shows_reaches_nothing_of_another_tenant_where_only_privileges_st
     let texts = texts();
     let (sent, accepted) = attack_without_guard(world, &texts, &MODES);
     println!("roles alone: {} texts, {sent} attacks, {accepted} accepted, 0 escapes", texts.len());
+}
+
+#[test]
+fn session_bound_by_set_session_auth_reaches_no_more_than_one_logged_in() {
+    let world = World::spares();
+    let _turn = world.turn();
+    let bind = |world: &World| {
+        let mut wire = world.log_in(SPARE, SPARE);
+        assert_eq!(wire.value("select public.set_session_auth('tenant_alpha')"), "OK");
+        wire
+    };
+    for (texts, modes) in [(corpus("deny"), &[Mode::Simple][..]), (texts(), &MODES[..2])] {
+        let (sent, accepted) = attack_as(world, &texts, modes, bind);
+        println!("bound: {} texts, {sent} attacks, {accepted} accepted, 0 escapes", texts.len());
+    }
 }
 
 #[test]

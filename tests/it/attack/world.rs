@@ -19,6 +19,9 @@ const SERVER: &str = include_str!("server.sql");
 /// Login and password of level `shared`.
 pub(super) const POOL: &str = "pool";
 
+/// The role that spare connections log in as, and its password.
+pub(super) const SPARE: &str = "spare";
+
 /// Length of a marker's random part.
 const RANDOM_DIGITS: usize = 16;
 
@@ -62,6 +65,19 @@ impl World {
                     let hardening = init_of(&proxy.db, &proxy.db.admin_url, |args| args.harden = true);
                     block_on(hardening).expect("the database is hardened");
                 }
+            })
+        })
+    }
+
+    /// A world with a login that [`SPARE`] connections have, and the extension that binds them.
+    pub(super) fn spares() -> &'static Self {
+        static WORLD: OnceLock<World> = OnceLock::new();
+        WORLD.get_or_init(|| {
+            Self::make(|proxy| {
+                proxy.admin().run(&format!(
+                    "create extension set_user; create role {SPARE} login noinherit password '{SPARE}';
+                     grant execute on function public.set_session_auth(text) to {SPARE}"
+                ));
             })
         })
     }
@@ -149,7 +165,7 @@ impl World {
     /// Makes alpha as it was at first: what it did to itself is its own affair.
     pub(super) fn restore_alpha(&self) {
         self.admin.lock().unwrap_or_else(PoisonError::into_inner).run(
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('tenant_alpha', 'pool');
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('tenant_alpha', 'pool', 'spare');
              drop owned by tenant_alpha cascade; drop schema tenant_alpha cascade;
              alter role tenant_alpha reset all; alter role tenant_alpha in database app reset all",
         );

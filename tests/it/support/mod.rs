@@ -60,6 +60,15 @@ impl Db {
         Self::on(cluster()).await
     }
 
+    /// Empty but for the extension set_user, for a proxy that wants so many spare connections.
+    pub(crate) async fn with_set_user(spares: usize) -> Self {
+        let mut db = Self::new().await;
+        db.config.pool.spare_connections = spares;
+        let made = db.admin().await.batch_execute("CREATE EXTENSION set_user").await;
+        made.expect("the extension set_user, of the package postgresql-NN-set-user (scripts/setup.sh test)");
+        db
+    }
+
     /// Empty, on this server.
     pub(crate) async fn on(cluster: &PrivateCluster) -> Self {
         let name = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -222,6 +231,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
         pool: config::Pool {
             max_server_connections: 10,
             max_concurrent_opens: 2,
+            spare_connections: 0,
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 200,

@@ -50,6 +50,15 @@ impl Proxy {
         Self::before(cluster(), Db::on(cluster()), Kept::Shared { hardened: false }, tenants, change)
     }
 
+    /// As [`start`](Self::start), at level dedicated, with so many spare connections and the extension set_user.
+    pub(crate) fn with_spares(
+        spares: usize,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        Self::before(cluster(), Db::with_set_user(spares), Kept::Dedicated, tenants, change)
+    }
+
     /// As [`start`](Self::start), on this server.
     pub(crate) fn on(
         cluster: &PrivateCluster,
