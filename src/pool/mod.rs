@@ -250,6 +250,7 @@ impl Pool {
             Ok(Ok(Grant::Moved)) => Ok(None),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
+                self.counters.timed_out("wait");
                 tracing::debug!(tenant = %tenant.id, "no server connection within the wait limit");
                 Err(CheckoutError::TimedOut(limit))
             }
