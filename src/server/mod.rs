@@ -149,6 +149,7 @@ impl ServerConn {
                     answer.error.get_or_insert_with(|| ServerError::read(body));
                 }
                 (b'C', _) => said = true,
+                (b'I', _) if texts.get(ready).is_some_and(|text| text.is_empty()) => said = true,
                 (b'S', body) => self.state.note_parameter(body),
                 (b'D', row) if row.len() <= room => {
                     room -= row.len();
