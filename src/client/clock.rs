@@ -55,6 +55,19 @@ pub(super) enum Expired {
     Pinned(PinReason),
 }
 
+impl Expired {
+    /// As counters call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Statement => "statement",
+            Self::Cancelling => "statement_goes_on",
+            Self::Transaction => "transaction",
+            Self::IdleInTransaction => "idle_in_transaction",
+            Self::Pinned(_) => "pinned_idle",
+        }
+    }
+}
+
 /// The time since when a client does what it does.
 #[derive(Debug)]
 pub(super) struct Clock {

@@ -78,7 +78,10 @@ impl Client {
                 None => idle.await,
                 Some(limit) => match tokio::time::timeout(limit, idle).await {
                     Ok(front) => front,
-                    Err(_) => return End::Told(farewell::idle_too_long()),
+                    Err(_) => {
+                        self.shared.counters.timed_out("client_idle");
+                        return End::Told(farewell::idle_too_long());
+                    }
                 },
             };
             let tag = match front {
@@ -209,10 +212,12 @@ impl Client {
                 Some(End::Told(self.farewell()))
             }
             Outcome::PinnedTooLong => {
+                self.shared.counters.timed_out("pinned_idle");
                 attached.detach(self.how_it_ends("client_stopped"));
                 Some(End::Told(farewell::pinned_too_long(reason)))
             }
             Outcome::OverTime(what) => {
+                self.shared.counters.timed_out(what.name());
                 attached.detach(self.how_it_ends("over_time"));
                 Some(End::Told(farewell::over_time(what)))
             }
@@ -307,6 +312,7 @@ impl Client {
     /// As a cancel request of the client's own would.
     fn cancel_statement(&mut self) {
         tracing::info!("statement is cancelled: its time is over");
+        self.shared.counters.timed_out(Expired::Statement.name());
         self.relay.session.note_time_out();
         let slot = Arc::clone(&self.place.slot);
         tokio::spawn(async move { slot.cancel().await });

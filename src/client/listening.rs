@@ -3,13 +3,14 @@
 use std::task::{Context, Poll};
 
 use crate::client::Shared;
+use crate::client::handshake::no_server;
 use crate::client::outcome::{Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::error::SqlState;
 use crate::guard::{Effect, Effects};
 use crate::net::stock;
 use crate::notify::{Ended, SubscribeError};
-use crate::pool::{Attached, SettleError};
+use crate::pool::{Attached, CheckoutError, SettleError};
 use crate::session::role::no_role;
 use crate::session::{Refusal, Session};
 
@@ -44,18 +45,33 @@ impl Relay {
 
     /// Has the server connection listen to what the client does.
     pub(super) async fn restore(&mut self, attached: &mut Attached) -> Result<(), Outcome> {
-        attached.restore_channels(&self.session).await.map_err(|error| match error {
+        let restored = attached.restore_channels(&self.session).await.map_err(|error| match error {
             SettleError::Refused(_) => Outcome::ClientEnds(Gone::Failed(unsettled(&error).into_fatal())),
             SettleError::Io(_) => Outcome::ServerLost(unsettled(&error)),
-        })
+        })?;
+        self.unless_cancelled(restored);
+        Ok(())
     }
 
     /// Has the server connection take the tenant's role for longer than a transaction.
     pub(super) async fn take_role(&mut self, attached: &mut Attached) -> Result<(), Outcome> {
-        attached.take_role(&mut self.session).await.map_err(|error| {
+        let taken = attached.take_role(&mut self.session).await.map_err(|error| {
             tracing::error!(%error, "the tenant's role cannot be taken");
             Outcome::ServerLost(no_role())
-        })
+        })?;
+        self.unless_cancelled(taken);
+        Ok(())
+    }
+
+    /// What waits at the front is refused where it was cancelled: nothing else is under way. In a transaction block the
+    /// server would have to know.
+    fn unless_cancelled(&mut self, goes_on: bool) {
+        if !goes_on
+            && !self.session.in_transaction()
+            && let Some(tag) = self.next_tag()
+        {
+            self.refuse(no_server(&CheckoutError::Cancelled), tag);
+        }
     }
 
     /// Does what must be done before the statement at the front is sent.

@@ -199,6 +199,11 @@ impl Relay {
         self.place_replies();
     }
 
+    /// The type of the frame at the front.
+    pub(super) fn next_tag(&self) -> Option<u8> {
+        self.outbound.unjudged().first().copied()
+    }
+
     /// The server connection is gone. `false` when the session cannot go on without it.
     pub(super) fn server_lost(&mut self, refusal: &Refusal) -> bool {
         // Half a message was passed on: there is no way to say anything after it.
@@ -240,6 +245,7 @@ impl Relay {
     }
 
     pub(super) fn flush_counts(&mut self, counters: &Counters) {
+        self.batch.role_switches += self.session.take_role_switches();
         counters.add(&mut self.batch);
         self.tell_verdicts(counters);
     }

@@ -15,6 +15,7 @@ use crate::server::{ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::session::outbound::Outbound;
 use crate::session::params::Settings;
+use crate::telemetry::Counters;
 use crate::tenant::TenantId;
 
 /// Settings that take longer than this are not applied but given up, with the connection.
@@ -32,7 +33,7 @@ pub struct Checkout {
     /// Whose client it was taken for. Of a shared connection only this tells.
     tenant: TenantId,
     /// The server has answered nothing of the client's.
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// Why a connection could not be given a client's settings.
@@ -115,17 +116,28 @@ impl Checkout {
     async fn discard_anothers(&mut self, settings: &Settings) -> Result<(), AttachError> {
         let tenant = self.tenant;
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
-        if conn.state.role.serves.is_none_or(|last| last == tenant) {
+        let anothers = conn.state.role.serves.is_some_and(|last| last != tenant);
+        // A client of the same tenant had it and said nothing. What is set now must not be discarded later.
+        let still_there = conn.state.role.has_leftover() && !settings.is_empty();
+        if !anothers && !still_there {
             return Ok(());
         }
         let mut seed = [0; 4];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
         let seed = i32::from_be_bytes(seed);
+        if anothers {
+            self.pool.counters.handed_over();
+        }
         if !settings.is_empty() || !conn.state.hand_over(tenant, seed) {
+            self.pool.counters.discard_awaited();
             discard(conn).await?;
             conn.state.role.handed_over(tenant, seed);
         }
         Ok(())
+    }
+
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.pool.counters)
     }
 
     async fn apply(&mut self, settings: &Arc<Settings>) -> Result<(), AttachError> {
@@ -152,7 +164,7 @@ pub(super) async fn discard(conn: &mut ServerConn) -> Result<(), io::Error> {
     let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&["DISCARD ALL"]))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    if answer.error.is_some() {
+    if answer.error.is_some() || answer.status != b'I' {
         return Err(io::ErrorKind::InvalidData.into());
     }
     conn.state.discarded();
@@ -174,6 +186,9 @@ pub(super) async fn apply(
     let answer = tokio::time::timeout(SETTINGS_TIMEOUT, conn.run(&[&sql]))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    if answer.status != b'I' {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
     if answer.error.is_none() {
         conn.state.settings = Arc::clone(settings);
     }

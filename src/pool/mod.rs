@@ -277,6 +277,7 @@ impl Pool {
             Ok(Ok(Grant::Moved)) => Ok(None),
             Ok(Err(_)) | Err(_) => {
                 self.counters.wait_refused();
+                self.counters.timed_out("wait");
                 let rate = self.lock().scheduler.rate_waited_for(tenant.id);
                 tracing::debug!(tenant = %tenant.id, ?rate, "no server connection within the wait limit");
                 Err(rate.map_or(CheckoutError::TimedOut(limit), |rate| CheckoutError::OverRate(limit, rate)))

@@ -52,38 +52,60 @@ impl Attached {
         Ok(())
     }
 
-    /// Has the connection listen to what the client listens to, so that what comes can undo it.
+    /// Has the connection listen to what the client listens to, so that what comes can undo it. `false` where the client
+    /// was cancelled meanwhile.
     ///
     /// # Errors
     /// [`SettleError`].
-    pub async fn restore_channels(&mut self, session: &Session) -> Result<(), SettleError> {
+    pub async fn restore_channels(&mut self, session: &Session) -> Result<bool, SettleError> {
         let sql = session.channels_sql();
-        let cancel = Arc::clone(&self.checkout.cancel);
-        let conn = self.undisturbed().await?;
-        discard_leftover(conn).await?;
+        let conn = self.without_leftover().await?;
         let answer = run(conn, &sql).await?;
         if let Some(error) = answer.error {
             return Err(SettleError::Refused(error));
         }
         session.channels_restored(&mut conn.state);
-        cancel.aim_at(conn.address(), &conn.key);
-        Ok(())
+        Ok(self.aim_again())
     }
 
-    /// Has the connection take the tenant's role for longer than a transaction.
+    /// Has the connection take the tenant's role for longer than a transaction. `false` where the client was cancelled
+    /// meanwhile.
     ///
     /// # Errors
     /// [`SettleError`].
-    pub async fn take_role(&mut self, session: &mut Session) -> Result<(), SettleError> {
-        let cancel = Arc::clone(&self.checkout.cancel);
-        let conn = self.undisturbed().await?;
-        discard_leftover(conn).await?;
+    pub async fn take_role(&mut self, session: &mut Session) -> Result<bool, SettleError> {
+        let conn = self.without_leftover().await?;
         if let Some(error) = run(conn, &session.sql_for_role()).await?.error {
             return Err(SettleError::Refused(error));
         }
         session.role_taken(&mut conn.state);
-        cancel.aim_at(conn.address(), &conn.key);
-        Ok(())
+        Ok(self.aim_again())
+    }
+
+    /// The client's statement comes next. `false` where it was cancelled while it waited for that.
+    fn aim_again(&mut self) -> bool {
+        let Some(conn) = self.checkout.conn.as_deref() else { return true };
+        // Until the server answers, it may not have begun.
+        self.checkout.quiet = true;
+        let goes_on = self.checkout.cancel.aim_after_waiting(conn.address(), &conn.key);
+        if !goes_on {
+            self.checkout.cancel.aim_at(conn.address(), &conn.key);
+        }
+        goes_on
+    }
+
+    /// The connection, when no cancel request can hit it any more, with nothing on it that another tenant left.
+    async fn without_leftover(&mut self) -> Result<&mut ServerConn, SettleError> {
+        let (counters, cancel) = (self.checkout.counters(), Arc::clone(&self.checkout.cancel));
+        let conn = self.undisturbed().await?;
+        // Of a statement that waits, one that comes now is remembered.
+        cancel.waiting();
+        if conn.state.role.has_leftover() {
+            // The session has not sent DISCARD ALL yet.
+            counters.discard_awaited();
+            discard(conn).await?;
+        }
+        Ok(conn)
     }
 
     /// The connection, when no cancel request can hit it any more.
@@ -93,11 +115,6 @@ impl Attached {
         }
         self.checkout.conn.as_deref_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
-}
-
-/// Where the session has not sent DISCARD ALL yet.
-async fn discard_leftover(conn: &mut ServerConn) -> Result<(), io::Error> {
-    if conn.state.role.has_leftover() { discard(conn).await } else { Ok(()) }
 }
 
 async fn run(conn: &mut ServerConn, sql: &str) -> Result<Answer, io::Error> {
@@ -129,6 +146,9 @@ async fn ask(
 async fn restore(conn: &mut ServerConn, session: &mut Session) -> Result<(), SettleError> {
     let before = conn.state.parameters.clone();
     let wanted = session.settings_of_connection();
+    if conn.state.settings != wanted && conn.state.role.has_leftover() {
+        discard(conn).await?;
+    }
     if conn.state.settings != wanted
         && let Some(error) = apply(conn, &wanted).await?
     {

@@ -139,23 +139,30 @@ impl ServerConn {
         self.stream.write_all(&out).await?;
         let mut answer = Answer::default();
         let (mut ready, mut room) = (0, MAX_ROW_BYTES);
+        let mut said = false;
         let mut reader = MessageReader::default();
         while ready < texts.len() {
             let (tag, body) = reader.next(&mut self.stream).await?;
             match (tag, &*body) {
-                (b'Z', [status]) => {
+                // What became of a text is said first.
+                (b'Z', [status @ (b'I' | b'T' | b'E')]) if std::mem::take(&mut said) => {
                     ready += 1;
                     answer.status = *status;
                 }
-                (b'E', body) if answer.error.is_none() => answer.error = Some(ServerError::read(body)),
+                (b'E', body) => {
+                    said = true;
+                    answer.error.get_or_insert_with(|| ServerError::read(body));
+                }
+                (b'C', _) => said = true,
+                (b'I', _) if texts.get(ready).is_some_and(|text| text.is_empty()) => said = true,
                 (b'S', body) => self.state.note_parameter(body),
                 (b'D', row) if row.len() <= room => {
                     room -= row.len();
                     answer.rows.push(body);
                 }
                 (b'D', _) => (room, answer.cut) = (0, true),
-                (b'G' | b'H' | b'W', _) => return Err(io::ErrorKind::InvalidData.into()),
-                _ => {}
+                (b'T' | b'N' | b'A', _) => {}
+                _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
         // A connection that listens may be told something at any time.

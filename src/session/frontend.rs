@@ -63,6 +63,9 @@ impl Session {
         if self.channels.bars(&self.pipeline) && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
+        if head.tag != b'X' && server.as_deref().is_some_and(|server| self.waits_for_discard(server)) {
+            return Step::Wait;
+        }
         let mut server = server;
         if matches!(head.tag, b'D' | b'C' | b'E')
             && let Some(server) = server.as_deref_mut()

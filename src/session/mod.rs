@@ -489,7 +489,7 @@ impl Session {
         self.healing = None;
         self.answered = false;
         self.tracking.server_lost();
-        self.role = RoleState::default();
+        self.role.server_lost();
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {

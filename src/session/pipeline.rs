@@ -467,6 +467,8 @@ impl Pipeline {
         let visible = if front.hidden { Turn::Swallow } else { Turn::Forward };
         match (tag, kind) {
             (b'N' | b'S', _) => visible,
+            // Nobody else looks at what became of it: anything but rows and the end of a command is not its answer.
+            (b'I' | b's' | b'd' | b'c' | b'G' | b'H', Kind::Execute) if front.switch => Turn::Unexpected,
             (b'D' | b'd' | b'c' | b'H', Kind::Execute | Kind::Query) => visible,
             (b'C', Kind::Query) => {
                 (self.copy_began, self.doubtful_sync) = (false, false);

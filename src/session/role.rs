@@ -102,6 +102,15 @@ pub(super) struct RoleState {
     switched: bool,
     /// A transaction may begin or end with what is outstanding.
     undecided: bool,
+    /// How often it was taken since that was asked last.
+    taken: u64,
+}
+
+impl RoleState {
+    /// It is gone with the server.
+    pub(super) const fn server_lost(&mut self) {
+        (self.switched, self.undecided) = (false, false);
+    }
 }
 
 impl ServerState {
@@ -149,6 +158,11 @@ impl Session {
         if self.carries_settings() { Arc::default() } else { Arc::clone(self.settings()) }
     }
 
+    /// How often the role was taken since this was asked last.
+    pub const fn take_role_switches(&mut self) -> u64 {
+        std::mem::replace(&mut self.role.taken, 0)
+    }
+
     /// What goes to the server, or is to be waited for, before a frame with these effects.
     pub(super) fn role_first(&mut self, effects: &Effects, server: &mut ServerState) -> Option<Step> {
         if !self.is_shared() || server.role.taken {
@@ -194,6 +208,16 @@ impl Session {
         let mut effects = Effects::default();
         effects.role = RoleNeed::Nothing;
         self.discard_first(&effects, begins, server)
+    }
+
+    /// Whether it is not known yet that what another tenant left is gone: only the batch that has DISCARD ALL at its head
+    /// is skipped where that fails, and not what comes behind its Sync.
+    pub(super) fn waits_for_discard(&self, server: &ServerState) -> bool {
+        server.role.leftover == Leftover::Leaving
+            && self.pipeline.has_outstanding()
+            && !self.pipeline.is_unsynced()
+            // Then it has run, and its answer was seen before that of the COPY.
+            && !self.pipeline.in_copy()
     }
 
     /// What another tenant left goes first.
@@ -259,6 +283,7 @@ impl Session {
     fn switch(&mut self, server: &mut ServerState) {
         server.role.serves = Some(self.scope.tenant);
         self.role.switched = true;
+        self.role.taken += 1;
         if let Some(commands) = self.commands_for_role(server) {
             server.role.seed = None;
             return commands.iter().for_each(|command| self.command_first(command));
@@ -313,7 +338,7 @@ impl Session {
     /// The server is ready for the next query.
     pub(super) fn role_ready(&mut self, server: &mut ServerState) {
         if server.role.leftover == Leftover::Leaving {
-            // Had it failed, nobody would get the connection any more.
+            // Had it failed, it would be there again.
             server.role.leftover = Leftover::Nothing;
         }
         if !self.pipeline.has_outstanding() {
@@ -338,6 +363,10 @@ impl Session {
         if !expected || server.role.leftover == Leftover::Leaving {
             // What is there nobody knows.
             server.residue.taint();
+        }
+        if server.role.leftover == Leftover::Leaving {
+            // What the client has sent meanwhile still comes this way.
+            server.role.leftover = Leftover::There;
         }
         let query = skipped.iter().any(|entry| !entry.switch && entry.kind == Kind::Query);
         for entry in skipped.into_iter().rev() {
@@ -375,9 +404,10 @@ impl Session {
     }
 
     /// It has succeeded.
-    pub fn role_taken(&self, server: &mut ServerState) {
+    pub fn role_taken(&mut self, server: &mut ServerState) {
         server.role.serves = Some(self.scope.tenant);
         server.role.taken = true;
+        self.role.taken += 1;
         server.residue.role_taken();
     }
 

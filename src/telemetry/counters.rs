@@ -18,6 +18,8 @@ pub struct Batch {
     pub queries: u64,
     /// Transactions that ended.
     pub transactions: u64,
+    /// Times that the tenant's role was taken on a server connection that tenants share.
+    pub role_switches: u64,
     /// Bytes read from the client.
     pub bytes_from_clients: u64,
     /// Bytes written to the client.
@@ -33,6 +35,7 @@ pub struct Counters {
     servers: Apart<Servers>,
     denials: Tally,
     reports: Tally,
+    time_outs: Tally,
     denial_lines: Sparing,
     report_lines: Sparing,
     pins_started: Tally,
@@ -49,6 +52,7 @@ struct Apart<T>(T);
 struct Traffic {
     queries: Count,
     transactions: Count,
+    role_switches: Count,
     bytes_from_clients: Count,
     bytes_to_clients: Count,
 }
@@ -76,6 +80,8 @@ struct Servers {
     bound: Count,
     failed: Count,
     resets: Count,
+    handovers: Count,
+    discards_awaited: Count,
     closed: Tally,
 }
 
@@ -121,10 +127,12 @@ impl Counters {
 
     /// Adds what a client counted, and sets that to zero.
     pub fn add(&self, batch: &mut Batch) {
-        let Batch { queries, transactions, bytes_from_clients, bytes_to_clients } = std::mem::take(batch);
+        let Batch { queries, transactions, role_switches, bytes_from_clients, bytes_to_clients } =
+            std::mem::take(batch);
         let traffic = &self.traffic.0;
         traffic.queries.add(queries);
         traffic.transactions.add(transactions);
+        traffic.role_switches.add(role_switches);
         traffic.bytes_from_clients.add(bytes_from_clients);
         traffic.bytes_to_clients.add(bytes_to_clients);
     }
@@ -190,6 +198,21 @@ impl Counters {
         self.servers.0.resets.add(1);
     }
 
+    /// A server connection that tenants share went from one tenant to another.
+    pub fn handed_over(&self) {
+        self.servers.0.handovers.add(1);
+    }
+
+    /// A client waited until what another tenant left was discarded: it could not go with its statement.
+    pub fn discard_awaited(&self) {
+        self.servers.0.discards_awaited.add(1);
+    }
+
+    /// A time limit was over: of a statement, of silence, of waiting.
+    pub fn timed_out(&self, limit: &'static str) {
+        self.time_outs.add(limit);
+    }
+
     /// A client began to keep its server connection beyond a transaction.
     pub fn pinned(&self, reason: &'static str) {
         self.pins_started.add(reason);
@@ -240,10 +263,12 @@ impl Counters {
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
+            role_switches: self.traffic.0.role_switches.get(),
             bytes_from_clients: self.traffic.0.bytes_from_clients.get(),
             bytes_to_clients: self.traffic.0.bytes_to_clients.get(),
             denials: self.denials.get(),
             reports: self.reports.get(),
+            time_outs: self.time_outs.get(),
             waits: self.waits.0.ended.get(),
             wait_time: Duration::from_nanos(self.waits.0.nanoseconds.get()),
             waits_refused: self.waits.0.refused.get(),
@@ -254,6 +279,8 @@ impl Counters {
             servers_current: servers_opened.saturating_sub(servers_closed),
             server_closes,
             server_resets: self.servers.0.resets.get(),
+            handovers: self.servers.0.handovers.get(),
+            discards_awaited: self.servers.0.discards_awaited.get(),
             pins_current: pins
                 .iter()
                 .map(|(reason, count)| {
@@ -286,6 +313,8 @@ pub struct Snapshot {
     pub queries: u64,
     /// Transactions.
     pub transactions: u64,
+    /// Times that a tenant's role was taken on a server connection that tenants share.
+    pub role_switches: u64,
     /// Bytes read from clients.
     pub bytes_from_clients: u64,
     /// Bytes written to clients.
@@ -294,6 +323,8 @@ pub struct Snapshot {
     pub denials: BTreeMap<&'static str, u64>,
     /// Texts that would have been refused, by rule.
     pub reports: BTreeMap<&'static str, u64>,
+    /// Time limits that were over, by limit.
+    pub time_outs: BTreeMap<&'static str, u64>,
     /// Clients that got a server connection.
     pub waits: u64,
     /// How long they waited, summed.
@@ -314,6 +345,10 @@ pub struct Snapshot {
     pub server_closes: BTreeMap<&'static str, u64>,
     /// Resets of server connections.
     pub server_resets: u64,
+    /// Server connections that went from one tenant to another.
+    pub handovers: u64,
+    /// Times that a client waited for what another tenant left to be discarded.
+    pub discards_awaited: u64,
     /// Pins, by reason.
     pub pins: BTreeMap<&'static str, u64>,
     /// Pins now, by reason; only reasons that hold for some client.
@@ -382,12 +417,18 @@ mod tests {
     #[test]
     fn batch_is_added_once_and_then_empty() {
         let counters = Counters::new();
-        let mut batch = Batch { queries: 3, transactions: 1, bytes_from_clients: 10, bytes_to_clients: 20 };
+        let mut batch = Batch {
+            queries: 3,
+            transactions: 1,
+            role_switches: 2,
+            bytes_from_clients: 10,
+            bytes_to_clients: 20,
+        };
         counters.add(&mut batch);
         counters.add(&mut batch);
         assert_eq!(batch, Batch::default());
         let snapshot = counters.snapshot();
-        assert_eq!((snapshot.queries, snapshot.transactions), (3, 1));
+        assert_eq!((snapshot.queries, snapshot.transactions, snapshot.role_switches), (3, 1, 2));
         assert_eq!((snapshot.bytes_from_clients, snapshot.bytes_to_clients), (10, 20));
     }
 

@@ -73,6 +73,9 @@ impl fmt::Display for Period<'_> {
             ("spares bound", self.grown(|s| s.spares_bound)),
             ("servers failed", self.grown(|s| s.servers_failed)),
             ("resets", self.grown(|s| s.server_resets)),
+            ("role switches", self.grown(|s| s.role_switches)),
+            ("hand-overs", self.grown(|s| s.handovers)),
+            ("discards awaited", self.grown(|s| s.discards_awaited)),
             ("cancels", self.grown(|s| s.cancels_forwarded)),
             ("notifications", self.grown(|s| s.notifications_delivered)),
         ];
@@ -83,6 +86,7 @@ impl fmt::Display for Period<'_> {
         let tallies = [
             ("denied", difference(&earlier.denials, &later.denials)),
             ("reported", difference(&earlier.reports, &later.reports)),
+            ("time-outs", difference(&earlier.time_outs, &later.time_outs)),
             (
                 "notifications dropped",
                 difference(&earlier.notifications_dropped, &later.notifications_dropped),
@@ -151,12 +155,19 @@ mod tests {
         counters.denied("set_role");
         counters.spare_bound();
         counters.pinned("temporary");
+        counters.handed_over();
+        counters.handed_over();
+        counters.discard_awaited();
+        counters.timed_out("statement");
+        counters.timed_out("wait");
+        counters.timed_out("wait");
         counters.waited(Duration::from_micros(10));
         counters.waited(Duration::from_micros(30));
         counters.rate_delayed();
         counters.add(&mut Batch {
             queries: 30,
             transactions: 15,
+            role_switches: 14,
             bytes_from_clients: 1000,
             bytes_to_clients: 2000,
         });
@@ -164,7 +175,8 @@ mod tests {
             counters.snapshot().since(&earlier, Duration::from_secs(10)).to_string(),
             "2 xacts/s, 3 queries/s, in 100 B/s, out 200 B/s, wait 20 us, clients 2, servers 0, \
              pinned 2 (listen 1, temporary 1), clients accepted 1, auth failures 1, delayed by rate 1, spares bound 1, \
-             denied 2 (cross_schema 1, set_role 1), servers closed 1 (idle 1), pins 1 (temporary 1)"
+             role switches 14, hand-overs 2, discards awaited 1, denied 2 (cross_schema 1, set_role 1), \
+             time-outs 3 (statement 1, wait 2), servers closed 1 (idle 1), pins 1 (temporary 1)"
         );
     }
 }

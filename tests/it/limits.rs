@@ -93,6 +93,7 @@ fn statement_over_its_time_is_57014_whatever_the_client_set_and_the_session_goes
     // An error of its own is told as it is.
     assert!(one.query("select 1/0")[0].contains("22012"));
     other.run("select pg_sleep(0.8)");
+    assert_eq!(proxy.time_outs("statement"), 3);
 }
 
 #[test]
@@ -109,6 +110,7 @@ fn silence_in_a_transaction_is_25p03_and_undoes_it() {
     silent.run("select pg_sleep(0.6)");
     let lines = silent.until_end();
     assert_eq!(lines, ["Error FATAL 25P03 terminating connection due to idle-in-transaction timeout", "end"]);
+    assert_eq!(proxy.time_outs("idle_in_transaction"), 1);
     assert_eq!(other.value("select count(*) from kept"), "0");
 }
 
@@ -130,6 +132,7 @@ fn transaction_over_its_time_is_25p04_whether_it_works_or_is_silent() {
         assert_eq!(other.value("select count(*) from kept"), "0");
     }
     // Several transactions may take longer together.
+    assert_eq!(proxy.time_outs("transaction"), 2);
     for _ in 0..4 {
         other.run("begin; select pg_sleep(0.2); commit");
     }
@@ -146,6 +149,7 @@ fn silence_outside_a_transaction_is_57p05_by_the_tenants_own_limit_only() {
     }
     let lines = silent.until_end();
     assert_eq!(lines, ["Error FATAL 57P05 terminating connection due to idle-session timeout", "end"]);
+    assert_eq!(proxy.time_outs("client_idle"), 1);
     other.run("select 1");
 }
 

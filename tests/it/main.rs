@@ -15,6 +15,7 @@ mod drivers;
 mod extended;
 mod failure;
 mod guard;
+mod handover;
 mod harden;
 mod init;
 mod level;

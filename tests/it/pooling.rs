@@ -100,6 +100,7 @@ fn waiting_too_long_is_53300_in_both_protocols_and_the_client_goes_on() {
     waiter.send(&[query("select 1"), unnamed("select 2", &[]), sync()].concat());
     assert_eq!(waiter.until_ready(), [refusal, "ReadyForQuery I"]);
     assert_eq!(waiter.until_ready(), [refusal, "ReadyForQuery I"]);
+    assert_eq!(proxy.time_outs("wait"), 4);
     holder.run("rollback");
     assert_eq!(waiter.value("select 1"), "1");
 }

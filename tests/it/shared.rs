@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::state::{STATES, WAYS_OUT};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, eventually};
 use crate::support::show_log;
 use crate::support::wire::{Wire, bind, copy_data, copy_done, execute, parse, query, sync, unnamed};
 
@@ -41,6 +41,42 @@ fn tenants_take_turns_on_one_server_connection_and_each_is_itself() {
         }
     }
     assert_eq!(pids.len(), 1);
+}
+
+#[test]
+fn hand_overs_and_what_they_take_are_counted() {
+    let proxy = proxy();
+    let mut wires = marked(&proxy);
+    let counts = || {
+        let now = proxy.shared().counters.snapshot();
+        [now.handovers, now.role_switches, now.discards_awaited]
+    };
+    for _ in 0..3 {
+        wires.iter_mut().for_each(|wire| wire.run("select 1"));
+    }
+    wires[1].run("begin; select 1; commit");
+    wires[1].run("vacuum notes");
+    wires[0].run("vacuum notes");
+    wires[1].run("rollback");
+    // A client has its answer before it is counted. Two rows made, six turns, the text with a block in it, two times
+    // VACUUM, of which the first is behind its own tenant.
+    eventually("all are counted", || counts() == [9, 11, 1]);
+}
+
+/// A client that has nothing sent to the server leaves the discard to the next, which may be one with settings.
+#[test]
+fn settings_of_a_client_are_in_force_behind_a_client_that_only_had_the_connection() {
+    let proxy = proxy();
+    let [mut alpha, mut beta] = marked(&proxy);
+    let mut silent = proxy.wire("beta");
+    beta.run("set work_mem = '7MB'");
+    for _ in 0..2 {
+        alpha.run("select 1");
+        // Refused by the proxy when it has the connection.
+        assert!(silent.query("deallocate pgtenant_role_0")[0].contains("26000"));
+        assert_eq!(beta.value("show work_mem"), "7MB");
+        assert_eq!(alpha.value("show work_mem"), "4MB");
+    }
 }
 
 #[test]

@@ -167,6 +167,50 @@ fn connection_on_which_the_discard_fails_runs_nothing_and_is_closed() {
     }
 }
 
+/// Only the batch that has it at its head is skipped where it fails.
+#[test]
+fn nothing_follows_the_batch_of_the_discard_before_it_is_known_to_have_succeeded() {
+    for next in [parse("", "select a from t"), query("select a from t"), bind(""), execute(), SYNC.to_vec()] {
+        let mut talk = Talk::handed_over();
+        for frame in [parse("", "select a from t"), parse("", "select a from t"), bind(""), execute()] {
+            assert_ne!(talk.client(&frame), "(waits)", "{frame:?}");
+        }
+        talk.client(SYNC);
+        assert_eq!(talk.client(&next), "(waits)");
+        talk.backends("12C12C12C");
+        assert_eq!(talk.client(&next), "(waits)");
+        assert_eq!(talk.backends("12DCZ"), "[1][2][D][C][Z]");
+        assert_ne!(talk.client(&next), "(waits)");
+    }
+}
+
+#[test]
+fn discard_that_failed_is_tried_again_ahead_of_what_its_client_has_sent_meanwhile() {
+    let mut talk = Talk::handed_over();
+    talk.client(&query("select a from t"));
+    talk.client(&query("select a from t"));
+    talk.backends("12");
+    talk.backend(b'E', b"SERROR\0VERROR\0C57014\0Mcanceling\0\0");
+    assert_eq!(talk.backends("Z"), "[Z]");
+    let again = talk.client(&query("select a from t"));
+    assert!(again.starts_with("(ahead: Parse  \"DISCARD ALL\", Bind , E"), "{again}");
+    assert_eq!(talk.reset_plan(), ResetPlan::Close);
+}
+
+#[test]
+fn what_takes_the_role_is_answered_as_a_command_is_or_client_and_server_are_out_of_step() {
+    for (answered, tag) in
+        [("12", b'I'), ("12", b's'), ("12C12", b'I'), ("12C12C12", b's'), ("12", b'G'), ("12", b'H')]
+    {
+        let mut talk = Talk::handed_over();
+        talk.client(&query("select a from t"));
+        talk.client(&query("select a from t"));
+        talk.backends(answered);
+        let told = talk.backend(tag, &[0; 3]);
+        assert!(told.contains("OutOfStep"), "{answered} {tag}: {told}");
+    }
+}
+
 #[test]
 fn client_that_leaves_before_its_first_statement_leaves_the_discard_to_the_next() {
     let mut talk = Talk::handed_over();

@@ -47,6 +47,19 @@ impl World {
         WORLD.get_or_init(|| Self::make(|_| {}))
     }
 
+    /// The same where the proxy serves both on the same connections.
+    pub(super) fn kept_on_shared_connections() -> &'static Self {
+        static WORLD: OnceLock<World> = OnceLock::new();
+        WORLD.get_or_init(|| {
+            Self::with(|cluster| {
+                Proxy::shared_alone_on(cluster, "app", &["alpha", "beta"], |config| {
+                    // Alpha's attacks and beta's work meet on them.
+                    config.pool.max_server_connections = 2;
+                })
+            })
+        })
+    }
+
     /// A world to try what the attacks do where nothing stops them.
     pub(super) fn broken() -> &'static Self {
         static WORLD: OnceLock<World> = OnceLock::new();
@@ -83,6 +96,14 @@ impl World {
     }
 
     fn make(prepare: impl FnOnce(&Proxy)) -> Self {
+        Self::with(|cluster| {
+            let proxy = Proxy::alone_on(cluster, "app", &["alpha", "beta"], |_| {});
+            prepare(&proxy);
+            proxy
+        })
+    }
+
+    fn with(start: impl FnOnce(&'static PrivateCluster) -> Proxy) -> Self {
         watch_for_panics();
         let settings = [
             ("autovacuum", "off"),
@@ -96,8 +117,7 @@ impl World {
         };
         let cluster: &'static PrivateCluster =
             Box::leak(Box::new(PrivateCluster::start(&options).expect("a private PostgreSQL")));
-        let proxy = Proxy::alone_on(cluster, "app", &["alpha", "beta"], |_| {});
-        prepare(&proxy);
+        let proxy = start(cluster);
         let marker = format!("mrk{}", uuid::Uuid::new_v4().simple())[..3 + RANDOM_DIGITS].to_owned();
         let mut admin = proxy.admin();
         let as_role = |role: &str, path: &str, sql: &str| {

@@ -71,7 +71,7 @@ fn serve(mut stream: TcpStream, real: u16, count: &AtomicUsize, script: &dyn Fn(
     let _ = conn.stream.shutdown(Shutdown::Both);
 }
 
-fn pass_on(mut client: TcpStream, real: u16, first: &[u8]) {
+pub(super) fn pass_on(mut client: TcpStream, real: u16, first: &[u8]) {
     let mut server = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], real))).unwrap();
     server.write_all(first).unwrap();
     let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());

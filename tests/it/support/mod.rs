@@ -1,5 +1,6 @@
 //! One PostgreSQL for all tests, a database of its own for each.
 
+pub(crate) mod between;
 pub(crate) mod binary;
 pub(crate) mod fake;
 pub(crate) mod proxy;

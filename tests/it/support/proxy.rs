@@ -59,6 +59,15 @@ impl Proxy {
         Self::before(cluster(), Db::with_set_user(spares), Kept::Dedicated, tenants, change)
     }
 
+    /// As [`start_shared`](Self::start_shared), on this server.
+    pub(crate) fn shared_on(
+        cluster: &PrivateCluster,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        Self::before(cluster, Db::on(cluster), Kept::Shared { hardened: true }, tenants, change)
+    }
+
     /// As [`start`](Self::start), on this server.
     pub(crate) fn on(
         cluster: &PrivateCluster,
@@ -76,6 +85,22 @@ impl Proxy {
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
         Self::before(cluster, Db::alone_on(cluster, database), Kept::usual(), tenants, change)
+    }
+
+    /// The same at level shared, in a hardened database.
+    pub(crate) fn shared_alone_on(
+        cluster: &PrivateCluster,
+        database: &str,
+        tenants: &[&str],
+        change: impl FnOnce(&mut Config) + Send,
+    ) -> Self {
+        Self::before(
+            cluster,
+            Db::alone_on(cluster, database),
+            Kept::Shared { hardened: true },
+            tenants,
+            change,
+        )
     }
 
     fn before(
@@ -110,6 +135,15 @@ impl Proxy {
         };
         // A test may itself run on a runtime, where blocking is not allowed.
         std::thread::scope(|scope| scope.spawn(work).join().expect("a proxy"))
+    }
+
+    /// One more proxy in front of the same database.
+    pub(crate) fn another(&self, change: impl FnOnce(&mut Config)) -> Another<'_> {
+        let mut config = self.db.config.clone();
+        change(&mut config);
+        let server = self.run(Server::start(config)).expect("the proxy starts");
+        let addr = server.listening()[0].parse().expect("a TCP address");
+        Another { first: self, server, addr }
     }
 
     pub(crate) const fn addr(&self) -> SocketAddr {
@@ -194,6 +228,11 @@ impl Proxy {
             .expect("the superuser logs in")
     }
 
+    /// How often this time limit was over.
+    pub(crate) fn time_outs(&self, limit: &str) -> u64 {
+        self.shared().counters.snapshot().time_outs.get(limit).copied().unwrap_or(0)
+    }
+
     pub(crate) fn role(&self, tenant: &str) -> String {
         format!("tenant_{}", self.user(tenant))
     }
@@ -242,6 +281,29 @@ impl Proxy {
     pub(crate) fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> T {
         let runtime = self.runtime.as_ref().expect("running");
         std::thread::scope(|scope| scope.spawn(|| runtime.block_on(work)).join().expect("it ends"))
+    }
+}
+
+/// A proxy beside another one.
+pub(crate) struct Another<'a> {
+    first: &'a Proxy,
+    server: Server,
+    addr: SocketAddr,
+}
+
+impl Another<'_> {
+    pub(crate) fn wire(&self, tenant: &str) -> Wire {
+        self.wire_with(tenant, &[])
+    }
+
+    pub(crate) fn wire_with(&self, tenant: &str, more: &[(&str, &str)]) -> Wire {
+        let user = self.first.user(tenant);
+        let parameters = [&[("user", user.as_str()), ("database", &self.first.db.name)][..], more].concat();
+        Wire::log_in(self.addr, &parameters, PASSWORD).expect("login")
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        self.server.shared()
     }
 }
 
