@@ -83,7 +83,7 @@ const CONVERSATIONS: &[&[&str]] = &[
     &["set time zone -7"],
     &["set time zone interval '+02:30' hour to minute"],
     &["set time zone 'Europe/Vienna'", "set time zone local"],
-    &["set statement_timeout = 1"],
+    &["set statement_timeout = 1500"],
     &["set statement_timeout = '5s'", "reset statement_timeout"],
     &["set role none", "reset role", "set session authorization default", "set work_mem = '1MB'"],
     &["set names 'utf8'", "set standard_conforming_strings = on"],
