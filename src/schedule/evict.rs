@@ -1,7 +1,7 @@
 //! Which idle connection makes room for another owner.
 //!
 //! The one unused longest. But an owner that has a connection already does not take another's last one that was in use a
-//! moment ago: opening one costs the server more than a hundred short transactions, and of two owners that take
+//! moment ago: opening one costs the server as much as dozens of short transactions, and of two owners that take
 //! turns each would drive out the other for ever.
 
 use std::time::{Duration, Instant};
