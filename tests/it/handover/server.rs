@@ -250,6 +250,9 @@ fn server_process_that_is_ended_between_turns_or_within_one_takes_nobody_elses_a
             admin.run(&format!("select pg_terminate_backend({pid})"));
             let lines = wire.until_ready();
             assert!(lines.iter().any(|line| line.starts_with(told)), "{name}: {lines:?}");
+            // Its last words reach the client before it is off the list of what runs.
+            let gone = format!("select count(*) from pg_stat_activity where pid = {pid}");
+            eventually("the process has ended", || admin.value(&gone) == "0");
         }
     }
     turns.round("afterwards", None);
