@@ -156,6 +156,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let per_tenant = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS_PER_TENANT);
     let max_concurrent_opens = source.take(&keys::POOL_MAX_CONCURRENT_OPENS);
     let spare_connections = source.take(&keys::POOL_SPARE_CONNECTIONS);
+    let min_shared_connections = source.take(&keys::POOL_MIN_SHARED_CONNECTIONS);
     let wait_timeout = source.take(&keys::POOL_WAIT_TIMEOUT);
     let idle_timeout = source.take(&keys::POOL_IDLE_TIMEOUT);
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
@@ -183,6 +184,15 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         );
         source.refuse(&keys::POOL_SPARE_CONNECTIONS.row, wrong);
     }
+    if let (Some(total), Some(kept)) = (total, min_shared_connections)
+        && kept > total
+    {
+        let wrong = Wrong::new(
+            format!("{kept} is more than pool.max_server_connections, which is {total}"),
+            format!("give at most {total}; 0 keeps none"),
+        );
+        source.refuse(&keys::POOL_MIN_SHARED_CONNECTIONS.row, wrong);
+    }
     let max_clients = source.take(&keys::LIMITS_MAX_CLIENTS);
     let max_waiting = source.take(&keys::LIMITS_MAX_WAITING);
     let max_transactions_per_second = source.take(&keys::LIMITS_MAX_TRANSACTIONS_PER_SECOND);
@@ -194,6 +204,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         max_server_connections: total?,
         max_concurrent_opens: max_concurrent_opens?,
         spare_connections: spare_connections?,
+        min_shared_connections: min_shared_connections?,
         idle_timeout: idle_timeout?,
         max_lifetime: max_lifetime?,
         max_tenants_per_connection: max_tenants_per_connection?,
@@ -204,6 +215,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let limits = Limits {
         max_clients: max_clients?.unwrap_or(usize::MAX),
         max_server_connections: per_tenant?.unwrap_or(total?),
+        min_server_connections: 0,
         max_waiting: max_waiting?.unwrap_or(usize::MAX),
         max_pinned: max_pinned_per_tenant?.unwrap_or(usize::MAX),
         weight: WEIGHT,

@@ -151,6 +151,9 @@ keys! {
     POOL_SPARE_CONNECTIONS: usize = pool.spare_connections,
         "number from 0 to 1000", kind::count::<0, 1000>, Value("0"),
         "Server connections kept open for whichever tenant of level dedicated needs its next one, where the extension set_user is installed.";
+    POOL_MIN_SHARED_CONNECTIONS: usize = pool.min_shared_connections,
+        "number from 0 to 262143", kind::count::<0, 262_143>, Value("0"),
+        "Shared server connections that stay open, once there was one, however long nobody uses them.";
     POOL_WAIT_TIMEOUT: Duration = pool.wait_timeout,
         "duration", kind::duration, Value("\"30s\""),
         "How long a client waits for a server connection before it is answered `53300`.";

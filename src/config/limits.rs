@@ -43,9 +43,17 @@ macro_rules! time {
 }
 
 /// All that the registry may say of a tenant.
-const KNOWN: [Known; 12] = [
+const KNOWN: [Known; 13] = [
     number!(max_clients),
     number!(max_server_connections),
+    Known {
+        name: "min_server_connections",
+        kind: "number from 0 to 1000000",
+        read: |given, into| {
+            into.min_server_connections = Some(kind::count::<0, 1_000_000>(given)?);
+            Ok(())
+        },
+    },
     number!(max_waiting),
     number!(max_pinned),
     Known {
@@ -133,6 +141,7 @@ mod tests {
         let written = [
             ("max_clients", "2"),
             ("max_server_connections", "3"),
+            ("min_server_connections", "2"),
             ("max_waiting", "all"),
             ("max_pinned", "4"),
             ("weight", "250"),
@@ -155,6 +164,7 @@ mod tests {
             Limits {
                 max_clients: 2,
                 max_server_connections: 3,
+                min_server_connections: 2,
                 max_waiting: usize::MAX,
                 max_pinned: 4,
                 weight: 250,

@@ -103,6 +103,8 @@ pub struct Pool {
     pub max_concurrent_opens: usize,
     /// Server connections kept open that are no tenant's yet.
     pub spare_connections: usize,
+    /// Shared server connections that stay open, once there was one.
+    pub min_shared_connections: usize,
     /// A server connection unused for this long is closed; `None` keeps it.
     pub idle_timeout: Option<Duration>,
     /// A server connection older than this is closed on return; `None` keeps it.

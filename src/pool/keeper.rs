@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pool::{Grant, Pool, quota};
-use crate::schedule::{Owner, ServerId};
+use crate::schedule::{Owner, Scheduler, ServerId};
 use crate::tenant::{Level, Tenant, TenantId};
 
 /// How often the keeper looks.
@@ -55,7 +55,7 @@ impl Pool {
             }
         }
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(Instant::now(), tenant.id, quota(&limits), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant.id, quota(&limits, tenant.level), &mut decisions);
         self.carry_out(&mut inner, decisions);
         drop(inner);
         if moves {
@@ -76,7 +76,12 @@ impl Pool {
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits), &mut decisions);
+        inner.scheduler.set_quota(
+            Instant::now(),
+            tenant,
+            quota(&self.limits, Level::Dedicated),
+            &mut decisions,
+        );
         self.carry_out(&mut inner, decisions);
     }
 
@@ -88,18 +93,19 @@ impl Pool {
 
     fn sweep(self: &Arc<Self>, now: Instant) {
         let (idle_limit, age_limit) = (self.config.idle_timeout, self.config.max_lifetime);
-        let mut unwanted: Vec<ServerId> = Vec::new();
+        let (mut of_no_use, mut unused): (Vec<ServerId>, Vec<ServerId>) = (Vec::new(), Vec::new());
         for (id, conn) in &mut self.lock().idle {
-            // A spare is there to be unused.
-            let idle = conn.owner != Owner::Spare
-                && idle_limit.is_some_and(|limit| now.duration_since(conn.returned) > limit);
-            let old = age_limit.is_some_and(|limit| now.duration_since(conn.opened) > limit);
-            if idle || old || !conn.is_quiet() {
-                unwanted.push(*id);
+            if age_limit.is_some_and(|limit| now.duration_since(conn.opened) > limit) || !conn.is_quiet() {
+                of_no_use.push(*id);
+            } else if idle_limit.is_some_and(|limit| now.duration_since(conn.returned) > limit) {
+                unused.push(*id);
             }
         }
-        if !unwanted.is_empty() {
-            self.close_idle("idle", |id, _| unwanted.contains(&id));
+        if !of_no_use.is_empty() {
+            self.close_idle("idle", |id, _| of_no_use.contains(&id));
+        }
+        if !unused.is_empty() {
+            self.close_taken("idle", |scheduler| scheduler.take_unused(|_, id| unused.contains(&id)));
         }
     }
 
@@ -108,9 +114,17 @@ impl Pool {
         reason: &'static str,
         unwanted: impl Fn(ServerId, Owner) -> bool,
     ) {
+        self.close_taken(reason, |scheduler| scheduler.take_idle(|owner, id| unwanted(id, owner)));
+    }
+
+    fn close_taken(
+        self: &Arc<Self>,
+        reason: &'static str,
+        take: impl FnOnce(&mut Scheduler) -> Vec<(Owner, ServerId)>,
+    ) {
         let closing: Vec<_> = {
             let mut inner = self.lock();
-            let taken = inner.scheduler.take_idle(|owner, id| unwanted(id, owner));
+            let taken = take(&mut inner.scheduler);
             taken.iter().filter_map(|(_, id)| inner.idle.remove(id)).collect()
         };
         for conn in closing {

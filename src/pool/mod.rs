@@ -113,12 +113,14 @@ impl Pool {
     ) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
-            quota: quota(&config.limits),
+            quota: quota(&config.limits, Level::Dedicated),
             opening: config.pool.max_concurrent_opens,
             quantum: QUANTUM,
         };
+        let mut scheduler = Scheduler::new(limits);
+        scheduler.set_shared_minimum(config.pool.min_shared_connections);
         let inner = Inner {
-            scheduler: Scheduler::new(limits),
+            scheduler,
             idle: HashMap::new(),
             waiting: HashMap::new(),
             tenants: HashMap::new(),
@@ -206,7 +208,7 @@ impl Pool {
         let mut decisions = std::mem::take(&mut inner.decisions);
         if is_new {
             inner.tenants.insert(tenant.id, Arc::clone(tenant));
-            let quota = quota(&self.limits.with(&tenant.limits));
+            let quota = quota(&self.limits.with(&tenant.limits), tenant.level);
             inner.scheduler.set_quota(now, tenant.id, quota, &mut decisions);
         }
         let level = inner.level(tenant);
@@ -491,12 +493,18 @@ impl Inner {
 }
 
 /// What the scheduler needs to know of a tenant's limits.
-const fn quota(limits: &TenantLimits) -> Quota {
+const fn quota(limits: &TenantLimits, level: Level) -> Quota {
+    let minimum = match level {
+        Level::Dedicated => limits.min_server_connections,
+        // It has none of its own.
+        Level::Shared => 0,
+    };
     Quota {
         connections: limits.max_server_connections,
         waiting: limits.max_waiting,
         weight: limits.weight,
         rate: limits.max_transactions_per_second,
+        minimum,
     }
 }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crate::schedule::{Decision, Owner, Scheduler, ServerId, part};
 
 /// A connection idle for less than this is about to be used again by its owner.
-const FRESH: Duration = Duration::from_secs(1);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 
 /// So many of those unused longest are looked at.
-const LOOKED_AT: usize = 64;
+pub(super) const LOOKED_AT: usize = 64;
 
 impl Scheduler {
     /// Makes room, by closing what nobody uses, for the owners that need a connection and have no place. One place is
@@ -36,10 +36,15 @@ impl Scheduler {
             self.idle_order.iter().map(|(stamp, (owner, server, since))| (*stamp, *owner, *server, *since));
         let has = self.shares.get(&hungry).map_or(0, |share| share.held);
         if has == 0 {
-            return idle.map(|(stamp, owner, server, _)| (stamp, owner, server)).next();
+            // What is kept for others comes last. Something is found, so this does not happen again and again.
+            let mut all = idle.clone().map(|(stamp, owner, server, _)| (stamp, owner, server));
+            return all
+                .find(|(_, owner, _)| !self.is_kept(*owner))
+                .or_else(|| idle.map(|(stamp, owner, server, _)| (stamp, owner, server)).next());
         }
         let after = part(has + 1, self.weight(hungry));
         idle.take(LOOKED_AT)
+            .filter(|(_, owner, ..)| !self.is_kept(*owner))
             .find(|(_, owner, _, since)| self.is_stale(*since) || self.has_part(*owner) >= after)
             .map(|(stamp, owner, server, _)| (stamp, owner, server))
     }
@@ -47,7 +52,8 @@ impl Scheduler {
     /// When a connection may make room that is too fresh for that now, and somebody waits for it.
     pub(super) fn room_at(&self) -> Option<Instant> {
         let waits = self.total >= self.limits.total && self.closing < self.hungry.len();
-        let (_, (_, _, since)) = self.idle_order.first_key_value().filter(|_| waits)?;
+        let mut idle = self.idle_order.values().take(if waits { LOOKED_AT } else { 0 });
+        let (_, _, since) = idle.find(|(owner, ..)| !self.is_kept(*owner))?;
         Some(*since + FRESH)
     }
 

@@ -26,15 +26,22 @@ pub struct Quota {
     pub weight: u32,
     /// Turns in a second: how often one of its clients is given a connection.
     pub rate: usize,
+    /// Server connections that are kept for it, once it had one.
+    pub minimum: usize,
 }
 
 impl Quota {
     /// No limit of its own, and the usual share.
     pub const UNLIMITED: Self =
-        Self { connections: usize::MAX, waiting: usize::MAX, weight: 100, rate: usize::MAX };
+        Self { connections: usize::MAX, waiting: usize::MAX, weight: 100, rate: usize::MAX, minimum: 0 };
 
     pub(super) const fn weight(self) -> u64 {
         if self.weight == 0 { 1 } else { self.weight as u64 }
+    }
+
+    /// Not more than it may have.
+    pub(super) const fn minimum(&self) -> usize {
+        if self.minimum < self.connections { self.minimum } else { self.connections }
     }
 
     /// Whether it has a rate at all.

@@ -8,7 +8,9 @@
 
 mod evict;
 mod fair;
+mod hunger;
 mod limits;
+mod minimum;
 mod owner;
 mod rate;
 mod shared;
@@ -17,6 +19,7 @@ mod spare;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use crate::schedule::minimum::Lacking;
 use crate::schedule::rate::Rates;
 use crate::schedule::shared::Group;
 use crate::schedule::spare::Spares;
@@ -93,6 +96,8 @@ struct Share {
     opening: usize,
     /// The owner's entry in `hungry`.
     hunger: Option<(u64, u64)>,
+    /// The owner's entry in `lacking`.
+    lacks: Option<Instant>,
     /// When a connection was last opened for the owner.
     since: Option<Instant>,
     /// The event at which it last had its turn: a connection opened for it, or given up by it.
@@ -108,6 +113,7 @@ impl Share {
             held: 0,
             opening: 0,
             hunger: None,
+            lacks: None,
             since: None,
             turn: 0,
         }
@@ -134,6 +140,9 @@ pub struct Scheduler {
     /// Owners with waiters not covered by a connection being opened: those with the least of what they are due
     /// first, then longest without a turn.
     hungry: BTreeSet<(u64, u64, Owner)>,
+    lacking: Lacking,
+    /// How many shared connections are kept.
+    shared_minimum: usize,
     total: usize,
     opening: usize,
     /// Connections that count until they are closed, but are nobody's any more.
@@ -170,6 +179,8 @@ impl Scheduler {
             spares: Spares::default(),
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
+            lacking: Lacking::new(),
+            shared_minimum: 0,
             total: 0,
             opening: 0,
             closing: 0,
@@ -240,7 +251,10 @@ impl Scheduler {
         self.shared.queue.set_quota(tenant, quota);
         self.rates.change(now, tenant, &quota);
         self.resume(now, tenant, out);
+        self.now = Some(now);
+        self.update(owner);
         self.feed_hungry(out);
+        self.refill(now, out);
     }
 
     fn idle_over_quota(&self, owner: Owner) -> Option<(u64, ServerId)> {
@@ -256,7 +270,8 @@ impl Scheduler {
         let quota = match owner {
             Owner::Tenant(tenant) => self.quota(tenant),
             // Each of its tenants has a quota, it has none.
-            Owner::Shared | Owner::Spare => Quota::UNLIMITED,
+            Owner::Shared => Quota { minimum: self.shared_minimum, ..Quota::UNLIMITED },
+            Owner::Spare => Quota::UNLIMITED,
         };
         self.shares.entry(owner).or_insert_with(|| Share::new(quota))
     }
@@ -396,6 +411,7 @@ impl Scheduler {
                 out.extend(first.map(Decision::Fail));
             }
         }
+        self.note_lack(owner, true);
         self.update(owner);
     }
 
@@ -440,27 +456,6 @@ impl Scheduler {
         self.shares.get(&owner).is_some_and(|share| share.held > share.quota.connections)
     }
 
-    /// Clients that wait and may be served.
-    fn need(&self, owner: Owner) -> usize {
-        match owner {
-            Owner::Tenant(tenant) => self
-                .shares
-                .get(&owner)
-                .map_or(0, |share| share.waiting.len().min(self.rates.allowed(tenant, &share.quota))),
-            Owner::Shared => self.shared.queue.need(),
-            Owner::Spare => 0,
-        }
-    }
-
-    /// A tenant's own, or of all shared tenants that wait or are served.
-    fn weight(&self, owner: Owner) -> u64 {
-        match owner {
-            Owner::Tenant(tenant) => self.quota(tenant).weight(),
-            Owner::Shared => self.shared.queue.weight().max(1),
-            Owner::Spare => 1,
-        }
-    }
-
     /// Whether a connection that `owner` gives back, and could use again, goes to one that has less of what
     /// it is due. Only when the budget is spent: otherwise the other simply gets a new one.
     fn must_yield(&self, now: Instant, owner: Owner) -> bool {
@@ -479,10 +474,10 @@ impl Scheduler {
         let had = share.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));
         let (weight, after) = (self.weight(owner), part(others + 1, self.weight(*other)));
         // The other has no more than this one afterwards, so that it does not go to and fro between them.
-        let fairer = share.held > 1 && part(share.held - 1, weight) >= after;
+        let fairer = share.held > 1 && !self.is_kept(owner) && part(share.held - 1, weight) >= after;
         // The last connection goes to and fro, but not faster than the quantum. (The shared group may be due
         // nearly all connections, and have one.)
-        let poorer = others == 0 || (share.held == 1 && part(1, weight) > after);
+        let poorer = others == 0 || (share.held == 1 && !self.is_kept(owner) && part(1, weight) > after);
         fairer || (poorer && had >= self.limits.quantum)
     }
 
@@ -512,61 +507,21 @@ impl Scheduler {
         self.bind_spares(out);
         while self.opening < self.limits.opening && self.total < self.limits.total {
             let Some(&(_, _, owner)) = self.hungry.first() else { return };
-            let Some(share) = self.shares.get_mut(&owner) else { return };
-            share.opening += 1;
-            share.held += 1;
-            share.turn = self.clock;
-            self.total += 1;
-            self.opening += 1;
-            self.next_server += 1;
-            out.push(Decision::Open(owner, ServerId(self.next_server)));
-            self.rank(owner);
+            self.open(owner, out);
         }
         self.make_room(out);
     }
 
-    /// Brings the owner's entry in `hungry` up to date.
-    fn rank(&mut self, owner: Owner) {
-        let (need, weight, shared_since) =
-            (self.need(owner), self.weight(owner), self.shared.queue.first_since());
+    fn open(&mut self, owner: Owner, out: &mut Vec<Decision>) {
         let Some(share) = self.shares.get_mut(&owner) else { return };
-        let since = match owner {
-            Owner::Tenant(_) => share.waiting.front().map(|(since, _)| *since),
-            Owner::Shared | Owner::Spare => shared_since,
-        };
-        let uncovered = need > share.opening && share.held < share.quota.connections;
-        let (load, turn) = match owner {
-            Owner::Tenant(_) => (part(share.held, weight), share.turn),
-            // Those of its poorest tenant, if each had connections of its own; the queue knows when it had a turn.
-            Owner::Shared | Owner::Spare => {
-                let usual = Quota::UNLIMITED.weight();
-                (part(share.held / (weight / usual).max(1) as usize, usual), 0)
-            }
-        };
-        let rank = since.filter(|_| uncovered).map(|since| (load, since.max(turn)));
-        if rank == share.hunger {
-            return;
-        }
-        if let Some((load, since)) = std::mem::replace(&mut share.hunger, rank) {
-            self.hungry.remove(&(load, since, owner));
-        }
-        if let Some((load, since)) = rank {
-            self.hungry.insert((load, since, owner));
-        }
-    }
-
-    /// Brings up to date what is kept of an owner.
-    fn update(&mut self, owner: Owner) {
+        share.opening += 1;
+        share.held += 1;
+        share.turn = self.clock;
+        self.total += 1;
+        self.opening += 1;
+        self.next_server += 1;
+        out.push(Decision::Open(owner, ServerId(self.next_server)));
         self.rank(owner);
-        self.drop_if_unused(owner);
-    }
-
-    /// Thousands of tenants come and go; only those with something to count are kept.
-    fn drop_if_unused(&mut self, owner: Owner) {
-        let waits = owner == Owner::Shared && self.shared.queue.len() > 0;
-        if !waits && self.shares.get(&owner).is_some_and(|s| s.held == 0 && s.waiting.is_empty()) {
-            self.shares.remove(&owner);
-        }
     }
 }
 

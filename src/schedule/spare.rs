@@ -58,9 +58,11 @@ impl Scheduler {
         self.refill(now, out);
     }
 
-    /// Opens a spare where one lacks and nobody waits. To be called now and then: it is after a pause that the next
-    /// one may be opened.
+    /// Opens what is to be kept, and spares, where one lacks and nobody waits. To be called now and then: it is after a
+    /// pause that the next one may be opened.
     pub fn refill(&mut self, now: Instant, out: &mut Vec<Decision>) {
+        self.now = Some(now);
+        self.fill_up(now, out);
         if !self.spares.lacks(now) || !self.hungry.is_empty() || self.opening >= self.limits.opening {
             return;
         }
@@ -72,7 +74,8 @@ impl Scheduler {
             out.push(Decision::Open(Owner::Spare, ServerId(self.next_server)));
         } else if self.closing == 0 && self.spares.no_place_before.is_none_or(|at| now >= at) {
             self.spares.no_place_before = Some(now + self.limits.quantum);
-            let idle = self.idle_order.iter().find(|(_, (owner, ..))| matches!(owner, Owner::Tenant(_)));
+            let may_go = |owner: &Owner| matches!(owner, Owner::Tenant(_)) && !self.is_kept(*owner);
+            let idle = self.idle_order.iter().find(|(_, (owner, ..))| may_go(owner));
             if let Some((&stamp, &(owner, server, _))) = idle
                 && self.clock.saturating_sub(stamp) > UNUSED_FOR.saturating_mul(self.total as u64)
             {

@@ -292,6 +292,8 @@ struct Model {
     /// With the kind of connection that is waited for.
     waiting: VecDeque<(TenantId, ClientId, Level)>,
     caps: HashMap<TenantId, usize>,
+    quotas: HashMap<TenantId, Quota>,
+    shared_minimum: usize,
     levels: HashMap<TenantId, Level>,
     meters: HashMap<TenantId, Meter>,
     next: u64,
@@ -399,6 +401,43 @@ impl Model {
         self.meters.get(&tenant).is_some_and(|meter| meter.left(now) < 1.0 + 1e-6)
     }
 
+    fn is_idle(&self, server: ServerId) -> bool {
+        let away = self.opening.iter().chain(&self.closing).any(|(_, s)| *s == server);
+        !away
+            && !self.binding.iter().any(|(_, s)| *s == server)
+            && !self.busy.iter().any(|(_, s, _)| *s == server)
+    }
+
+    fn held(&self, owner: Owner) -> usize {
+        let closing = |server: &ServerId| self.closing.iter().any(|(_, s)| s == server);
+        let ready = self.owner.iter().filter(|(s, o)| **o == owner && !closing(s)).count();
+        ready + self.binding.iter().filter(|(t, _)| own(*t) == owner).count()
+    }
+
+    fn minimum(&self, owner: Owner) -> usize {
+        match owner {
+            Owner::Tenant(tenant) => self.quotas.get(&tenant).map_or(0, |q| q.minimum.min(q.connections)),
+            Owner::Shared => self.shared_minimum,
+            Owner::Spare => 0,
+        }
+    }
+
+    /// What is kept for one goes only to one that waits and has none, and where nothing else is idle.
+    fn may_go(&self, owner: Owner, server: ServerId) -> Result<(), TestCaseError> {
+        if self.held(owner) > self.minimum(owner) {
+            return Ok(());
+        }
+        let has_none = |(t, _, level): &(TenantId, ClientId, Level)| {
+            self.held(if *level == Level::Shared { Owner::Shared } else { own(*t) }) == 0
+        };
+        prop_assert!(self.waiting.iter().any(has_none), "{:?} loses what is kept for it", owner);
+        let other = |(s, o): (&ServerId, &Owner)| {
+            *s != server && self.is_idle(*s) && self.held(*o) > self.minimum(*o)
+        };
+        prop_assert!(!self.owner.iter().any(other), "something else is idle");
+        Ok(())
+    }
+
     fn set_rate(&mut self, tenant: TenantId, rate: usize, now: Instant) {
         let left = self.meters.remove(&tenant).map_or(f64::MAX, |meter| meter.left(now));
         if rate != usize::MAX {
@@ -462,11 +501,8 @@ impl Model {
         prop_assert!(load.held <= load.waiting);
         prop_assert!(opening <= limits.opening);
         // Nobody waits for what is there.
-        let used = |s: &ServerId| {
-            let away = self.opening.iter().chain(&self.closing).any(|(_, b)| b == s);
-            away || self.binding.iter().any(|(_, b)| b == s) || self.busy.iter().any(|(_, b, _)| b == s)
-        };
-        let idle: Vec<Owner> = self.owner.iter().filter(|(s, _)| !used(s)).map(|(_, o)| *o).collect();
+        let idle: Vec<Owner> =
+            self.owner.iter().filter(|(s, _)| self.is_idle(**s)).map(|(_, o)| *o).collect();
         let mut shared_need = 0;
         for (t, _, level) in &self.waiting {
             let owner = if *level == Level::Shared { Owner::Shared } else { own(*t) };
@@ -488,9 +524,16 @@ impl Model {
 }
 
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
-fn play(limits: Limits, spares: usize, tenants: u128, steps: Vec<(u8, u8)>) -> Result<(), TestCaseError> {
+fn play(
+    limits: Limits,
+    spares: usize,
+    shared_minimum: usize,
+    tenants: u128,
+    steps: Vec<(u8, u8)>,
+) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
-    let mut model = Model::default();
+    let mut model = Model { shared_minimum, ..Model::default() };
+    sim.scheduler.set_shared_minimum(shared_minimum);
     for decision in sim.spares(spares) {
         model.carry_out(sim.now, decision)?;
     }
@@ -511,7 +554,12 @@ fn play(limits: Limits, spares: usize, tenants: u128, steps: Vec<(u8, u8)>) -> R
                 model.caps.insert(t, connections);
                 let rate = if what % 4 == 3 { usize::MAX } else { 1 + usize::from(what) % 7 };
                 model.set_rate(t, rate, sim.now);
-                sim.quota(t, Quota { connections, waiting: usize::MAX, weight: 1 + u32::from(what), rate })
+                let keeps = what % 4 == 1 && model.level(t) == Level::Dedicated;
+                let minimum = if keeps { 1 + usize::from(which / 8) % 4 } else { 0 };
+                let weight = 1 + u32::from(what);
+                let quota = Quota { connections, waiting: usize::MAX, weight, rate, minimum };
+                model.quotas.insert(t, quota);
+                sim.quota(t, quota)
             }
             None => sim.on(Due),
         };
@@ -519,6 +567,10 @@ fn play(limits: Limits, spares: usize, tenants: u128, steps: Vec<(u8, u8)>) -> R
             sim.scheduler.forgive();
             let level = if model.level(t) == Level::Shared { Level::Dedicated } else { Level::Shared };
             model.levels.insert(t, level);
+            if let Some(quota) = model.quotas.get_mut(&t) {
+                quota.minimum = 0;
+                decisions.extend(sim.quota(t, *quota));
+            }
             model.closing.extend(sim.scheduler.take_idle(|owner, _| owner == own(t)));
             let moved = sim.scheduler.take_waiting(t);
             let waited: Vec<_> = model.waiting.iter().filter(|w| w.0 == t).map(|w| w.1).collect();
@@ -532,12 +584,18 @@ fn play(limits: Limits, spares: usize, tenants: u128, steps: Vec<(u8, u8)>) -> R
             }
         }
         for decision in decisions.drain(..) {
+            if let Close(owner, server) = decision {
+                model.may_go(owner, server)?;
+            }
             let spare = matches!(decision, Open(Owner::Spare, _));
             prop_assert!(!spare || sim.scheduler.hungry.is_empty(), "a spare before a waiter");
             model.carry_out(sim.now, decision)?;
         }
         model.check(&sim, limits)?;
     }
+    let kept =
+        sim.scheduler.shares.keys().filter(|owner| model.held(**owner) < model.minimum(**owner)).count();
+    prop_assert!(kept == 0 || sim.scheduler.load().total == limits.total, "less than is to be kept");
     prop_assert!(model.waiting.is_empty(), "starved: {:?} {:?}", model.waiting, sim.scheduler);
     Ok(())
 }
@@ -551,12 +609,14 @@ proptest! {
         tenants in 1_u128..12,
         opening in 1_usize..4,
         spares in 0_usize..4,
+        shared_minimum in 0_usize..3,
         steps in proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600),
     ) {
-        play(Limits { opening, ..limits(total) }, spares, tenants, steps)?;
+        play(Limits { opening, ..limits(total) }, spares, shared_minimum, tenants, steps)?;
     }
 }
 
+mod minimum;
 mod rate;
 mod shared;
 mod spare;

@@ -9,6 +9,8 @@ pub struct Limits {
     pub max_clients: usize,
     /// Server connections at once.
     pub max_server_connections: usize,
+    /// Server connections that stay open for it at level dedicated, once it had one.
+    pub min_server_connections: usize,
     /// Clients waiting for a server connection at once.
     pub max_waiting: usize,
     /// Clients that keep a server connection by session state at once.
@@ -40,6 +42,7 @@ impl Default for Limits {
         Self {
             max_clients: usize::MAX,
             max_server_connections: usize::MAX,
+            min_server_connections: 0,
             max_waiting: usize::MAX,
             max_pinned: usize::MAX,
             weight: WEIGHT,
@@ -61,6 +64,8 @@ pub struct Overrides {
     pub max_clients: Option<usize>,
     /// See [`Limits::max_server_connections`].
     pub max_server_connections: Option<usize>,
+    /// See [`Limits::min_server_connections`].
+    pub min_server_connections: Option<usize>,
     /// See [`Limits::max_waiting`].
     pub max_waiting: Option<usize>,
     /// See [`Limits::max_pinned`].
@@ -99,6 +104,7 @@ impl Limits {
         Self {
             max_clients: of.max_clients.unwrap_or(self.max_clients),
             max_server_connections: of.max_server_connections.unwrap_or(self.max_server_connections),
+            min_server_connections: of.min_server_connections.unwrap_or(self.min_server_connections),
             max_waiting: of.max_waiting.unwrap_or(self.max_waiting),
             max_pinned: of.max_pinned.unwrap_or(self.max_pinned),
             weight: of.weight.unwrap_or(self.weight),

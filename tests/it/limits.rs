@@ -174,6 +174,49 @@ fn server_connections_of_a_tenant_follow_its_limit_while_it_is_served() {
     });
 }
 
+#[test]
+fn connections_that_are_kept_for_a_tenant_are_opened_ahead_outlast_the_idle_timeout_and_are_replaced() {
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.pool.idle_timeout = Some(Duration::from_millis(100));
+    });
+    let of = |tenant: &str| {
+        let sql = "select coalesce(string_agg(pid::text, ',' order by pid), '') from pg_stat_activity where usename";
+        let pids = proxy.admin().value(&format!("{sql} = '{}'", proxy.role(tenant)));
+        pids.split(',').filter(|pid| !pid.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    limit(&proxy, "alpha", &["min_server_connections=2"], &[]).unwrap();
+    let mut alpha = proxy.wire("alpha");
+    alpha.run("select 1");
+    eventually("a second one is opened ahead", || of("alpha").len() == 2);
+    let kept = of("alpha");
+    proxy.wire("beta").run("select 1");
+    eventually("beta's is closed", || of("beta").is_empty());
+    assert_eq!(of("alpha"), kept);
+    proxy.admin().run(&format!("select pg_terminate_backend({})", kept[0]));
+    eventually("it is replaced", || {
+        let now = of("alpha");
+        now.len() == 2 && !now.contains(&kept[0])
+    });
+    limit(&proxy, "alpha", &["min_server_connections=0"], &[]).unwrap();
+    eventually("none is kept any more", || of("alpha").is_empty());
+    assert_eq!(alpha.value("select 1"), "1");
+}
+
+#[test]
+fn shared_connections_that_are_kept_outlast_the_idle_timeout() {
+    let proxy = Proxy::start_shared(&["alpha"], |config| {
+        config.pool.idle_timeout = Some(Duration::from_millis(100));
+        config.pool.min_shared_connections = 2;
+    });
+    let mut clients: Vec<Wire> = (0..3).map(|_| proxy.wire("alpha")).collect();
+    clients.iter_mut().for_each(|client| client.run("begin"));
+    clients.iter_mut().for_each(|client| client.run("commit"));
+    let pool = proxy.admin().value("select pool_role from pgtenant.installation");
+    let count = format!("select count(*) from pg_stat_activity where usename = '{pool}'");
+    assert_eq!(proxy.admin().value(&count), "3");
+    eventually("one is closed", || proxy.admin().value(&count) == "2");
+}
+
 /// Ten clients of alpha, which may have 20 transactions a second, and one of beta, for three seconds.
 fn rate_is_kept_and_beta_is_not_delayed(proxy: &Proxy) {
     limit(proxy, "alpha", &["max_transactions_per_second=20"], &[]).unwrap();

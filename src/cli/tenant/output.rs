@@ -113,6 +113,7 @@ pub(super) fn limits(summary: &TenantSummary, config: &Limits, out: &mut dyn Wri
     for (name, value) in [
         ("max_clients", count(now.max_clients)),
         ("max_server_connections", count(now.max_server_connections)),
+        ("min_server_connections", now.min_server_connections.to_string()),
         ("max_waiting", count(now.max_waiting)),
         ("max_pinned", count(now.max_pinned)),
         ("weight", now.weight.to_string()),

@@ -75,6 +75,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             max_server_connections: 50,
             max_concurrent_opens: 8,
             spare_connections: 0,
+            min_shared_connections: 0,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
             max_tenants_per_connection: 2000,
@@ -126,6 +127,7 @@ max_server_connections = 9
 max_server_connections_per_tenant = 3
 max_concurrent_opens = 2
 spare_connections = 3
+min_shared_connections = 4
 wait_timeout = "1h 30min"
 idle_timeout = "0"
 max_lifetime = 0
@@ -186,6 +188,7 @@ fn every_key_of_the_file_is_read() {
             max_server_connections: 9,
             max_concurrent_opens: 2,
             spare_connections: 3,
+            min_shared_connections: 4,
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 0,
@@ -199,6 +202,7 @@ fn every_key_of_the_file_is_read() {
         Limits {
             max_clients: 20,
             max_server_connections: 3,
+            min_server_connections: 0,
             max_waiting: 10,
             max_pinned: 25,
             weight: 100,
@@ -495,6 +499,11 @@ fn per_tenant_share_above_the_whole_is_refused() {
          give at most 10, or \"all\""
     );
     assert_eq!(parse("[pool]\nmax_server_connections = 10\n").limits.max_server_connections, 10);
+    assert_eq!(
+        problem("[pool]\nmin_shared_connections = 11\nmax_server_connections = 10\n"),
+        "etc/p.toml:2: pool.min_shared_connections: 11 is more than pool.max_server_connections, which is 10\n    \
+         give at most 10; 0 keeps none"
+    );
     refused("pool", "max_server_connections_per_tenant = \"some\"", "found \"some\"", "or \"all\"");
 }
 

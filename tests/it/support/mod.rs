@@ -233,6 +233,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_server_connections: 10,
             max_concurrent_opens: 2,
             spare_connections: 0,
+            min_shared_connections: 0,
             idle_timeout: None,
             max_lifetime: None,
             max_tenants_per_connection: 200,
