@@ -86,6 +86,7 @@ fn scope() -> Scope {
         extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
+        access: pgtenant::tenant::Access::ReadWrite,
     }
 }
 

@@ -24,6 +24,8 @@ impl SqlState {
     pub const INVALID_AUTHORIZATION: Self = Self("28000");
     /// `28P01` invalid_password.
     pub const INVALID_PASSWORD: Self = Self("28P01");
+    /// `25006` read_only_sql_transaction.
+    pub const READ_ONLY_SQL_TRANSACTION: Self = Self("25006");
     /// `3D000` invalid_catalog_name.
     pub const INVALID_CATALOG_NAME: Self = Self("3D000");
     /// `42501` insufficient_privilege: the guard's refusals.

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::config::limits::{self, LimitError};
 use crate::control::{ControlError, NewTenant, Run, create_tenant, set_level};
 use crate::registry::store;
-use crate::tenant::{Ident, Level, Slug};
+use crate::tenant::{Access, Ident, Level, Slug};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD_BYTES: u64 = 1024;
@@ -53,6 +53,9 @@ pub struct CreateArgs {
     /// Read the user's password, one line, from standard input. Without this one is generated and shown once.
     #[arg(long)]
     pub password_stdin: bool,
+    /// The user may only read: with a role that has SELECT only, in read-only transactions.
+    #[arg(long, requires = "user")]
+    pub read_only: bool,
     /// Customer id at Stripe.
     #[arg(long, value_name = "ID")]
     pub stripe_customer: Option<String>,
@@ -162,6 +165,7 @@ async fn create(
         stripe_customer_id: args.stripe_customer.as_deref().map(stripe_customer).transpose()?,
         user: args.user.as_deref().map(user_name).transpose()?,
         password: if args.password_stdin { Some(read_password(input)?) } else { None },
+        access: if args.read_only { Access::ReadOnly } else { Access::ReadWrite },
         level: args.level,
         default_level: config.tenants.level,
     };

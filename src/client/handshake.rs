@@ -391,13 +391,14 @@ fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         role: tenant.names.role.clone(),
-        channels: config.secrets.master_key.channel_prefix(tenant.id),
+        channels: config.secrets.master_key.channel_prefix(tenant.registered()),
         public_is_own: config.guard.public_schema == PublicSchema::Tenant,
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),
         extra_settings: config.guard.extra_settings.iter().map(|name| name.as_str().into()).collect(),
         level: tenant.level,
         hardened,
+        access: tenant.access,
     }
 }
 

@@ -92,7 +92,7 @@ impl Relay {
         }
         let scope = self.session.scope();
         let listener =
-            self.listener.get_or_insert_with(|| shared.hub.join(scope.tenant, scope.channels.clone()));
+            self.listener.get_or_insert_with(|| shared.hub.join(scope.registered(), scope.channels.clone()));
         let subscribed = listener.subscribe(&effects.listens).await;
         if subscribed.is_err() && !self.session.channels_touched() && self.session.listens_to().is_empty() {
             self.listener = None;

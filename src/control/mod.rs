@@ -9,6 +9,7 @@ mod harden;
 mod init;
 mod level;
 mod provision;
+mod readers;
 mod role;
 mod shared;
 mod spares;

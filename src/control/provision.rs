@@ -9,9 +9,9 @@ use uuid::Uuid;
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, clone, init, level};
+use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
 use crate::registry::store::{self, Installation, TenantSummary};
-use crate::tenant::{Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Access, Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// Random bytes in a generated password: 160 bits.
 const PASSWORD_BYTES: usize = 20;
@@ -29,6 +29,8 @@ pub struct NewTenant {
     pub user: Option<Ident>,
     /// The user's password; generated without one.
     pub password: Option<SecretString>,
+    /// What the user may do.
+    pub access: Access,
     /// Its level; without one a new tenant gets [`default_level`](Self::default_level).
     pub level: Option<Level>,
     /// What the configuration says of new tenants.
@@ -77,6 +79,7 @@ pub async fn create_tenant(
     ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
     channels::ensure_secret(&tx, tenant, master_key).await?;
     ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
+    steps.push(readers::ensure(&tx, tenant, &roles, master_key).await?);
     steps.extend(init::grant_global(&tx, &schemas.global).await?);
     ensure_level(&tx, new, tenant, created, &mut steps).await?;
     let user = new.user.clone().or_else(|| {
@@ -85,10 +88,7 @@ pub async fn create_tenant(
     });
     let mut generated_password = None;
     if let Some(user) = &user {
-        let (step, generated) = ensure_user(&tx, tenant.id, user, new.password.as_ref()).await?;
-        if step.outcome == Outcome::Unchanged && new.password.is_some() {
-            notes.push(format!("user {} exists; its password was not changed", user.as_str()));
-        }
+        let (step, generated) = ensure_user(&tx, tenant.id, user, new, &mut notes).await?;
         steps.push(step);
         generated_password = generated;
     } else if new.password.is_some() {
@@ -115,6 +115,8 @@ async fn register(client: &impl GenericClient, new: &NewTenant) -> Result<bool, 
         limits: Overrides::default(),
         // It becomes what it is to be when its role and its schema are there.
         level: Level::Dedicated,
+        access: Access::ReadWrite,
+        reader_role: None,
     };
     let stripe = new.stripe_customer_id.as_deref();
     let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
@@ -296,11 +298,25 @@ async fn ensure_user(
     client: &impl GenericClient,
     tenant: TenantId,
     user: &Ident,
-    password: Option<&SecretString>,
+    new: &NewTenant,
+    notes: &mut Vec<String>,
 ) -> Result<(Step, Option<SecretString>), ControlError> {
-    let what = format!("user {}", user.as_str());
+    let NewTenant { password, access, .. } = new;
+    let what = match access {
+        Access::ReadWrite => format!("user {}", user.as_str()),
+        Access::ReadOnly => format!("user {}, may only read", user.as_str()),
+    };
     match store::owner_of_user(client, user.as_str()).await? {
-        Some(owner) if owner == tenant => return Ok((Step::new(Outcome::Unchanged, what), None)),
+        Some((owner, has)) if owner == tenant => {
+            if password.is_some() {
+                notes.push(format!("user {} exists; its password was not changed", user.as_str()));
+            }
+            if has != Some(*access) {
+                let has = has.map_or("unknown", Access::as_str);
+                notes.push(format!("user {} exists; its access is {has} and was not changed", user.as_str()));
+            }
+            return Ok((Step::new(Outcome::Unchanged, format!("user {}", user.as_str())), None));
+        }
         Some(_) => return Err(ControlError::UserTaken(user.as_str().to_owned())),
         None => {}
     }
@@ -312,7 +328,7 @@ async fn ensure_user(
         }
     };
     let verifier = scram_sha_256(secret.expose_secret().as_bytes());
-    if !store::insert_user(client, user, tenant, &verifier).await? {
+    if !store::insert_user(client, user, tenant, &verifier, *access).await? {
         return Err(ControlError::UserTaken(user.as_str().to_owned()));
     }
     Ok((Step::new(Outcome::Created, what), generated))

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::guard::explain::NamedSchema;
 use crate::guard::rewrite::Sent;
-use crate::guard::{Deallocated, Denial, Effect, Effects, Rule, Scope, Wall, names, role, rules};
-use crate::tenant::Level;
+use crate::guard::{Deallocated, Denial, Effect, Effects, RoleNeed, Rule, Scope, Wall, names, role, rules};
+use crate::tenant::{Access, Level};
 
 /// Texts inside texts inside texts: one that is deeper is refused.
 const MAX_TEXT_DEPTH: u8 = 4;
@@ -44,6 +44,8 @@ pub(super) struct Facts {
     shared: Option<Denial>,
     /// Why a tenant of level `shared` may not send it to a database that is not hardened.
     unhardened: Option<Denial>,
+    /// Why a session that may only read may not send it.
+    read_only: Option<Denial>,
     /// What is sent in its place at level `shared`.
     pub(super) rewritten: Option<Sent>,
     /// What is sent in its place at level `dedicated`.
@@ -62,6 +64,7 @@ impl Facts {
             firm: None,
             shared: None,
             unhardened: None,
+            read_only: None,
             rewritten: None,
             in_place: None,
             reads_literals: true,
@@ -76,11 +79,27 @@ impl Facts {
             return Err(denial.clone());
         }
         self.needs.iter().try_for_each(|need| need.judge(scope))?;
+        if scope.access == Access::ReadOnly {
+            self.judge_read_only()?;
+        }
         if scope.level == Level::Dedicated {
             return Ok(());
         }
         let by_level = self.shared.as_ref().or_else(|| self.unhardened.as_ref().filter(|_| !scope.hardened));
         by_level.map_or(Ok(()), |denial| Err(denial.clone()))
+    }
+
+    /// Whether a session that may only read may send it. Its transactions are made read-only one by one: what runs in none,
+    /// or ends one and goes on, would write.
+    fn judge_read_only(&self) -> Result<(), Denial> {
+        if let Some(denial) = &self.read_only {
+            return Err(denial.clone());
+        }
+        if self.effects.role == RoleNeed::Session {
+            let message = "a read-only session sends neither what runs in no transaction nor several statements with transaction control";
+            return Err(Denial::new(&rules::READ_ONLY, message));
+        }
+        Ok(())
     }
 
     /// The refusal that holds even where others are only reported.
@@ -127,6 +146,7 @@ impl Facts {
             && self.refusal.is_none()
             && self.shared.is_none()
             && self.unhardened.is_none()
+            && self.read_only.is_none()
             && self.rewritten.is_none()
     }
 
@@ -139,7 +159,7 @@ impl Facts {
     /// Memory it holds, in bytes.
     pub(super) fn size(&self) -> usize {
         let names: usize = self.needs.iter().map(|need| size_of::<Need>() + need.name().len()).sum();
-        let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened];
+        let refusals = [&self.refusal, &self.firm, &self.shared, &self.unhardened, &self.read_only];
         let messages: usize = refusals.into_iter().flatten().map(|denial| denial.message.len()).sum();
         let rewritten: usize = [&self.rewritten, &self.in_place].into_iter().flatten().map(Sent::size).sum();
         let listed = self.effects.settings.iter().chain(&self.effects.listens);
@@ -217,6 +237,7 @@ pub(super) struct Findings {
     firm: Option<Denial>,
     shared: Option<Denial>,
     unhardened: Option<Denial>,
+    read_only: Option<Denial>,
     needs: BTreeSet<Need>,
     effects: u32,
     /// Settings that may change for the session.
@@ -263,6 +284,11 @@ impl Findings {
     /// No tenant of level `shared` may send it to a database that is not hardened.
     pub(super) fn refuse_unhardened(&mut self, rule: &'static Rule, message: impl Into<String>) {
         self.unhardened.get_or_insert_with(|| Denial::new(rule, message));
+    }
+
+    /// No session that may only read may send it.
+    pub(super) fn refuse_read_only(&mut self, message: impl Into<String>) {
+        self.read_only.get_or_insert_with(|| Denial::new(&rules::READ_ONLY, message));
     }
 
     /// Findings of a text inside the one of these; of a function's body, with its name. `None` where
@@ -406,6 +432,9 @@ impl Findings {
         if let Some(denial) = inner.unhardened {
             self.unhardened.get_or_insert(denial);
         }
+        if let Some(denial) = inner.read_only {
+            self.read_only.get_or_insert(denial);
+        }
         self.needs.extend(inner.needs);
         self.changes.extend(inner.changes);
         self.texts = inner.texts;
@@ -436,6 +465,7 @@ impl Findings {
             firm: self.firm,
             shared: self.shared,
             unhardened: self.unhardened,
+            read_only: self.read_only,
             rewritten: None,
             in_place: None,
             reads_literals: self.reads_literals.get(),

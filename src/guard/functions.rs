@@ -145,6 +145,7 @@ fn built_in(class: Class, name: &str, call: Message<'_>, findings: &mut Findings
 fn notify(call: Message<'_>, findings: &mut Findings) {
     findings.effect(Effect::Notify);
     findings.refuse_unhardened(&rules::NOTIFY, "channels of pg_notify are common to all tenants");
+    findings.refuse_read_only("pg_notify is not available in a read-only session");
     if let (true, Ok(at)) =
         (findings.is_outermost(), usize::try_from(call.number(field::func_call::LOCATION)))
     {
@@ -169,6 +170,7 @@ fn refuse_sessions(name: &str, findings: &mut Findings) {
 /// A statement reaches large objects.
 pub(super) fn large_object(findings: &mut Findings) {
     findings.refuse_shared(&rules::LARGE_OBJECT, "large objects are not available at level shared");
+    findings.refuse_read_only("large objects are not available in a read-only session");
 }
 
 /// Functions of PostgreSQL's own extensions, whichever schema they were put in.

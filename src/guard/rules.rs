@@ -59,6 +59,9 @@ rules! {
     OPAQUE_CODE = "opaque_code", INSUFFICIENT_PRIVILEGE, Privileges,
         "At level shared without hardening, nothing runs SQL text or code that the operator did not install.",
         "Ask the operator to harden the database (pgtenant init --harden), or for level dedicated.";
+    READ_ONLY = "read_only", READ_ONLY_SQL_TRANSACTION, Guard,
+        "A session that may only read keeps to read-only transactions, and sends nothing that reaches beyond one.",
+        "Connect as a user that may write; send transaction control as statements of their own.";
     UNKNOWN_STATEMENT = "unknown_statement", FEATURE_NOT_SUPPORTED, Guard,
         "A kind of statement that is not classified is refused.",
         "Report the statement: it may be from a newer PostgreSQL than this version knows.";

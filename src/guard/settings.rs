@@ -38,6 +38,8 @@ enum Setting {
     Seed,
     /// Holds for a transaction, which gives it a value when it begins.
     Transaction,
+    /// The same of `transaction_read_only`.
+    ReadOnly,
     /// Any other that a tenant may change.
     Free,
     /// Not known to be a tenant's own business: only the operator's word lets it pass.
@@ -53,7 +55,8 @@ impl Setting {
             "standard_conforming_strings" => Self::StandardConformingStrings,
             "default_text_search_config" => Self::TextSearchConfig,
             "seed" => Self::Seed,
-            "transaction_isolation" | "transaction_read_only" | "transaction_deferrable" => Self::Transaction,
+            "transaction_isolation" | "transaction_deferrable" => Self::Transaction,
+            "transaction_read_only" => Self::ReadOnly,
             name if ALLOWED.contains(name) || is_custom(name) => Self::Free,
             _ => Self::Unlisted,
         }
@@ -229,16 +232,23 @@ fn several(set: Message<'_>, findings: &mut Findings) {
     if !matches!(set.text(f::NAME), "TRANSACTION" | "TRANSACTION SNAPSHOT" | "SESSION CHARACTERISTICS") {
         unknown_form(findings);
     }
+    // Those of the session are what its transactions begin with, which another one may.
+    let prefix = if set.text(f::NAME) == "SESSION CHARACTERISTICS" { "default_" } else { "" };
     for option in set.children(f::ARGS).filter(|option| option.kind() == Kind::DefElem) {
-        assign(option.text(field::def_elem::DEFNAME), None, true, findings);
+        let value = option.child(field::def_elem::ARG).and_then(|value| constant(value, findings));
+        let values = value.map(|value| [value]);
+        let name = format!("{prefix}{}", option.text(field::def_elem::DEFNAME));
+        assign(&name, values.as_ref().map(<[_; 1]>::as_slice), true, findings);
     }
 }
 
 /// RESET and SET … TO DEFAULT: every setting may go back to what the session began with. At level `shared`
 /// that is the powerless role, which belongs to the proxy and not to the tenant.
 fn reset(name: &str, findings: &mut Findings) {
-    if Setting::named(name) == Setting::Role {
-        refuse_role_at_shared(name, findings);
+    match Setting::named(name) {
+        Setting::Role => refuse_role_at_shared(name, findings),
+        Setting::ReadOnly => refuse_writing(findings),
+        _ => {}
     }
 }
 
@@ -328,7 +338,7 @@ pub(super) fn startup(name: &str, value: &str, findings: &mut Findings) {
         Setting::SearchPath => path_text(value, findings),
         // They could not be put back when another client gets the server connection (PostgreSQL 16: "cannot
         // be reset").
-        Setting::Seed | Setting::Transaction => {
+        Setting::Seed | Setting::Transaction | Setting::ReadOnly => {
             let name = name.to_ascii_lowercase();
             findings
                 .refuse(&rules::SETTING, format!("parameter \"{name}\" cannot be set when a session begins"));
@@ -360,6 +370,7 @@ fn assign(name: &str, values: Option<&[Cow<'_, str>]>, takes_effect: bool, findi
             findings.qualified(&value.and_then(|name| names::split(name, '.')).unwrap_or_default());
         }
         Setting::Seed => findings.opaque(),
+        Setting::ReadOnly if !value.is_some_and(is_on) => refuse_writing(findings),
         Setting::Unlisted => findings.setting(name),
         _ => {}
     }
@@ -368,6 +379,10 @@ fn assign(name: &str, values: Option<&[Cow<'_, str>]>, takes_effect: bool, findi
 fn refuse_role(name: &str, findings: &mut Findings) {
     let name = name.to_ascii_lowercase();
     findings.refuse(&rules::ROLE_CHANGE, format!("parameter \"{name}\" cannot be changed in this session"));
+}
+
+fn refuse_writing(findings: &mut Findings) {
+    findings.refuse_read_only("the transactions of a read-only session stay read-only");
 }
 
 fn refuse_role_at_shared(name: &str, findings: &mut Findings) {

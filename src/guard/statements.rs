@@ -263,7 +263,12 @@ fn inspect(message: Message<'_>, parent: Kind, findings: &mut Findings) {
         Kind::DefineStmt => code::define(message, findings),
         Kind::CreateRangeStmt => code::range(message, findings),
         Kind::CreateTrigStmt => code::runs_routine(message.children(f::create_trig_stmt::FUNCNAME), findings),
-        Kind::DoStmt => code::do_block(message, findings),
+        Kind::DoStmt => {
+            findings.refuse_read_only("DO is not available in a read-only session");
+            code::do_block(message, findings);
+        }
+        // A procedure may end its transaction.
+        Kind::CallStmt => findings.refuse_read_only("CALL is not available in a read-only session"),
         Kind::DiscardStmt
             if discards_all(message) && !(parent == Kind::RawStmt && findings.is_outermost()) =>
         {
@@ -351,6 +356,7 @@ fn listen(statement: Message<'_>, parent: Kind, findings: &mut Findings) {
 /// Inside a rule or a function's body it is sent as it is, and at level `shared` nobody knows then whose it is.
 fn notify(parent: Kind, findings: &mut Findings) {
     findings.effect(Effect::Notify);
+    findings.refuse_read_only("NOTIFY is not available in a read-only session");
     if parent != Kind::RawStmt || !findings.is_outermost() {
         findings.refuse_shared(
             &rules::NOTIFY,

@@ -1,5 +1,7 @@
 //! The guard as its callers see it: the corpus, effects, settings, cache, hostile texts.
 
+mod read_only;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ fn scope_of(schema: &str) -> Scope {
         extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
+        access: crate::tenant::Access::ReadWrite,
     }
 }
 

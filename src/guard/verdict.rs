@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{Report, Severity, SqlState};
-use crate::tenant::{ChannelPrefix, Ident, Level, TenantId};
+use crate::tenant::{Access, ChannelPrefix, Ident, Level, TenantId};
 
 /// What one tenant may touch by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,19 @@ pub struct Scope {
     pub level: Level,
     /// Whether the database is hardened (`pgtenant init --harden`), so that code cannot change the role.
     pub hardened: bool,
+    /// Whether it may write.
+    pub access: Access,
+}
+
+impl Scope {
+    /// The tenant's key in the registry, also of sessions that only read.
+    #[must_use]
+    pub const fn registered(&self) -> TenantId {
+        match self.access {
+            Access::ReadWrite => self.tenant,
+            Access::ReadOnly => self.tenant.other_access(),
+        }
+    }
 }
 
 /// A text that no parser takes, whatever state the transaction is in. Sent in the place of a refused

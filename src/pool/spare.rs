@@ -7,7 +7,7 @@ use crate::pool::{Inner, Pool};
 use crate::schedule::{Event, ServerId};
 use crate::server::ServerConn;
 use crate::server::spare::{self, SpareLogin};
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Access, Tenant, TenantId};
 
 /// What it takes to bind a spare.
 pub(super) struct Binding {
@@ -26,7 +26,8 @@ impl Inner {
         let Some(mut conn) = self.idle.remove(&server) else { return Err(None) };
         // It may have died while nobody looked.
         match (self.tenants.get(&tenant), &self.spare) {
-            (Some(tenant), Some(login)) if conn.is_quiet() => {
+            // One that only reads begins with a setting that a spare does not have.
+            (Some(tenant), Some(login)) if conn.is_quiet() && tenant.access == Access::ReadWrite => {
                 Ok(Binding { conn, tenant: Arc::clone(tenant), login: Arc::clone(login) })
             }
             _ => Err(Some(conn)),

@@ -1,17 +1,23 @@
 -- Rights that DESIGN's invariant on logins forbids. One row a finding: kind, role, object.
 -- $1 role that reads the registry, $2 schema global, $3 schema of the template.
 WITH RECURSIVE tenant AS (
-    SELECT r.oid AS role_oid, t.role_name, t.schema_name
+    SELECT r.oid AS role_oid, t.role_name, t.schema_name, t.reader_role
     FROM pgtenant.tenants t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.role_name
+),
+-- Those that only read a tenant's data log in too, and are confined like tenants.
+principal AS (
+    SELECT role_oid, role_name FROM tenant
+    UNION ALL
+    SELECT r.oid, t.reader_role FROM tenant t JOIN pg_catalog.pg_roles r ON r.rolname = t.reader_role
 ),
 login AS (
     SELECT r.*, t.role_name IS NOT NULL AS is_tenant, i.pool_role IS NOT NULL AS is_pool
-    FROM pg_catalog.pg_roles r LEFT JOIN tenant t ON t.role_oid = r.oid
+    FROM pg_catalog.pg_roles r LEFT JOIN principal t ON t.role_oid = r.oid
     LEFT JOIN pgtenant.installation i ON i.pool_role = r.rolname
     WHERE t.role_oid IS NOT NULL OR r.rolname = $1 OR i.pool_role IS NOT NULL
 ),
 tenant_schema AS (
-    SELECT n.oid, n.nspname, n.nspowner, n.nspacl, t.role_name
+    SELECT n.oid, n.nspname, n.nspowner, n.nspacl, t.role_name, t.reader_role
     FROM pg_catalog.pg_namespace n JOIN tenant t ON t.schema_name = n.nspname
 ),
 common AS (
@@ -19,7 +25,7 @@ common AS (
     WHERE nspname IN ('public', 'pgtenant', $2, $3)
 ),
 granted AS (
-    SELECT s.oid, s.nspname, s.role_name, a.grantee, a.privilege_type
+    SELECT s.oid, s.nspname, s.role_name, s.reader_role, a.grantee, a.privilege_type
     FROM tenant_schema s, pg_catalog.aclexplode(s.nspacl) a
 ),
 reach AS (
@@ -32,7 +38,7 @@ powerful AS (
     SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
     WHERE r.rolsuper OR r.rolbypassrls OR r.rolreplication OR r.rolcreaterole
        OR pg_catalog.starts_with(r.rolname::text, 'pg_')
-       OR r.oid IN (SELECT role_oid FROM tenant)
+       OR r.oid IN (SELECT role_oid FROM principal)
        OR r.rolname IN (SELECT i.pool_role FROM pgtenant.installation i
                         UNION ALL SELECT i.spare_role FROM pgtenant.installation i)
        OR r.oid IN (SELECT nspowner FROM tenant_schema)
@@ -109,6 +115,7 @@ UNION ALL
 SELECT 'foreign_schema', COALESCE(r.rolname, 'PUBLIC'), g.nspname
 FROM granted g LEFT JOIN pg_catalog.pg_roles r ON r.oid = g.grantee
 WHERE r.rolname IS DISTINCT FROM g.role_name
+  AND (r.rolname IS DISTINCT FROM g.reader_role OR g.privilege_type <> 'USAGE')
   AND (g.grantee = 0
        OR g.grantee IN (SELECT oid FROM login)
        OR r.rolname = (SELECT i.tenants_role FROM pgtenant.installation i))

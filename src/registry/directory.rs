@@ -198,15 +198,25 @@ impl Inner {
 
     fn apply(&self, gone: Vec<TenantId>, loaded: Vec<LoadedTenant>) {
         for id in gone {
+            let had_readers = self.view.has_readers(id);
             if self.view.remove(id) {
-                let _ = self.changes.send(id);
+                self.announce(id, had_readers);
             }
         }
         for tenant in loaded {
             let id = tenant.tenant.id;
+            let had_readers = self.view.has_readers(id);
             if self.view.put(tenant) {
-                let _ = self.changes.send(id);
+                self.announce(id, had_readers || self.view.has_readers(id));
             }
+        }
+    }
+
+    /// Those that only read are told apart.
+    fn announce(&self, id: TenantId, also_to_readers: bool) {
+        let _ = self.changes.send(id);
+        if also_to_readers {
+            let _ = self.changes.send(id.other_access());
         }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::auth::Verifier;
 use crate::config::limits;
 use crate::registry::RegistryError;
-use crate::tenant::{Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Access, Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
@@ -20,22 +20,35 @@ const VERSIONS: &[(i32, &str)] = &[
     (3, include_str!("schema_3.sql")),
     (4, include_str!("schema_4.sql")),
     (5, include_str!("schema_5.sql")),
+    (7, include_str!("schema_7.sql")),
 ];
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
-const TENANT_COLUMNS: &str =
-    "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation";
+const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedTenant {
     /// The tenant.
     pub tenant: Arc<Tenant>,
-    /// User names with their verifiers.
-    pub users: Vec<(String, Verifier)>,
+    /// The same tenant for those that only read, if it has a role for them.
+    pub reader: Option<Arc<Tenant>>,
+    /// Who may log in.
+    pub users: Vec<LoadedUser>,
+}
+
+/// A user of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedUser {
+    /// Name in the startup packet.
+    pub name: String,
+    /// What its password is checked against.
+    pub verifier: Verifier,
+    /// What it may do.
+    pub access: Access,
 }
 
 /// Roles of this database that pgtenant made.
@@ -186,7 +199,7 @@ pub async fn set_hardened(client: &impl GenericClient, hardened: bool) -> Result
 pub async fn load(client: &impl GenericClient, ids: Option<&[TenantId]>) -> Result<Vec<LoadedTenant>, Error> {
     let ids: Option<Vec<Uuid>> = ids.map(|ids| ids.iter().map(|id| id.0).collect());
     let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
          FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active' AND ($1::pg_catalog.uuid[] IS NULL OR t.id = ANY ($1))
          ORDER BY t.id"
@@ -203,7 +216,7 @@ pub async fn load_tenant_of(
     user_name: &str,
 ) -> Result<Option<LoadedTenant>, Error> {
     let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
          FROM pgtenant.tenants t JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active'
            AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
@@ -217,17 +230,33 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
     for row in rows {
         let Some(tenant) = tenant_from(row)? else { continue };
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
-            loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
+            let reader = tenant.read_only();
+            loaded.push(LoadedTenant { tenant: Arc::new(tenant), reader, users: Vec::new() });
         }
-        let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
-        if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {
-            match Verifier::parse(verifier) {
-                Ok(verifier) => last.users.push((user, verifier)),
-                Err(error) => warn!(%user, %error, "a user in the registry cannot log in"),
-            }
+        if let Some(last) = loaded.last_mut() {
+            last.users.extend(user_from(row)?);
         }
     }
     Ok(loaded)
+}
+
+/// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
+/// this program cannot understand.
+fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(10)?, row.try_get(11)?);
+    let access: Option<&str> = row.try_get(12)?;
+    let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
+    match (Verifier::parse(verifier), Access::from_word(access)) {
+        (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
+        (Err(error), _) => {
+            warn!(user = %name, %error, "a user in the registry cannot log in");
+            Ok(None)
+        }
+        (Ok(_), None) => {
+            warn!(user = %name, access, "a user in the registry cannot log in: its access is not known");
+            Ok(None)
+        }
+    }
 }
 
 /// Reads [`TENANT_COLUMNS`]; `None`, with a line in the log, for a row this program cannot understand.
@@ -257,6 +286,8 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
             return Ok(None);
         }
     };
+    // One that is no identifier is no role.
+    let reader_role = row.try_get::<_, Option<&str>>(9)?.and_then(|role| Ident::parse(role).ok());
     Ok(Some(Tenant {
         id,
         slug,
@@ -266,6 +297,8 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         password_version: row.try_get(6)?,
         limits,
         level,
+        access: Access::ReadWrite,
+        reader_role,
     }))
 }
 
@@ -403,14 +436,28 @@ pub async fn activate(client: &impl GenericClient, id: TenantId) -> Result<(), E
         .map(drop)
 }
 
-/// The tenant a user name belongs to, whatever its status.
+/// The tenant a user name belongs to, whatever its status, and what the user may do.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn owner_of_user(client: &impl GenericClient, user_name: &str) -> Result<Option<TenantId>, Error> {
-    let row =
-        client.query_opt("SELECT tenant_id FROM pgtenant.users WHERE user_name = $1", &[&user_name]).await?;
-    row.map(|row| row.try_get(0).map(TenantId)).transpose()
+pub async fn owner_of_user(
+    client: &impl GenericClient,
+    user_name: &str,
+) -> Result<Option<(TenantId, Option<Access>)>, Error> {
+    let sql = "SELECT tenant_id, access FROM pgtenant.users WHERE user_name = $1";
+    let row = client.query_opt(sql, &[&user_name]).await?;
+    row.map(|row| Ok((TenantId(row.try_get(0)?), Access::from_word(row.try_get(1)?)))).transpose()
+}
+
+/// Writes down the role of a tenant's sessions that only read.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_reader_role(client: &impl GenericClient, id: TenantId, role: &Ident) -> Result<(), Error> {
+    client
+        .execute("UPDATE pgtenant.tenants SET reader_role = $2 WHERE id = $1", &[&id.0, &role.as_str()])
+        .await
+        .map(drop)
 }
 
 /// Adds a user, unless the name is taken (then false). `verifier` is PostgreSQL's text form.
@@ -422,12 +469,13 @@ pub async fn insert_user(
     user_name: &Ident,
     tenant: TenantId,
     verifier: &str,
+    access: Access,
 ) -> Result<bool, Error> {
     let rows = client
         .execute(
-            "INSERT INTO pgtenant.users (user_name, tenant_id, verifier) VALUES ($1, $2, $3)
+            "INSERT INTO pgtenant.users (user_name, tenant_id, verifier, access) VALUES ($1, $2, $3, $4)
              ON CONFLICT (user_name) DO NOTHING",
-            &[&user_name.as_str(), &tenant.0, &verifier],
+            &[&user_name.as_str(), &tenant.0, &verifier, &access.as_str()],
         )
         .await?;
     Ok(rows == 1)
@@ -452,9 +500,9 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(9)?,
-            users: row.try_get(10)?,
-            created_at: row.try_get(11)?,
+            stripe_customer_id: row.try_get(10)?,
+            users: row.try_get(11)?,
+            created_at: row.try_get(12)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }

@@ -18,7 +18,7 @@ use crate::schedule::{Owner, ServerId};
 use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
-use crate::tenant::{Ident, Tenant};
+use crate::tenant::{Access, Ident, Tenant};
 use crate::wire::view;
 
 /// Everything needed to open a connection for any tenant.
@@ -131,6 +131,7 @@ impl Dialer {
 
     async fn log_in(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
         // A role and its schema have the same name: "$user" is the schema of whom the connection works for.
+        let mut read_only = None;
         let (role, password, schema, speaker) = match login {
             Login::Tenant(tenant) => (
                 &tenant.names.role,
@@ -148,7 +149,12 @@ impl Dialer {
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
         }
-        stream.write_all(&self.startup(role, &schema)?).await?;
+        if let Login::Tenant(tenant) = login
+            && tenant.access == Access::ReadOnly
+        {
+            read_only = Some(("default_transaction_read_only", "on"));
+        }
+        stream.write_all(&self.startup(role, &schema, read_only)?).await?;
         let mut reader = MessageReader::default();
         authenticate(&mut stream, &mut reader, &password).await?;
         let (key, parameters) = until_ready(&mut stream, &mut reader).await?;
@@ -175,7 +181,7 @@ impl Dialer {
 
     /// What is set here is what RESET and DISCARD go back to, and outranks a role's own settings
     /// (`PGC_S_CLIENT` over `PGC_S_USER`), so a tenant cannot move its own `search_path` by ALTER ROLE.
-    fn startup(&self, role: &Ident, schema: &str) -> io::Result<BytesMut> {
+    fn startup(&self, role: &Ident, schema: &str, read_only: Option<(&str, &str)>) -> io::Result<BytesMut> {
         let search_path = format!("{schema}, {}", self.global);
         let fixed = [
             ("user", role.as_str()),
@@ -186,7 +192,7 @@ impl Dialer {
         ];
         let extra = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut out = BytesMut::new();
-        frontend::startup_message(extra.chain(fixed), &mut out)?;
+        frontend::startup_message(extra.chain(fixed).chain(read_only), &mut out)?;
         Ok(out)
     }
 }

@@ -13,7 +13,7 @@ use crate::guard::{Cleared, Deallocated, Effect, Effects, RoleNeed};
 use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind};
 use crate::session::{Refusal, Relay, ServerState, Session, Step};
-use crate::tenant::{Level, TenantId};
+use crate::tenant::{Access, Level, TenantId};
 use crate::wire::{view, write};
 
 /// Begins the name of the statement that takes the role; the number of settings it brings stands behind it.
@@ -21,6 +21,9 @@ const SWITCH: &str = "pgtenant_role_";
 
 /// The portal of these: the unnamed one is the client's. It ends with its transaction.
 const SWITCH_PORTAL: &[u8] = b"pgtenant_role";
+
+/// Its number where what is taken is no role, but the right to write.
+const READ_ONLY: usize = 31;
 
 /// Settings of the startup packet that are brought with the role. A client with more has them set for the session.
 const MAX_CARRIED: usize = 16;
@@ -146,6 +149,17 @@ impl Session {
         self.scope.level == Level::Shared
     }
 
+    /// Whether something goes ahead of each of its transactions: the role, or what makes it read-only.
+    const fn begins_with_something(&self) -> bool {
+        matches!(self.scope.level, Level::Shared) || self.is_read_only()
+    }
+
+    /// Whether the client may only read. The role sees to that; its transactions are read-only besides, one by one, since
+    /// a tenant may let its readers call functions that write with the tenant's rights.
+    const fn is_read_only(&self) -> bool {
+        matches!(self.scope.access, Access::ReadOnly)
+    }
+
     /// Whether the client's settings are brought with the role, and the server connection is to have none.
     #[must_use]
     pub fn carries_settings(&self) -> bool {
@@ -165,7 +179,7 @@ impl Session {
 
     /// What goes to the server, or is to be waited for, before a frame with these effects.
     pub(super) fn role_first(&mut self, effects: &Effects, server: &mut ServerState) -> Option<Step> {
-        if !self.is_shared() || server.role.taken {
+        if !self.begins_with_something() || server.role.taken {
             return None;
         }
         let begins = !self.pipeline.is_unsynced();
@@ -182,6 +196,11 @@ impl Session {
         }
         if effects.role == RoleNeed::Nothing {
             return None;
+        }
+        if effects.role == RoleNeed::Session && self.is_read_only() {
+            // The guard refuses those.
+            tracing::error!("a statement that runs in no transaction came to a read-only session");
+            return Some(Step::Fail(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
         }
         if effects.role == RoleNeed::Session && begins {
             return match self.status {
@@ -263,7 +282,7 @@ impl Session {
 
     /// The transaction that had the role has failed, and what was sent in it goes again.
     pub(super) fn role_again(&mut self, server: &mut ServerState) {
-        if self.is_shared() && !server.role.taken {
+        if self.begins_with_something() && !server.role.taken {
             self.switch(server);
         }
     }
@@ -284,19 +303,16 @@ impl Session {
         server.role.serves = Some(self.scope.tenant);
         self.role.switched = true;
         self.role.taken += 1;
+        if self.is_read_only() {
+            return self.make_read_only(server);
+        }
         if let Some(commands) = self.commands_for_role(server) {
             server.role.seed = None;
             return commands.iter().for_each(|command| self.command_first(command));
         }
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
         let settings: Vec<_> = carried.iter().collect();
-        if std::mem::take(&mut server.role.doubtful) {
-            for number in (0..=MAX_CARRIED).filter(|number| server.role.prepared & (1 << number) != 0) {
-                write::close_statement(&mut self.front, format!("{SWITCH}{number}").as_bytes());
-                self.pipeline.push(Entry::switch(Kind::Close));
-            }
-            server.role.prepared = 0;
-        }
+        self.close_doubtful(server);
         let name = format!("{SWITCH}{}", settings.len());
         if server.role.prepared & (1 << settings.len()) == 0 {
             server.role.prepared |= 1 << settings.len();
@@ -311,6 +327,37 @@ impl Session {
             values.extend([Some(*name), Some(*value)]);
         }
         write::bind_text(&mut self.front, SWITCH_PORTAL, name.as_bytes(), &values);
+        write::execute(&mut self.front, SWITCH_PORTAL);
+        self.pipeline.push(Entry::switch(Kind::Bind));
+        self.pipeline.push(Entry::switch(Kind::Execute));
+    }
+
+    /// Where it is not known which of these statements are prepared, none is afterwards.
+    fn close_doubtful(&mut self, server: &mut ServerState) {
+        if !std::mem::take(&mut server.role.doubtful) {
+            return;
+        }
+        let numbers = (0..=MAX_CARRIED).chain([READ_ONLY]);
+        for number in numbers.filter(|number| server.role.prepared & (1 << number) != 0) {
+            write::close_statement(&mut self.front, format!("{SWITCH}{number}").as_bytes());
+            self.pipeline.push(Entry::switch(Kind::Close));
+        }
+        server.role.prepared = 0;
+    }
+
+    /// Puts the messages that make the transaction read-only into `front`. Nothing in it can undo that once it has
+    /// looked at anything, and the guard refuses what could before. (Not SET LOCAL, of which the server would warn where
+    /// it comes first: this setting ends with the transaction anyway.)
+    fn make_read_only(&mut self, server: &mut ServerState) {
+        self.close_doubtful(server);
+        let name = format!("{SWITCH}{READ_ONLY}");
+        if server.role.prepared & (1 << READ_ONLY) == 0 {
+            server.role.prepared |= 1 << READ_ONLY;
+            let definition = [b"SET transaction_read_only TO on".as_slice(), &[0, 0, 0]].concat();
+            write::parse(&mut self.front, name.as_bytes(), &definition);
+            self.pipeline.push(Entry::switch(Kind::Parse));
+        }
+        write::bind_without_parameters(&mut self.front, SWITCH_PORTAL, name.as_bytes());
         write::execute(&mut self.front, SWITCH_PORTAL);
         self.pipeline.push(Entry::switch(Kind::Bind));
         self.pipeline.push(Entry::switch(Kind::Execute));

@@ -74,6 +74,7 @@ impl Talk {
             extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
+            access: crate::tenant::Access::ReadWrite,
         };
         Self {
             session: Session::new(scope, Arc::default(), commons()),

@@ -1,9 +1,11 @@
 //! Words for tenants: who they are and what their things in the database are called.
 
+mod access;
 mod channel;
 mod limits;
 mod slug;
 
+pub use access::Access;
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
 pub use limits::{Limits, Overrides, WEIGHT};
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
@@ -99,4 +101,8 @@ pub struct Tenant {
     pub limits: Overrides,
     /// Who keeps it apart.
     pub level: Level,
+    /// What the sessions of this one may do.
+    pub access: Access,
+    /// The role of those that only read, which older registries do not have.
+    pub reader_role: Option<Ident>,
 }

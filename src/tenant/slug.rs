@@ -10,6 +10,9 @@ const MAX_IDENTIFIER_BYTES: usize = 63;
 /// Prefix of a tenant's schema and role.
 const TENANT_PREFIX: &str = "tenant_";
 
+/// The same of the role that only reads; as long, so that it fits too.
+const READER_PREFIX: &str = "reader_";
+
 /// A tenant's short name: `^[a-z0-9_]+$`, short enough that `tenant_<slug>` is a whole identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slug(String);
@@ -128,6 +131,13 @@ impl TenantNames {
     pub fn for_slug(slug: &Slug) -> Self {
         let name = Ident(format!("{TENANT_PREFIX}{slug}"));
         Self { schema: name.clone(), role: name }
+    }
+
+    /// The role of those that may only read a new tenant's data: `reader_<slug>`. No tenant's own role begins like
+    /// that, whatever its slug.
+    #[must_use]
+    pub fn reader_for_slug(slug: &Slug) -> Ident {
+        Ident(format!("{READER_PREFIX}{slug}"))
     }
 }
 

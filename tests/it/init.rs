@@ -3,7 +3,7 @@
 use pgtenant::config::Config;
 use pgtenant::control::pool_role;
 use pgtenant::registry::Registry;
-use pgtenant::tenant::{Level, Overrides};
+use pgtenant::tenant::{Level, Overrides, TenantNames};
 use secrecy::ExposeSecret;
 
 use crate::support::{Db, connect, sqlstate, value};
@@ -52,8 +52,11 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     let db = Db::ready().await;
     db.create("alpha").await.unwrap();
     let pool = pool_role(&db.name);
+    let reader = TenantNames::reader_for_slug(&db.slug("alpha"));
     db.admin_run(&format!(
-        "ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation; DROP TABLE pgtenant.channels;
+        "DROP OWNED BY {reader}; DROP ROLE {reader};
+         ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role;
+         ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role;
          DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
     ))

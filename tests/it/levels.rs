@@ -102,6 +102,7 @@ impl Shared {
             extra_settings: Arc::new([]),
             level: Level::Shared,
             hardened,
+            access: pgtenant::tenant::Access::ReadWrite,
         };
         Self { client, guard: Guard::new(&db.config.guard), scope, role }
     }

@@ -25,6 +25,7 @@ mod notify;
 mod parity;
 mod pooling;
 mod program;
+mod readers;
 mod report;
 mod search_path;
 mod settings;

@@ -93,6 +93,7 @@ async fn one(client: &mut tokio_postgres::Client, work: &Work, tenant: &Tenant) 
         stripe_customer_id: None,
         user: Some(tenant.user.clone()),
         password: Some(work.password.clone()),
+        access: crate::tenant::Access::ReadWrite,
         level: None,
         default_level: work.config.tenants.level,
     };

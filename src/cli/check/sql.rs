@@ -74,6 +74,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
         extra_settings: config.extra_settings.iter().map(|name| name.as_str().into()).collect(),
         level,
         hardened: args.hardened && level == Level::Shared,
+        access: crate::tenant::Access::ReadWrite,
     };
     let name = args.name();
     let text = match args.read() {

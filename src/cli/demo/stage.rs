@@ -110,7 +110,7 @@ fn is_taken(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// The roles a demo makes: the registry's reader, the one all tenants share, the pool's, and the tenants'.
+/// The roles a demo makes: the registry's reader, the one all tenants share, the pool's, those of the tenants and of who only reads their data.
 ///
 /// # Errors
 /// Never for the demo's own names.
@@ -118,7 +118,8 @@ pub(super) fn roles(config: &Config) -> Result<Vec<Ident>> {
     let database = &config.server.database;
     let mut roles = vec![Ident::parse(&config.registry.user)?, tenants_role(database), pool_role(database)];
     for seed in &TENANTS {
-        roles.push(TenantNames::for_slug(&Slug::parse(seed.slug)?).role);
+        let slug = Slug::parse(seed.slug)?;
+        roles.extend([TenantNames::for_slug(&slug).role, TenantNames::reader_for_slug(&slug)]);
     }
     Ok(roles)
 }
@@ -235,6 +236,7 @@ async fn create(ground: &mut Ground, admin: &mut Client, seed: &Seed, config: &C
         stripe_customer_id: None,
         user: None,
         password: Some(password.clone()),
+        access: crate::tenant::Access::ReadWrite,
         level: None,
         default_level: config.tenants.level,
     };
@@ -243,5 +245,8 @@ async fn create(ground: &mut Ground, admin: &mut Client, seed: &Seed, config: &C
         .with_context(|| format!("cannot create the tenant {}", seed.slug))?;
     let tenant = made.summary.tenant;
     ground.made(admin, &tenant.names.role).await?;
+    if let Some(reader) = &tenant.reader_role {
+        ground.made(admin, reader).await?;
+    }
     Ok(Member { tenant, password })
 }

@@ -35,6 +35,7 @@ fn scope() -> Scope {
         extra_settings: Arc::new([]),
         level: Level::Dedicated,
         hardened: false,
+        access: crate::tenant::Access::ReadWrite,
     }
 }
 

@@ -466,6 +466,7 @@ fn scopes() -> [Scope; 3] {
         extra_settings: std::sync::Arc::new([]),
         level,
         hardened,
+        access: crate::tenant::Access::ReadWrite,
     };
     [scope(Level::Dedicated, false), scope(Level::Shared, true), scope(Level::Shared, false)]
 }

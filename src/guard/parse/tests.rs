@@ -37,6 +37,7 @@ fn verdict(text: String) -> &'static str {
             extra_settings: Arc::new([]),
             level: Level::Dedicated,
             hardened: false,
+            access: crate::tenant::Access::ReadWrite,
         };
         match guard.judge(&text, &scope) {
             Verdict::Allow(..) => "allow",

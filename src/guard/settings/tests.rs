@@ -40,6 +40,7 @@ fn scope(level: Level, hardened: bool) -> Scope {
         extra_settings: Arc::new([]),
         level,
         hardened,
+        access: crate::tenant::Access::ReadWrite,
     }
 }
 

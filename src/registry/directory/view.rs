@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use tracing::warn;
 
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Level, Tenant, TenantId};
+use crate::tenant::{Access, Level, Tenant, TenantId};
 
 #[derive(Debug, Default)]
 pub(super) struct View {
     users: DashMap<String, Arc<UserEntry>>,
     tenants: DashMap<TenantId, LoadedTenant>,
     roles: DashMap<String, TenantId>,
+    /// Tenants as those have them that only read, by ids of their own.
+    readers: DashMap<TenantId, Arc<Tenant>>,
 }
 
 impl View {
@@ -21,7 +24,12 @@ impl View {
     }
 
     pub(super) fn tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
-        self.tenants.get(&id).map(|loaded| Arc::clone(&loaded.tenant))
+        let reader = || self.readers.get(&id).map(|reader| Arc::clone(&reader));
+        self.tenants.get(&id).map(|loaded| Arc::clone(&loaded.tenant)).or_else(reader)
+    }
+
+    pub(super) fn has_readers(&self, id: TenantId) -> bool {
+        self.readers.contains_key(&id.other_access())
     }
 
     pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
@@ -46,8 +54,9 @@ impl View {
     pub(super) fn remove(&self, id: TenantId) -> bool {
         let Some((_, old)) = self.tenants.remove(&id) else { return false };
         self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
-        for (user, _) in &old.users {
-            self.users.remove_if(user, |_, entry| entry.tenant.id == id);
+        self.readers.remove(&id.other_access());
+        for user in &old.users {
+            self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
         }
         true
     }
@@ -60,20 +69,34 @@ impl View {
             return false;
         }
         self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
-        for (user, verifier) in &new.users {
-            let entry = UserEntry {
-                user_name: user.clone(),
-                tenant: Arc::clone(&new.tenant),
-                verifier: verifier.clone(),
+        match &new.reader {
+            Some(reader) => self.readers.insert(reader.id, Arc::clone(reader)),
+            None => self.readers.remove(&id.other_access()).map(|(_, reader)| reader),
+        };
+        for user in &new.users {
+            let tenant = match user.access {
+                Access::ReadWrite => Some(&new.tenant),
+                Access::ReadOnly => new.reader.as_ref(),
             };
-            self.users.insert(user.clone(), Arc::new(entry));
+            let Some(tenant) = tenant else {
+                warn!(
+                    user = user.name,
+                    "a user cannot log in: its tenant has no role that only reads; run `pgtenant tenant create` again"
+                );
+                self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
+                continue;
+            };
+            let entry = UserEntry {
+                user_name: user.name.clone(),
+                tenant: Arc::clone(tenant),
+                verifier: user.verifier.clone(),
+            };
+            self.users.insert(user.name.clone(), Arc::new(entry));
         }
         if let Some(old) = old {
             // A user that went to another tenant meanwhile is that tenant's, not ours to remove.
-            for (user, _) in
-                old.users.iter().filter(|(user, _)| new.users.iter().all(|(name, _)| name != user))
-            {
-                self.users.remove_if(user, |_, entry| entry.tenant.id == id);
+            for user in old.users.iter().filter(|user| new.users.iter().all(|new| new.name != user.name)) {
+                self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
             }
             if old.tenant.names.role != new.tenant.names.role {
                 self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
@@ -90,24 +113,54 @@ mod tests {
 
     use super::*;
     use crate::auth::{MasterKey, Verifier};
+    use crate::registry::store::LoadedUser;
     use crate::tenant::{Slug, Status, TenantNames};
 
     fn tenant(number: u128, slug: &str, users: &[&str]) -> LoadedTenant {
         let slug = Slug::parse(slug).unwrap();
         let key = MasterKey::parse(&"ab".repeat(32)).unwrap();
-        LoadedTenant {
-            tenant: Arc::new(Tenant {
-                id: TenantId(Uuid::from_u128(number)),
-                name: slug.to_string(),
-                names: TenantNames::for_slug(&slug),
-                slug,
-                status: Status::Active,
-                password_version: 1,
-                limits: crate::tenant::Overrides::default(),
-                level: Level::default(),
-            }),
-            users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
-        }
+        let tenant = Tenant {
+            id: TenantId(Uuid::from_u128(number)),
+            name: slug.to_string(),
+            names: TenantNames::for_slug(&slug),
+            reader_role: Some(TenantNames::reader_for_slug(&slug)),
+            slug,
+            status: Status::Active,
+            password_version: 1,
+            limits: crate::tenant::Overrides::default(),
+            level: Level::Shared,
+            access: Access::ReadWrite,
+        };
+        let user = |name: &&str| {
+            let access = if name.ends_with("_ro") { Access::ReadOnly } else { Access::ReadWrite };
+            LoadedUser { name: (*name).to_owned(), verifier: Verifier::mock(&key, name), access }
+        };
+        let users = users.iter().map(user).collect();
+        LoadedTenant { reader: tenant.read_only(), tenant: Arc::new(tenant), users }
+    }
+
+    #[test]
+    fn user_that_only_reads_is_another_principal_of_the_same_tenant() {
+        let view = View::default();
+        view.put(tenant(1, "acme", &["app", "app_ro"]));
+        let (own, reader) = (view.user("app").unwrap(), view.user("app_ro").unwrap());
+        assert_ne!(own.tenant.id, reader.tenant.id);
+        assert_eq!(reader.tenant.registered(), own.tenant.id);
+        assert_eq!(reader.tenant.names.role.as_str(), "reader_acme");
+        assert_eq!((reader.tenant.level, own.tenant.level), (Level::Dedicated, Level::Shared));
+        assert_eq!(view.tenant(reader.tenant.id), Some(Arc::clone(&reader.tenant)));
+        assert!(view.tenants_not_in(&[tenant(1, "acme", &[])]).is_empty());
+        assert_eq!(view.tenant_count(), 1);
+        view.remove(own.tenant.id);
+        assert_eq!((view.tenant(reader.tenant.id), owner(&view, "app_ro")), (None, None));
+    }
+
+    #[test]
+    fn user_that_only_reads_does_not_get_more_where_there_is_no_role_for_it() {
+        let view = View::default();
+        view.put(tenant(1, "acme", &["app_ro"]));
+        view.put(LoadedTenant { reader: None, ..tenant(1, "acme", &["app_ro"]) });
+        assert_eq!(owner(&view, "app_ro"), None);
     }
 
     fn owner(view: &View, user: &str) -> Option<String> {

@@ -367,6 +367,7 @@ pub(super) fn scope(hardened: bool) -> Scope {
         shared_schemas: Arc::from([Ident::parse("global").unwrap()]),
         level: Level::Shared,
         hardened,
+        access: pgtenant::tenant::Access::ReadWrite,
         extra_settings: Arc::new([]),
         extra_functions: Arc::from([]),
     }

@@ -168,6 +168,7 @@ impl Db {
             name: None,
             user: None,
             password_stdin: false,
+            read_only: false,
             stripe_customer: None,
             level: None,
             json: false,

@@ -1,0 +1,58 @@
+//! The role of a tenant's sessions that only read: it logs in, sees the tenant's schema, and has SELECT.
+//!
+//! It may call none of the tenant's routines unless the tenant says so: with the hardening, and where they are SECURITY
+//! DEFINER, they run with the tenant's rights.
+
+use tokio_postgres::GenericClient;
+
+use crate::auth::MasterKey;
+use crate::control::role::{self, RoleKind};
+use crate::control::{ControlError, Outcome, Step};
+use crate::registry::store::{self, Installation};
+use crate::tenant::{Ident, Tenant, TenantNames};
+
+/// Creates it, or puts it right: also what it may read of what is there by now.
+pub(super) async fn ensure(
+    client: &impl GenericClient,
+    tenant: &Tenant,
+    roles: &Installation,
+    master_key: &MasterKey,
+) -> Result<Step, ControlError> {
+    let reader = match &tenant.reader_role {
+        Some(reader) => reader.clone(),
+        None => register(client, tenant).await?,
+    };
+    let password = master_key.tenant_password(tenant.id.other_access(), tenant.password_version);
+    let made = role::ensure(client, &reader, RoleKind::Tenant(&password)).await?;
+    let joined = role::ensure_member(client, &reader, &roles.tenants_role).await?;
+    let entered = role::enter(client, &tenant.names.role).await?;
+    client.batch_execute(&grants(&tenant.names, &reader)).await?;
+    if entered {
+        role::leave(client, &tenant.names.role).await?;
+    }
+    let outcome =
+        if made == Outcome::Unchanged && joined == Outcome::Created { Outcome::Changed } else { made };
+    Ok(Step::new(outcome, format!("role {}, may only read", reader.as_str())))
+}
+
+/// Chooses its name. A role that is there under it is somebody else's.
+async fn register(client: &impl GenericClient, tenant: &Tenant) -> Result<Ident, ControlError> {
+    let reader = TenantNames::reader_for_slug(&tenant.slug);
+    if role::exists(client, &reader).await? {
+        return Err(ControlError::ForeignRole(reader.as_str().to_owned()));
+    }
+    store::set_reader_role(client, tenant.id, &reader).await?;
+    Ok(reader)
+}
+
+/// What is there, and what the tenant makes later.
+fn grants(TenantNames { schema, role }: &TenantNames, reader: &Ident) -> String {
+    let by_default = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} GRANT SELECT ON");
+    format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {reader};
+         GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader};
+         GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {reader};
+         {by_default} TABLES TO {reader};
+         {by_default} SEQUENCES TO {reader}"
+    )
+}
