@@ -1,8 +1,10 @@
 //! Proving who somebody is, as pure steps.
 
+mod failures;
 mod master_key;
 pub mod scram;
 mod verifier;
 
+pub use failures::{FailureLimits, Failures, MOST_FAILURES, Source};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};

@@ -3,9 +3,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::auth::Verifier;
 use crate::auth::scram::{self, ScramError};
+use crate::auth::{Source, Verifier};
 use crate::client::roster::{Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
 use crate::config::{Config, PublicSchema};
@@ -82,8 +83,12 @@ impl From<Refusal> for Halt {
 }
 
 /// Plays the whole handshake. `None` when there is nobody to talk to any more.
-pub(super) async fn run(shared: &Arc<Shared>, stream: &mut Stream) -> Result<Option<Login>, Refusal> {
-    let mut hello = Hello { stream, buf: Vec::new() };
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    stream: &mut Stream,
+    source: Option<Source>,
+) -> Result<Option<Login>, Refusal> {
+    let mut hello = Hello { stream, source, buf: Vec::new() };
     match hello.log_in(shared).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
@@ -93,6 +98,7 @@ pub(super) async fn run(shared: &Arc<Shared>, stream: &mut Stream) -> Result<Opt
 
 struct Hello<'a> {
     stream: &'a mut Stream,
+    source: Option<Source>,
     buf: Vec<u8>,
 }
 
@@ -140,7 +146,9 @@ impl Hello<'_> {
             )
         })?;
         let known = shared.directory.lookup_or_load(user).await;
+        self.refuse_guesses(shared, user)?;
         self.authenticate(shared, user, known.as_deref()).await?;
+        shared.failures().succeeded(Instant::now(), self.source, user);
         // A user that is not known cannot come this far, but no unwrapping on the way in.
         let entry = known.ok_or_else(|| wrong_password(user))?;
         admit(shared, &startup, &entry)?;
@@ -218,6 +226,16 @@ impl Hello<'_> {
         Ok(())
     }
 
+    /// After many failures nothing is checked for a while. Names that nobody has are counted too.
+    fn refuse_guesses(&self, shared: &Shared, user: &str) -> Result<(), Refusal> {
+        shared.failures().try_login(Instant::now(), self.source, user).map_err(|wait| {
+            shared.counters.auth_throttled();
+            let seconds = wait.as_secs() + 1;
+            Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "too many failed logins")
+                .with_hint(format!("Try again in {seconds} s, with the right password."))
+        })
+    }
+
     /// SCRAM-SHA-256. Unknown users and those of tenants out of service take the same steps.
     async fn authenticate(
         &mut self,
@@ -233,10 +251,14 @@ impl Hello<'_> {
                 &mock
             }
         };
+        let source = self.source;
         let refuse = |error: ScramError| {
             shared.counters.auth_failed();
             match error {
-                ScramError::WrongPassword => wrong_password(user),
+                ScramError::WrongPassword => {
+                    shared.failures().failed(Instant::now(), source, user);
+                    wrong_password(user)
+                }
                 ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
             }
         };

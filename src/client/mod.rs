@@ -5,12 +5,13 @@ mod drive;
 mod farewell;
 mod handshake;
 mod listening;
+mod lobby;
 mod outcome;
 mod relay;
 mod roster;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -18,10 +19,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::auth::{Failures, Source};
+use crate::client::lobby::Lobby;
 use crate::config::Config;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
-use crate::net::stream::Stream;
+use crate::net::stream::{Peer, Stream};
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch, SpareWatch};
@@ -63,6 +66,8 @@ pub struct Shared {
     vetted: DashMap<TenantId, Arc<Tenant>>,
     long_texts: Arc<Semaphore>,
     connected: AtomicUsize,
+    lobby: Arc<Lobby>,
+    failures: Mutex<Failures>,
 }
 
 /// The parts of [`Shared`] that are made elsewhere.
@@ -90,7 +95,11 @@ impl Shared {
     /// For a process that serves.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
+        let listen = &parts.config.listen;
+        let (lobby, failures) = (Lobby::new(listen.max_unauthenticated), Failures::new(listen.failures));
         Arc::new(Self {
+            lobby,
+            failures: Mutex::new(failures),
             config: parts.config,
             guard: parts.guard,
             pool: parts.pool,
@@ -105,6 +114,10 @@ impl Shared {
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
         })
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hardening is in another state: what was found of tenants is old.
@@ -158,10 +171,19 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     }
     // Boxed, so that what logging in needs is gone afterwards.
     let logged_in = {
-        let handshake = Box::pin(handshake::run(&shared, &mut stream));
+        let source = match peer {
+            Peer::Ip(address) => Some(Source::from(address)),
+            Peer::Local => None,
+        };
+        let (stay, crowded) = shared.lobby.enter(source);
+        if crowded {
+            shared.counters.client_refused();
+        }
+        let handshake = Box::pin(handshake::run(&shared, &mut stream, source));
         tokio::select! {
             result = handshake => result,
             () = shared.shutdown.cancelled() => Ok(None),
+            () = stay.leave.cancelled() => Err(crowded_out()),
         }
     };
     let login = match logged_in {
@@ -176,6 +198,12 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     let span =
         tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
     drive::run(shared, stream, login).instrument(span).await;
+}
+
+/// To one that has to go, as there are too many that have not logged in.
+fn crowded_out() -> Refusal {
+    Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "too many clients that have not logged in")
+        .with_hint("Log in at once; the proxy's limit is `listen.max_unauthenticated`.")
 }
 
 /// Counts what the guard would have refused, and logs it in the span of its client, unless there were many

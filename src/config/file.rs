@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::auth::MasterKey;
+use crate::auth::{FailureLimits, MasterKey};
 use crate::config::keys::{self, MASTER_KEY_VARIABLE};
 use crate::config::kind::Wrong;
 use crate::config::problem::{Place, Problems};
@@ -81,6 +81,9 @@ fn listen(source: &mut Source<'_>) -> Option<Listen> {
     let unix_socket_dir = source.take(&keys::LISTEN_UNIX_SOCKET_DIR);
     let max_clients = source.take(&keys::LISTEN_MAX_CLIENTS);
     let auth_timeout = source.take(&keys::LISTEN_AUTH_TIMEOUT);
+    let max_unauthenticated = source.take(&keys::LISTEN_MAX_UNAUTHENTICATED);
+    let per_address = source.take(&keys::LISTEN_MAX_FAILURES_PER_ADDRESS);
+    let per_user = source.take(&keys::LISTEN_MAX_FAILURES_PER_USER);
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
     if let (Some(addresses), Some(Some(dir))) = (&addresses, &unix_socket_dir) {
@@ -102,6 +105,11 @@ fn listen(source: &mut Source<'_>) -> Option<Listen> {
         unix_socket_dir: unix_socket_dir?,
         max_clients: max_clients?,
         auth_timeout: auth_timeout?,
+        max_unauthenticated: max_unauthenticated?,
+        failures: FailureLimits {
+            per_address: per_address?.and_then(|number| u32::try_from(number).ok()),
+            per_user: per_user?.and_then(|number| u32::try_from(number).ok()),
+        },
         tcp_keepalive: tcp_keepalive?,
         shutdown_timeout: shutdown_timeout?,
     })

@@ -113,6 +113,15 @@ keys! {
     LISTEN_AUTH_TIMEOUT: Duration = listen.auth_timeout,
         "duration", kind::duration, Value("\"15s\""),
         "Time a client has from connecting to the end of authentication.";
+    LISTEN_MAX_UNAUTHENTICATED: usize = listen.max_unauthenticated,
+        "number from 1 to 1000000", kind::count::<1, 1_000_000>, Value("1000"),
+        "Clients at once that have not logged in yet; when there is one more, the one that came first from the address with most of them is disconnected.";
+    LISTEN_MAX_FAILURES_PER_ADDRESS: Option<usize> = listen.max_failures_per_address,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("300"),
+        "Logins from one address that may fail in a minute, before more are refused unseen; all sets no limit.";
+    LISTEN_MAX_FAILURES_PER_USER: Option<usize> = listen.max_failures_per_user,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("30"),
+        "Logins with one user name that may fail in a minute, before more are refused unseen from wherever that user did not log in lately; all sets no limit.";
     LISTEN_TCP_KEEPALIVE: Option<Duration> = listen.tcp_keepalive,
         "duration from 1s to 9h, or \"off\"", kind::keepalive_or_off, Value("\"60s\""),
         "Silence after which TCP probes whether a client is still there; off leaves the system's setting.";

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::auth::MasterKey;
+use crate::auth::{FailureLimits, MasterKey};
 use crate::tenant::{Ident, Level, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
@@ -55,6 +55,10 @@ pub struct Listen {
     pub max_clients: usize,
     /// Time from accept to the end of authentication.
     pub auth_timeout: Duration,
+    /// Clients at once that have not logged in yet.
+    pub max_unauthenticated: usize,
+    /// How many logins may fail in a minute.
+    pub failures: FailureLimits,
     /// TCP keepalive idle time on client connections; `None` leaves the system's.
     pub tcp_keepalive: Option<Duration>,
     /// How long SIGTERM waits for transactions to end.

@@ -71,6 +71,7 @@ struct Clients {
     closed: Count,
     refused: Count,
     auth_failures: Count,
+    auth_throttled: Count,
     cancels: Count,
 }
 
@@ -118,6 +119,11 @@ impl Counters {
     /// A client did not prove who it is.
     pub fn auth_failed(&self) {
         self.clients.0.auth_failures.add(1);
+    }
+
+    /// A login was refused unseen, after many that failed.
+    pub fn auth_throttled(&self) {
+        self.clients.0.auth_throttled.add(1);
     }
 
     /// A cancel request was passed on to the server.
@@ -260,6 +266,7 @@ impl Counters {
             clients_current: clients_accepted.saturating_sub(clients_closed),
             clients_refused: self.clients.0.refused.get(),
             auth_failures: self.clients.0.auth_failures.get(),
+            auth_throttled: self.clients.0.auth_throttled.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
@@ -307,6 +314,8 @@ pub struct Snapshot {
     pub clients_refused: u64,
     /// Clients that did not prove who they are.
     pub auth_failures: u64,
+    /// Logins refused unseen, after many that failed.
+    pub auth_throttled: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
     /// Statement texts judged.

@@ -67,6 +67,7 @@ impl fmt::Display for Period<'_> {
             ("clients accepted", self.grown(|s| s.clients_accepted)),
             ("clients refused", self.grown(|s| s.clients_refused)),
             ("auth failures", self.grown(|s| s.auth_failures)),
+            ("logins throttled", self.grown(|s| s.auth_throttled)),
             ("waits refused", self.grown(|s| s.waits_refused)),
             ("delayed by rate", self.grown(|s| s.rate_delays)),
             ("servers opened", self.grown(|s| s.servers_opened)),

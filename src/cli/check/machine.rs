@@ -89,6 +89,8 @@ mod tests {
             unix_socket_dir,
             max_clients: 1,
             auth_timeout: Duration::from_secs(1),
+            max_unauthenticated: 100,
+            failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,
             shutdown_timeout: Duration::ZERO,
         };

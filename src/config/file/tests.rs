@@ -61,6 +61,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.listen.unix_socket_dir, None);
     assert_eq!(config.listen.max_clients, 10_000);
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(15));
+    assert_eq!(config.listen.failures, FailureLimits { per_address: Some(300), per_user: Some(30) });
     assert_eq!(config.listen.tcp_keepalive, Some(Duration::from_secs(60)));
     assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.server.address, ServerAddress::Tcp("127.0.0.1".into(), 5432));
@@ -113,6 +114,9 @@ addresses = ["0.0.0.0:1", "[::1]:2"]
 unix_socket_dir = "/run/pgtenant"
 max_clients = 7
 auth_timeout = "1min"
+max_unauthenticated = 7
+max_failures_per_address = 8
+max_failures_per_user = "all"
 tcp_keepalive = "off"
 shutdown_timeout = 0
 [server]
@@ -172,6 +176,8 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(config.listen.unix_socket_dir, Some("/run/pgtenant".into()));
     assert_eq!(config.listen.max_clients, 7);
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
+    assert_eq!(config.listen.max_unauthenticated, 7);
+    assert_eq!(config.listen.failures, FailureLimits { per_address: Some(8), per_user: None });
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
     assert_eq!(config.server.database, "shop");

@@ -220,6 +220,8 @@ fn config(database: &str, address: ServerAddress) -> Config {
             unix_socket_dir: None,
             max_clients: 100,
             auth_timeout: 10 * second,
+            max_unauthenticated: 100,
+            failures: pgtenant::auth::FailureLimits::default(),
             tcp_keepalive: None,
             shutdown_timeout: second,
         },

@@ -2,12 +2,13 @@
 //! text.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::frontend as message;
+use socket2::{Domain, Socket, Type};
 
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,7 +42,18 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects and says nothing.
     pub(crate) fn dial(peer: SocketAddr) -> Self {
-        let stream = TcpStream::connect(peer).expect("the listener accepts");
+        Self::over(TcpStream::connect(peer).expect("the listener accepts"), peer)
+    }
+
+    /// The same, from this address of the machine.
+    pub(crate) fn dial_from(local: IpAddr, peer: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(peer), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((local, 0)).into()).expect("an address of this machine");
+        socket.connect(&peer.into()).expect("the listener accepts");
+        Self::over(socket.into(), peer)
+    }
+
+    fn over(stream: TcpStream, peer: SocketAddr) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -62,11 +74,24 @@ impl Wire {
         parameters: &[(&str, &str)],
         password: &str,
     ) -> Result<Self, String> {
-        let mut wire = Self::dial(peer);
-        wire.send(&startup(V3_0, parameters));
-        wire.authenticate(password)?;
-        wire.welcome()?;
-        Ok(wire)
+        Self::dial(peer).logged_in(parameters, password)
+    }
+
+    /// The same, from this address of the machine.
+    pub(crate) fn log_in_from(
+        local: IpAddr,
+        peer: SocketAddr,
+        parameters: &[(&str, &str)],
+        password: &str,
+    ) -> Result<Self, String> {
+        Self::dial_from(local, peer).logged_in(parameters, password)
+    }
+
+    fn logged_in(mut self, parameters: &[(&str, &str)], password: &str) -> Result<Self, String> {
+        self.send(&startup(V3_0, parameters));
+        self.authenticate(password)?;
+        self.welcome()?;
+        Ok(self)
     }
 
     /// SCRAM, up to AuthenticationOk.

@@ -1,0 +1,87 @@
+//! Strangers who guess passwords, or take the places of those who want to log in.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use pgtenant::auth::FailureLimits;
+
+use crate::support::proxy::{PASSWORD, Proxy, eventually};
+use crate::support::wire::{Wire, startup};
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+fn guarded(per_address: u32, per_user: u32) -> Proxy {
+    Proxy::start(&["alpha", "beta"], |config| {
+        config.listen.failures = FailureLimits { per_address: Some(per_address), per_user: Some(per_user) };
+    })
+}
+
+/// What comes of a login from this address.
+fn log_in(proxy: &Proxy, from: IpAddr, user: &str, password: &str) -> Result<(), String> {
+    let parameters = [("user", user), ("database", &proxy.db.name)];
+    Wire::log_in_from(from, proxy.addr(), &parameters, password).map(drop)
+}
+
+fn is_throttled(result: Result<(), String>) -> bool {
+    result.is_err_and(|error| error.contains("FATAL 28000 too many failed logins"))
+}
+
+fn is_wrong(result: Result<(), String>) -> bool {
+    result.is_err_and(|error| error.contains("FATAL 28P01 password authentication failed"))
+}
+
+#[test]
+fn guessing_gains_nothing_after_some_failures_and_names_that_nobody_has_are_answered_alike() {
+    let proxy = guarded(100, 3);
+    for user in [proxy.user("alpha").as_str(), "nobody"] {
+        for _ in 0..3 {
+            assert!(is_wrong(log_in(&proxy, ELSEWHERE, user, "guess")), "{user}");
+        }
+        // Also where the guess is right.
+        assert!(is_throttled(log_in(&proxy, ELSEWHERE, user, PASSWORD)), "{user}");
+        assert!(is_throttled(log_in(&proxy, HOME, user, PASSWORD)), "{user}");
+    }
+    assert_eq!(log_in(&proxy, ELSEWHERE, &proxy.user("beta"), PASSWORD), Ok(()));
+    let counts = proxy.shared().counters.snapshot();
+    assert_eq!((counts.auth_failures, counts.auth_throttled), (6, 4));
+}
+
+#[test]
+fn guesses_lock_nobody_out_who_has_logged_in_from_where_it_is() {
+    let proxy = guarded(6, 3);
+    let alpha = proxy.user("alpha");
+    assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
+    while !is_throttled(log_in(&proxy, ELSEWHERE, &alpha, "guess")) {}
+    assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
+    // Another program on the same machine.
+    (0..7).for_each(|n| drop(log_in(&proxy, HOME, &format!("nobody {n}"), "guess")));
+    assert!(is_throttled(log_in(&proxy, HOME, "nobody", "guess")));
+    assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
+}
+
+#[test]
+fn attempts_are_let_again_with_time() {
+    let proxy = guarded(1000, 60);
+    for _ in 0..60 {
+        let _ = log_in(&proxy, HOME, "nobody", "guess");
+    }
+    eventually("one a second", || is_wrong(log_in(&proxy, HOME, "nobody", "guess")));
+}
+
+#[test]
+fn who_connects_and_says_nothing_makes_room_for_those_who_log_in() {
+    let proxy = Proxy::start(&["alpha"], |config| config.listen.max_unauthenticated = 4);
+    let mut silent: Vec<Wire> = (0..4).map(|_| Wire::dial_from(ELSEWHERE, proxy.addr())).collect();
+    // In the middle of a handshake.
+    let mut slow = Wire::dial(proxy.addr());
+    slow.send(&startup(0x0003_0000, &[("user", "nobody"), ("database", "x")]));
+    assert!(slow.recv().to_string().starts_with("Authentication"));
+    for _ in 0..3 {
+        assert_eq!(log_in(&proxy, HOME, &proxy.user("alpha"), PASSWORD), Ok(()));
+    }
+    let told = silent[0].until_end();
+    assert_eq!(told[0], "Error FATAL 53300 too many clients that have not logged in");
+    assert!(!slow.has_input(), "it is the only one of its address");
+    // Those who are logged in take no place.
+    let _clients: Vec<Wire> = (0..8).map(|_| proxy.wire("alpha")).collect();
+}
