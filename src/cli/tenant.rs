@@ -1,4 +1,4 @@
-//! `pgtenant tenant create`, `list`, `show`, `limit` and `level`.
+//! `pgtenant tenant create`, `list`, `show`, `limit`, `level` and `rotate-password`.
 
 mod output;
 
@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::config::Config;
 use crate::config::limits::{self, LimitError};
-use crate::control::{ControlError, NewTenant, Run, create_tenant, set_level};
+use crate::control::{ControlError, NewTenant, Run, create_tenant, rotate_password, set_level};
 use crate::registry::store;
 use crate::tenant::{Access, Ident, Level, Slug};
 
@@ -37,6 +37,9 @@ pub enum TenantCommand {
     /// Move a tenant to a level: server connections of its own, or those of all shared tenants. Running proxies
     /// follow at once; clients that are connected are disconnected when their transaction ends.
     Level(LevelArgs),
+    /// Give the server roles of a tenant, or of all, their next password. Nobody is disconnected, and running proxies
+    /// need not be told.
+    RotatePassword(RotateArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -130,8 +133,45 @@ pub struct LevelArgs {
     pub admin: AdminArgs,
 }
 
+/// Arguments of `tenant rotate-password`.
+#[derive(Args, Clone, Debug)]
+pub struct RotateArgs {
+    /// The tenant's short name.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub slug: Option<String>,
+    /// All tenants, one after the other; run again after an error, it gives all of them another one.
+    #[arg(long)]
+    pub all: bool,
+    /// Print a JSON object for each tenant.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
 fn level_word(text: &str) -> Result<Level, String> {
     Level::from_word(text).ok_or_else(|| "a level is `dedicated` or `shared`".to_owned())
+}
+
+async fn rotate(args: &RotateArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let mut client = args.admin.connect(config).await?;
+    let slugs = match &args.slug {
+        Some(slug) => vec![Slug::parse(slug)?],
+        None => {
+            store::require_current(&client).await?;
+            let all = store::summaries(&client, None).await.map_err(ControlError::from)?;
+            all.into_iter().map(|summary| summary.tenant.slug).collect()
+        }
+    };
+    let count = slugs.len();
+    for (number, slug) in slugs.iter().enumerate() {
+        let step = rotate_password(&mut client, slug, &config.secrets.master_key)
+            .await
+            .with_context(|| format!("tenant {slug}, after {number} of {count}"))?;
+        output::rotated(slug, &step, (number + 1, count), args.json, out)?;
+    }
+    Ok(())
 }
 
 /// Runs the command; `input` is where `--password-stdin` reads.
@@ -150,6 +190,7 @@ pub async fn run(
         TenantCommand::Show(args) => show(&args, config, out).await,
         TenantCommand::Limit(args) => limit(&args, config, out).await,
         TenantCommand::Level(args) => level(&args, config, out).await,
+        TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
     }
 }
 

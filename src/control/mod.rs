@@ -11,6 +11,7 @@ mod level;
 mod provision;
 mod readers;
 mod role;
+mod rotate;
 mod shared;
 mod spares;
 mod watch;
@@ -23,6 +24,7 @@ pub use harden::{
 pub use init::{InitPlan, init, tenants_role};
 pub use level::{LevelChange, set_level};
 pub use provision::{NewTenant, Provisioned, create_tenant};
+pub use rotate::rotate_password;
 pub use shared::{pool_login, pool_role};
 pub use spares::{SpareWatcher, spare_password, spare_role};
 pub use watch::HardeningWatcher;

@@ -460,6 +460,21 @@ pub async fn set_reader_role(client: &impl GenericClient, id: TenantId, role: &I
         .map(drop)
 }
 
+/// Writes down which of the passwords derived for a tenant's roles they have.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_password_version(
+    client: &impl GenericClient,
+    id: TenantId,
+    version: i32,
+) -> Result<(), Error> {
+    client
+        .execute("UPDATE pgtenant.tenants SET password_version = $2 WHERE id = $1", &[&id.0, &version])
+        .await
+        .map(drop)
+}
+
 /// Adds a user, unless the name is taken (then false). `verifier` is PostgreSQL's text form.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::auth::MasterKey;
 use crate::config::{Config, ServerAddress};
+use crate::error::SqlState;
 use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
 use crate::server::spare::{self, SpareLogin};
@@ -124,18 +125,34 @@ impl Dialer {
     /// # Errors
     /// [`ConnectError`].
     pub async fn open(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
-        tokio::time::timeout(self.timeout, self.log_in(login, id))
+        let logging_in = async {
+            let refused = match (self.log_in(login, id, 0).await, login) {
+                (Err(ConnectError::Refused(error)), Login::Tenant(_))
+                    if error.code == SqlState::INVALID_PASSWORD.0 =>
+                {
+                    error
+                }
+                (done, _) => return done,
+            };
+            // The password may have been rotated, and the news not be here yet.
+            match self.log_in(login, id, 1).await {
+                Err(ConnectError::Refused(_)) => Err(ConnectError::Refused(refused)),
+                done => done,
+            }
+        };
+        tokio::time::timeout(self.timeout, logging_in)
             .await
             .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
     }
 
-    async fn log_in(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
+    /// A tenant's password is so many rotations `ahead` of what the registry has told.
+    async fn log_in(&self, login: &Login, id: ServerId, ahead: i32) -> Result<ServerConn, ConnectError> {
         // A role and its schema have the same name: "$user" is the schema of whom the connection works for.
         let mut read_only = None;
         let (role, password, schema, speaker) = match login {
             Login::Tenant(tenant) => (
                 &tenant.names.role,
-                self.master_key.tenant_password(tenant.id, tenant.password_version),
+                self.master_key.tenant_password(tenant.id, tenant.password_version.saturating_add(ahead)),
                 tenant.names.schema.to_string(),
                 Some(tenant.id),
             ),

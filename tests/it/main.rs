@@ -28,6 +28,7 @@ mod pooling;
 mod program;
 mod readers;
 mod report;
+mod rotation;
 mod search_path;
 mod settings;
 mod settings_tracking;

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::control::{LevelChange, Provisioned};
+use crate::control::{LevelChange, Provisioned, Step};
 use crate::registry::store::TenantSummary;
-use crate::tenant::Limits;
+use crate::tenant::{Limits, Slug};
 
 pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
     for step in &done.steps {
@@ -133,6 +133,21 @@ pub(super) fn limits(summary: &TenantSummary, config: &Limits, out: &mut dyn Wri
 
 pub(super) fn limits_json(summary: &TenantSummary, out: &mut dyn Write) -> Result<()> {
     write_json(&json!({ "slug": summary.tenant.slug.as_str(), "limits": summary.limits }), out)
+}
+
+/// One tenant of so many.
+pub(super) fn rotated(
+    slug: &Slug,
+    step: &Step,
+    (number, count): (usize, usize),
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if json {
+        return write_json(&json!({ "slug": slug.as_str(), "outcome": step.outcome.to_string() }), out);
+    }
+    writeln!(out, "{:<8} {} ({number} of {count})", step.outcome, step.what)?;
+    Ok(())
 }
 
 pub(super) fn level(change: &LevelChange, dry: bool, out: &mut dyn Write) -> Result<()> {
