@@ -176,7 +176,9 @@ fn what_keeps_a_run_from_beginning_is_said_with_what_to_do(ground: &Ground) {
     let (code, error) = refused(1, &["--mix", "select=1"]);
     assert!(code == Some(2) && error.contains("point, range, transaction, write"), "{error}");
     let (code, error) = refused(1, &["--url", &ground.url(), "--user-pattern", "nobody"]);
-    assert!(code == Some(1) && error.contains("nobody cannot log in") && error.contains("28P01"), "{error}");
+    assert!(code == Some(1) && error.contains("nobody cannot log in"), "{error}");
+    // After many of them they are not even looked at.
+    assert!(["28P01", "28000"].iter().any(|code| error.contains(code)), "{error}");
     let (code, error) = refused(1, &["--url", "postgresql://127.0.0.1:1/d"]);
     assert!(code == Some(1) && error.contains("cannot log in"), "{error}");
     ground.binary.wire("1").run("drop table pgtenant_bench");

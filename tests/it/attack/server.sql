@@ -75,12 +75,12 @@ BEGIN
     END LOOP;
     RETURN said;
 END $$;
--- What is common to all (rights as they are in force: a GRANT without effect may write them out): roles but for the attacker's password and settings, memberships, databases,
+-- What is common to all (rights as they are in force: a GRANT without effect may write them out): roles but for the passwords that the harness sets again, and the attacker's settings, memberships, databases,
 -- what an operator owns, large objects of others.
 CREATE FUNCTION harness.common() RETURNS text LANGUAGE sql SET search_path = pg_catalog AS $$
     SELECT concat_ws(chr(10),
         (SELECT string_agg(concat_ws('|', oid, rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
-            rolreplication, rolbypassrls, CASE WHEN rolname <> 'tenant_alpha' THEN rolpassword END), chr(10) ORDER BY oid) FROM pg_authid),
+            rolreplication, rolbypassrls, CASE WHEN rolname NOT IN ('tenant_alpha', 'reader_alpha') THEN rolpassword END), chr(10) ORDER BY oid) FROM pg_authid),
         (SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM pg_auth_members t),
         (SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM pg_db_role_setting t
             WHERE setrole = 0 OR setrole <> 'tenant_alpha'::regrole),

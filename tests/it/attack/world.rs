@@ -37,6 +37,8 @@ pub(super) struct World {
     /// Process id of the session whose statement runs, and the key that would cancel it.
     pub(super) running: i32,
     before: String,
+    /// What is common to all, to tell what has changed.
+    common: String,
     rights: String,
 }
 
@@ -140,8 +142,10 @@ impl World {
             _sessions: sessions.map(Mutex::new),
             running,
             before: String::new(),
+            common: String::new(),
             rights: String::new(),
         };
+        world.common = world.ask("select harness.common()");
         world.before = world.digest();
         world.rights = world.rights_of_alpha();
         world
@@ -173,7 +177,12 @@ impl World {
 
     /// Fails unless beta, and what alpha may do, are as they were made.
     pub(super) fn assert_untouched(&self, by: &str) {
-        assert_eq!(self.digest(), self.before, "changed by {by}");
+        if self.digest() != self.before {
+            let now = self.ask("select harness.common()");
+            let new: Vec<_> =
+                now.lines().filter(|line| !self.common.lines().any(|was| was == *line)).collect();
+            panic!("changed by {by}; of what is common: {new:#?}");
+        }
         assert_eq!(self.rights_of_alpha(), self.rights, "changed by {by}");
         let sql = format!(
             "select count(*) from pg_stat_activity where pid = {} and state = 'active'",
