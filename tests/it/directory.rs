@@ -10,7 +10,7 @@ use pgtenant::tenant::TenantId;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::support::{Db, cluster, show_log};
+use crate::support::{Db, cluster};
 
 /// How soon a change must be in force.
 const SOON: Duration = Duration::from_secs(1);
@@ -135,7 +135,6 @@ async fn notifications_of_a_stranger_are_hints_only() {
 
 #[tokio::test]
 async fn known_tenants_stay_in_service_through_an_outage_and_news_arrive_after_it() {
-    show_log();
     let mut cluster = PrivateCluster::start(&Options::default()).unwrap();
     let db = Db::on(&cluster).await;
     db.init().await.unwrap();

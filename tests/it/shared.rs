@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use crate::state::{STATES, WAYS_OUT};
 use crate::support::proxy::{Proxy, eventually};
-use crate::support::show_log;
 use crate::support::wire::{Wire, bind, copy_data, copy_done, execute, parse, query, sync, unnamed};
 
 /// One server connection for both.
 fn proxy() -> Proxy {
-    show_log();
     Proxy::start_shared(&["alpha", "beta"], |config| config.pool.max_server_connections = 1)
 }
 

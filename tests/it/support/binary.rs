@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::cluster;
 use crate::support::proxy::PASSWORD;
+use crate::support::secrets::look_at;
 use crate::support::wire::Wire;
 
 /// `pgtenant serve` as a child process.
@@ -77,6 +78,7 @@ impl Binary {
         // Read on, or the pipe fills and the program waits.
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
+                look_at(&line);
                 kept.lock().unwrap().push_str(&(line + "\n"));
             }
         });

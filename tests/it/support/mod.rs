@@ -4,6 +4,7 @@ pub(crate) mod between;
 pub(crate) mod binary;
 pub(crate) mod fake;
 pub(crate) mod proxy;
+pub(crate) mod secrets;
 pub(crate) mod wire;
 
 use std::sync::OnceLock;
@@ -28,11 +29,6 @@ static NUMBER: AtomicU32 = AtomicU32::new(1);
 /// Started by the first test that needs it; its watchdog removes it when the test process ends.
 pub(crate) fn cluster() -> &'static PrivateCluster {
     CLUSTER.get_or_init(|| PrivateCluster::start(&Options::default()).expect("a private PostgreSQL"))
-}
-
-/// The program's own log, shown with a test that fails.
-pub(crate) fn show_log() {
-    let _ = tracing_subscriber::fmt().with_env_filter("pgtenant=debug").with_test_writer().try_init();
 }
 
 pub(crate) async fn connect(url: &str) -> Client {

@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
 use crate::support::wire::Wire;
-use crate::support::{Db, cluster, try_connect};
+use crate::support::{Db, cluster, secrets, try_connect};
 
 /// Every tenant's password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -110,6 +110,7 @@ impl Proxy {
         tenants: &[&str],
         change: impl FnOnce(&mut Config) + Send,
     ) -> Self {
+        secrets::watch_log();
         let work = || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -350,6 +351,11 @@ async fn prepare(db: Db, kept: Kept, tenants: &[&str]) -> Db {
             args.level = Some(kept.level());
         };
         db.create_with(tenant, change, &password).await.unwrap();
+        let made = db.summary(tenant).await.tenant;
+        for id in [made.id, made.id.other_access()] {
+            let server_password = db.config.secrets.master_key.tenant_password(id, made.password_version);
+            secrets::watch_for(server_password.expose_secret());
+        }
     }
     db
 }
