@@ -30,6 +30,7 @@ mod readers;
 mod report;
 mod rotation;
 mod search_path;
+mod server_login;
 mod settings;
 mod settings_tracking;
 mod shared;
