@@ -1,5 +1,6 @@
 //! Proving who somebody is, as pure steps.
 
+pub mod evidence;
 mod failures;
 mod master_key;
 pub mod scram;
