@@ -2,10 +2,12 @@
 
 mod channel;
 mod limits;
+mod reference;
 mod slug;
 
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
 pub use limits::{Limits, Overrides, WEIGHT};
+pub use reference::TenantRef;
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
 use std::fmt;
