@@ -36,6 +36,8 @@ pub struct Counters {
     denials: Tally,
     reports: Tally,
     time_outs: Tally,
+    credentials: Tally,
+    key_load_failures: Count,
     denial_lines: Sparing,
     report_lines: Sparing,
     pins_started: Tally,
@@ -118,6 +120,17 @@ impl Counters {
     /// A client did not prove who it is.
     pub fn auth_failed(&self) {
         self.clients.0.auth_failures.add(1);
+    }
+
+    /// A token or an API key was refused, for this reason. It counts as a client that did not prove who it is, too.
+    pub fn credential_refused(&self, reason: &'static str) {
+        self.auth_failed();
+        self.credentials.add(reason);
+    }
+
+    /// The keys that tokens are checked with could not be read or fetched again.
+    pub fn key_load_failed(&self) {
+        self.key_load_failures.add(1);
     }
 
     /// A cancel request was passed on to the server.
@@ -260,6 +273,8 @@ impl Counters {
             clients_current: clients_accepted.saturating_sub(clients_closed),
             clients_refused: self.clients.0.refused.get(),
             auth_failures: self.clients.0.auth_failures.get(),
+            credentials_refused: self.credentials.get(),
+            key_load_failures: self.key_load_failures.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
@@ -307,6 +322,10 @@ pub struct Snapshot {
     pub clients_refused: u64,
     /// Clients that did not prove who they are.
     pub auth_failures: u64,
+    /// Those of them that had a token or an API key, by why it was refused.
+    pub credentials_refused: BTreeMap<&'static str, u64>,
+    /// Failed attempts to read or fetch the keys of tokens again.
+    pub key_load_failures: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
     /// Statement texts judged.

@@ -6,13 +6,14 @@ use dashmap::DashMap;
 
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Level, Tenant, TenantId};
+use crate::tenant::{Level, Slug, Tenant, TenantId, TenantRef};
 
 #[derive(Debug, Default)]
 pub(super) struct View {
     users: DashMap<String, Arc<UserEntry>>,
     tenants: DashMap<TenantId, LoadedTenant>,
     roles: DashMap<String, TenantId>,
+    slugs: DashMap<Slug, TenantId>,
 }
 
 impl View {
@@ -27,6 +28,16 @@ impl View {
     pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
         let id = *self.roles.get(role)?;
         self.tenant(id)
+    }
+
+    pub(super) fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
+        match named {
+            TenantRef::Id(id) => self.tenant(*id),
+            TenantRef::Slug(slug) => {
+                let id = *self.slugs.get(slug)?;
+                self.tenant(id)
+            }
+        }
     }
 
     pub(super) fn has_level(&self, level: Level) -> bool {
@@ -46,6 +57,7 @@ impl View {
     pub(super) fn remove(&self, id: TenantId) -> bool {
         let Some((_, old)) = self.tenants.remove(&id) else { return false };
         self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+        self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
         for (user, _) in &old.users {
             self.users.remove_if(user, |_, entry| entry.tenant.id == id);
         }
@@ -60,6 +72,7 @@ impl View {
             return false;
         }
         self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
+        self.slugs.insert(new.tenant.slug.clone(), id);
         for (user, verifier) in &new.users {
             let entry = UserEntry {
                 user_name: user.clone(),
@@ -77,6 +90,9 @@ impl View {
             }
             if old.tenant.names.role != new.tenant.names.role {
                 self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+            }
+            if old.tenant.slug != new.tenant.slug {
+                self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
             }
         }
         self.tenants.insert(id, new);
@@ -124,6 +140,19 @@ mod tests {
         assert!(view.remove(acme.tenant.id));
         assert!(!view.remove(acme.tenant.id));
         assert_eq!((owner(&view, "app"), view.tenant_by_role("tenant_acme")), (None, None));
+    }
+
+    #[test]
+    fn tenant_is_found_by_id_and_by_slug_under_its_newest_one_only() {
+        let view = View::default();
+        let named = |text: &str| TenantRef::parse(text).and_then(|named| view.tenant_named(&named));
+        view.put(tenant(1, "acme", &[]));
+        let id = TenantId(Uuid::from_u128(1)).to_string();
+        assert!(named("acme").is_some() && named(&id) == named("acme"));
+        view.put(tenant(1, "acme_ltd", &[]));
+        assert!(named("acme").is_none() && named("acme_ltd").is_some() && named(&id).is_some());
+        view.remove(TenantId(Uuid::from_u128(1)));
+        assert!(named("acme_ltd").is_none() && named(&id).is_none());
     }
 
     #[test]
