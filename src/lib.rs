@@ -16,4 +16,5 @@ pub mod server;
 pub mod session;
 pub mod telemetry;
 pub mod tenant;
+pub mod tokens;
 pub mod wire;

@@ -1,11 +1,24 @@
 //! Proving who somebody is, as pure steps.
 
+mod access;
 pub mod evidence;
 mod failures;
+pub mod jwt;
 mod master_key;
 pub mod scram;
 mod verifier;
 
+pub use access::Access;
 pub use failures::{FailureLimits, Failures, MOST_FAILURES, Source};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};
+
+/// Seconds since 1970, UTC, as tokens count. Where now is is an argument of whatever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UnixTime(pub u64);
+
+/// Compares secrets in a time that does not tell how far they agree.
+#[must_use]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
+}

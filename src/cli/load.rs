@@ -1,9 +1,8 @@
 //! The configuration from where it really is: the file and this process's environment.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,6 +11,7 @@ use crate::config::file::{self, Input, SecretFile};
 use crate::config::keys;
 use crate::config::problem::{Place, Problem, Problems};
 use crate::config::{Config, Guard, Schemas};
+use crate::tokens::read_secret;
 
 /// Where the configuration is; part of every command that needs one.
 #[derive(Args, Clone, Debug)]
@@ -80,20 +80,4 @@ fn unreadable(name: &str, error: &io::Error) -> Problems {
             .to_owned(),
     });
     problems
-}
-
-/// Most bytes that are read of a file with a secret, far more than a key has.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
-
-fn read_secret(path: &Path) -> io::Result<SecretFile> {
-    // Before it is opened: opening a named pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
-    }
-    let file = File::open(path)?;
-    // Of the open file, so that it is the mode of what is read.
-    let mode = file.metadata()?.permissions().mode();
-    let mut text = String::new();
-    file.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
-    Ok(SecretFile { text: text.into(), mode })
 }

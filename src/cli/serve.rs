@@ -26,6 +26,7 @@ use crate::server::connect::PoolLogin;
 use crate::server::spare::SpareLogin;
 use crate::telemetry::Counters;
 use crate::tenant::Tenant;
+use crate::tokens::Tokens;
 
 /// How long to wait before accepting again when descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -92,6 +93,8 @@ impl Server {
         if config.guard.mode == GuardMode::Report {
             tracing::warn!("{ONLY_REPORTS}");
         }
+        let counters = Arc::new(Counters::new());
+        let tokens = Tokens::open(&config.auth, Arc::clone(&counters))?;
         let registry =
             Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
         audit(&registry, &config).await?;
@@ -104,13 +107,13 @@ impl Server {
         let listeners = bind(&config)?;
         let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
 
-        let counters = Arc::new(Counters::new());
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
             pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), pool_login),
             hub,
             directory,
+            tokens: tokens.clone(),
             hardening: watcher.subscribe(),
             spares: spares.subscribe(),
             counters,
@@ -132,6 +135,9 @@ impl Server {
         server.spawn_for_clients(async move { hub.run().await });
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.watch(watcher, spares);
+        if let Some(tokens) = tokens {
+            server.spawn(tokens.run());
+        }
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         tracing::info!(
             addresses = server.listening.join(", "),

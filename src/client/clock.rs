@@ -53,6 +53,8 @@ pub(super) enum Expired {
     IdleInTransaction,
     /// The time for silence while a server connection is kept.
     Pinned(PinReason),
+    /// The token or key the session was opened with.
+    Credential,
 }
 
 impl Expired {
@@ -64,6 +66,7 @@ impl Expired {
             Self::Transaction => "transaction",
             Self::IdleInTransaction => "idle_in_transaction",
             Self::Pinned(_) => "pinned_idle",
+            Self::Credential => "credential",
         }
     }
 }
@@ -75,11 +78,19 @@ pub(super) struct Clock {
     since: Instant,
     transaction: Instant,
     cancelled: Option<Instant>,
+    /// When the session ends whatever it does.
+    end: Option<Instant>,
 }
 
 impl Clock {
-    pub(super) const fn new(now: Instant) -> Self {
-        Self { phase: Phase::Leaving, since: now, transaction: now, cancelled: None }
+    pub(super) const fn new(now: Instant, end: Option<Instant>) -> Self {
+        Self { phase: Phase::Leaving, since: now, transaction: now, cancelled: None, end }
+    }
+
+    /// Whether the session has reached its end: also where the client is never silent long enough for
+    /// [`next`](Self::next) to be waited for.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.end.is_some_and(|end| end <= now)
     }
 
     /// The client does this now.
@@ -108,6 +119,12 @@ impl Clock {
 
     /// What runs out next, and when.
     pub(super) fn next(&self, limits: &Limits, reads_sequences: bool) -> Option<(Instant, Expired)> {
+        let end = self.end.map(|end| (end, Expired::Credential));
+        let of_phase = self.next_of_phase(limits, reads_sequences);
+        end.into_iter().chain(of_phase).min_by_key(|(when, _)| *when)
+    }
+
+    fn next_of_phase(&self, limits: &Limits, reads_sequences: bool) -> Option<(Instant, Expired)> {
         let after = |since: Instant, limit: Option<Duration>, what| Some((since + limit?, what));
         let transaction = || after(self.transaction, limits.transaction_timeout, Expired::Transaction);
         match self.phase {
@@ -151,7 +168,7 @@ mod tests {
     #[test]
     fn nothing_runs_out_without_limits() {
         let now = Instant::now();
-        let mut clock = Clock::new(now);
+        let mut clock = Clock::new(now, None);
         for phase in [Phase::Working(1), Phase::InTransaction(2), Phase::Pinned(PinReason::Temporary)] {
             clock.enter(phase, now);
             assert_eq!(clock.next(&Limits::default(), false), None);
@@ -161,7 +178,7 @@ mod tests {
     #[test]
     fn each_batch_has_the_time_of_a_statement_and_all_have_that_of_the_transaction() {
         let start = Instant::now();
-        let mut clock = Clock::new(start);
+        let mut clock = Clock::new(start, None);
         clock.enter(Phase::Working(1), start);
         assert_eq!(clock.next(&limits(), false), Some((start + 3 * SECOND, Expired::Statement)));
         clock.enter(Phase::InTransaction(2), start + SECOND);
@@ -179,7 +196,7 @@ mod tests {
     #[test]
     fn statement_that_does_not_end_when_it_is_cancelled_has_an_end_too() {
         let start = Instant::now();
-        let mut clock = Clock::new(start);
+        let mut clock = Clock::new(start, None);
         clock.enter(Phase::Working(1), start);
         clock.cancelled(start + 3 * SECOND);
         let late = Limits { transaction_timeout: None, ..limits() };
@@ -189,9 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn end_of_the_credential_comes_whatever_the_client_does_and_never_after_another_limit() {
+        let start = Instant::now();
+        let end = start + 4 * SECOND;
+        let mut clock = Clock::new(start, Some(end));
+        for phase in [Phase::Leaving, Phase::Working(1), Phase::InTransaction(2)] {
+            clock.enter(phase, start);
+            assert_eq!(clock.next(&Limits::default(), false), Some((end, Expired::Credential)), "{phase:?}");
+        }
+        assert_eq!(clock.next(&limits(), false), Some((start + 2 * SECOND, Expired::IdleInTransaction)));
+        clock.enter(Phase::Pinned(PinReason::Temporary), start);
+        assert_eq!(clock.next(&limits(), false), Some((end, Expired::Credential)));
+        assert!(!clock.is_over(end - SECOND) && clock.is_over(end));
+    }
+
+    #[test]
     fn pinned_client_that_says_something_begins_anew() {
         let start = Instant::now();
-        let mut clock = Clock::new(start);
+        let mut clock = Clock::new(start, None);
         let temporary = PinReason::Temporary;
         clock.enter(Phase::Pinned(temporary), start);
         clock.moved(start + SECOND);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::client::clock::{Clock, Expired, Phase};
+use crate::client::credential::Identity;
 use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
@@ -18,7 +19,6 @@ use crate::client::{Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
-use crate::registry::UserEntry;
 use crate::schedule::ServerId;
 use crate::session::commons::Admission;
 use crate::session::pin::PinReason;
@@ -41,7 +41,7 @@ enum End {
 
 struct Client {
     shared: Arc<Shared>,
-    entry: Arc<UserEntry>,
+    identity: Identity,
     place: Place,
     relay: Relay,
     /// The server connection it had last.
@@ -51,12 +51,12 @@ struct Client {
 
 /// Serves a logged-in client to its end.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
-    let Login { entry, place, session, admission, early } = login;
+    let Login { identity, place, session, admission, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
     relay.take_early(&early);
-    let mut client = Client { shared, entry, place, relay, last_server: None, _admission: admission };
-    tracing::debug!("client logged in");
+    let mut client = Client { shared, identity, place, relay, last_server: None, _admission: admission };
+    tracing::debug!(access = %client.identity.access, "client logged in");
     let end = client.live(stop).await;
     client.flush_counts();
     if let End::Told(refusal) = end {
@@ -73,11 +73,17 @@ impl Client {
     async fn live(&mut self, mut stop: Stop) -> End {
         loop {
             let limit = self.relay.session().limits().client_idle_timeout;
+            let silent = limit.map(|limit| Instant::now() + limit);
+            let end = self.identity.expires;
             let idle = std::future::poll_fn(|cx| self.poll_idle(cx, stop.as_mut()));
-            let front = match limit {
+            let front = match silent.into_iter().chain(end).min() {
                 None => idle.await,
-                Some(limit) => match tokio::time::timeout(limit, idle).await {
+                Some(when) => match tokio::time::timeout_at(when.into(), idle).await {
                     Ok(front) => front,
+                    Err(_) if end.is_some_and(|end| end <= Instant::now()) => {
+                        self.shared.counters.timed_out(Expired::Credential.name());
+                        return End::Told(farewell::over_time(Expired::Credential));
+                    }
                     Err(_) => {
                         self.shared.counters.timed_out("client_idle");
                         return End::Told(farewell::idle_too_long());
@@ -133,7 +139,7 @@ impl Client {
             attempts += 1;
             let preferred = self.last_server.filter(|_| self.relay.session().wants_last_server());
             let checkout = {
-                let (tenant, slot) = (&self.entry.tenant, &self.place.slot);
+                let (tenant, slot) = (&self.identity.tenant, &self.place.slot);
                 let mut waiting = pin!(self.shared.pool.checkout(tenant, slot, preferred));
                 let relay = &mut self.relay;
                 let ready = std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
@@ -243,14 +249,18 @@ impl Client {
     }
 
     async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
-        let mut clock = Clock::new(Instant::now());
+        let mut clock = Clock::new(Instant::now(), self.identity.expires);
         let mut kept_since = None;
         // What needs a server connection goes to it at once.
         let mut working = Some(Phase::Working(self.relay.session().turns()));
         loop {
             let phase = working.take().unwrap_or_else(|| Phase::of(self.relay.session()));
             let limits = self.relay.session().limits();
-            clock.enter(phase, Instant::now());
+            let now = Instant::now();
+            clock.enter(phase, now);
+            if clock.is_over(now) {
+                return Outcome::OverTime(Expired::Credential);
+            }
             let next = clock.next(&limits, self.relay.session().reads_sequences());
             let mut moved = false;
             let polled = {

@@ -73,6 +73,16 @@ pub(super) fn idle_too_long() -> Refusal {
         .with_detail("The limit is `limits.client_idle_timeout`, or the tenant's own.")
 }
 
+/// `57P01`, as for any session that is ended from outside: drivers and pools take it for a lost connection and open
+/// another, with a new token. PostgreSQL has no code of its own for it, as its sessions outlive their tokens.
+fn expired() -> Refusal {
+    Refusal::fatal(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection: the token this session was opened with has expired",
+    )
+    .with_hint("Connect again with a new one.")
+}
+
 pub(super) fn over_time(what: Expired) -> Refusal {
     let (code, message, limit) = match what {
         Expired::Transaction => (
@@ -85,6 +95,7 @@ pub(super) fn over_time(what: Expired) -> Refusal {
             "terminating connection due to idle-in-transaction timeout",
             "idle_in_transaction_timeout",
         ),
+        Expired::Credential => return expired(),
         Expired::Statement | Expired::Cancelling | Expired::Pinned(_) => (
             SqlState::QUERY_CANCELED,
             "terminating connection: a statement did not end when it was cancelled",

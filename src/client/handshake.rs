@@ -1,12 +1,15 @@
 //! From the first byte to the welcome. Nothing reaches PostgreSQL for a client that has not proved who
 //! it is.
 
+mod token;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::auth::scram::{self, ScramError};
 use crate::auth::{Source, Verifier};
+use crate::client::credential::{Identity, TokenUser};
 use crate::client::roster::{Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
 use crate::config::{Config, PublicSchema};
@@ -29,7 +32,7 @@ const SHORT_KEY: usize = 4;
 
 /// A client that is who it says.
 pub(super) struct Login {
-    pub(super) entry: Arc<UserEntry>,
+    pub(super) identity: Identity,
     pub(super) place: Place,
     pub(super) session: Session,
     /// Counts it among its tenant's clients.
@@ -40,7 +43,7 @@ pub(super) struct Login {
 
 /// What is known when the password was right.
 struct Proved {
-    entry: Arc<UserEntry>,
+    identity: Identity,
     scope: Scope,
     settings: Settings,
     /// A setting would have been refused.
@@ -54,11 +57,11 @@ impl Login {
     }
 
     pub(super) fn tenant(&self) -> &Tenant {
-        &self.entry.tenant
+        &self.identity.tenant
     }
 
     pub(super) fn user(&self) -> &str {
-        &self.entry.user_name
+        &self.identity.user_name
     }
 }
 
@@ -106,7 +109,7 @@ impl Hello<'_> {
     async fn log_in(&mut self, shared: &Arc<Shared>) -> Result<Login, Halt> {
         let limit = shared.config.listen.auth_timeout;
         let proving = tokio::time::timeout(limit, self.prove(shared));
-        let Proved { entry, scope, settings, reported, minor } = proving.await.unwrap_or_else(|_| {
+        let Proved { identity, scope, settings, reported, minor } = proving.await.unwrap_or_else(|_| {
             let message = "canceling authentication due to timeout";
             Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
         })?;
@@ -115,15 +118,15 @@ impl Hello<'_> {
         let terms = Terms { level: scope.level, hardened: scope.hardened };
         let place = shared
             .roster
-            .enter(entry.tenant.id, terms, key_len, stop)
+            .enter(identity.tenant.id, terms, key_len, stop)
             .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
         // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
         // apart changes. That may have happened just before.
-        still_on(terms, shared, &entry)?;
+        still_on(terms, shared, &identity)?;
         // Waiting for a server connection has its own limit.
-        let commons = shared.pool.commons(&entry.tenant);
+        let commons = shared.pool.commons(&identity.tenant);
         let admission = commons.admit().ok_or_else(|| too_many_clients(&commons.limits()))?;
-        let welcome = self.welcome(shared, &entry, settings, &place).await?;
+        let welcome = self.welcome(shared, &identity, settings, &place).await?;
         let mut out = welcome.messages.clone();
         write::backend_key_data(&mut out, place.pid, &place.key);
         write::ready_for_query(&mut out, b'I');
@@ -132,7 +135,7 @@ impl Hello<'_> {
         if reported {
             session.distrust_settings();
         }
-        Ok(Login { entry, place, session, admission, early: std::mem::take(&mut self.buf) })
+        Ok(Login { identity, place, session, admission, early: std::mem::take(&mut self.buf) })
     }
 
     /// Who the client is, and that it may be here.
@@ -145,21 +148,21 @@ impl Hello<'_> {
                 "no PostgreSQL user name specified in startup packet",
             )
         })?;
-        let known = shared.directory.lookup_or_load(user).await;
         self.refuse_guesses(shared, user)?;
-        self.authenticate(shared, user, known.as_deref()).await?;
+        let identity = match TokenUser::of(user, &shared.config.auth) {
+            Some(login) => self.by_token(shared, user, &login).await?,
+            None => self.by_password(shared, user).await?,
+        };
         shared.failures().succeeded(Instant::now(), self.source, user);
-        // A user that is not known cannot come this far, but no unwrapping on the way in.
-        let entry = known.ok_or_else(|| wrong_password(user))?;
-        admit(shared, &startup, &entry)?;
-        let hardened = hardened(shared, &entry.tenant).await?;
-        let scope = scope(&shared.config, &entry.tenant, hardened);
+        admit(shared, &startup, &identity.tenant)?;
+        let hardened = hardened(shared, &identity.tenant).await?;
+        let scope = scope(&shared.config, &identity.tenant, hardened);
         let (settings, reports) = settings(shared, &startup, &scope)?;
         // The client's own span begins when it is served.
-        let span = tracing::info_span!("client", tenant = %entry.tenant.slug, user = ?entry.user_name);
+        let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);
         span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
         let reported = !reports.is_empty();
-        Ok(Proved { entry, scope, settings, reported, minor: startup.spoken_minor() })
+        Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor() })
     }
 
     /// First packets until one is a StartupMessage. Encryption is asked for at most once each.
@@ -236,6 +239,14 @@ impl Hello<'_> {
         })
     }
 
+    async fn by_password(&mut self, shared: &Shared, user: &str) -> Result<Identity, Halt> {
+        let known = shared.directory.lookup_or_load(user).await;
+        self.authenticate(shared, user, known.as_deref()).await?;
+        // A user that is not known cannot come this far, but no unwrapping on the way in.
+        let entry = known.ok_or_else(|| wrong_password(user))?;
+        Ok(Identity::of_user(&entry))
+    }
+
     /// SCRAM-SHA-256. Unknown users and those of tenants out of service take the same steps.
     async fn authenticate(
         &mut self,
@@ -301,12 +312,12 @@ impl Hello<'_> {
     async fn welcome(
         &mut self,
         shared: &Arc<Shared>,
-        entry: &UserEntry,
+        identity: &Identity,
         settings: Settings,
         place: &Place,
     ) -> Result<Arc<Welcome>, Halt> {
-        shared.pool.welcome(&entry.tenant, settings, &place.slot).await.map_err(|error| {
-            tracing::warn!(user = %entry.user_name, %error, "cannot welcome a client");
+        shared.pool.welcome(&identity.tenant, settings, &place.slot).await.map_err(|error| {
+            tracing::warn!(user = %identity.user_name, %error, "cannot welcome a client");
             Halt::Refused(no_welcome(&error))
         })
     }
@@ -324,11 +335,11 @@ fn wrong_password(user: &str) -> Refusal {
 }
 
 /// What may only be said to somebody who proved who they are.
-fn admit(shared: &Shared, startup: &Startup, entry: &UserEntry) -> Result<(), Refusal> {
-    if entry.tenant.status != Status::Active {
+fn admit(shared: &Shared, startup: &Startup, tenant: &Tenant) -> Result<(), Refusal> {
+    if tenant.status != Status::Active {
         return Err(Refusal::fatal(
             SqlState::INVALID_AUTHORIZATION,
-            format!("tenant \"{}\" is {}", entry.tenant.slug, entry.tenant.status.as_str()),
+            format!("tenant \"{}\" is {}", tenant.slug, tenant.status.as_str()),
         )
         .with_hint("Ask the operator to bring it into service."));
     }
@@ -394,8 +405,9 @@ async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
 }
 
 /// Refuses a client when its tenant is not any more what it was when the client proved who it is.
-fn still_on(terms: Terms, shared: &Shared, entry: &UserEntry) -> Result<(), Refusal> {
-    let tenant = shared.directory.tenant(entry.tenant.id).ok_or_else(|| wrong_password(&entry.user_name))?;
+fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Refusal> {
+    let found = shared.directory.tenant(identity.tenant.id);
+    let tenant = found.ok_or_else(|| wrong_password(&identity.user_name))?;
     if tenant.level != terms.level {
         return Err(farewell::moved());
     }

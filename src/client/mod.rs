@@ -1,6 +1,7 @@
 //! Client connections: from accept to the last byte.
 
 mod clock;
+mod credential;
 mod drive;
 mod farewell;
 mod handshake;
@@ -31,6 +32,7 @@ use crate::registry::{Directory, HardeningWatch, SpareWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
 use crate::tenant::{Tenant, TenantId};
+use crate::tokens::Tokens;
 use crate::wire::write;
 
 pub use roster::{Dismissal, Pinned, Roster, Terms};
@@ -51,6 +53,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// Users and tenants.
     pub directory: Arc<Directory>,
+    /// Checks tokens, where any are taken.
+    pub tokens: Option<Arc<Tokens>>,
     /// What the watch on the hardening saw last.
     pub hardening: watch::Receiver<HardeningWatch>,
     /// What the watch on spare connections saw last.
@@ -83,6 +87,8 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The directory.
     pub directory: Arc<Directory>,
+    /// What checks tokens.
+    pub tokens: Option<Arc<Tokens>>,
     /// The watch on the hardening.
     pub hardening: watch::Receiver<HardeningWatch>,
     /// The watch on spare connections.
@@ -105,6 +111,7 @@ impl Shared {
             pool: parts.pool,
             hub: parts.hub,
             directory: parts.directory,
+            tokens: parts.tokens,
             hardening: parts.hardening,
             spares: parts.spares,
             roster: Arc::new(Roster::default()),

@@ -9,6 +9,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::same;
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
 use crate::tenant::{Level, TenantId};
@@ -227,11 +228,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.roster.clients.remove(&self.pid);
     }
-}
-
-/// Compares keys in a time that does not tell how far they agree.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
+mod auth;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +53,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let server = server(&mut source);
     let (pool, limits) = pool(&mut source).unzip();
     let registry = registry(&mut source);
+    let auth = auth::auth(&mut source, input);
     let guard = guard(&mut source);
     let notify = notify(&mut source);
     let secrets = secrets(&mut source, input);
@@ -65,6 +67,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             pool: pool?,
             limits: limits?,
             registry: registry?,
+            auth: auth?,
             guard: guard?,
             notify: notify?,
             secrets: secrets?,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::auth::WithoutTls;
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
@@ -219,6 +220,49 @@ keys! {
     REGISTRY_MAX_CONNECTIONS: u32 = registry.max_connections,
         "number from 1 to 1000", kind::small_count::<1, 1000>, Value("4"),
         "Connections to PostgreSQL for reading the registry, on top of the pool's.";
+
+    AUTH_TOKEN_KEYS: Vec<PathBuf> = auth.token_keys,
+        "list of paths", kind::files, Value("[]"),
+        "Files with the public keys of whoever issues tokens, in PEM or as a JWK set; a relative path starts at this file's directory.";
+    AUTH_TOKEN_SECRET_FILE: Option<PathBuf> = auth.token_secret_file,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "File with a secret that issuer and proxy share, for tokens signed with HS256, readable by its owner only.";
+    AUTH_TOKEN_ISSUER: String = auth.token_issuer,
+        "text", kind::claim_value, Value("\"\""),
+        "What the claim iss of a token must say; required where tokens are taken.";
+    AUTH_TOKEN_AUDIENCE: String = auth.token_audience,
+        "text", kind::claim_value, Value("\"\""),
+        "What the claim aud of a token must say or contain; required where tokens are taken.";
+    AUTH_TOKEN_TENANT_CLAIM: String = auth.token_tenant_claim,
+        "name of a claim, or JSON pointer", kind::claim, Value("\"tenant_id\""),
+        "Claim with the tenant, a slug or a uuid; one inside another is written as a JSON pointer.";
+    AUTH_TOKEN_SCOPE_CLAIM: String = auth.token_scope_claim,
+        "name of a claim, or JSON pointer", kind::claim, Value("\"scope\""),
+        "Claim with what the token is for: read_only, read_write or admin; a token without it can only read.";
+    AUTH_TOKEN_USER_CLAIM: String = auth.token_user_claim,
+        "name of a claim, or JSON pointer", kind::claim, Value("\"sub\""),
+        "Claim with the person or program a token was made for, as it stands in the log.";
+    AUTH_TOKEN_LEEWAY: Duration = auth.token_leeway,
+        "duration from 1s to 5min, or 0", kind::leeway, Value("\"30s\""),
+        "How far the clocks of issuer and proxy may be apart.";
+    AUTH_TOKEN_MAX_LIFETIME: Option<Duration> = auth.token_max_lifetime,
+        "duration from 1min, or \"off\"", kind::lifetime_or_off, Value("\"off\""),
+        "A token that is valid for longer than this is refused.";
+    AUTH_TOKEN_USER: String = auth.token_user,
+        "user name", kind::token_user, Value("\"token\""),
+        "User that logs in with a token or an API key as its password; with a dot and a slug behind it, for that tenant only.";
+    AUTH_TOKENS_WITHOUT_TLS: WithoutTls = auth.tokens_without_tls,
+        "\"never\" or \"loopback\"", kind::without_tls, Value("\"never\""),
+        "Whether a token is taken over a connection that is not encrypted: never but on a Unix socket, or from this machine too.";
+    AUTH_API_KEYS: bool = auth.api_keys,
+        "\"on\" or \"off\"", kind::on_or_off, Value("\"off\""),
+        "Whether the API keys of pgtenant key create are taken.";
+    AUTH_ISSUE_KEY: Option<PathBuf> = auth.issue_key,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "File with the Ed25519 private key that pgtenant token issue signs with, readable by its owner only; its tokens are taken.";
+    AUTH_ISSUE_MAX_LIFETIME: Duration = auth.issue_max_lifetime,
+        "duration from 1min", kind::lifetime, Value("\"24h\""),
+        "Longest life of a token of pgtenant token issue.";
 
     GUARD_MODE: GuardMode = guard.mode,
         "\"enforce\" or \"report\"", kind::guard_mode, Value("\"enforce\""),

@@ -3,9 +3,14 @@
 //! A value is repeated in an error only where it cannot be a secret put in the wrong place.
 
 mod address;
+mod auth;
 mod names;
 
 pub(in crate::config) use address::{addresses, directory_or_off, host, key_file, port};
+pub(in crate::config) use auth::{
+    claim, claim_value, file_or_off, files, leeway, lifetime, lifetime_or_off, on_or_off, token_user,
+    without_tls,
+};
 pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
 
 use std::time::Duration;

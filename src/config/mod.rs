@@ -2,6 +2,7 @@
 //!
 //! No module reads a global: each gets its own section by argument.
 
+pub mod auth;
 pub mod file;
 pub mod keys;
 mod kind;
@@ -30,6 +31,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where the tenants are written down.
     pub registry: Registry,
+    /// Tokens and API keys as credentials.
+    pub auth: auth::Auth,
     /// What a statement may say.
     pub guard: Guard,
     /// Notifications.

@@ -7,25 +7,19 @@ mod unknown;
 mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{broadcast, watch};
-use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::warn;
 
 use crate::auth::Verifier;
 use crate::registry::directory::unknown::Unknown;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
 use crate::registry::{Registry, RegistryError};
-use crate::tenant::{Level, Tenant, TenantId};
+use crate::tenant::{Level, Tenant, TenantId, TenantRef};
 
 /// Changes a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
-
-/// Longest wait of a login for the answer about an unknown user.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest user name PostgreSQL knows, in bytes.
 const MAX_USER_BYTES: usize = 63;
@@ -56,6 +50,8 @@ struct Inner {
     /// that saw an older state cannot overwrite a newer one.
     generation: Mutex<u64>,
     unknown: Unknown,
+    /// The same for tenants that credentials name, so that a flood of one leaves the other alone.
+    unknown_tenants: Unknown,
     changes: broadcast::Sender<TenantId>,
     in_touch: watch::Sender<bool>,
 }
@@ -71,6 +67,7 @@ impl Directory {
             view: View::default(),
             generation: Mutex::new(0),
             unknown: Unknown::default(),
+            unknown_tenants: Unknown::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             in_touch: watch::Sender::new(true),
         });
@@ -96,21 +93,18 @@ impl Directory {
         if user_name.is_empty() || user_name.len() > MAX_USER_BYTES || user_name.contains('\0') {
             return None;
         }
-        let _permit = self.inner.unknown.admit(user_name).await?;
-        match timeout(LOAD_TIMEOUT, self.inner.load_user(user_name)).await {
-            Ok(Ok(())) => {
-                let entry = self.lookup(user_name);
-                if entry.is_none() {
-                    self.inner.unknown.remember(user_name);
-                }
-                entry
-            }
-            Ok(Err(error)) => {
-                warn!(%error, "an unknown user could not be looked up in the registry");
-                None
-            }
-            Err(_) => None,
+        let load = self.inner.load_user(user_name);
+        self.inner.unknown.ask(user_name, load, || self.lookup(user_name)).await
+    }
+
+    /// A tenant in service, as a credential names it; asked for where it is not known, as [`lookup_or_load`](Self::lookup_or_load)
+    /// asks for a user.
+    pub async fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
+        let find = || self.inner.view.tenant_named(named);
+        if let Some(tenant) = find() {
+            return Some(tenant);
         }
+        self.inner.unknown_tenants.ask(&named.to_string(), self.inner.load_named(named), find).await
     }
 
     /// A tenant in service.
@@ -184,11 +178,22 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds the tenant of one user, unless a background load was begun meanwhile: that one may have
-    /// seen a later state (a suspension), which must stand.
     async fn load_user(&self, user_name: &str) -> Result<(), RegistryError> {
+        self.add(self.registry.load_tenant_of(user_name)).await
+    }
+
+    async fn load_named(&self, named: &TenantRef) -> Result<(), RegistryError> {
+        self.add(self.registry.load_tenant_named(named)).await
+    }
+
+    /// Adds one tenant, unless a background load was begun meanwhile: that one may have seen a later state (a
+    /// suspension), which must stand.
+    async fn add(
+        &self,
+        load: impl Future<Output = Result<Option<LoadedTenant>, RegistryError>>,
+    ) -> Result<(), RegistryError> {
         let before = *self.generation();
-        let loaded = self.registry.load_tenant_of(user_name).await?;
+        let loaded = load.await?;
         let writing = self.generation();
         if *writing == before {
             self.apply(Vec::new(), loaded.into_iter().collect());

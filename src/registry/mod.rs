@@ -32,7 +32,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::auth::MasterKey;
 use crate::config;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Tenant, TenantId, TenantRef};
 
 /// Channel on which the registry's triggers name the tenant that changed.
 const CHANNEL: &str = "pgtenant_registry";
@@ -109,6 +109,15 @@ impl Registry {
     pub async fn load_tenant_of(&self, user_name: &str) -> Result<Option<LoadedTenant>, RegistryError> {
         let client = self.client().await?;
         bounded(QUERY_TIMEOUT, store::load_tenant_of(&*client, user_name)).await
+    }
+
+    /// A tenant as a credential names it, if it is in service.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn load_tenant_named(&self, named: &TenantRef) -> Result<Option<LoadedTenant>, RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, store::load_tenant_named(&*client, named)).await
     }
 
     /// Looks for rights that would let one tenant reach another. `serve` refuses to start on any.

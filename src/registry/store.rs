@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::auth::Verifier;
 use crate::config::limits;
 use crate::registry::RegistryError;
-use crate::tenant::{Access, Ident, Level, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{Access, Ident, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
@@ -222,6 +222,26 @@ pub async fn load_tenant_of(
            AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
     );
     Ok(group(&client.query(&sql, &[&user_name]).await?)?.pop())
+}
+
+/// A tenant in service as a credential names it, with all its users.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load_tenant_named(
+    client: &impl GenericClient,
+    named: &TenantRef,
+) -> Result<Option<LoadedTenant>, Error> {
+    let slug = match named {
+        TenantRef::Id(id) => return Ok(load(client, Some(&[*id])).await?.pop()),
+        TenantRef::Slug(slug) => slug.as_str(),
+    };
+    let sql = format!(
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+         FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
+         WHERE t.status = 'active' AND t.slug = $1"
+    );
+    Ok(group(&client.query(&sql, &[&slug]).await?)?.pop())
 }
 
 /// Joins rows that are ordered by tenant.

@@ -36,6 +36,8 @@ pub struct Counters {
     denials: Tally,
     reports: Tally,
     time_outs: Tally,
+    credentials: Tally,
+    key_load_failures: Count,
     denial_lines: Sparing,
     report_lines: Sparing,
     pins_started: Tally,
@@ -124,6 +126,17 @@ impl Counters {
     /// A login was refused unseen, after many that failed.
     pub fn auth_throttled(&self) {
         self.clients.0.auth_throttled.add(1);
+    }
+
+    /// A token or an API key was refused, for this reason. It counts as a client that did not prove who it is, too.
+    pub fn credential_refused(&self, reason: &'static str) {
+        self.auth_failed();
+        self.credentials.add(reason);
+    }
+
+    /// The keys that tokens are checked with could not be read or fetched again.
+    pub fn key_load_failed(&self) {
+        self.key_load_failures.add(1);
     }
 
     /// A cancel request was passed on to the server.
@@ -267,6 +280,8 @@ impl Counters {
             clients_refused: self.clients.0.refused.get(),
             auth_failures: self.clients.0.auth_failures.get(),
             auth_throttled: self.clients.0.auth_throttled.get(),
+            credentials_refused: self.credentials.get(),
+            key_load_failures: self.key_load_failures.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
@@ -316,6 +331,10 @@ pub struct Snapshot {
     pub auth_failures: u64,
     /// Logins refused unseen, after many that failed.
     pub auth_throttled: u64,
+    /// Those of them that had a token or an API key, by why it was refused.
+    pub credentials_refused: BTreeMap<&'static str, u64>,
+    /// Failed attempts to read or fetch the keys of tokens again.
+    pub key_load_failures: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
     /// Statement texts judged.

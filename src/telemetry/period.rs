@@ -68,6 +68,7 @@ impl fmt::Display for Period<'_> {
             ("clients refused", self.grown(|s| s.clients_refused)),
             ("auth failures", self.grown(|s| s.auth_failures)),
             ("logins throttled", self.grown(|s| s.auth_throttled)),
+            ("key loads failed", self.grown(|s| s.key_load_failures)),
             ("waits refused", self.grown(|s| s.waits_refused)),
             ("delayed by rate", self.grown(|s| s.rate_delays)),
             ("servers opened", self.grown(|s| s.servers_opened)),
@@ -87,6 +88,7 @@ impl fmt::Display for Period<'_> {
         let tallies = [
             ("denied", difference(&earlier.denials, &later.denials)),
             ("reported", difference(&earlier.reports, &later.reports)),
+            ("credentials refused", difference(&earlier.credentials_refused, &later.credentials_refused)),
             ("time-outs", difference(&earlier.time_outs, &later.time_outs)),
             (
                 "notifications dropped",

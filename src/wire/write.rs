@@ -115,6 +115,11 @@ pub fn authentication_ok(out: &mut Vec<u8>) {
     frame(out, b'R', |out| out.extend_from_slice(&0_i32.to_be_bytes()));
 }
 
+/// AuthenticationCleartextPassword.
+pub fn authentication_cleartext_password(out: &mut Vec<u8>) {
+    frame(out, b'R', |out| out.extend_from_slice(&3_i32.to_be_bytes()));
+}
+
 /// AuthenticationSASL with the mechanisms offered.
 pub fn authentication_sasl(out: &mut Vec<u8>, mechanisms: &[&str]) {
     frame(out, b'R', |out| {

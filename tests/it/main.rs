@@ -41,3 +41,4 @@ mod startup;
 mod state;
 mod support;
 mod tenants;
+mod tokens;

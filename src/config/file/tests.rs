@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::auth::jwt::Rules;
+use crate::config::auth::{Auth, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
@@ -151,6 +153,21 @@ client_idle_timeout = "1h"
 [registry]
 user = "reader"
 max_connections = 1
+[auth]
+token_keys = ["/k/keys.pem"]
+token_secret_file = "/k/secret"
+token_issuer = "https://issuer.example"
+token_audience = "db"
+token_tenant_claim = "/app/tenant"
+token_scope_claim = "scp"
+token_user_claim = "email"
+token_leeway = 0
+token_max_lifetime = "1h"
+token_user = "jwt"
+tokens_without_tls = "loopback"
+api_keys = "on"
+issue_key = "/k/issue.pem"
+issue_max_lifetime = "2h"
 [guard]
 extra_schemas = ["public", "Reports"]
 extra_settings = ["TimescaleDB.enable_x", "trace_sort"]
@@ -168,6 +185,32 @@ filter = "warn,pgtenant=debug"
 format = "json"
 stats_period = "off"
 "#;
+
+fn assert_every_key_of_auth(auth: &Auth) {
+    let hour = Duration::from_secs(3600);
+    assert_eq!(
+        *auth,
+        Auth {
+            token_keys: vec!["/k/keys.pem".into()],
+            token_secret_file: Some("/k/secret".into()),
+            token_user: "jwt".into(),
+            tokens_without_tls: WithoutTls::Loopback,
+            api_keys: true,
+            issue_key: Some("/k/issue.pem".into()),
+            issue_max_lifetime: 2 * hour,
+            rules: Rules {
+                issuer: "https://issuer.example".into(),
+                audience: "db".into(),
+                tenant_claim: "/app/tenant".into(),
+                scope_claim: "scp".into(),
+                user_claim: "email".into(),
+                leeway: 0,
+                max_lifetime: Some(3600),
+                own_max_lifetime: 7200,
+            },
+        }
+    );
+}
 
 #[test]
 fn every_key_of_the_file_is_read() {
@@ -222,6 +265,7 @@ fn every_key_of_the_file_is_read() {
         }
     );
     assert_eq!(config.registry, Registry { user: "reader".into(), max_connections: 1 });
+    assert_every_key_of_auth(&config.auth);
     assert_eq!(config.guard.extra_schemas, ["public", "Reports"].map(|name| Ident::parse(name).unwrap()));
     assert_eq!(config.guard.extra_settings, ["timescaledb.enable_x", "trace_sort"]);
     assert_eq!((config.guard.max_statement_bytes, config.guard.cache_bytes), (2 << 20, 2_000_000));
@@ -686,4 +730,37 @@ fn key_file_named_by_a_variable_is_not_relative_to_the_configuration_file() {
 fn configuration_never_shows_its_key() {
     let shown = format!("{:?}", parse(""));
     assert!(!shown.contains(&KEY[..8]), "{shown}");
+}
+
+#[test]
+fn tokens_are_off_unless_a_key_says_otherwise_and_then_need_issuer_and_audience() {
+    assert_eq!(parse("").auth, Auth::default());
+    assert!(!parse("[auth]\ntoken_issuer = \"i\"\ntoken_audience = \"a\"\n").auth.is_on());
+    let found = problems("[auth]\ntoken_keys = [\"keys.pem\"]\n", &[]);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("auth.token_issuer: must be set where tokens are taken"), "{found:#?}");
+    assert!(found[1].contains("auth.token_audience: must be set where tokens are taken"), "{found:#?}");
+    let names = "token_issuer = \"i\"\ntoken_audience = \"a\"\n";
+    let auth = parse(&format!("[auth]\ntoken_keys = [\"keys.pem\", \"/k/jwks.json\"]\n{names}")).auth;
+    assert_eq!(auth.token_keys, [Path::new("etc/keys.pem"), Path::new("/k/jwks.json")]);
+    let text = format!("[auth]\ntoken_secret_file = \"hs.key\"\nissue_key = \"issue.pem\"\n{names}");
+    let auth = parse_with(&text, &[("PGTENANT_AUTH_ISSUE_KEY", "issue.pem")]).unwrap().auth;
+    assert_eq!(auth.token_secret_file, Some("etc/hs.key".into()));
+    assert_eq!(auth.issue_key, Some("issue.pem".into()), "a variable's path is not relative to the file");
+    assert!(parse("[auth]\napi_keys = \"on\"\n").auth.is_on());
+}
+
+#[test]
+fn key_in_place_of_its_file_and_other_nonsense_about_tokens_is_refused() {
+    let pem = "issue_key = \"-----BEGIN PRIVATE KEY-----\"";
+    refused("auth", pem, "looks like a key", "path of the file");
+    refused("auth", &format!("token_secret_file = \"{}\"", "ab".repeat(32)), "looks like a key", "path");
+    refused("auth", "token_keys = \"keys.pem\"", "expected a list", "between [ and ]");
+    refused("auth", "token_user = \"token.x\"", "holds a dot", "without dots");
+    refused("auth", "token_tenant_claim = \"\"", "names no claim", "JSON pointer");
+    refused("auth", "token_leeway = \"1h\"", "too long", "at most 5m");
+    refused("auth", "issue_max_lifetime = \"off\"", "cannot be zero or off", "above zero");
+    refused("auth", "issue_max_lifetime = \"1s\"", "too short", "at least 1m");
+    refused("auth", "tokens_without_tls = \"always\"", "not known here", "\"never\" or \"loopback\"");
+    refused("auth", "api_keys = true", "expected text", "\"on\" or \"off\"");
 }

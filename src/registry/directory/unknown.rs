@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
+use tracing::warn;
+
+use crate::registry::RegistryError;
 
 /// Queries for unknown users at once.
 const AT_ONCE: usize = 2;
@@ -22,6 +25,9 @@ const MAX_NAMES: usize = 1024;
 
 /// Longest wait for one of the places.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// Longest wait of a login for the answer.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Unknown {
@@ -43,8 +49,33 @@ impl Default for Unknown {
 }
 
 impl Unknown {
+    /// Loads what is not known, if it may be asked for, and finds it then. `None` also when the registry is out of
+    /// reach.
+    pub(super) async fn ask<T>(
+        &self,
+        name: &str,
+        load: impl Future<Output = Result<(), RegistryError>>,
+        find: impl Fn() -> Option<T>,
+    ) -> Option<T> {
+        let _permit = self.admit(name).await?;
+        match timeout(LOAD_TIMEOUT, load).await {
+            Ok(Ok(())) => {
+                let found = find();
+                if found.is_none() {
+                    self.remember(name);
+                }
+                found
+            }
+            Ok(Err(error)) => {
+                warn!(%error, "an unknown user, tenant or key could not be looked up in the registry");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
     /// A place for one query about this name, or `None` when it should not be asked.
-    pub(super) async fn admit(&self, name: &str) -> Option<SemaphorePermit<'_>> {
+    async fn admit(&self, name: &str) -> Option<SemaphorePermit<'_>> {
         if !self.state().admits(name, Instant::now()) {
             return None;
         }
@@ -52,7 +83,7 @@ impl Unknown {
     }
 
     /// Notes that nobody has this name.
-    pub(super) fn remember(&self, name: &str) {
+    fn remember(&self, name: &str) {
         self.state().remember(name, Instant::now());
     }
 

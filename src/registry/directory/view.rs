@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Access, Level, Tenant, TenantId};
+use crate::tenant::{Access, Level, Slug, Tenant, TenantId, TenantRef};
 
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -16,6 +16,7 @@ pub(super) struct View {
     roles: DashMap<String, TenantId>,
     /// Tenants as those have them that only read, by ids of their own.
     readers: DashMap<TenantId, Arc<Tenant>>,
+    slugs: DashMap<Slug, TenantId>,
 }
 
 impl View {
@@ -37,6 +38,16 @@ impl View {
         self.tenant(id)
     }
 
+    pub(super) fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
+        match named {
+            TenantRef::Id(id) => self.tenant(*id),
+            TenantRef::Slug(slug) => {
+                let id = *self.slugs.get(slug)?;
+                self.tenant(id)
+            }
+        }
+    }
+
     pub(super) fn has_level(&self, level: Level) -> bool {
         self.tenants.iter().any(|loaded| loaded.tenant.level == level)
     }
@@ -54,6 +65,7 @@ impl View {
     pub(super) fn remove(&self, id: TenantId) -> bool {
         let Some((_, old)) = self.tenants.remove(&id) else { return false };
         self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+        self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
         self.readers.remove(&id.other_access());
         for user in &old.users {
             self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
@@ -69,6 +81,7 @@ impl View {
             return false;
         }
         self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
+        self.slugs.insert(new.tenant.slug.clone(), id);
         match &new.reader {
             Some(reader) => self.readers.insert(reader.id, Arc::clone(reader)),
             None => self.readers.remove(&id.other_access()).map(|(_, reader)| reader),
@@ -100,6 +113,9 @@ impl View {
             }
             if old.tenant.names.role != new.tenant.names.role {
                 self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
+            }
+            if old.tenant.slug != new.tenant.slug {
+                self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
             }
         }
         self.tenants.insert(id, new);
@@ -177,6 +193,19 @@ mod tests {
         assert!(view.remove(acme.tenant.id));
         assert!(!view.remove(acme.tenant.id));
         assert_eq!((owner(&view, "app"), view.tenant_by_role("tenant_acme")), (None, None));
+    }
+
+    #[test]
+    fn tenant_is_found_by_id_and_by_slug_under_its_newest_one_only() {
+        let view = View::default();
+        let named = |text: &str| TenantRef::parse(text).and_then(|named| view.tenant_named(&named));
+        view.put(tenant(1, "acme", &[]));
+        let id = TenantId(Uuid::from_u128(1)).to_string();
+        assert!(named("acme").is_some() && named(&id) == named("acme"));
+        view.put(tenant(1, "acme_ltd", &[]));
+        assert!(named("acme").is_none() && named("acme_ltd").is_some() && named(&id).is_some());
+        view.remove(TenantId(Uuid::from_u128(1)));
+        assert!(named("acme_ltd").is_none() && named(&id).is_none());
     }
 
     #[test]

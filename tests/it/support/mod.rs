@@ -247,6 +247,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             ..Limits::default()
         },
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
+        auth: config::auth::Auth::default(),
         guard: config::Guard {
             mode: config::GuardMode::Enforce,
             public_schema: config::PublicSchema::Refuse,

@@ -1,0 +1,55 @@
+//! The part of the handshake in which a client sends a token in place of a password.
+
+use std::time::Instant;
+
+use secrecy::{ExposeSecret, SecretSlice};
+
+use crate::client::Shared;
+use crate::client::credential::{self, Denied, Identity, TokenUser};
+use crate::client::handshake::{Halt, Hello, wrong_password};
+use crate::session::Refusal;
+use crate::wire::view::cstr;
+use crate::wire::write;
+
+impl Hello<'_> {
+    /// AuthenticationCleartextPassword, as PostgreSQL's own methods that hand a password on ask for it (`ldap`, `pam`).
+    pub(super) async fn by_token(
+        &mut self,
+        shared: &Shared,
+        user: &str,
+        login: &TokenUser,
+    ) -> Result<Identity, Halt> {
+        if !credential::is_private(self.stream, &shared.config.auth) {
+            shared.counters.credential_refused("not_private");
+            return Err(credential::not_private().into());
+        }
+        let mut out = Vec::new();
+        write::authentication_cleartext_password(&mut out);
+        self.stream.write_all(&out).await?;
+        let body = SecretSlice::from(self.password_message().await?);
+        let Some((text, [])) = cstr(body.expose_secret()) else {
+            return Err(Refusal::protocol("malformed password packet").into());
+        };
+        let grant = credential::redeem(shared, text).await.map_err(|why| {
+            shared.failures().failed(Instant::now(), self.source, user);
+            deny(shared, user, why)
+        })?;
+        let identity = grant.identity(user, login.only.as_ref())?;
+        out.clear();
+        write::authentication_ok(&mut out);
+        self.stream.write_all(&out).await?;
+        Ok(identity)
+    }
+}
+
+/// One answer for whatever was wrong; the reason is for the operator.
+fn deny(shared: &Shared, user: &str, why: Denied) -> Refusal {
+    shared.counters.credential_refused(why.name());
+    match why {
+        Denied::Token(error) => tracing::debug!(user = ?user, %error, "token refused"),
+        Denied::NoCredential | Denied::NoTenant => {
+            tracing::debug!(user = ?user, reason = why.name(), "credential refused");
+        }
+    }
+    wrong_password(user)
+}

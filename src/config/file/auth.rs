@@ -1,0 +1,81 @@
+//! Reads `[auth]`.
+
+use std::path::{Path, PathBuf};
+
+use crate::auth::jwt::Rules;
+use crate::config::auth::Auth;
+use crate::config::file::Input;
+use crate::config::keys;
+use crate::config::kind::Wrong;
+use crate::config::problem::Place;
+use crate::config::source::Source;
+
+pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
+    let token_keys = source.take(&keys::AUTH_TOKEN_KEYS);
+    let secret = source.take(&keys::AUTH_TOKEN_SECRET_FILE);
+    let issuer = source.take(&keys::AUTH_TOKEN_ISSUER);
+    let audience = source.take(&keys::AUTH_TOKEN_AUDIENCE);
+    let tenant_claim = source.take(&keys::AUTH_TOKEN_TENANT_CLAIM);
+    let scope_claim = source.take(&keys::AUTH_TOKEN_SCOPE_CLAIM);
+    let user_claim = source.take(&keys::AUTH_TOKEN_USER_CLAIM);
+    let leeway = source.take(&keys::AUTH_TOKEN_LEEWAY);
+    let max_lifetime = source.take(&keys::AUTH_TOKEN_MAX_LIFETIME);
+    let token_user = source.take(&keys::AUTH_TOKEN_USER);
+    let tokens_without_tls = source.take(&keys::AUTH_TOKENS_WITHOUT_TLS);
+    let api_keys = source.take(&keys::AUTH_API_KEYS);
+    let issue_key = source.take(&keys::AUTH_ISSUE_KEY);
+    let issue_max_lifetime = source.take(&keys::AUTH_ISSUE_MAX_LIFETIME);
+    let keys_place = source.place(&keys::AUTH_TOKEN_KEYS.row);
+    let secret_place = source.place(&keys::AUTH_TOKEN_SECRET_FILE.row);
+    let issue_place = source.place(&keys::AUTH_ISSUE_KEY.row);
+    let rules = Rules {
+        issuer: issuer?,
+        audience: audience?,
+        tenant_claim: tenant_claim?,
+        scope_claim: scope_claim?,
+        user_claim: user_claim?,
+        leeway: leeway?.as_secs(),
+        max_lifetime: max_lifetime?.map(|most| most.as_secs()),
+        own_max_lifetime: issue_max_lifetime?.as_secs(),
+    };
+    let auth = Auth {
+        token_keys: token_keys?.into_iter().map(|path| beside(&keys_place, input, path)).collect(),
+        token_secret_file: secret?.map(|path| beside(&secret_place, input, path)),
+        token_user: token_user?,
+        tokens_without_tls: tokens_without_tls?,
+        api_keys: api_keys?,
+        issue_key: issue_key?.map(|path| beside(&issue_place, input, path)),
+        issue_max_lifetime: issue_max_lifetime?,
+        rules,
+    };
+    require_names(source, &auth);
+    Some(auth)
+}
+
+/// A path in the file starts at the file's directory; one in a variable at the working directory.
+fn beside(place: &Place, input: &Input<'_>, path: PathBuf) -> PathBuf {
+    match (place, Path::new(input.name).parent()) {
+        (Place::File { .. }, Some(dir)) => dir.join(path),
+        _ => path,
+    }
+}
+
+/// A key says that its owner signed a token, not what for: without issuer and audience a token made for any other
+/// service would be one for the database too.
+fn require_names(source: &mut Source<'_>, auth: &Auth) {
+    if !auth.has_issuer() {
+        return;
+    }
+    for (row, value, claim) in [
+        (&keys::AUTH_TOKEN_ISSUER.row, &auth.rules.issuer, "iss"),
+        (&keys::AUTH_TOKEN_AUDIENCE.row, &auth.rules.audience, "aud"),
+    ] {
+        if value.is_empty() {
+            let wrong = Wrong::new(
+                "must be set where tokens are taken",
+                format!("write what the claim `{claim}` of the issuer's tokens says, or unset the keys"),
+            );
+            source.refuse(row, wrong);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Files with keys and secrets.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::config::file::SecretFile;
+
+/// Most bytes that are read of a file with a secret, far more than a key has.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+/// The same of a file with public keys.
+pub(super) const MAX_KEYS_BYTES: u64 = 256 * 1024;
+
+/// Reads a file that holds a secret, with its mode.
+///
+/// # Errors
+/// The system's, or that it is no plain file.
+pub fn read_secret(path: &Path) -> io::Result<SecretFile> {
+    let file = open(path)?;
+    // Of the open file, so that it is the mode of what is read.
+    let mode = file.metadata()?.permissions().mode();
+    let mut text = String::new();
+    file.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    Ok(SecretFile { text: text.into(), mode })
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // Before it is opened: opening a named pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file"));
+    }
+    File::open(path)
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: Option<SystemTime>,
+    size: u64,
+    inode: u64,
+}
+
+/// `None` where there is no such file.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inode: metadata.ino() })
+}
+
+/// Reads a file with public keys.
+pub(super) fn read_public(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = open(path)?.take(MAX_KEYS_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_KEYS_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is far too long for a file with keys"));
+    }
+    Ok(text)
+}
