@@ -1,12 +1,14 @@
 //! Proving who somebody is, as pure steps.
 
 mod access;
+pub mod api_key;
 pub mod jwt;
 mod master_key;
 pub mod scram;
 mod verifier;
 
 pub use access::Access;
+pub use api_key::{ApiKey, KeyDenied, KeyEntry, KeyId};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};
 

@@ -8,9 +8,9 @@ use tokio_postgres::{Error, GenericClient, Row};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::auth::Verifier;
+use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, keys};
 use crate::tenant::{Ident, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef};
 
 /// The schema's versions in order; each runs once.
@@ -20,6 +20,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (3, include_str!("schema_3.sql")),
     (4, include_str!("schema_4.sql")),
     (5, include_str!("schema_5.sql")),
+    (6, include_str!("schema_6.sql")),
 ];
 
 /// Version this program works with.
@@ -36,6 +37,8 @@ pub struct LoadedTenant {
     pub tenant: Arc<Tenant>,
     /// User names with their verifiers.
     pub users: Vec<(String, Verifier)>,
+    /// Its API keys, without those that were revoked.
+    pub keys: Vec<KeyEntry>,
 }
 
 /// Roles of this database that pgtenant made.
@@ -191,7 +194,9 @@ pub async fn load(client: &impl GenericClient, ids: Option<&[TenantId]>) -> Resu
          WHERE t.status = 'active' AND ($1::pg_catalog.uuid[] IS NULL OR t.id = ANY ($1))
          ORDER BY t.id"
     );
-    group(&client.query(&sql, &[&ids]).await?)
+    let mut loaded = group(&client.query(&sql, &[&ids]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded)
 }
 
 /// The tenant in service that a user belongs to, with all its users.
@@ -208,7 +213,9 @@ pub async fn load_tenant_of(
          WHERE t.status = 'active'
            AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
     );
-    Ok(group(&client.query(&sql, &[&user_name]).await?)?.pop())
+    let mut loaded = group(&client.query(&sql, &[&user_name]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded.pop())
 }
 
 /// A tenant in service as a credential names it, with all its users.
@@ -228,7 +235,9 @@ pub async fn load_tenant_named(
          FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active' AND t.slug = $1"
     );
-    Ok(group(&client.query(&sql, &[&slug]).await?)?.pop())
+    let mut loaded = group(&client.query(&sql, &[&slug]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded.pop())
 }
 
 /// Joins rows that are ordered by tenant.
@@ -237,7 +246,7 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
     for row in rows {
         let Some(tenant) = tenant_from(row)? else { continue };
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
-            loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new() });
+            loaded.push(LoadedTenant { tenant: Arc::new(tenant), users: Vec::new(), keys: Vec::new() });
         }
         let (user, verifier): (Option<String>, Option<&str>) = (row.try_get(9)?, row.try_get(10)?);
         if let (Some(last), Some(user), Some(verifier)) = (loaded.last_mut(), user, verifier) {

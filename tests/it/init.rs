@@ -54,6 +54,7 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     let pool = pool_role(&db.name);
     db.admin_run(&format!(
         "ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation; DROP TABLE pgtenant.channels;
+         DROP TABLE pgtenant.api_keys;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role;
          DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
     ))

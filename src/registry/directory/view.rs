@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
+use crate::auth::{KeyEntry, KeyId};
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
 use crate::tenant::{Level, Slug, Tenant, TenantId, TenantRef};
@@ -14,6 +15,7 @@ pub(super) struct View {
     tenants: DashMap<TenantId, LoadedTenant>,
     roles: DashMap<String, TenantId>,
     slugs: DashMap<Slug, TenantId>,
+    keys: DashMap<KeyId, KeyEntry>,
 }
 
 impl View {
@@ -28,6 +30,10 @@ impl View {
     pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
         let id = *self.roles.get(role)?;
         self.tenant(id)
+    }
+
+    pub(super) fn key(&self, id: KeyId) -> Option<KeyEntry> {
+        self.keys.get(&id).map(|key| *key)
     }
 
     pub(super) fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
@@ -58,6 +64,9 @@ impl View {
         let Some((_, old)) = self.tenants.remove(&id) else { return false };
         self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
         self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
+        for key in &old.keys {
+            self.keys.remove(&key.id);
+        }
         for (user, _) in &old.users {
             self.users.remove_if(user, |_, entry| entry.tenant.id == id);
         }
@@ -73,6 +82,9 @@ impl View {
         }
         self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
         self.slugs.insert(new.tenant.slug.clone(), id);
+        for key in &new.keys {
+            self.keys.insert(key.id, *key);
+        }
         for (user, verifier) in &new.users {
             let entry = UserEntry {
                 user_name: user.clone(),
@@ -82,6 +94,9 @@ impl View {
             self.users.insert(user.clone(), Arc::new(entry));
         }
         if let Some(old) = old {
+            for key in old.keys.iter().filter(|key| new.keys.iter().all(|kept| kept.id != key.id)) {
+                self.keys.remove(&key.id);
+            }
             // A user that went to another tenant meanwhile is that tenant's, not ours to remove.
             for (user, _) in
                 old.users.iter().filter(|(user, _)| new.users.iter().all(|(name, _)| name != user))
@@ -123,6 +138,7 @@ mod tests {
                 level: Level::default(),
             }),
             users: users.iter().map(|user| ((*user).to_owned(), Verifier::mock(&key, user))).collect(),
+            keys: Vec::new(),
         }
     }
 
@@ -153,6 +169,22 @@ mod tests {
         assert!(named("acme").is_none() && named("acme_ltd").is_some() && named(&id).is_some());
         view.remove(TenantId(Uuid::from_u128(1)));
         assert!(named("acme_ltd").is_none() && named(&id).is_none());
+    }
+
+    #[test]
+    fn key_is_there_until_it_is_revoked_or_its_tenant_goes() {
+        let view = View::default();
+        let id = KeyId::parse("0123456789ab").unwrap();
+        let mut with = tenant(1, "acme", &[]);
+        let owner = with.tenant.id;
+        let access = crate::auth::Access::ReadWrite;
+        with.keys = vec![KeyEntry { id, tenant: owner, access, digest: [1; 32], expires: None }];
+        assert!(view.put(with.clone()) && view.key(id) == with.keys.first().copied());
+        assert!(view.put(tenant(1, "acme", &[])), "a key less is a change");
+        assert_eq!(view.key(id), None);
+        view.put(with);
+        view.remove(owner);
+        assert_eq!(view.key(id), None);
     }
 
     #[test]
