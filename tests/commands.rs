@@ -334,3 +334,19 @@ fn guard_that_only_reports_is_warned_of() {
     assert_eq!((ran.stderr.as_str(), &found["ok"]), ("", &serde_json::json!(true)));
     assert!(found["warnings"][0].as_str().unwrap().starts_with("guard.mode is"), "{found}");
 }
+
+#[test]
+fn check_reads_the_files_with_keys_and_says_what_is_wrong_with_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = "token_issuer = \"i\"\ntoken_audience = \"a\"\n";
+    let text = format!("[server]\ndatabase = \"app\"\n[auth]\ntoken_keys = [\"keys.pem\"]\n{names}");
+    fs::write(dir.path().join("p.toml"), text).unwrap();
+    let args = ["check", "--config", "p.toml", "--offline"];
+    let key = [("PGTENANT_MASTER_KEY", KEY)];
+    let ran = pgtenant(dir.path(), &key, &args);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("auth.token_keys: keys.pem: cannot be read"), "{}", ran.stderr);
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa.pub.pem");
+    fs::copy(keys, dir.path().join("keys.pem")).unwrap();
+    assert_eq!(pgtenant(dir.path(), &key, &args).code, Some(0));
+}

@@ -1,6 +1,7 @@
 //! Proving who somebody is, as pure steps.
 
 mod access;
+pub mod api_key;
 pub mod evidence;
 mod failures;
 pub mod jwt;
@@ -9,6 +10,7 @@ pub mod scram;
 mod verifier;
 
 pub use access::Access;
+pub use api_key::{ApiKey, KeyDenied, KeyEntry, KeyId};
 pub use failures::{FailureLimits, Failures, MOST_FAILURES, Source};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};

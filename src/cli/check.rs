@@ -6,14 +6,16 @@ mod sql;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::load::ConfigArgs;
 use crate::cli::{EXIT_USAGE, ONLY_REPORTS, block_on, out};
-use crate::config::problem::Problems;
+use crate::config::problem::{Place, Problem, Problems};
 use crate::config::{Config, GuardMode, ServerAddress};
+use crate::tokens::Tokens;
 
 /// Check the configuration, and whether the server and the addresses in it can be used
 #[derive(Args, Debug)]
@@ -44,7 +46,7 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     let file = ConfigArgs { config: args.config.clone().unwrap_or_default() };
     let mut warning = None;
-    let result = file.load().map(|config| {
+    let result = file.load().and_then(|config| key_files(&config).map(|()| config)).map(|config| {
         warning = (config.guard.mode == GuardMode::Report).then_some(ONLY_REPORTS);
         if args.offline { Ok(Ok(summary(&config, None))) } else { online(&config) }
     });
@@ -66,6 +68,20 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     out::line(format_args!("{} is good\n{}", file.name(), result?));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the files with keys, as `serve` would at its start.
+fn key_files(config: &Config) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    if let Err(error) = Tokens::open(&config.auth, Arc::default()) {
+        problems.push(Problem {
+            place: Place::Machine,
+            key: Some(error.key.to_owned()),
+            wrong: format!("{}: {}", error.path.display(), error.why),
+            remedy: "correct the file, or name another one".to_owned(),
+        });
+    }
+    problems.unless_any(Some(()))
 }
 
 /// Asks the machine and the server; the summary, or all that was found.

@@ -6,10 +6,12 @@ pub mod cluster;
 pub mod connect;
 mod demo;
 pub mod init;
+pub mod key;
 pub mod load;
 pub mod out;
 pub mod serve;
 pub mod tenant;
+pub mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +43,13 @@ enum Command {
         #[command(flatten)]
         args: init::InitArgs,
     },
+    /// Create, list and revoke API keys
+    Key {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(subcommand)]
+        command: key::KeyCommand,
+    },
     Serve(serve::ServeArgs),
     /// Create, list and show tenants
     Tenant {
@@ -48,6 +57,13 @@ enum Command {
         config: load::ConfigArgs,
         #[command(subcommand)]
         command: tenant::TenantCommand,
+    },
+    /// Make tokens
+    Token {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(subcommand)]
+        command: token::TokenCommand,
     },
 }
 
@@ -62,11 +78,21 @@ impl Command {
                 block_on(init::run(args.clone(), &config, &mut std::io::stdout()))?;
                 Ok(ExitCode::SUCCESS)
             }
+            Self::Key { config, command } => {
+                let config = config.load()?;
+                block_on(key::run(command.clone(), &config, &mut std::io::stdout()))?;
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Serve(args) => serve::run(args),
             Self::Tenant { config, command } => {
                 let config = config.load()?;
                 let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
                 block_on(tenant::run(command.clone(), &config, &mut input, &mut output))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Token { config, command } => {
+                let config = config.load()?;
+                block_on(token::run(command.clone(), &config, &mut std::io::stdout()))?;
                 Ok(ExitCode::SUCCESS)
             }
         }

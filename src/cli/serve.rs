@@ -298,6 +298,7 @@ async fn follow_changes(shared: Arc<Shared>) {
 fn keep_up(shared: &Shared, tenant: &Arc<Tenant>) {
     shared.pool.renew(tenant);
     shared.tenant_changed(tenant);
+    shared.roster.keep_keys(tenant.id, |key| shared.directory.key(key).is_some());
 }
 
 /// Disconnects clients of shared tenants when the hardening is not what they were let in under.

@@ -1,6 +1,6 @@
 //! `pgtenant tenant create`, `list`, `show`, `limit`, `level` and `rotate-password`.
 
-mod output;
+pub(in crate::cli) mod output;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};

@@ -1,8 +1,9 @@
-//! Tokens in place of passwords: from the text a client sends to whose session it is, and for how long.
+//! Tokens and API keys in place of passwords: from the text a client sends to whose session it is, and for how long.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::auth::api_key::{self, ApiKey, KEY_PREFIX, KeyDenied, KeyId};
 use crate::auth::jwt::{TOKEN_PREFIX, TokenError};
 use crate::auth::{Access, UnixTime};
 use crate::client::Shared;
@@ -25,6 +26,8 @@ pub(super) struct Identity {
     pub(super) access: Access,
     /// When the session ends at the latest.
     pub(super) expires: Option<Instant>,
+    /// The API key it logged in with.
+    pub(super) key: Option<KeyId>,
 }
 
 impl Identity {
@@ -35,6 +38,7 @@ impl Identity {
             tenant: Arc::clone(&entry.tenant),
             access: Access::ReadWrite,
             expires: None,
+            key: None,
         }
     }
 }
@@ -91,6 +95,7 @@ pub(super) struct Grant {
     pub(super) expires: Option<UnixTime>,
     /// Whom it was made for, for the log.
     pub(super) bearer: Option<String>,
+    pub(super) key: Option<KeyId>,
 }
 
 /// Why a credential was good for nothing. The client is told the same for each.
@@ -100,6 +105,8 @@ pub(super) enum Denied {
     NoCredential,
     /// See there.
     Token(TokenError),
+    /// See there.
+    Key(KeyDenied),
     /// It names a tenant that is unknown or out of service.
     NoTenant,
 }
@@ -110,6 +117,7 @@ impl Denied {
         match self {
             Self::NoCredential => "no_credential",
             Self::Token(error) => error.name(),
+            Self::Key(error) => error.name(),
             Self::NoTenant => "no_tenant",
         }
     }
@@ -119,12 +127,25 @@ impl Denied {
 pub(super) async fn redeem(shared: &Shared, text: &[u8]) -> Result<Grant, Denied> {
     let text = std::str::from_utf8(text).map_err(|_| Denied::NoCredential)?;
     let tokens = shared.tokens.as_ref().ok_or(Denied::NoCredential)?;
+    if text.starts_with(KEY_PREFIX) && shared.config.auth.api_keys {
+        return redeem_key(shared, text).await;
+    }
     if !text.starts_with(TOKEN_PREFIX) {
         return Err(Denied::NoCredential);
     }
     let claims = tokens.verify(text).map_err(Denied::Token)?;
     let tenant = tenant(shared, &claims.tenant).await?;
-    Ok(Grant { tenant, access: claims.access, expires: Some(claims.expires), bearer: claims.user })
+    Ok(Grant { tenant, access: claims.access, expires: Some(claims.expires), bearer: claims.user, key: None })
+}
+
+async fn redeem_key(shared: &Shared, text: &str) -> Result<Grant, Denied> {
+    let key = ApiKey::parse(text).ok_or(Denied::NoCredential)?;
+    let known = shared.directory.key_or_load(key.id).await;
+    let entry = api_key::check(&key, known.as_ref(), tokens::now()).map_err(Denied::Key)?;
+    let tenant = shared.directory.tenant(entry.tenant).ok_or(Denied::NoTenant)?;
+    shared.directory.note_key_use(entry.id);
+    let bearer = Some(format!("key {}", entry.id));
+    Ok(Grant { tenant, access: entry.access, expires: entry.expires, bearer, key: Some(entry.id) })
 }
 
 async fn tenant(shared: &Shared, named: &TenantRef) -> Result<Arc<Tenant>, Denied> {
@@ -153,6 +174,7 @@ impl Grant {
             access: self.access,
             // A time too far for the clock is as good as none.
             expires: left.and_then(|left| Instant::now().checked_add(left)),
+            key: self.key,
         })
     }
 }

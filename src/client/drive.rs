@@ -14,7 +14,7 @@ use crate::client::credential::Identity;
 use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
-use crate::client::roster::{Dismissal, Place};
+use crate::client::roster::Place;
 use crate::client::{Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
@@ -82,7 +82,7 @@ impl Client {
                     Ok(front) => front,
                     Err(_) if end.is_some_and(|end| end <= Instant::now()) => {
                         self.shared.counters.timed_out(Expired::Credential.name());
-                        return End::Told(farewell::over_time(Expired::Credential));
+                        return End::Told(self.over_time(Expired::Credential));
                     }
                     Err(_) => {
                         self.shared.counters.timed_out("client_idle");
@@ -225,7 +225,7 @@ impl Client {
             Outcome::OverTime(what) => {
                 self.shared.counters.timed_out(what.name());
                 attached.detach(self.how_it_ends("over_time"));
-                Some(End::Told(farewell::over_time(what)))
+                Some(End::Told(self.over_time(what)))
             }
             Outcome::PinnedTooMany => {
                 attached.detach(self.how_it_ends("client_stopped"));
@@ -341,7 +341,7 @@ impl Client {
     /// At the end of the process, and where a tenant is moved, transactions may finish; a tenant out of service is
     /// stopped at once.
     fn may_stop(&self) -> bool {
-        let at_once = self.place.dismissal() == Dismissal::OutOfService;
+        let at_once = self.place.dismissal().is_at_once();
         at_once && !self.shared.shutdown.is_cancelled()
             || self.relay.session().at_boundary() != Boundary::Busy
     }
@@ -370,6 +370,13 @@ impl Client {
             drop(permit);
         })
         .await;
+    }
+
+    fn over_time(&self, what: Expired) -> Refusal {
+        match what {
+            Expired::Credential if self.identity.key.is_some() => farewell::expired("API key"),
+            what => farewell::over_time(what),
+        }
     }
 
     fn farewell(&self) -> Refusal {

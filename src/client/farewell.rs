@@ -22,6 +22,11 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection: the tenant was taken out of service",
         ),
+        Dismissal::Revoked => Refusal::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection: the API key this session was opened with has been revoked",
+        )
+        .with_hint("Connect again with another one."),
         Dismissal::Moved => moved(),
         Dismissal::Hardening => Refusal::fatal(
             SqlState::ADMIN_SHUTDOWN,
@@ -75,10 +80,10 @@ pub(super) fn idle_too_long() -> Refusal {
 
 /// `57P01`, as for any session that is ended from outside: drivers and pools take it for a lost connection and open
 /// another, with a new token. PostgreSQL has no code of its own for it, as its sessions outlive their tokens.
-fn expired() -> Refusal {
+pub(super) fn expired(what: &str) -> Refusal {
     Refusal::fatal(
         SqlState::ADMIN_SHUTDOWN,
-        "terminating connection: the token this session was opened with has expired",
+        format!("terminating connection: the {what} this session was opened with has expired"),
     )
     .with_hint("Connect again with a new one.")
 }
@@ -95,7 +100,7 @@ pub(super) fn over_time(what: Expired) -> Refusal {
             "terminating connection due to idle-in-transaction timeout",
             "idle_in_transaction_timeout",
         ),
-        Expired::Credential => return expired(),
+        Expired::Credential => return expired("token"),
         Expired::Statement | Expired::Cancelling | Expired::Pinned(_) => (
             SqlState::QUERY_CANCELED,
             "terminating connection: a statement did not end when it was cancelled",

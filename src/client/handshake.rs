@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::auth::scram::{self, ScramError};
 use crate::auth::{Source, Verifier};
 use crate::client::credential::{Identity, TokenUser};
-use crate::client::roster::{Place, Terms};
+use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
@@ -116,9 +116,10 @@ impl Hello<'_> {
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
+        let bearer = Bearer { tenant: identity.tenant.id, api_key: identity.key };
         let place = shared
             .roster
-            .enter(identity.tenant.id, terms, key_len, stop)
+            .enter(bearer, terms, key_len, stop)
             .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
         // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
         // apart changes. That may have happened just before.
@@ -408,6 +409,9 @@ async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
 fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Refusal> {
     let found = shared.directory.tenant(identity.tenant.id);
     let tenant = found.ok_or_else(|| wrong_password(&identity.user_name))?;
+    if identity.key.is_some_and(|key| shared.directory.key(key).is_none()) {
+        return Err(wrong_password(&identity.user_name));
+    }
     if tenant.level != terms.level {
         return Err(farewell::moved());
     }

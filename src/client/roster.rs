@@ -9,7 +9,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::same;
+use crate::auth::{KeyId, same};
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
 use crate::tenant::{Level, TenantId};
@@ -30,10 +30,20 @@ struct Member {
     key: Vec<u8>,
     tenant: TenantId,
     terms: Terms,
+    api_key: Option<KeyId>,
     dismissal: Arc<Mutex<Option<Dismissal>>>,
     slot: Arc<CancelSlot>,
     stop: CancellationToken,
     pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
+}
+
+/// Who a client is, as far as it may have to go for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// The API key it logged in with.
+    pub api_key: Option<KeyId>,
 }
 
 /// What its statements are judged by for as long as a client is here.
@@ -54,6 +64,16 @@ pub enum Dismissal {
     Moved,
     /// The hardening is in another state than when it logged in.
     Hardening,
+    /// The API key it logged in with was revoked.
+    Revoked,
+}
+
+impl Dismissal {
+    /// Whether nothing is waited for, not even the end of a transaction.
+    #[must_use]
+    pub const fn is_at_once(self) -> bool {
+        matches!(self, Self::OutOfService | Self::Revoked)
+    }
 }
 
 /// A client that keeps its server connection beyond a transaction.
@@ -98,7 +118,7 @@ impl Roster {
     /// When the system has no random numbers.
     pub fn enter(
         self: &Arc<Self>,
-        tenant: TenantId,
+        bearer: Bearer,
         terms: Terms,
         key_len: usize,
         stop: CancellationToken,
@@ -115,8 +135,9 @@ impl Roster {
                 let dismissal = Arc::<Mutex<_>>::default();
                 vacant.insert(Member {
                     key: key.clone(),
-                    tenant,
+                    tenant: bearer.tenant,
                     terms,
+                    api_key: bearer.api_key,
                     dismissal: Arc::clone(&dismissal),
                     slot: Arc::clone(&slot),
                     stop: stop.clone(),
@@ -140,32 +161,39 @@ impl Roster {
 
     /// Disconnects all clients of a tenant that goes out of service, at once.
     pub fn disconnect(&self, tenant: TenantId) {
-        self.dismiss(Dismissal::OutOfService, |of, _| of == tenant);
+        self.dismiss(Dismissal::OutOfService, |member| member.tenant == tenant);
     }
 
     /// Disconnects everybody at once.
     pub fn disconnect_all(&self) {
-        self.dismiss(Dismissal::OutOfService, |_, _| true);
+        self.dismiss(Dismissal::OutOfService, |_| true);
     }
 
     /// Disconnects the clients of a tenant that logged in while it was of another level, when their transactions end.
     pub fn move_to(&self, tenant: TenantId, level: Level) {
-        self.dismiss(Dismissal::Moved, |of, terms| of == tenant && terms.level != level);
+        self.dismiss(Dismissal::Moved, |member| member.tenant == tenant && member.terms.level != level);
     }
 
     /// Disconnects the clients of shared tenants that logged in under another state of the hardening, when their
     /// transactions end; all of them where it is `None`.
     pub fn follow_hardening(&self, hardened: Option<bool>) {
-        self.dismiss(Dismissal::Hardening, |_, terms| {
-            terms.level == Level::Shared && hardened != Some(terms.hardened)
+        self.dismiss(Dismissal::Hardening, |member| {
+            member.terms.level == Level::Shared && hardened != Some(member.terms.hardened)
         });
     }
 
-    fn dismiss(&self, why: Dismissal, whom: impl Fn(TenantId, Terms) -> bool) {
-        for member in self.clients.iter().filter(|member| whom(member.tenant, member.terms)) {
+    /// Disconnects the clients of a tenant whose API key does not count any more, at once.
+    pub fn keep_keys(&self, tenant: TenantId, counts: impl Fn(KeyId) -> bool) {
+        self.dismiss(Dismissal::Revoked, |member| {
+            member.tenant == tenant && member.api_key.is_some_and(|key| !counts(key))
+        });
+    }
+
+    fn dismiss(&self, why: Dismissal, whom: impl Fn(&Member) -> bool) {
+        for member in self.clients.iter().filter(|member| whom(member)) {
             let mut dismissal = member.dismissal.lock().unwrap_or_else(PoisonError::into_inner);
             // What waits for nothing outranks what waits for the end of a transaction.
-            if dismissal.is_none() || why == Dismissal::OutOfService {
+            if dismissal.is_none() || why.is_at_once() {
                 *dismissal = Some(why);
             }
             drop(dismissal);
@@ -236,6 +264,10 @@ mod tests {
 
     use super::*;
 
+    const fn of(tenant: TenantId) -> Bearer {
+        Bearer { tenant, api_key: None }
+    }
+
     const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };
 
     #[tokio::test]
@@ -243,7 +275,7 @@ mod tests {
         let roster = Arc::new(Roster::default());
         let (one, other) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
         let enter = |tenant, level, hardened| {
-            roster.enter(tenant, Terms { level, hardened }, 4, CancellationToken::new()).unwrap()
+            roster.enter(of(tenant), Terms { level, hardened }, 4, CancellationToken::new()).unwrap()
         };
         let dedicated = enter(one, Level::Dedicated, false);
         let (hard, soft) = (enter(one, Level::Shared, true), enter(other, Level::Shared, false));
@@ -263,7 +295,7 @@ mod tests {
     #[tokio::test]
     async fn cancel_with_a_wrong_key_or_number_does_nothing_and_leavers_are_forgotten() {
         let roster = Arc::new(Roster::default());
-        let place = roster.enter(TenantId(Uuid::nil()), DEDICATED, 4, CancellationToken::new()).unwrap();
+        let place = roster.enter(of(TenantId(Uuid::nil())), DEDICATED, 4, CancellationToken::new()).unwrap();
         place.slot.waiting();
         let request = |pid, key: &[u8]| CancelRequest { pid, key: key.to_vec() };
         let mut wrong = place.key.clone();

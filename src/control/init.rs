@@ -74,6 +74,7 @@ pub(super) async fn run_in(
     }
     tx.batch_execute(&format!(
         "GRANT USAGE ON SCHEMA pgtenant TO {reader}; GRANT SELECT ON ALL TABLES IN SCHEMA pgtenant TO {reader};
+         GRANT UPDATE (last_used_at) ON pgtenant.api_keys TO {reader};
          GRANT USAGE ON SCHEMA {global} TO PUBLIC;
          ALTER DEFAULT PRIVILEGES IN SCHEMA {global} GRANT SELECT ON TABLES TO PUBLIC",
         reader = roles.registry_role,

@@ -8,18 +8,21 @@ mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::Verifier;
+use crate::auth::{KeyEntry, KeyId, Verifier};
 use crate::registry::directory::unknown::Unknown;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, keys};
 use crate::tenant::{Level, Tenant, TenantId, TenantRef};
 
 /// Changes a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
+
+/// How often what is not known is loaded for one login at most, while other loads get in between.
+const ATTEMPTS: usize = 3;
 
 /// Longest user name PostgreSQL knows, in bytes.
 const MAX_USER_BYTES: usize = 63;
@@ -39,7 +42,9 @@ pub struct UserEntry {
 #[derive(Debug)]
 pub struct Directory {
     inner: Arc<Inner>,
+    key_uses: mpsc::Sender<KeyId>,
     _refresh: AbortOnDropHandle<()>,
+    _notebook: AbortOnDropHandle<()>,
 }
 
 #[derive(Debug)]
@@ -52,6 +57,8 @@ struct Inner {
     unknown: Unknown,
     /// The same for tenants that credentials name, so that a flood of one leaves the other alone.
     unknown_tenants: Unknown,
+    /// The same for API keys.
+    unknown_keys: Unknown,
     changes: broadcast::Sender<TenantId>,
     in_touch: watch::Sender<bool>,
 }
@@ -68,13 +75,20 @@ impl Directory {
             generation: Mutex::new(0),
             unknown: Unknown::default(),
             unknown_tenants: Unknown::default(),
+            unknown_keys: Unknown::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             in_touch: watch::Sender::new(true),
         });
         let listener = refresh::Listener::connect(&inner.registry).await?;
         inner.reload_all().await?;
         let task = tokio::spawn(refresh::run(Arc::clone(&inner), listener));
-        Ok(Self { inner, _refresh: AbortOnDropHandle::new(task) })
+        let (key_uses, notebook) = keys::notebook(inner.registry.clone());
+        Ok(Self {
+            inner,
+            key_uses,
+            _refresh: AbortOnDropHandle::new(task),
+            _notebook: AbortOnDropHandle::new(tokio::spawn(notebook)),
+        })
     }
 
     /// A user of a tenant in service, from memory.
@@ -105,6 +119,26 @@ impl Directory {
             return Some(tenant);
         }
         self.inner.unknown_tenants.ask(&named.to_string(), self.inner.load_named(named), find).await
+    }
+
+    /// An API key of a tenant in service, from memory; revoked ones are not there.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<KeyEntry> {
+        self.inner.view.key(id)
+    }
+
+    /// [`key`](Self::key), asked for where it is not known, as [`lookup_or_load`](Self::lookup_or_load) asks for a
+    /// user.
+    pub async fn key_or_load(&self, id: KeyId) -> Option<KeyEntry> {
+        if let Some(key) = self.key(id) {
+            return Some(key);
+        }
+        self.inner.unknown_keys.ask(&id.to_string(), self.inner.load_key(id), || self.key(id)).await
+    }
+
+    /// Somebody logged in with this key. It is written down later; not at all where too many wait for that.
+    pub fn note_key_use(&self, id: KeyId) {
+        let _ = self.key_uses.try_send(id);
     }
 
     /// A tenant in service.
@@ -179,24 +213,32 @@ impl Inner {
     }
 
     async fn load_user(&self, user_name: &str) -> Result<(), RegistryError> {
-        self.add(self.registry.load_tenant_of(user_name)).await
+        self.add(|| self.registry.load_tenant_of(user_name)).await
     }
 
     async fn load_named(&self, named: &TenantRef) -> Result<(), RegistryError> {
-        self.add(self.registry.load_tenant_named(named)).await
+        self.add(|| self.registry.load_tenant_named(named)).await
+    }
+
+    async fn load_key(&self, id: KeyId) -> Result<(), RegistryError> {
+        self.add(|| self.registry.load_tenant_of_key(id)).await
     }
 
     /// Adds one tenant, unless a background load was begun meanwhile: that one may have seen a later state (a
-    /// suspension), which must stand.
-    async fn add(
-        &self,
-        load: impl Future<Output = Result<Option<LoadedTenant>, RegistryError>>,
-    ) -> Result<(), RegistryError> {
-        let before = *self.generation();
-        let loaded = load.await?;
-        let writing = self.generation();
-        if *writing == before {
-            self.apply(Vec::new(), loaded.into_iter().collect());
+    /// suspension), which must stand. What was just made is announced at the same time, so that is not rare: then it
+    /// is loaded again.
+    async fn add<L>(&self, load: impl Fn() -> L) -> Result<(), RegistryError>
+    where
+        L: Future<Output = Result<Option<LoadedTenant>, RegistryError>>,
+    {
+        for _ in 0..ATTEMPTS {
+            let before = *self.generation();
+            let loaded = load().await?;
+            let writing = self.generation();
+            if *writing == before {
+                self.apply(Vec::new(), loaded.into_iter().collect());
+                break;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod connect;
 mod directory;
 mod error;
 mod hardening;
+pub mod keys;
 pub mod spares;
 pub mod store;
 
@@ -29,7 +30,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
-use crate::auth::MasterKey;
+use crate::auth::{KeyId, MasterKey};
 use crate::config;
 use crate::registry::store::LoadedTenant;
 use crate::tenant::{Tenant, TenantId, TenantRef};
@@ -118,6 +119,27 @@ impl Registry {
     pub async fn load_tenant_named(&self, named: &TenantRef) -> Result<Option<LoadedTenant>, RegistryError> {
         let client = self.client().await?;
         bounded(QUERY_TIMEOUT, store::load_tenant_named(&*client, named)).await
+    }
+
+    /// The tenant of an API key, if it is in service.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn load_tenant_of_key(&self, key: KeyId) -> Result<Option<LoadedTenant>, RegistryError> {
+        let client = self.client().await?;
+        match bounded(QUERY_TIMEOUT, keys::tenant_of(&*client, key)).await? {
+            Some(id) => Ok(bounded(QUERY_TIMEOUT, store::load(&*client, Some(&[id]))).await?.pop()),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes down that keys were used: the one thing of the registry that its reader may write.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    async fn note_uses(&self, used: &[KeyId]) -> Result<(), RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, keys::touch(&*client, used)).await
     }
 
     /// Looks for rights that would let one tenant reach another. `serve` refuses to start on any.

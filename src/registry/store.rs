@@ -8,9 +8,9 @@ use tokio_postgres::{Error, GenericClient, Row};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::auth::Verifier;
+use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
-use crate::registry::RegistryError;
+use crate::registry::{RegistryError, keys};
 use crate::tenant::{Access, Ident, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef};
 
 /// The schema's versions in order; each runs once.
@@ -20,6 +20,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (3, include_str!("schema_3.sql")),
     (4, include_str!("schema_4.sql")),
     (5, include_str!("schema_5.sql")),
+    (6, include_str!("schema_6.sql")),
     (7, include_str!("schema_7.sql")),
 ];
 
@@ -38,6 +39,8 @@ pub struct LoadedTenant {
     pub reader: Option<Arc<Tenant>>,
     /// Who may log in.
     pub users: Vec<LoadedUser>,
+    /// Its API keys, without those that were revoked.
+    pub keys: Vec<KeyEntry>,
 }
 
 /// A user of a tenant.
@@ -204,7 +207,9 @@ pub async fn load(client: &impl GenericClient, ids: Option<&[TenantId]>) -> Resu
          WHERE t.status = 'active' AND ($1::pg_catalog.uuid[] IS NULL OR t.id = ANY ($1))
          ORDER BY t.id"
     );
-    group(&client.query(&sql, &[&ids]).await?)
+    let mut loaded = group(&client.query(&sql, &[&ids]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded)
 }
 
 /// The tenant in service that a user belongs to, with all its users.
@@ -221,7 +226,9 @@ pub async fn load_tenant_of(
          WHERE t.status = 'active'
            AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
     );
-    Ok(group(&client.query(&sql, &[&user_name]).await?)?.pop())
+    let mut loaded = group(&client.query(&sql, &[&user_name]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded.pop())
 }
 
 /// A tenant in service as a credential names it, with all its users.
@@ -241,7 +248,9 @@ pub async fn load_tenant_named(
          FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active' AND t.slug = $1"
     );
-    Ok(group(&client.query(&sql, &[&slug]).await?)?.pop())
+    let mut loaded = group(&client.query(&sql, &[&slug]).await?)?;
+    keys::add_keys(client, &mut loaded).await?;
+    Ok(loaded.pop())
 }
 
 /// Joins rows that are ordered by tenant.
@@ -251,7 +260,12 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
         let Some(tenant) = tenant_from(row)? else { continue };
         if loaded.last().is_none_or(|last| last.tenant.id != tenant.id) {
             let reader = tenant.read_only();
-            loaded.push(LoadedTenant { tenant: Arc::new(tenant), reader, users: Vec::new() });
+            loaded.push(LoadedTenant {
+                tenant: Arc::new(tenant),
+                reader,
+                users: Vec::new(),
+                keys: Vec::new(),
+            });
         }
         if let Some(last) = loaded.last_mut() {
             last.users.extend(user_from(row)?);

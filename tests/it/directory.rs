@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pgtenant::auth::{Access, KeyId};
 use pgtenant::cli::cluster::{Options, PrivateCluster, Stop};
+use pgtenant::cli::key::{self, CreateArgs, KeyCommand, Lifetime};
 use pgtenant::config::ServerAddress;
 use pgtenant::registry::{Directory, Registry, RegistryError};
-use pgtenant::tenant::TenantId;
+use pgtenant::tenant::{TenantId, TenantRef};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
-use crate::support::{Db, cluster};
+use crate::support::{Db, admin_args, cluster};
 
 /// How soon a change must be in force.
 const SOON: Duration = Duration::from_secs(1);
@@ -139,6 +141,18 @@ async fn known_tenants_stay_in_service_through_an_outage_and_news_arrive_after_i
     let db = Db::on(&cluster).await;
     db.init().await.unwrap();
     db.create("alpha").await.unwrap();
+    let made = KeyCommand::Create(CreateArgs {
+        slug: db.slug("alpha").to_string(),
+        scope: Access::ReadWrite,
+        expires: Lifetime(None),
+        name: String::new(),
+        json: true,
+        admin: admin_args(&db.admin_url),
+    });
+    let mut out = Vec::new();
+    key::run(made, &db.config, &mut out).await.unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let key = KeyId::parse(made["id"].as_str().unwrap()).unwrap();
     let directory = directory(&db).await;
     let mut in_touch = directory.in_touch();
     let user = db.slug("alpha").to_string();
@@ -147,6 +161,9 @@ async fn known_tenants_stay_in_service_through_an_outage_and_news_arrive_after_i
     timeout(SOON, in_touch.wait_for(|yes| !yes)).await.expect("the outage is noticed").unwrap();
     assert!(directory.lookup(&user).is_some());
     assert!(directory.lookup_or_load("nobody").await.is_none());
+    assert!(directory.key_or_load(key).await.is_some(), "known keys go on as known tenants do");
+    let unknown = TenantRef::parse("nobody").unwrap();
+    assert!(directory.tenant_named(&unknown).await.is_none());
 
     let mut changes = directory.changes();
     cluster.restart().unwrap();

@@ -56,7 +56,7 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     db.admin_run(&format!(
         "DROP OWNED BY {reader}; DROP ROLE {reader};
          ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role;
-         ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels;
+         ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels, pgtenant.api_keys;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role;
          DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
     ))

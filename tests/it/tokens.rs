@@ -2,8 +2,11 @@
 
 mod attacks;
 mod ends;
+mod issue;
+mod keys;
 mod logins;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -76,7 +79,11 @@ fn short(proxy: &Proxy, tenant: &str, seconds: u64) -> String {
 
 /// Connects as this user and says what is asked for first.
 fn ask(proxy: &Proxy, user: &str) -> (Wire, String) {
-    let mut wire = Wire::dial(proxy.addr());
+    ask_at(proxy.addr(), proxy, user)
+}
+
+fn ask_at(addr: SocketAddr, proxy: &Proxy, user: &str) -> (Wire, String) {
+    let mut wire = Wire::dial(addr);
     wire.send(&startup(V3_0, &[("user", user), ("database", &proxy.db.name)]));
     let first = wire.recv().to_string();
     (wire, first)
@@ -84,7 +91,12 @@ fn ask(proxy: &Proxy, user: &str) -> (Wire, String) {
 
 /// Logs in with this text as the password; a refusal is returned as its trace line.
 pub(crate) fn log_in(proxy: &Proxy, user: &str, password: &[u8]) -> Result<Wire, String> {
-    let (mut wire, first) = ask(proxy, user);
+    log_in_at(proxy.addr(), proxy, user, password)
+}
+
+/// The same at another proxy.
+fn log_in_at(addr: SocketAddr, proxy: &Proxy, user: &str, password: &[u8]) -> Result<Wire, String> {
+    let (mut wire, first) = ask_at(addr, proxy, user);
     if first != "Authentication 3" {
         return Err(first);
     }

@@ -200,14 +200,14 @@ fn own_limits(summary: &TenantSummary) -> String {
     if own.is_empty() { "-".to_owned() } else { own.join(" ") }
 }
 
-fn write_json(value: &Value, out: &mut dyn Write) -> Result<()> {
+pub(in crate::cli) fn write_json(value: &Value, out: &mut dyn Write) -> Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)?;
     Ok(())
 }
 
 /// Left-aligned columns two blanks apart.
-fn write_columns<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> Result<()> {
+pub(in crate::cli) fn write_columns<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> Result<()> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     for row in rows {
@@ -218,7 +218,7 @@ fn write_columns<const N: usize>(rows: &[[String; N]], out: &mut dyn Write) -> R
 }
 
 /// Names come from the database; a terminal must not obey what they hold.
-fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -243,7 +243,7 @@ fn human_bytes(bytes: i64) -> String {
 }
 
 /// A connection string for the proxy's first address, ready to paste.
-fn proxy_url(config: &Config, user: &str, password: Option<&str>) -> String {
+pub(in crate::cli) fn proxy_url(config: &Config, user: &str, password: Option<&str>) -> String {
     let login = match password {
         Some(password) => format!("{}:{}", percent_encoded(user), percent_encoded(password)),
         None => percent_encoded(user),

@@ -47,7 +47,7 @@ fn deny(shared: &Shared, user: &str, why: Denied) -> Refusal {
     shared.counters.credential_refused(why.name());
     match why {
         Denied::Token(error) => tracing::debug!(user = ?user, %error, "token refused"),
-        Denied::NoCredential | Denied::NoTenant => {
+        Denied::Key(_) | Denied::NoCredential | Denied::NoTenant => {
             tracing::debug!(user = ?user, reason = why.name(), "credential refused");
         }
     }

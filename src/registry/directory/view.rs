@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use tracing::warn;
 
+use crate::auth::{KeyEntry, KeyId};
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
 use crate::tenant::{Access, Level, Slug, Tenant, TenantId, TenantRef};
@@ -17,6 +18,7 @@ pub(super) struct View {
     /// Tenants as those have them that only read, by ids of their own.
     readers: DashMap<TenantId, Arc<Tenant>>,
     slugs: DashMap<Slug, TenantId>,
+    keys: DashMap<KeyId, KeyEntry>,
 }
 
 impl View {
@@ -36,6 +38,10 @@ impl View {
     pub(super) fn tenant_by_role(&self, role: &str) -> Option<Arc<Tenant>> {
         let id = *self.roles.get(role)?;
         self.tenant(id)
+    }
+
+    pub(super) fn key(&self, id: KeyId) -> Option<KeyEntry> {
+        self.keys.get(&id).map(|key| *key)
     }
 
     pub(super) fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
@@ -66,6 +72,9 @@ impl View {
         let Some((_, old)) = self.tenants.remove(&id) else { return false };
         self.roles.remove_if(old.tenant.names.role.as_str(), |_, owner| *owner == id);
         self.slugs.remove_if(&old.tenant.slug, |_, owner| *owner == id);
+        for key in &old.keys {
+            self.keys.remove(&key.id);
+        }
         self.readers.remove(&id.other_access());
         for user in &old.users {
             self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
@@ -82,6 +91,9 @@ impl View {
         }
         self.roles.insert(new.tenant.names.role.as_str().to_owned(), id);
         self.slugs.insert(new.tenant.slug.clone(), id);
+        for key in &new.keys {
+            self.keys.insert(key.id, *key);
+        }
         match &new.reader {
             Some(reader) => self.readers.insert(reader.id, Arc::clone(reader)),
             None => self.readers.remove(&id.other_access()).map(|(_, reader)| reader),
@@ -107,6 +119,9 @@ impl View {
             self.users.insert(user.name.clone(), Arc::new(entry));
         }
         if let Some(old) = old {
+            for key in old.keys.iter().filter(|key| new.keys.iter().all(|kept| kept.id != key.id)) {
+                self.keys.remove(&key.id);
+            }
             // A user that went to another tenant meanwhile is that tenant's, not ours to remove.
             for user in old.users.iter().filter(|user| new.users.iter().all(|new| new.name != user.name)) {
                 self.users.remove_if(&user.name, |_, entry| entry.tenant.registered() == id);
@@ -152,7 +167,7 @@ mod tests {
             LoadedUser { name: (*name).to_owned(), verifier: Verifier::mock(&key, name), access }
         };
         let users = users.iter().map(user).collect();
-        LoadedTenant { reader: tenant.read_only(), tenant: Arc::new(tenant), users }
+        LoadedTenant { reader: tenant.read_only(), tenant: Arc::new(tenant), users, keys: Vec::new() }
     }
 
     #[test]
@@ -206,6 +221,22 @@ mod tests {
         assert!(named("acme").is_none() && named("acme_ltd").is_some() && named(&id).is_some());
         view.remove(TenantId(Uuid::from_u128(1)));
         assert!(named("acme_ltd").is_none() && named(&id).is_none());
+    }
+
+    #[test]
+    fn key_is_there_until_it_is_revoked_or_its_tenant_goes() {
+        let view = View::default();
+        let id = KeyId::parse("0123456789ab").unwrap();
+        let mut with = tenant(1, "acme", &[]);
+        let owner = with.tenant.id;
+        let access = crate::auth::Access::ReadWrite;
+        with.keys = vec![KeyEntry { id, tenant: owner, access, digest: [1; 32], expires: None }];
+        assert!(view.put(with.clone()) && view.key(id) == with.keys.first().copied());
+        assert!(view.put(tenant(1, "acme", &[])), "a key less is a change");
+        assert_eq!(view.key(id), None);
+        view.put(with);
+        view.remove(owner);
+        assert_eq!(view.key(id), None);
     }
 
     #[test]

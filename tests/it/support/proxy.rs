@@ -293,6 +293,10 @@ pub(crate) struct Another<'a> {
 }
 
 impl Another<'_> {
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     pub(crate) fn wire(&self, tenant: &str) -> Wire {
         self.wire_with(tenant, &[])
     }
