@@ -47,7 +47,7 @@ const LAYERS: [Layer; 5] = [
     },
     // Leaves of IO.
     Layer {
-        rooms: &[room("net", &[]), room("server", &["net"]), room("registry", &[])],
+        rooms: &[room("net", &[]), room("server", &["net"]), room("registry", &["net"])],
         below: 2,
         pure: false,
     },
