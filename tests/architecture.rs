@@ -47,7 +47,12 @@ const LAYERS: [Layer; 5] = [
     },
     // Leaves of IO.
     Layer {
-        rooms: &[room("net", &[]), room("server", &["net"]), room("registry", &[]), room("tokens", &[])],
+        rooms: &[
+            room("net", &[]),
+            room("server", &["net"]),
+            room("registry", &["net"]),
+            room("tokens", &["net"]),
+        ],
         below: 2,
         pure: false,
     },

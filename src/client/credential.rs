@@ -69,13 +69,10 @@ impl TokenUser {
 
 /// Whether what this client sends can be seen by nobody else. The one place that decides it.
 pub(super) fn is_private(stream: &Stream, auth: &Auth) -> bool {
-    match (stream.peer(), stream) {
-        (_, Stream::Unix(_)) => true,
-        (Peer::Ip(address), Stream::Tcp(_)) => {
-            auth.tokens_without_tls == WithoutTls::Loopback && address.to_canonical().is_loopback()
-        }
-        (Peer::Local, Stream::Tcp(_)) => false,
-    }
+    let is_loopback = matches!(stream.peer(), Peer::Ip(address) if address.to_canonical().is_loopback());
+    stream.tls().is_some()
+        || stream.is_local()
+        || (is_loopback && auth.tokens_without_tls == WithoutTls::Loopback)
 }
 
 /// To a client whose token others could see.

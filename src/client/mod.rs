@@ -11,6 +11,7 @@ mod outcome;
 mod relay;
 mod roster;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -26,6 +27,7 @@ use crate::config::Config;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
+use crate::net::tls::Acceptor;
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch, SpareWatch};
@@ -61,6 +63,8 @@ pub struct Shared {
     pub spares: watch::Receiver<SpareWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
+    /// TLS over TCP; `None` for none.
+    pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
     /// Cancelled when the process is to end: no new work is begun.
@@ -93,6 +97,8 @@ pub struct Parts {
     pub hardening: watch::Receiver<HardeningWatch>,
     /// The watch on spare connections.
     pub spares: watch::Receiver<SpareWatch>,
+    /// TLS over TCP.
+    pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -115,6 +121,7 @@ impl Shared {
             hardening: parts.hardening,
             spares: parts.spares,
             roster: Arc::new(Roster::default()),
+            tls: parts.tls,
             counters: parts.counters,
             shutdown: CancellationToken::new(),
             vetted: DashMap::new(),
@@ -180,6 +187,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     let logged_in = {
         let source = match peer {
             Peer::Ip(address) => Some(Source::from(address)),
+            // One that is gone already has no address any more.
+            Peer::Local if !stream.is_local() => Some(Source::from(IpAddr::from([0, 0, 0, 0]))),
             Peer::Local => None,
         };
         let (stay, crowded) = shared.lobby.enter(source);

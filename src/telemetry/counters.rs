@@ -74,6 +74,8 @@ struct Clients {
     refused: Count,
     auth_failures: Count,
     auth_throttled: Count,
+    tls_begun: Count,
+    tls_failed: Count,
     cancels: Count,
 }
 
@@ -137,6 +139,16 @@ impl Counters {
     /// The keys that tokens are checked with could not be read or fetched again.
     pub fn key_load_failed(&self) {
         self.key_load_failures.add(1);
+    }
+
+    /// A TLS session with a client began.
+    pub fn tls_begun(&self) {
+        self.clients.0.tls_begun.add(1);
+    }
+
+    /// A TLS handshake with a client failed.
+    pub fn tls_failed(&self) {
+        self.clients.0.tls_failed.add(1);
     }
 
     /// A cancel request was passed on to the server.
@@ -282,6 +294,8 @@ impl Counters {
             auth_throttled: self.clients.0.auth_throttled.get(),
             credentials_refused: self.credentials.get(),
             key_load_failures: self.key_load_failures.get(),
+            tls_begun: self.clients.0.tls_begun.get(),
+            tls_failed: self.clients.0.tls_failed.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
@@ -335,6 +349,10 @@ pub struct Snapshot {
     pub credentials_refused: BTreeMap<&'static str, u64>,
     /// Failed attempts to read or fetch the keys of tokens again.
     pub key_load_failures: u64,
+    /// TLS sessions begun with clients.
+    pub tls_begun: u64,
+    /// TLS handshakes with clients that failed.
+    pub tls_failed: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
     /// Statement texts judged.

@@ -41,4 +41,5 @@ mod startup;
 mod state;
 mod support;
 mod tenants;
+mod tls;
 mod tokens;

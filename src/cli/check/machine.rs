@@ -93,6 +93,7 @@ mod tests {
             failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,
             shutdown_timeout: Duration::ZERO,
+            tls: None,
         };
         let mut problems = Problems::default();
         check(&listen, &mut problems);
