@@ -414,3 +414,50 @@ fn revoked_client_certificate_is_refused_as_soon_as_the_list_says_so() {
     proxy.reload();
     assert!(gets_in(&good) && !gets_in(&bad));
 }
+
+/// What `pgtenant check --offline` says of these keys, and whether it found the configuration good.
+fn check(authority: &Authority, listen: &str) -> (bool, String) {
+    let file = authority.path("pgtenant.toml");
+    fs::write(&file, format!("[server]\ndatabase = \"app\"\n[listen]\n{listen}")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pgtenant"));
+    command.args(["check", "--offline", "--config"]).arg(&file).env("PGTENANT_MASTER_KEY", "5a".repeat(32));
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.success(), said)
+}
+
+#[test]
+fn check_names_the_file_the_key_and_the_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    let authority = Authority::new("test authority");
+    let (one, other) = (authority.issue(HOST, |_| {}), authority.issue("other.example", |_| {}));
+    let keys =
+        |certificate: &str, key: &str| format!("tls_certificate = \"{certificate}\"\ntls_key = \"{key}\"\n");
+    let pair = keys("db.example.crt", "db.example.key");
+    let (good, said) = check(&authority, &pair);
+    assert!(good && said.contains("TLS preferred"), "{said}");
+    for (listen, key, wrong, remedy) in [
+        (
+            keys("db.example.crt", "other.example.key"),
+            "tls_key",
+            "not that of the certificate",
+            "name the key",
+        ),
+        (keys("none.crt", "db.example.key"), "tls_certificate", "cannot be read", "correct the path"),
+        (keys("db.example.crt", "db.example.crt"), "tls_key", "others can read", "chmod 600"),
+        (keys("db.example.key", "db.example.key"), "tls_certificate", "there is no certificate in it", "PEM"),
+        (format!("{pair}tls_client_ca = \"none\"\n"), "tls_client_ca", "cannot be read", "correct the path"),
+    ] {
+        let (good, said) = check(&authority, &listen);
+        assert!(!good && said.contains(&format!("listen.{key}")), "{said}");
+        assert!(said.contains(wrong) && said.contains(remedy), "{said}");
+        assert!(!said.contains(one.key_pem().lines().nth(1).unwrap()), "{said}");
+    }
+    fs::set_permissions(&other.files.key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (good, said) = check(&authority, &keys("other.example.crt", "other.example.key"));
+    assert!(!good && said.contains("mode 644"), "{said}");
+    // Out of date is no reason not to serve.
+    authority.issue(HOST, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let (good, said) = check(&authority, &pair);
+    assert!(good && said.contains("WARNING") && said.contains("has expired"), "{said}");
+}
