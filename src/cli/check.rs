@@ -3,6 +3,7 @@
 mod machine;
 mod server;
 mod sql;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,10 +44,16 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         return sql::run(sql, args.config.as_ref(), args.json);
     }
     let file = ConfigArgs { config: args.config.clone().unwrap_or_default() };
-    let mut warning = None;
+    let mut warnings = Vec::new();
     let result = file.load().map(|config| {
-        warning = (config.guard.mode == GuardMode::Report).then_some(ONLY_REPORTS);
-        if args.offline { Ok(Ok(summary(&config, None))) } else { online(&config) }
+        warnings.extend((config.guard.mode == GuardMode::Report).then(|| ONLY_REPORTS.to_owned()));
+        let mut problems = Problems::default();
+        warnings.extend(tls::check(&config, &mut problems));
+        if args.offline {
+            Ok(problems.unless_any(Some(summary(&config, None))))
+        } else {
+            online(&config, problems)
+        }
     });
     let result = match result {
         Ok(checked) => checked?,
@@ -55,13 +62,13 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let problems = result.as_ref().err().cloned().unwrap_or_default();
         let mut found = json!({ "ok": result.is_ok(), "problems": problems });
-        if let Some(warning) = warning {
-            found["warnings"] = json!([warning]);
+        if !warnings.is_empty() {
+            found["warnings"] = json!(warnings);
         }
         out::line(found);
         return Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) });
     }
-    if let Some(warning) = warning {
+    for warning in warnings {
         out::error(format_args!("pgtenant: WARNING: {warning}"));
     }
     out::line(format_args!("{} is good\n{}", file.name(), result?));
@@ -69,8 +76,7 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Asks the machine and the server; the summary, or all that was found.
-fn online(config: &Config) -> anyhow::Result<Result<String, Problems>> {
-    let mut problems = Problems::default();
+fn online(config: &Config, mut problems: Problems) -> anyhow::Result<Result<String, Problems>> {
     machine::check(&config.listen, &mut problems);
     let version = block_on(async { Ok(server::check(config, &mut problems).await) })?;
     Ok(problems.unless_any(Some(summary(config, version.as_deref()))))
@@ -79,6 +85,11 @@ fn online(config: &Config) -> anyhow::Result<Result<String, Problems>> {
 fn summary(config: &Config, version: Option<&str>) -> String {
     let mut listen: Vec<String> = config.listen.addresses.iter().map(ToString::to_string).collect();
     listen.extend(config.listen.unix_socket_dir.iter().map(|dir| dir.display().to_string()));
+    let tls = match &config.listen.tls {
+        None => "",
+        Some(tls) if tls.required => ", TLS required",
+        Some(_) => ", TLS preferred",
+    };
     let server = match &config.server.address {
         ServerAddress::Tcp(host, port) => format!("{host} port {port}"),
         ServerAddress::Unix(path) => path.display().to_string(),
@@ -88,7 +99,7 @@ fn summary(config: &Config, version: Option<&str>) -> String {
         |version| format!("PostgreSQL {version}, login {} works", config.registry.user),
     );
     format!(
-        "  listen    {} (at most {} clients)\n  server    {server}, database {}: {found}\n  pool      \
+        "  listen    {} (at most {} clients{tls})\n  server    {server}, database {}: {found}\n  pool      \
          at most {} server connections, {} of one tenant",
         listen.join(", "),
         config.listen.max_clients,

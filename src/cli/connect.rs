@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 use tracing::debug;
 
 use crate::config::Config;
+use crate::config::tls::ServerTls;
+use crate::net::tls::ControlTls;
 use crate::registry::{describe, reader_config, server_config, session_options};
 
 /// Longest statement of an administrator's command.
@@ -52,7 +54,9 @@ impl AdminArgs {
         {
             login.password(password.expose_secret());
         }
-        open(&login, config.server.connect_timeout).await.context("cannot log in as the administrator")
+        open_with(&login, config.server.connect_timeout, &config.server.tls)
+            .await
+            .context("cannot log in as the administrator")
     }
 
     fn login(&self, config: &Config) -> Result<tokio_postgres::Config> {
@@ -121,7 +125,8 @@ fn from_url(
 /// When the server refuses, for example because `pgtenant init` was never run.
 pub async fn connect_reader(config: &Config) -> Result<Client> {
     let login = reader_config(&config.server, &config.registry, &config.secrets.master_key)?;
-    open(&login, config.server.connect_timeout).await.with_context(|| {
+    let opened = open_with(&login, config.server.connect_timeout, &config.server.tls);
+    opened.await.with_context(|| {
         format!(
             "cannot log in as {}, which reads the registry; if this database or its master key is new, run \
              `pgtenant init`",
@@ -130,9 +135,21 @@ pub async fn connect_reader(config: &Config) -> Result<Client> {
     })
 }
 
-/// Logs in within a limit.
+/// Logs in within a limit, without TLS.
 pub(in crate::cli) async fn open(login: &tokio_postgres::Config, limit: Duration) -> Result<Client> {
-    let (client, connection) = timeout(limit, login.connect(NoTls))
+    open_with(login, limit, &ServerTls::OFF).await
+}
+
+/// Logs in within a limit.
+pub(in crate::cli) async fn open_with(
+    login: &tokio_postgres::Config,
+    limit: Duration,
+    tls: &ServerTls,
+) -> Result<Client> {
+    let tls = ControlTls::new(tls);
+    let mut login = login.clone();
+    tls.apply_to(&mut login);
+    let (client, connection) = timeout(limit, login.connect(tls))
         .await
         .with_context(|| format!("PostgreSQL did not answer within {limit:?}"))?
         .map_err(|error| anyhow::anyhow!(describe(&error)))?;

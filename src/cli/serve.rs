@@ -15,10 +15,12 @@ use tokio_util::task::TaskTracker;
 use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
+use crate::config::tls::ListenTls;
 use crate::config::{Config, GuardMode};
 use crate::control::{self, HardeningWatcher, SpareWatcher};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
+use crate::net::tls::Acceptor;
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, Registry, SpareWatch, store};
@@ -45,10 +47,18 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .build()
         .context("cannot start the asynchronous runtime")?;
     let result = runtime.block_on(async {
+        // From the start on: a hangup ends a process that does not expect it.
+        let mut hangup = signal(SignalKind::hangup())?;
         let server = Server::start(config).await?;
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
-        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hangup.recv() => server.reload().await,
+            }
+        }
         tracing::info!("shutting down; transactions may finish; a second signal ends them");
         tokio::select! {
             () = server.stop() => {}
@@ -101,6 +111,7 @@ impl Server {
         spares.check().await;
         let directory = Arc::new(Directory::start(registry).await?);
         watcher.check_if_needed(&directory).await;
+        let tls = config.listen.tls.as_ref().map(acceptor).transpose()?;
         let listeners = bind(&config)?;
         let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
 
@@ -113,6 +124,7 @@ impl Server {
             directory,
             hardening: watcher.subscribe(),
             spares: spares.subscribe(),
+            tls,
             counters,
             config,
         });
@@ -133,6 +145,9 @@ impl Server {
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.watch(watcher, spares);
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
+        if let Some(tls) = &server.shared.tls {
+            server.spawn(Arc::clone(tls).follow_files());
+        }
         tracing::info!(
             addresses = server.listening.join(", "),
             tenants = server.shared.directory.tenant_count(),
@@ -146,6 +161,14 @@ impl Server {
     #[must_use]
     pub fn listening(&self) -> &[String] {
         &self.listening
+    }
+
+    /// Reads certificates again, as SIGHUP asks for.
+    pub async fn reload(&self) {
+        match &self.shared.tls {
+            Some(tls) => tls.reload_and_tell().await,
+            None => tracing::info!("there is nothing to read again: no certificate is configured"),
+        }
     }
 
     /// What the clients share.
@@ -217,6 +240,15 @@ async fn pool_login(registry: &Registry, config: &Config) -> anyhow::Result<Opti
     let installation = store::installation(&*client).await?;
     let login = installation.and_then(|made| control::pool_login(&made, &config.secrets.master_key));
     Ok(login.map(|(role, password)| PoolLogin { role, password }))
+}
+
+/// TLS towards clients.
+fn acceptor(settings: &ListenTls) -> anyhow::Result<Arc<Acceptor>> {
+    let (acceptor, warning) = Acceptor::load(settings)?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(Arc::new(acceptor))
 }
 
 fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {

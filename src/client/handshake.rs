@@ -5,13 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::auth::Verifier;
-use crate::auth::scram::{self, ScramError};
+use crate::auth::scram::{self, Binding, ScramError};
 use crate::client::roster::{Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
+use crate::net::tls::HANDSHAKE_RECORD;
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
 use crate::registry::{HardeningWatch, UserEntry};
 use crate::session::commons::Admission;
@@ -83,7 +84,7 @@ impl From<Refusal> for Halt {
 
 /// Plays the whole handshake. `None` when there is nobody to talk to any more.
 pub(super) async fn run(shared: &Arc<Shared>, stream: &mut Stream) -> Result<Option<Login>, Refusal> {
-    let mut hello = Hello { stream, buf: Vec::new() };
+    let mut hello = Hello { stream, buf: Vec::new(), binding: None };
     match hello.log_in(shared).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
@@ -94,6 +95,8 @@ pub(super) async fn run(shared: &Arc<Shared>, stream: &mut Stream) -> Result<Opt
 struct Hello<'a> {
     stream: &'a mut Stream,
     buf: Vec<u8>,
+    /// What the password's proof may be bound to, with TLS.
+    binding: Option<Binding>,
 }
 
 impl Hello<'_> {
@@ -157,11 +160,19 @@ impl Hello<'_> {
     /// First packets until one is a StartupMessage. Encryption is asked for at most once each.
     async fn startup(&mut self, shared: &Arc<Shared>) -> Result<Startup, Halt> {
         let (mut ssl_asked, mut gss_asked) = (false, false);
+        if self.begins_with_tls().await? {
+            let first = std::mem::take(&mut self.buf);
+            self.encrypt(shared, Some(&first)).await?;
+            (ssl_asked, gss_asked) = (true, true);
+        }
         loop {
             let packet = self.first_packet().await?;
             let packet = startup::read(&packet).map_err(|e| self.no_startup(&e))?;
             match packet {
-                FirstPacket::Startup(startup) => return Ok(startup),
+                FirstPacket::Startup(startup) => {
+                    self.refuse_plain_text(shared)?;
+                    return Ok(startup);
+                }
                 FirstPacket::Cancel(request) => {
                     if shared.roster.cancel(&request).await {
                         shared.counters.cancel_forwarded();
@@ -179,8 +190,61 @@ impl Hello<'_> {
             if !self.buf.is_empty() {
                 return Err(Refusal::protocol("received unencrypted data after encryption request").into());
             }
-            self.stream.write_all(b"N").await?;
+            if packet == FirstPacket::Ssl && self.may_encrypt(shared) {
+                self.stream.write_all(b"S").await?;
+                self.encrypt(shared, None).await?;
+                gss_asked = true;
+            } else {
+                self.stream.write_all(b"N").await?;
+            }
         }
+    }
+
+    /// Whether the client begins with a TLS handshake in place of a packet.
+    async fn begins_with_tls(&mut self) -> Result<bool, Halt> {
+        while self.buf.is_empty() {
+            self.fill().await?;
+        }
+        Ok(self.buf.first() == Some(&HANDSHAKE_RECORD))
+    }
+
+    /// Whether there is TLS for this client. Between the ends of a Unix socket nobody listens.
+    fn may_encrypt(&self, shared: &Shared) -> bool {
+        shared.tls.is_some() && !self.stream.is_local()
+    }
+
+    /// Plays the TLS handshake. A client with which it fails cannot be told anything more.
+    async fn encrypt(&mut self, shared: &Shared, direct: Option<&[u8]>) -> Result<(), Halt> {
+        let peer = self.stream.peer();
+        let Some(tls) = shared.tls.as_ref().filter(|_| self.may_encrypt(shared)) else {
+            tracing::info!(%peer, "a client that begins with TLS is dropped: there is none here");
+            return Err(Halt::Over);
+        };
+        match tls.accept(self.stream, direct).await {
+            Ok(binding) => {
+                self.binding = binding;
+                shared.counters.tls_begun();
+                Ok(())
+            }
+            Err(error) => {
+                shared.counters.tls_failed();
+                // Quoted: names in a client's certificate may be part of it.
+                tracing::info!(%peer, error = ?error.to_string(), "client dropped");
+                Err(Halt::Over)
+            }
+        }
+    }
+
+    /// Says nothing of users and tenants to a client that is not to be served as it comes.
+    fn refuse_plain_text(&self, shared: &Shared) -> Result<(), Refusal> {
+        let required = shared.tls.as_ref().is_some_and(|tls| tls.is_required());
+        if !required || self.stream.is_local() || self.stream.tls().is_some() {
+            return Ok(());
+        }
+        shared.counters.auth_failed();
+        let message = "connections without encryption are not taken; connect with sslmode=require";
+        Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message)
+            .with_hint("Better still, let the client check the certificate: sslmode=verify-full."))
     }
 
     async fn first_packet(&mut self) -> Result<Vec<u8>, Halt> {
@@ -218,7 +282,7 @@ impl Hello<'_> {
         Ok(())
     }
 
-    /// SCRAM-SHA-256. Unknown users and those of tenants out of service take the same steps.
+    /// SCRAM-SHA-256, bound to the TLS channel if the client likes. Unknown users and those of tenants out of service take the same steps.
     async fn authenticate(
         &mut self,
         shared: &Shared,
@@ -238,12 +302,16 @@ impl Hello<'_> {
             match error {
                 ScramError::WrongPassword => wrong_password(user),
                 ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
+                ScramError::Downgrade => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string())
+                    .with_detail("The client supports SCRAM channel binding but thinks the server does not. However, this server does support channel binding."),
+                ScramError::Binding => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string()),
             }
         };
         let mut out = Vec::new();
-        write::authentication_sasl(&mut out, &[scram::MECHANISM]);
+        write::authentication_sasl(&mut out, scram::mechanisms(self.binding.as_ref()));
         self.stream.write_all(&out).await?;
-        let (first, challenge) = scram::begin(&self.password_message().await?, verifier).map_err(refuse)?;
+        let initial = self.password_message().await?;
+        let (first, challenge) = scram::begin(&initial, verifier, self.binding.as_ref()).map_err(refuse)?;
         out.clear();
         write::authentication_sasl_continue(&mut out, first.as_bytes());
         self.stream.write_all(&out).await?;

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
 use crate::net::stream::Stream;
+use crate::net::tls::Acceptor;
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch, SpareWatch};
@@ -54,6 +55,8 @@ pub struct Shared {
     pub spares: watch::Receiver<SpareWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
+    /// TLS over TCP; `None` for none.
+    pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
     /// Cancelled when the process is to end: no new work is begun.
@@ -82,6 +85,8 @@ pub struct Parts {
     pub hardening: watch::Receiver<HardeningWatch>,
     /// The watch on spare connections.
     pub spares: watch::Receiver<SpareWatch>,
+    /// TLS over TCP.
+    pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -99,6 +104,7 @@ impl Shared {
             hardening: parts.hardening,
             spares: parts.spares,
             roster: Arc::new(Roster::default()),
+            tls: parts.tls,
             counters: parts.counters,
             shutdown: CancellationToken::new(),
             vetted: DashMap::new(),

@@ -474,6 +474,7 @@ impl Relay {
             }
             wrote = true;
         }
+        flushed(attached.poll_flush(cx))?;
         Ok(wrote)
     }
 
@@ -510,6 +511,7 @@ impl Relay {
             }
             wrote = true;
         }
+        flushed(self.stream.poll_flush(cx))?;
         Ok(wrote)
     }
 
@@ -541,6 +543,14 @@ impl Relay {
             }
         }
         self.session.trim();
+    }
+}
+
+/// What is encrypted and cannot be written yet wakes us when it can.
+fn flushed(polled: Poll<io::Result<()>>) -> io::Result<()> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::keys::{self, MASTER_KEY_VARIABLE};
 use crate::config::kind::Wrong;
 use crate::config::problem::{Place, Problems};
 use crate::config::source::Source;
+use crate::config::tls;
 use crate::config::{
     Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server,
     ServerAddress, Tenants,
@@ -48,8 +49,9 @@ pub struct Input<'a> {
 pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let mut source = Source::new(input.name, input.text, input.environment);
     // Each of these notes all its problems before it gives up, so every one is called.
-    let listen = listen(&mut source);
-    let server = server(&mut source);
+    let dir = Path::new(input.name).parent();
+    let listen = listen(&mut source, dir);
+    let server = server(&mut source, dir);
     let (pool, limits) = pool(&mut source).unzip();
     let registry = registry(&mut source);
     let guard = guard(&mut source);
@@ -76,13 +78,14 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     source.into_problems().unless_any(config)
 }
 
-fn listen(source: &mut Source<'_>) -> Option<Listen> {
+fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let addresses = source.take(&keys::LISTEN_ADDRESSES);
     let unix_socket_dir = source.take(&keys::LISTEN_UNIX_SOCKET_DIR);
     let max_clients = source.take(&keys::LISTEN_MAX_CLIENTS);
     let auth_timeout = source.take(&keys::LISTEN_AUTH_TIMEOUT);
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
+    let tls = tls::listen(source, dir);
     if let (Some(addresses), Some(Some(dir))) = (&addresses, &unix_socket_dir) {
         let port = addresses.first().map_or(0, std::net::SocketAddr::port);
         let wrong = if port == 0 {
@@ -104,10 +107,11 @@ fn listen(source: &mut Source<'_>) -> Option<Listen> {
         auth_timeout: auth_timeout?,
         tcp_keepalive: tcp_keepalive?,
         shutdown_timeout: shutdown_timeout?,
+        tls: tls?,
     })
 }
 
-fn server(source: &mut Source<'_>) -> Option<Server> {
+fn server(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Server> {
     let host = source.take(&keys::SERVER_HOST);
     let port = source.take(&keys::SERVER_PORT);
     let database = source.take(&keys::SERVER_DATABASE);
@@ -124,12 +128,14 @@ fn server(source: &mut Source<'_>) -> Option<Server> {
         }
         ServerAddress::Unix(path)
     });
+    let tls = tls::server(source, dir, address.as_ref());
     Some(Server {
         address: address?,
         database: database?,
         connect_timeout: connect_timeout?,
         settings: settings?,
         hardening_check_period: hardening_check_period?,
+        tls: tls?,
     })
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::kind::{self, Given, Wrong};
+use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
 
@@ -119,6 +120,24 @@ keys! {
     LISTEN_SHUTDOWN_TIMEOUT: Duration = listen.shutdown_timeout,
         "duration, or 0", kind::duration_or_zero, Value("\"30s\""),
         "How long SIGTERM waits for transactions to end before it cuts them off.";
+    LISTEN_TLS: ListenMode = listen.tls,
+        "\"off\", \"preferred\" or \"required\"", kind::listen_tls, Value("\"preferred\""),
+        "Whether clients may use TLS over TCP, or must; there is none without a certificate.";
+    LISTEN_TLS_CERTIFICATE: Option<PathBuf> = listen.tls_certificate,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the certificate that clients are shown, and its chain behind it; it may be replaced at any time.";
+    LISTEN_TLS_KEY: Option<PathBuf> = listen.tls_key,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the private key of that certificate, closed to others.";
+    LISTEN_TLS_CLIENT_CA: Option<PathBuf> = listen.tls_client_ca,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the authorities of clients' certificates; off asks clients for none.";
+    LISTEN_TLS_CLIENT_CERTIFICATE: ClientCertificate = listen.tls_client_certificate,
+        "\"optional\" or \"required\"", kind::client_certificate, Value("\"optional\""),
+        "Whether a client with TLS may come without a certificate; one that cannot be verified is always refused.";
+    LISTEN_TLS_CLIENT_CRL: Option<PathBuf> = listen.tls_client_crl,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with lists of revoked clients' certificates.";
 
     SERVER_HOST: String = server.host,
         "host name, IP address, or directory of a Unix socket", kind::host, Value("\"127.0.0.1\""),
@@ -138,6 +157,18 @@ keys! {
     SERVER_HARDENING_CHECK_PERIOD: Duration = server.hardening_check_period,
         "duration from 1s to 1min", kind::check_period, Value("\"5s\""),
         "How often the proxy looks whether the hardening is in force, while a tenant is of level shared.";
+    SERVER_TLS: ServerMode = server.tls,
+        "\"off\", \"require\", \"verify-ca\" or \"verify-full\"", kind::server_tls, Value("\"off\""),
+        "Whether connections to PostgreSQL use TLS, and how its certificate is verified.";
+    SERVER_TLS_CA: Option<PathBuf> = server.tls_ca,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the authorities of PostgreSQL's certificate.";
+    SERVER_TLS_CERTIFICATE: Option<PathBuf> = server.tls_certificate,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the certificate that PostgreSQL is shown, and its chain behind it.";
+    SERVER_TLS_KEY: Option<PathBuf> = server.tls_key,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "PEM file with the private key of that certificate, closed to others.";
 
     POOL_MAX_SERVER_CONNECTIONS: usize = pool.max_server_connections,
         "number from 1 to 262143", kind::count::<1, 262_143>, Value("50"),

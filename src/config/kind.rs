@@ -5,13 +5,14 @@
 mod address;
 mod names;
 
-pub(in crate::config) use address::{addresses, directory_or_off, host, key_file, port};
+pub(in crate::config) use address::{addresses, directory_or_off, file_or_off, host, key_file, port};
 pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
 
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::telemetry;
 use crate::tenant::Level;
@@ -270,6 +271,24 @@ pub(in crate::config) fn guard_mode(given: Given<'_>) -> Result<GuardMode, Wrong
 /// `refuse` or `tenant`.
 pub(in crate::config) fn public_schema(given: Given<'_>) -> Result<PublicSchema, Wrong> {
     one_of(given, &[("refuse", PublicSchema::Refuse), ("tenant", PublicSchema::Tenant)])
+}
+
+/// `off`, `preferred` or `required`.
+pub(in crate::config) fn listen_tls(given: Given<'_>) -> Result<ListenMode, Wrong> {
+    let words =
+        [("off", ListenMode::Off), ("preferred", ListenMode::Preferred), ("required", ListenMode::Required)];
+    one_of(given, &words)
+}
+
+/// `optional` or `required`.
+pub(in crate::config) fn client_certificate(given: Given<'_>) -> Result<ClientCertificate, Wrong> {
+    one_of(given, &[("optional", ClientCertificate::Optional), ("required", ClientCertificate::Required)])
+}
+
+/// As libpq's `sslmode`, without the words that let somebody between choose.
+pub(in crate::config) fn server_tls(given: Given<'_>) -> Result<ServerMode, Wrong> {
+    let modes = [ServerMode::Off, ServerMode::Require, ServerMode::VerifyCa, ServerMode::VerifyFull];
+    one_of(given, &modes.map(|mode| (mode.as_str(), mode)))
 }
 
 /// `dedicated` or `shared`.

@@ -8,6 +8,7 @@ mod kind;
 pub mod limits;
 pub mod problem;
 mod source;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::MasterKey;
+use crate::config::tls::{ListenTls, ServerTls};
 use crate::tenant::{Ident, Level, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
@@ -59,6 +61,8 @@ pub struct Listen {
     pub tcp_keepalive: Option<Duration>,
     /// How long SIGTERM waits for transactions to end.
     pub shutdown_timeout: Duration,
+    /// TLS over TCP; `None` for none.
+    pub tls: Option<ListenTls>,
 }
 
 /// How to reach the server.
@@ -83,6 +87,8 @@ pub struct Server {
     pub settings: BTreeMap<String, String>,
     /// How often to look whether the hardening is in force, while a tenant is of level shared.
     pub hardening_check_period: Duration,
+    /// TLS towards the server.
+    pub tls: ServerTls,
 }
 
 /// When a server connection is reset on return.

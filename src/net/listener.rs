@@ -64,10 +64,9 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
+                Stream::tcp(stream)
             }
-            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Self::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Stream::unix(stream)),
         }
     }
 

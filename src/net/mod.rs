@@ -3,3 +3,4 @@
 pub mod listener;
 pub mod stock;
 pub mod stream;
+pub mod tls;

@@ -1,6 +1,7 @@
-//! [`Stream`]: a connection over TCP or a Unix socket.
+//! [`Stream`]: a connection over TCP or a Unix socket, with or without TLS.
 
 use std::io;
+use std::io::IoSlice;
 use std::net::IpAddr;
 use std::net::Shutdown;
 use std::path::Path;
@@ -8,16 +9,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustls::Connection;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::net::tls::TlsInfo;
+use crate::net::tls::session::Session;
+
 /// An open connection.
 #[derive(Debug)]
-pub enum Stream {
-    /// TCP.
+pub struct Stream {
+    io: Io,
+    /// Encrypts, from the handshake on.
+    tls: Option<Box<Session>>,
+}
+
+/// The socket itself.
+#[derive(Debug)]
+pub(in crate::net) enum Io {
     Tcp(TcpStream),
-    /// Unix socket.
     Unix(UnixStream),
 }
 
@@ -39,62 +50,12 @@ impl std::fmt::Display for Peer {
     }
 }
 
-impl Stream {
-    /// Dials over TCP.
-    ///
-    /// # Errors
-    /// Of the last address tried.
-    pub async fn connect_tcp(host: &str, port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self::Tcp(stream))
-    }
-
-    /// Dials a Unix socket.
-    ///
-    /// # Errors
-    /// The system's.
-    pub async fn connect_unix(path: &Path) -> io::Result<Self> {
-        UnixStream::connect(path).await.map(Self::Unix)
-    }
-
-    /// Finds dead peers on silent TCP connections after `idle`.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn keep_alive(&self, idle: Duration) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => {
-                let keepalive = TcpKeepalive::new().with_time(idle).with_interval(idle / 4);
-                SockRef::from(stream).set_tcp_keepalive(&keepalive)
-            }
-            Self::Unix(_) => Ok(()),
-        }
-    }
-
-    /// Says that nothing more will be sent; the other side may still send.
-    ///
-    /// # Errors
-    /// The system's, for example when the other side is gone.
-    pub fn end_writing(&self) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
-            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
-        }
-    }
-
-    /// Who is at the other end.
-    #[must_use]
-    pub fn peer(&self) -> Peer {
-        match self {
-            Self::Tcp(stream) => stream.peer_addr().map_or(Peer::Local, |address| Peer::Ip(address.ip())),
-            Self::Unix(_) => Peer::Local,
-        }
-    }
-
-    /// Reads into `buf`; 0 is the end. Always by `poll_read`, which remembers a short read and so spares
-    /// the next one a system call (trying first costs an EAGAIN each time).
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+impl Io {
+    pub(in crate::net) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
         let polled = match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buf),
@@ -103,11 +64,141 @@ impl Stream {
         polled.map_ok(|()| buf.filled().len())
     }
 
-    /// Writes what it can of `buf`.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    pub(in crate::net) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    pub(in crate::net) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+}
+
+impl Stream {
+    /// Accepted or dialled over TCP.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(in crate::net) fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { io: Io::Tcp(stream), tls: None })
+    }
+
+    /// Accepted or dialled over a Unix socket.
+    pub(in crate::net) const fn unix(stream: UnixStream) -> Self {
+        Self { io: Io::Unix(stream), tls: None }
+    }
+
+    /// Dials over TCP.
+    ///
+    /// # Errors
+    /// Of the last address tried.
+    pub async fn connect_tcp(host: &str, port: u16) -> io::Result<Self> {
+        Self::tcp(TcpStream::connect((host, port)).await?)
+    }
+
+    /// Dials a Unix socket.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn connect_unix(path: &Path) -> io::Result<Self> {
+        UnixStream::connect(path).await.map(Self::unix)
+    }
+
+    /// Plays a TLS handshake; from then on everything is encrypted. `first` was read already and belongs to it,
+    /// `end_point` is the channel binding of our own certificate.
+    pub(in crate::net) async fn encrypt(
+        &mut self,
+        conn: impl Into<Connection>,
+        first: &[u8],
+        end_point: Option<&[u8]>,
+    ) -> io::Result<&TlsInfo> {
+        // From here on nothing is written in the clear, whatever comes of it.
+        let session = self.tls.insert(Box::new(Session::new(conn, first)));
+        session.handshake(&mut self.io, end_point).await?;
+        session.info().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// What the handshake told; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref().and_then(|session| session.info())
+    }
+
+    /// Finds dead peers on silent TCP connections after `idle`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_alive(&self, idle: Duration) -> io::Result<()> {
+        match &self.io {
+            Io::Tcp(stream) => {
+                let keepalive = TcpKeepalive::new().with_time(idle).with_interval(idle / 4);
+                SockRef::from(stream).set_tcp_keepalive(&keepalive)
+            }
+            Io::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Says that nothing more will be sent; the other side may still send.
+    ///
+    /// # Errors
+    /// The system's, for example when the other side is gone.
+    pub fn end_writing(&mut self) -> io::Result<()> {
+        if let Some(session) = &mut self.tls {
+            session.say_good_bye(&mut self.io);
+        }
+        match &self.io {
+            Io::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Io::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+        }
+    }
+
+    /// Who is at the other end.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        match &self.io {
+            Io::Tcp(stream) => stream.peer_addr().map_or(Peer::Local, |address| Peer::Ip(address.ip())),
+            Io::Unix(_) => Peer::Local,
+        }
+    }
+
+    /// Whether it is a Unix socket: nobody listens between its ends.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self.io, Io::Unix(_))
+    }
+
+    /// Reads into `buf`; 0 is the end. Always by `poll_read`, which remembers a short read and so spares
+    /// the next one a system call (trying first costs an EAGAIN each time).
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        match &mut self.tls {
+            None => self.io.poll_read(cx, buf),
+            Some(session) => session.poll_read(cx, &mut self.io, buf),
+        }
+    }
+
+    /// Takes what it can of `buf`. With TLS some of it may wait, encrypted, for [`poll_flush`](Self::poll_flush).
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.tls {
+            None => self.io.poll_write(cx, buf),
+            Some(session) => session.poll_write(cx, &mut self.io, buf),
+        }
+    }
+
+    /// Writes what was taken and waits; nothing does without TLS.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            None => Poll::Ready(Ok(())),
+            Some(session) => session.poll_flush(cx, &mut self.io),
         }
     }
 
@@ -131,6 +222,15 @@ impl Stream {
             }
             buf = &buf[n..];
         }
-        Ok(())
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // Without a good-bye the other side could not tell the end from a connection that was cut.
+        if let Some(session) = &mut self.tls {
+            session.say_good_bye(&mut self.io);
+        }
     }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::net::tls::ControlConnection;
 use crate::notify::core::Dropped;
 use crate::notify::{Hub, TIMEOUT};
 use crate::registry::{RegistryError, describe};
@@ -54,7 +54,7 @@ impl Hub {
 
     async fn connect(self: &Arc<Self>) -> Result<Link, String> {
         let login = self.login.as_ref().map_err(ToString::to_string)?;
-        let (client, connection) = bounded(self.connect_timeout, login.connect(NoTls)).await?;
+        let (client, connection) = bounded(self.connect_timeout, login.connect(self.tls.clone())).await?;
         // Random, so that nobody else can be heard as a barrier.
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
@@ -99,11 +99,7 @@ impl Hub {
 }
 
 /// Moves the connection's bytes, and hands on what it hears, until it ends.
-async fn drive(
-    connection: Connection<Socket, NoTlsStream>,
-    hub: Arc<Hub>,
-    barrier_channel: Arc<str>,
-) -> String {
+async fn drive(connection: ControlConnection, hub: Arc<Hub>, barrier_channel: Arc<str>) -> String {
     let mut connection = pin!(connection);
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {

@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::net::tls::ControlTls;
 use crate::notify::core::{Core, Full, Limits};
 use crate::registry::RegistryError;
 use crate::server::Voice;
@@ -37,6 +38,7 @@ pub struct Hub {
     /// How many clients listen.
     listeners: AtomicUsize,
     login: Result<tokio_postgres::Config, RegistryError>,
+    tls: ControlTls,
     connect_timeout: Duration,
     counters: Arc<Counters>,
     /// Channels of one client, for the error.
@@ -72,12 +74,17 @@ impl Hub {
             channels_per_client: config.notify.max_channels_per_client,
             queued_bytes: config.notify.max_queued_bytes,
         };
+        let tls = ControlTls::new(&config.server.tls);
         Arc::new(Self {
             core: Mutex::new(Core::new(limits)),
             wake: Notify::new(),
             next: AtomicU64::new(1),
             listeners: AtomicUsize::new(0),
-            login: crate::registry::listener_config(config),
+            login: crate::registry::listener_config(config).map(|mut login| {
+                tls.apply_to(&mut login);
+                login
+            }),
+            tls,
             connect_timeout: config.server.connect_timeout,
             counters,
             channels_per_client: limits.channels_per_client,

@@ -101,7 +101,7 @@ impl Checkout {
         else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        if !self.cancel.aim_after_waiting(conn.address(), &conn.key) {
+        if !self.cancel.aim_after_waiting(conn.endpoint(), &conn.key) {
             if let Some(conn) = self.conn.take() {
                 self.pool.give_back(conn);
             }
@@ -245,6 +245,17 @@ impl Attached {
         }
     }
 
+    /// Writes what is encrypted and waits; nothing does without TLS.
+    ///
+    /// # Errors
+    /// As [`poll_write`](Self::poll_write).
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.checkout.conn {
+            Some(conn) => conn.poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Reads what the server sends; 0 is the end.
     ///
     /// # Errors
@@ -300,7 +311,7 @@ async fn put_in_order(
         Ended::Running(reason) => {
             // The server notices a closed connection only when it next writes: do not leave it working.
             let _ =
-                tokio::time::timeout(Duration::from_secs(5), cancel::send(conn.address(), &conn.key)).await;
+                tokio::time::timeout(Duration::from_secs(5), cancel::send(conn.endpoint(), &conn.key)).await;
             return pool.close(conn, reason);
         }
         Ended::Idle | Ended::InTransaction => {}

@@ -48,7 +48,7 @@ impl Attached {
             restore(conn, session).await?;
         }
         session.tell_parameters(&conn.state);
-        cancel.aim_at(conn.address(), &conn.key);
+        cancel.aim_at(conn.endpoint(), &conn.key);
         Ok(())
     }
 
@@ -87,9 +87,9 @@ impl Attached {
         let Some(conn) = self.checkout.conn.as_deref() else { return true };
         // Until the server answers, it may not have begun.
         self.checkout.quiet = true;
-        let goes_on = self.checkout.cancel.aim_after_waiting(conn.address(), &conn.key);
+        let goes_on = self.checkout.cancel.aim_after_waiting(conn.endpoint(), &conn.key);
         if !goes_on {
-            self.checkout.cancel.aim_at(conn.address(), &conn.key);
+            self.checkout.cancel.aim_at(conn.endpoint(), &conn.key);
         }
         goes_on
     }

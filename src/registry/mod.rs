@@ -27,10 +27,11 @@ use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection};
 use bb8_postgres::PostgresConnectionManager;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use crate::auth::MasterKey;
 use crate::config;
+use crate::net::tls::ControlTls;
 use crate::registry::store::LoadedTenant;
 use crate::tenant::{Tenant, TenantId};
 
@@ -49,6 +50,7 @@ const SWEEP_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Registry {
     pool: Pool<Manager>,
     login: tokio_postgres::Config,
+    tls: ControlTls,
     failures: Failures,
     connect_timeout: Duration,
 }
@@ -64,9 +66,11 @@ impl Registry {
         registry: &config::Registry,
         master_key: &MasterKey,
     ) -> Result<Self, RegistryError> {
-        let login = reader_config(server, registry, master_key)?;
+        let tls = ControlTls::new(&server.tls);
+        let mut login = reader_config(server, registry, master_key)?;
+        tls.apply_to(&mut login);
         let manager = Manager {
-            inner: PostgresConnectionManager::new(login.clone(), NoTls),
+            inner: PostgresConnectionManager::new(login.clone(), tls.clone()),
             timeout: server.connect_timeout,
         };
         let failures = Failures(watch::Sender::new(String::new()));
@@ -77,7 +81,7 @@ impl Registry {
             .retry_connection(false)
             .error_sink(failures.boxed_clone())
             .build_unchecked(manager);
-        let this = Self { pool, login, failures, connect_timeout: server.connect_timeout };
+        let this = Self { pool, login, tls, failures, connect_timeout: server.connect_timeout };
         let client = this.client().await?;
         bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
         drop(client);
@@ -142,7 +146,7 @@ impl Registry {
     async fn sweeper(&self) -> Result<Client, RegistryError> {
         let mut login = self.login.clone();
         login.options(session_options(SWEEP_TIMEOUT));
-        let (client, connection) = bounded(self.connect_timeout, login.connect(NoTls)).await?;
+        let (client, connection) = bounded(self.connect_timeout, login.connect(self.tls.clone())).await?;
         // Ends with the client; what ends it fails the query.
         tokio::spawn(async move { drop(connection.await) });
         Ok(client)
@@ -195,7 +199,7 @@ async fn bounded<T, E: Into<RegistryError>>(
 /// that accepts and says nothing would hold the pool's places for ever.
 #[derive(Debug)]
 struct Manager {
-    inner: PostgresConnectionManager<NoTls>,
+    inner: PostgresConnectionManager<ControlTls>,
     timeout: Duration,
 }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::ServerAddress;
 use crate::net::stream::Stream;
 use crate::server::BackendKey;
-use crate::server::connect::dial;
+use crate::server::connect::Endpoint;
 
 /// A cancel that the server has not taken by then is given up, and the connection with it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +27,7 @@ enum Aim {
     /// The client waits for a server connection.
     Waiting,
     /// This server process works for the client.
-    Server(ServerAddress, BackendKey),
+    Server(Endpoint, BackendKey),
 }
 
 #[derive(Debug, Default)]
@@ -68,20 +67,20 @@ impl CancelSlot {
     }
 
     /// A server process works for the client from now on.
-    pub fn aim_at(&self, address: &ServerAddress, key: &BackendKey) {
-        self.lock().aim = Aim::Server(address.clone(), key.clone());
+    pub fn aim_at(&self, endpoint: &Endpoint, key: &BackendKey) {
+        self.lock().aim = Aim::Server(endpoint.clone(), key.clone());
     }
 
     /// As [`aim_at`](Self::aim_at), unless the client was cancelled while it waited: then `false`.
     ///
     /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment.
-    pub fn aim_after_waiting(&self, address: &ServerAddress, key: &BackendKey) -> bool {
+    pub fn aim_after_waiting(&self, endpoint: &Endpoint, key: &BackendKey) -> bool {
         let mut inner = self.lock();
         if std::mem::take(&mut inner.cancelled) {
             inner.aim = Aim::Nothing;
             return false;
         }
-        inner.aim = Aim::Server(address.clone(), key.clone());
+        inner.aim = Aim::Server(endpoint.clone(), key.clone());
         inner.quiet = true;
         true
     }
@@ -165,7 +164,7 @@ impl CancelSlot {
     /// Sends it to the server, or tells the waiting client. `None` when there is nothing to be done, or no more:
     /// `again` is the turn in which it was sent already.
     async fn forward(&self, again: Option<u64>) -> Option<u64> {
-        let (turn, address, key) = {
+        let (turn, endpoint, key) = {
             let mut inner = self.lock();
             match &inner.aim {
                 _ if again.is_some_and(|turn| turn != inner.turn || !inner.quiet) => return None,
@@ -176,15 +175,15 @@ impl CancelSlot {
                     self.changed.notify_waiters();
                     return None;
                 }
-                Aim::Server(address, key) => {
-                    let target = (inner.turn, address.clone(), key.clone());
+                Aim::Server(endpoint, key) => {
+                    let target = (inner.turn, endpoint.clone(), key.clone());
                     inner.in_flight += 1;
                     target
                 }
             }
         };
         let _landing = Landing(self);
-        let sent = tokio::time::timeout(TIMEOUT, send(&address, &key)).await;
+        let sent = tokio::time::timeout(TIMEOUT, send(&endpoint, &key)).await;
         if !matches!(sent, Ok(Ok(()))) {
             self.lock().doubtful = true;
         }
@@ -206,8 +205,8 @@ impl Drop for Landing<'_> {
 ///
 /// # Errors
 /// The system's.
-pub async fn send(address: &ServerAddress, key: &BackendKey) -> io::Result<()> {
-    let mut stream: Stream = dial(address).await?;
+pub async fn send(endpoint: &Endpoint, key: &BackendKey) -> io::Result<()> {
+    let mut stream: Stream = endpoint.dial().await?;
     let length = i32::try_from(12 + key.key.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let packet =
         [&length.to_be_bytes()[..], &CANCEL_CODE.to_be_bytes(), &key.pid.to_be_bytes(), &key.key].concat();

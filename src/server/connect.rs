@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{
+    ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256,
+};
 use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use crate::auth::MasterKey;
-use crate::config::{Config, ServerAddress};
+use crate::config::{self, Config, ServerAddress};
 use crate::net::stream::Stream;
+use crate::net::tls::Connector;
 use crate::schedule::{Owner, ServerId};
 use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
@@ -24,7 +27,7 @@ use crate::wire::view;
 /// Everything needed to open a connection for any tenant.
 #[derive(Debug)]
 pub struct Dialer {
-    address: ServerAddress,
+    endpoint: Endpoint,
     database: String,
     timeout: Duration,
     keepalive: Option<Duration>,
@@ -108,7 +111,7 @@ impl Dialer {
     #[must_use]
     pub fn new(config: &Config, shared: Option<PoolLogin>) -> Self {
         Self {
-            address: config.server.address.clone(),
+            endpoint: Endpoint::new(&config.server),
             database: config.server.database.clone(),
             timeout: config.server.connect_timeout,
             keepalive: config.listen.tcp_keepalive,
@@ -144,7 +147,7 @@ impl Dialer {
             }
             Login::Spare(spare) => (&spare.role, spare.password.clone(), "\"$user\"".to_owned(), None),
         };
-        let mut stream = dial(&self.address).await?;
+        let mut stream = self.endpoint.dial().await?;
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
         }
@@ -155,7 +158,7 @@ impl Dialer {
         let now = Instant::now();
         let mut conn = ServerConn {
             stream,
-            address: self.address.clone(),
+            endpoint: self.endpoint.clone(),
             id,
             owner: login.owner(),
             voice: Arc::new(Voice::new(key.pid, speaker)),
@@ -191,14 +194,38 @@ impl Dialer {
     }
 }
 
-/// Opens a bare connection.
-///
-/// # Errors
-/// The system's.
-pub async fn dial(address: &ServerAddress) -> io::Result<Stream> {
-    match address {
-        ServerAddress::Tcp(host, port) => Stream::connect_tcp(host, *port).await,
-        ServerAddress::Unix(path) => Stream::connect_unix(path).await,
+/// Where the server is, and how it is spoken to. Copies are cheap.
+#[derive(Clone, Debug)]
+pub struct Endpoint(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    address: ServerAddress,
+    tls: Option<Connector>,
+}
+
+impl Endpoint {
+    /// As `[server]` says.
+    #[must_use]
+    pub fn new(server: &config::Server) -> Self {
+        Self(Arc::new(Inner { address: server.address.clone(), tls: Connector::new(&server.tls) }))
+    }
+
+    /// Opens a bare connection: encrypted where it is to be, and nobody logged in.
+    ///
+    /// # Errors
+    /// The system's, and a server that is not the one it should be.
+    pub async fn dial(&self) -> io::Result<Stream> {
+        match &self.0.address {
+            ServerAddress::Tcp(host, port) => {
+                let mut stream = Stream::connect_tcp(host, *port).await?;
+                if let Some(tls) = &self.0.tls {
+                    tls.connect(&mut stream, host).await?;
+                }
+                Ok(stream)
+            }
+            ServerAddress::Unix(path) => Stream::connect_unix(path).await,
+        }
     }
 }
 
@@ -222,13 +249,9 @@ async fn authenticate(
             // A server that breaks off SCRAM half way has not proved that it knows the password.
             (0, _) if proved => return Ok(()),
             (10, None) => {
-                let offered = data.split(|b| *b == 0).any(|name| name == SCRAM_SHA_256.as_bytes());
-                if !offered {
-                    return Err(ConnectError::Method(code));
-                }
-                let exchange =
-                    ScramSha256::new(password.expose_secret().as_bytes(), ChannelBinding::unsupported());
-                frontend::sasl_initial_response(SCRAM_SHA_256, exchange.message(), &mut out)?;
+                let (mechanism, binding) = mechanism(stream, data).ok_or(ConnectError::Method(code))?;
+                let exchange = ScramSha256::new(password.expose_secret().as_bytes(), binding);
+                frontend::sasl_initial_response(mechanism, exchange.message(), &mut out)?;
                 (scram, proved) = (Some(exchange), false);
             }
             (11, Some(exchange)) => {
@@ -242,6 +265,20 @@ async fn authenticate(
             _ => return Err(ConnectError::Method(code)),
         }
         stream.write_all(&out).await?;
+    }
+}
+
+/// The best mechanism of those a server offers: the one that binds the password's proof to its certificate, where it has
+/// TLS and we can. A server that could and does not offer it learns that we noticed.
+fn mechanism(stream: &Stream, offered: &[u8]) -> Option<(&'static str, ChannelBinding)> {
+    let offers = |wanted: &str| offered.split(|byte| *byte == 0).any(|name| name == wanted.as_bytes());
+    let end_point = stream.tls().and_then(|tls| tls.server_end_point.clone());
+    match end_point {
+        Some(hash) if offers(SCRAM_SHA_256_PLUS) => {
+            Some((SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash)))
+        }
+        Some(_) => offers(SCRAM_SHA_256).then(|| (SCRAM_SHA_256, ChannelBinding::unrequested())),
+        None => offers(SCRAM_SHA_256).then(|| (SCRAM_SHA_256, ChannelBinding::unsupported())),
     }
 }
 

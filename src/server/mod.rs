@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::config::ServerAddress;
 use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
+use crate::server::connect::Endpoint;
 use crate::session::ServerState;
 use crate::tenant::TenantId;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -42,7 +42,7 @@ pub struct BackendKey {
 #[derive(Debug)]
 pub struct ServerConn {
     stream: Stream,
-    address: ServerAddress,
+    endpoint: Endpoint,
     /// Its name in the scheduler.
     pub id: ServerId,
     /// Whose role it logged in as: where that is a tenant's, it never serves another.
@@ -110,10 +110,15 @@ impl ServerConn {
         self.stream.poll_write(cx, buf)
     }
 
+    /// Writes what is encrypted and waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_flush(cx)
+    }
+
     /// Where it is connected to.
     #[must_use]
-    pub const fn address(&self) -> &ServerAddress {
-        &self.address
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Whether the server has said nothing since the connection was given back. A server says something

@@ -71,6 +71,8 @@ struct Clients {
     closed: Count,
     refused: Count,
     auth_failures: Count,
+    tls_begun: Count,
+    tls_failed: Count,
     cancels: Count,
 }
 
@@ -118,6 +120,16 @@ impl Counters {
     /// A client did not prove who it is.
     pub fn auth_failed(&self) {
         self.clients.0.auth_failures.add(1);
+    }
+
+    /// A TLS session with a client began.
+    pub fn tls_begun(&self) {
+        self.clients.0.tls_begun.add(1);
+    }
+
+    /// A TLS handshake with a client failed.
+    pub fn tls_failed(&self) {
+        self.clients.0.tls_failed.add(1);
     }
 
     /// A cancel request was passed on to the server.
@@ -260,6 +272,8 @@ impl Counters {
             clients_current: clients_accepted.saturating_sub(clients_closed),
             clients_refused: self.clients.0.refused.get(),
             auth_failures: self.clients.0.auth_failures.get(),
+            tls_begun: self.clients.0.tls_begun.get(),
+            tls_failed: self.clients.0.tls_failed.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
@@ -307,6 +321,10 @@ pub struct Snapshot {
     pub clients_refused: u64,
     /// Clients that did not prove who they are.
     pub auth_failures: u64,
+    /// TLS sessions begun with clients.
+    pub tls_begun: u64,
+    /// TLS handshakes with clients that failed.
+    pub tls_failed: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
     /// Statement texts judged.

@@ -67,6 +67,8 @@ impl fmt::Display for Period<'_> {
             ("clients accepted", self.grown(|s| s.clients_accepted)),
             ("clients refused", self.grown(|s| s.clients_refused)),
             ("auth failures", self.grown(|s| s.auth_failures)),
+            ("TLS sessions", self.grown(|s| s.tls_begun)),
+            ("TLS failures", self.grown(|s| s.tls_failed)),
             ("waits refused", self.grown(|s| s.waits_refused)),
             ("delayed by rate", self.grown(|s| s.rate_delays)),
             ("servers opened", self.grown(|s| s.servers_opened)),
@@ -150,6 +152,8 @@ mod tests {
         let earlier = counters.snapshot();
         counters.client_accepted();
         counters.auth_failed();
+        counters.tls_begun();
+        counters.tls_failed();
         counters.server_closed("idle");
         counters.denied("cross_schema");
         counters.denied("set_role");
@@ -174,7 +178,7 @@ mod tests {
         assert_eq!(
             counters.snapshot().since(&earlier, Duration::from_secs(10)).to_string(),
             "2 xacts/s, 3 queries/s, in 100 B/s, out 200 B/s, wait 20 us, clients 2, servers 0, \
-             pinned 2 (listen 1, temporary 1), clients accepted 1, auth failures 1, delayed by rate 1, spares bound 1, \
+             pinned 2 (listen 1, temporary 1), clients accepted 1, auth failures 1, TLS sessions 1, TLS failures 1, delayed by rate 1, spares bound 1, \
              role switches 14, hand-overs 2, discards awaited 1, denied 2 (cross_schema 1, set_role 1), \
              time-outs 3 (statement 1, wait 2), servers closed 1 (idle 1), pins 1 (temporary 1)"
         );

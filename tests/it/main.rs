@@ -37,3 +37,4 @@ mod startup;
 mod state;
 mod support;
 mod tenants;
+mod tls;

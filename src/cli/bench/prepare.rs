@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::cli::bench::target::Tenant;
 use crate::cli::bench::work::{TABLE, table_sql};
-use crate::cli::connect::{AdminArgs, open};
+use crate::cli::connect::{AdminArgs, open_with};
 use crate::cli::out;
 use crate::config::Config;
 use crate::control::{NewTenant, create_tenant};
@@ -108,7 +108,7 @@ async fn fill(config: &Config, tenant: &registered::Tenant) -> Result<()> {
     let mut login = server_config(&config.server.address, &config.server.database)?;
     let password = config.secrets.master_key.tenant_password(*id, *password_version);
     login.user(names.role.as_str()).password(password.expose_secret()).application_name("pgtenant bench");
-    let client = open(&login, config.server.connect_timeout).await?;
+    let client = open_with(&login, config.server.connect_timeout, &config.server.tls).await?;
     let path = format!("SET search_path TO {}, pg_catalog", names.schema);
     client.batch_execute(&path).await.map_err(said)?;
     client.batch_execute(&table_sql(slug.as_str())).await.map_err(said)

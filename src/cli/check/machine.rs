@@ -91,6 +91,7 @@ mod tests {
             auth_timeout: Duration::from_secs(1),
             tcp_keepalive: None,
             shutdown_timeout: Duration::ZERO,
+            tls: None,
         };
         let mut problems = Problems::default();
         check(&listen, &mut problems);

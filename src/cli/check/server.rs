@@ -9,11 +9,14 @@ use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::tls::MakeTlsConnect;
 
 use crate::config::problem::{Place, Problem, Problems};
+use crate::config::tls::ServerMode;
 use crate::config::{Config, ServerAddress};
+use crate::net::tls::ControlTls;
 use crate::tenant::Ident;
 
 /// Asks the server; its version when it was reached and could be logged in to.
@@ -99,13 +102,25 @@ impl Check<'_> {
     {
         let user = &self.config.registry.user;
         let password = self.config.secrets.master_key.role_password(user);
-        let login = tokio_postgres::Config::new()
+        let mut login = tokio_postgres::Config::new();
+        login
             .user(user)
             .password(password.expose_secret())
             .dbname(&self.config.server.database)
-            .application_name("pgtenant check")
-            .connect_raw(stream, NoTls)
-            .await;
+            .application_name("pgtenant check");
+        let host = match &self.config.server.address {
+            ServerAddress::Tcp(host, _) => {
+                login.host(host);
+                host.as_str()
+            }
+            ServerAddress::Unix(_) => "",
+        };
+        let mut tls = ControlTls::new(&self.config.server.tls);
+        tls.apply_to(&mut login);
+        let login = match MakeTlsConnect::<S>::make_tls_connect(&mut tls, host) {
+            Ok(tls) => login.connect_raw(stream, tls).await,
+            Err(error) => return self.unreachable(&error),
+        };
         let (client, connection) = match login {
             Ok(both) => both,
             Err(error) => {
@@ -135,6 +150,11 @@ impl Check<'_> {
     /// Notes why the login failed.
     fn refused(&mut self, error: &tokio_postgres::Error) {
         let user = &self.config.registry.user;
+        if error.code().is_none() && self.config.server.tls.mode != ServerMode::Off {
+            let remedy = "check `server.tls_ca`, that `server.host` is a name in the server's certificate, and that \
+                          the server has `ssl = on`";
+            return self.found("server.tls", format!("no login over TLS: {}", words(error)), remedy);
+        }
         let (key, remedy) =
             login_remedy(error.code().map(SqlState::code), user, &self.config.server.database);
         self.found(key, format!("the login as {user:?} failed: {}", words(error)), remedy);

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::keys::{Fallback, ROWS, Row};
+use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
 
@@ -105,6 +106,59 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     );
 }
 
+const TLS: &str = r#"
+[listen]
+tls = "required"
+tls_certificate = "server.crt"
+tls_key = "/keys/server.key"
+tls_client_ca = "clients.crt"
+tls_client_certificate = "required"
+tls_client_crl = "revoked.crl"
+[server]
+database = "app"
+tls = "verify-full"
+tls_ca = "ca.crt"
+tls_certificate = "proxy.crt"
+tls_key = "proxy.key"
+"#;
+
+#[test]
+fn keys_of_tls_are_read_and_paths_start_at_the_file() {
+    let config = read_with(TLS, &[("PGTENANT_MASTER_KEY", KEY)], 0o100_600, KEY)
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    let path = |name: &str| PathBuf::from("etc").join(name);
+    let client_ca = ClientCa {
+        file: path("clients.crt"),
+        crl: Some(path("revoked.crl")),
+        certificate: ClientCertificate::Required,
+    };
+    let identity = Identity { certificate: path("server.crt"), key: "/keys/server.key".into() };
+    assert_eq!(config.listen.tls, Some(ListenTls { required: true, identity, client_ca: Some(client_ca) }));
+    let identity = Some(Identity { certificate: path("proxy.crt"), key: path("proxy.key") });
+    let server = ServerTls { mode: ServerMode::VerifyFull, ca: Some(path("ca.crt")), identity };
+    assert_eq!(config.server.tls, server);
+    let off = TLS.replace("\"required\"\ntls_certificate", "\"off\"\ntls_certificate");
+    let config = read_with(&off, &[("PGTENANT_MASTER_KEY", KEY)], 0o100_600, KEY).unwrap();
+    assert_eq!(config.listen.tls, None);
+}
+
+#[test]
+fn half_of_a_tls_configuration_is_refused() {
+    refused("listen", "tls = \"required\"", "no TLS without a certificate", "`listen.tls_certificate`");
+    refused("listen", "tls_certificate = \"a\"", "no key for this certificate", "`listen.tls_key`");
+    refused("listen", "tls_key = \"a\"", "no certificate for this key", "`listen.tls_certificate`");
+    refused("listen", "tls_client_ca = \"a\"", "no TLS without a certificate", "`listen.tls_certificate`");
+    let pair = "\ntls_certificate = \"a\"\ntls_key = \"b\"";
+    for key in ["tls_client_certificate = \"required\"", "tls_client_crl = \"c\""] {
+        refused("listen", &format!("{key}{pair}"), "asked for no certificate", "authorities");
+    }
+    refused("server", "tls = \"verify-full\"", "no authority to verify", "`server.tls_ca`");
+    refused("server", "tls_ca = \"a\"", "not used while `server.tls` is \"off\"", "verify-full");
+    refused("server", "tls = \"prefer\"", "not known here", "\"verify-full\"");
+    refused("server", "tls = \"require\"\nhost = \"/run\"", "a Unix socket has no TLS", "\"off\"");
+    refused("listen", "tls_key = \"-----BEGIN PRIVATE KEY-----\"", "not like its path", "a file of its own");
+}
+
 /// Every key, none with its default.
 const EVERY_KEY: &str = r#"
 [listen]
@@ -114,6 +168,12 @@ max_clients = 7
 auth_timeout = "1min"
 tcp_keepalive = "off"
 shutdown_timeout = 0
+tls = "required"
+tls_certificate = "server.crt"
+tls_key = "/keys/server.key"
+tls_client_ca = "clients.crt"
+tls_client_certificate = "required"
+tls_client_crl = "revoked.crl"
 [server]
 host = "/run/postgresql"
 port = 5433

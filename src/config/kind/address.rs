@@ -64,6 +64,22 @@ pub(in crate::config) fn directory_or_off(given: Given<'_>) -> Result<Option<Pat
     Ok(Some(PathBuf::from(text)))
 }
 
+/// A file, or `None` for `"off"`. Not repeated in errors: it may be what should be in the file.
+pub(in crate::config) fn file_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = given.text()?;
+    if text == "off" {
+        return Ok(None);
+    }
+    if text.contains("-----BEGIN") {
+        let remedy = "put it into a file of its own and the path of that file here";
+        return Err(Wrong::new("this looks like what belongs into the file, not like its path", remedy));
+    }
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err(Wrong::new("this is not a path", "write the path of a PEM file, or \"off\""));
+    }
+    Ok(Some(PathBuf::from(text)))
+}
+
 /// One host, as libpq's `host` has it. Not repeated in errors: a URL put here may hold a password.
 pub(in crate::config) fn host(given: Given<'_>) -> Result<String, Wrong> {
     let text = given.text()?;

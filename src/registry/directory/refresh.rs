@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::net::tls::ControlConnection;
 use crate::registry::directory::Inner;
 use crate::registry::{CHANNEL, QUERY_TIMEOUT, Registry, RegistryError, bounded};
 use crate::tenant::TenantId;
@@ -114,7 +114,8 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) async fn connect(registry: &Registry) -> Result<Self, RegistryError> {
-        let (client, connection) = bounded(registry.connect_timeout, registry.login.connect(NoTls)).await?;
+        let login = registry.login.connect(registry.tls.clone());
+        let (client, connection) = bounded(registry.connect_timeout, login).await?;
         let heard = Arc::new(Heard::default());
         let driver = AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard))));
         let listen = format!("LISTEN {CHANNEL}");
@@ -124,7 +125,7 @@ impl Listener {
 }
 
 /// Moves the connection's bytes until it ends.
-async fn drive(connection: Connection<Socket, NoTlsStream>, heard: Arc<Heard>) -> RegistryError {
+async fn drive(connection: ControlConnection, heard: Arc<Heard>) -> RegistryError {
     let mut connection = pin!(connection);
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {

@@ -4,6 +4,7 @@ pub(crate) mod between;
 pub(crate) mod binary;
 pub(crate) mod fake;
 pub(crate) mod proxy;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::sync::OnceLock;
@@ -211,6 +212,11 @@ pub(crate) async fn value(client: &Client, sql: &str) -> String {
         .expect("a row")
 }
 
+/// For a server that is not there.
+pub(crate) fn unused_config() -> Config {
+    config("app", ServerAddress::Tcp("127.0.0.1".into(), 1))
+}
+
 fn config(database: &str, address: ServerAddress) -> Config {
     let second = Duration::from_secs(1);
     Config {
@@ -221,6 +227,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             auth_timeout: 10 * second,
             tcp_keepalive: None,
             shutdown_timeout: second,
+            tls: None,
         },
         server: config::Server {
             address,
@@ -228,6 +235,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             connect_timeout: 10 * second,
             settings: std::collections::BTreeMap::new(),
             hardening_check_period: second,
+            tls: config::tls::ServerTls::OFF,
         },
         pool: config::Pool {
             max_server_connections: 10,

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use pgtenant::cli::cluster::PrivateCluster;
@@ -11,10 +12,12 @@ use pgtenant::cli::tenant::CreateArgs;
 use pgtenant::client::Pinned;
 use pgtenant::client::Shared;
 use pgtenant::config::Config;
+use pgtenant::config::tls::ListenTls;
 use pgtenant::tenant::Level;
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
+use crate::support::tls::{Authority, Trust};
 use crate::support::wire::Wire;
 use crate::support::{Db, cluster, try_connect};
 
@@ -32,6 +35,8 @@ pub(crate) struct Proxy {
     addr: SocketAddr,
     server_port: u16,
     superuser_password: String,
+    /// What connections by hand trust, where all of them are to have TLS.
+    trust: Option<Trust>,
 }
 
 impl Proxy {
@@ -120,6 +125,9 @@ impl Proxy {
                 let mut db = prepare(db.await, kept, tenants).await;
                 db.config.listen.addresses = vec!["127.0.0.1:0".parse().unwrap()];
                 change(&mut db.config);
+                if let (Some(tls), None) = (usual_tls(), &db.config.listen.tls) {
+                    db.config.listen.tls = Some(tls.listen.clone());
+                }
                 let server = Server::start(db.config.clone()).await.expect("the proxy starts");
                 (db, server)
             });
@@ -131,6 +139,7 @@ impl Proxy {
                 addr,
                 server_port: cluster.port(),
                 superuser_password: cluster.superuser_password().to_owned(),
+                trust: usual_tls().map(|tls| tls.trust.clone()),
             }
         };
         // A test may itself run on a runtime, where blocking is not allowed.
@@ -194,7 +203,17 @@ impl Proxy {
     pub(crate) fn wire_with(&self, tenant: &str, more: &[(&str, &str)]) -> Result<Wire, String> {
         let user = self.user(tenant);
         let parameters = [&[("user", user.as_str()), ("database", &self.db.name)][..], more].concat();
-        Wire::log_in(self.addr, &parameters, PASSWORD)
+        match &self.trust {
+            None => Wire::log_in(self.addr, &parameters, PASSWORD),
+            Some(trust) => Wire::log_in_tls(self.addr, trust, &parameters, PASSWORD),
+        }
+    }
+
+    /// By hand, logged in through the proxy over TLS.
+    pub(crate) fn wire_tls(&self, trust: &Trust, tenant: &str) -> Wire {
+        let user = self.user(tenant);
+        let parameters = [("user", user.as_str()), ("database", &self.db.name)];
+        Wire::log_in_tls(self.addr, trust, &parameters, PASSWORD).expect("login")
     }
 
     /// By hand, directly to PostgreSQL as the same tenant's role: what the proxy must look like.
@@ -226,6 +245,11 @@ impl Proxy {
         let parameters = [("user", "postgres"), ("database", self.db.name.as_str())];
         Wire::log_in(self.server_addr(), &parameters, &self.superuser_password)
             .expect("the superuser logs in")
+    }
+
+    /// As SIGHUP does.
+    pub(crate) fn reload(&self) {
+        self.run(self.server.as_ref().expect("running").reload());
     }
 
     /// How often this time limit was over.
@@ -314,6 +338,23 @@ impl Drop for Proxy {
             runtime.shutdown_background();
         }
     }
+}
+
+/// TLS for tests that say nothing of it: none, or with the variable set, for all that they do by hand.
+fn usual_tls() -> Option<&'static UsualTls> {
+    static TLS: OnceLock<Option<UsualTls>> = OnceLock::new();
+    let make = || {
+        std::env::var_os("PGTENANT_TEST_TLS")?;
+        let authority = Authority::new("usual authority");
+        Some(UsualTls { listen: authority.listen(false), trust: authority.trust(), _files: authority })
+    };
+    TLS.get_or_init(make).as_ref()
+}
+
+struct UsualTls {
+    listen: ListenTls,
+    trust: Trust,
+    _files: Authority,
 }
 
 /// What keeps the tenants apart.

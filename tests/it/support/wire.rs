@@ -9,6 +9,8 @@ use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::frontend as message;
 
+use crate::support::tls::Trust;
+
 /// Longer than anything here takes; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -27,6 +29,8 @@ pub(crate) struct Message {
 /// A connection.
 pub(crate) struct Wire {
     stream: TcpStream,
+    /// Encrypts, from the handshake on.
+    tls: Option<Box<rustls::ClientConnection>>,
     buf: Vec<u8>,
     /// From BackendKeyData.
     pub(crate) pid: i32,
@@ -47,6 +51,7 @@ impl Wire {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self {
             stream,
+            tls: None,
             buf: Vec::new(),
             pid: 0,
             key: Vec::new(),
@@ -67,6 +72,70 @@ impl Wire {
         wire.authenticate(password)?;
         wire.welcome()?;
         Ok(wire)
+    }
+
+    /// Connects, and has TLS.
+    pub(crate) fn dial_tls(peer: SocketAddr, trust: &Trust) -> Result<Self, String> {
+        let mut wire = Self::dial(peer);
+        wire.send(&ssl_request());
+        assert_eq!(wire.recv_byte(), b'S');
+        wire.encrypt(trust.client())?;
+        Ok(wire)
+    }
+
+    /// Plays a TLS handshake, to its end on both sides: in TLS 1.3 a server refuses a client's certificate when the
+    /// client believes to be through.
+    pub(crate) fn encrypt(&mut self, mut tls: rustls::ClientConnection) -> Result<(), String> {
+        while tls.is_handshaking() {
+            tls.complete_io(&mut self.stream).map_err(|error| error.to_string())?;
+        }
+        self.tls = Some(Box::new(tls));
+        Ok(())
+    }
+
+    /// The same login as [`log_in`](Self::log_in), over TLS.
+    pub(crate) fn log_in_tls(
+        peer: SocketAddr,
+        trust: &Trust,
+        parameters: &[(&str, &str)],
+        password: &str,
+    ) -> Result<Self, String> {
+        let mut wire = Self::dial_tls(peer, trust)?;
+        wire.send(&startup(V3_0, parameters));
+        wire.authenticate(password)?;
+        wire.welcome()?;
+        Ok(wire)
+    }
+
+    pub(crate) fn tls(&self) -> &rustls::ClientConnection {
+        self.tls.as_deref().expect("a TLS session")
+    }
+
+    /// Says good-bye to the TLS session, and nothing more on the connection.
+    pub(crate) fn close_notify(&mut self) {
+        let tls = self.tls.as_deref_mut().expect("a TLS session");
+        tls.send_close_notify();
+        while tls.wants_write() {
+            tls.write_tls(&mut self.stream).unwrap();
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            None => self.stream.write_all(bytes),
+            Some(tls) => {
+                let mut stream = rustls::Stream::new(tls.as_mut(), &mut self.stream);
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match &mut self.tls {
+            None => self.stream.read(into),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.stream).read(into),
+        }
     }
 
     /// SCRAM, up to AuthenticationOk.
@@ -97,6 +166,35 @@ impl Wire {
         }
     }
 
+    /// SCRAM-SHA-256-PLUS, bound to a certificate with this hash, up to AuthenticationOk.
+    pub(crate) fn authenticate_bound(&mut self, password: &str, end_point: Vec<u8>) -> Result<(), String> {
+        let mut scram =
+            ScramSha256::new(password.as_bytes(), ChannelBinding::tls_server_end_point(end_point));
+        loop {
+            let message = self.recv();
+            let mut out = BytesMut::new();
+            match (message.tag, message.body.get(..4)) {
+                (b'R', Some([0, 0, 0, 0])) => return Ok(()),
+                (b'R', Some([0, 0, 0, 10])) => {
+                    message::sasl_initial_response("SCRAM-SHA-256-PLUS", scram.message(), &mut out).unwrap();
+                }
+                (b'R', Some([0, 0, 0, 11])) => {
+                    scram.update(&message.body[4..]).unwrap();
+                    message::sasl_response(scram.message(), &mut out).unwrap();
+                }
+                (b'R', Some([0, 0, 0, 12])) => scram.finish(&message.body[4..]).unwrap(),
+                _ => return Err(message.to_string()),
+            }
+            self.send(&out);
+        }
+    }
+
+    /// Whether anything is said before the connection ends.
+    pub(crate) fn answers(&mut self) -> bool {
+        let mut byte = [0];
+        matches!(self.read(&mut byte), Ok(1))
+    }
+
     /// Everything between AuthenticationOk and the first ReadyForQuery.
     pub(crate) fn welcome(&mut self) -> Result<(), String> {
         loop {
@@ -118,18 +216,18 @@ impl Wire {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the other side takes it");
+        self.write_all(bytes).expect("the other side takes it");
     }
 
     /// Sends to somebody who may have closed already.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        self.write_all(bytes).is_ok()
     }
 
     /// One byte outside of any message: the answer to SSLRequest.
     pub(crate) fn recv_byte(&mut self) -> u8 {
         let mut byte = [0];
-        self.stream.read_exact(&mut byte).expect("an answer of one byte");
+        assert_eq!(self.read(&mut byte).expect("an answer of one byte"), 1, "the end in place of one byte");
         byte[0]
     }
 
@@ -151,7 +249,7 @@ impl Wire {
                 }
             }
             let mut chunk = [0; 65536];
-            match self.stream.read(&mut chunk) {
+            match self.read(&mut chunk) {
                 Ok(0) => {
                     assert!(
                         self.may_break || self.buf.is_empty(),
@@ -237,9 +335,18 @@ impl Wire {
     pub(crate) fn has_input(&mut self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
         let mut byte = [0];
-        let peeked = self.stream.peek(&mut byte);
+        let some = match &mut self.tls {
+            None => self.stream.peek(&mut byte).is_ok(),
+            Some(tls) => match rustls::Stream::new(tls.as_mut(), &mut self.stream).read(&mut byte) {
+                Ok(n) => {
+                    self.buf.extend_from_slice(&byte[..n]);
+                    true
+                }
+                Err(error) => error.kind() != ErrorKind::WouldBlock,
+            },
+        };
         self.stream.set_nonblocking(false).unwrap();
-        !self.buf.is_empty() || peeked.is_ok()
+        !self.buf.is_empty() || some
     }
 
     /// Nothing more will be sent.
@@ -254,8 +361,7 @@ impl Wire {
 
 pub(crate) fn cancel(peer: SocketAddr, pid: i32, key: &[u8]) {
     let mut wire = Wire::dial(peer);
-    let packet = [&80_877_102u32.to_be_bytes()[..], &pid.to_be_bytes(), key].concat();
-    wire.send(&[&(u32::try_from(packet.len()).unwrap() + 4).to_be_bytes()[..], &packet].concat());
+    wire.send(&cancel_request(pid, key));
     assert_eq!(wire.until_end(), ["end"], "a cancel request is never answered");
 }
 
@@ -364,6 +470,17 @@ pub(crate) fn packet(body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn ssl_request() -> Vec<u8> {
     packet(&80_877_103u32.to_be_bytes())
+}
+
+/// Of SASL, with the client's first message.
+pub(crate) fn sasl_initial(mechanism: &str, first: &[u8]) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    message::sasl_initial_response(mechanism, first, &mut out).unwrap();
+    out.to_vec()
+}
+
+pub(crate) fn cancel_request(pid: i32, key: &[u8]) -> Vec<u8> {
+    packet(&[&80_877_102u32.to_be_bytes()[..], &pid.to_be_bytes(), key].concat())
 }
 
 pub(crate) fn gssenc_request() -> Vec<u8> {

@@ -1,0 +1,198 @@
+//! The side of the server in TLS with clients: certificates, and their replacement under open connections.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ServerConfig, ServerConnection};
+use thiserror::Error;
+
+use crate::auth::scram::Binding;
+use crate::config::tls::{ClientCa, ClientCertificate, ListenTls};
+use crate::net::stream::Stream;
+use crate::net::tls::files::{Loaded, Named, Trouble, Watched};
+use crate::net::tls::{ALPN, certificate, provider};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Why there is no TLS session.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// The other side broke off, or what it sent is not acceptable.
+    #[error("TLS handshake failed: {0}")]
+    Io(#[from] io::Error),
+    /// Direct TLS (`sslnegotiation=direct`) could be another protocol's.
+    #[error("direct TLS without the protocol \"postgresql\" in ALPN")]
+    NoAlpn,
+}
+
+/// Makes TLS sessions with clients.
+#[derive(Debug)]
+pub struct Acceptor {
+    settings: ListenTls,
+    current: RwLock<Arc<Current>>,
+    watched: Mutex<Watched>,
+}
+
+/// What new sessions are made with.
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    end_point: Option<Vec<u8>>,
+    binding: Option<Binding>,
+}
+
+impl Acceptor {
+    /// Reads the files. Gives a warning where a certificate is out of date, which keeps nobody from serving.
+    ///
+    /// # Errors
+    /// [`Trouble`] with one of them.
+    pub fn load(settings: &ListenTls) -> Result<(Self, Option<String>), Trouble> {
+        let watched = Watched::new(paths(settings));
+        let (current, warning) = read(settings)?;
+        let this = Self {
+            settings: settings.clone(),
+            current: RwLock::new(Arc::new(current)),
+            watched: Mutex::new(watched),
+        };
+        Ok((this, warning))
+    }
+
+    /// Whether clients without TLS are refused over TCP.
+    #[must_use]
+    pub const fn is_required(&self) -> bool {
+        self.settings.required
+    }
+
+    /// Plays the handshake with a client that was answered `S`, or, where `direct` is given, one that began with TLS and
+    /// those bytes of it. What SCRAM may bind to, if anything.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]; the client was told, as far as TLS has words for it, and nothing more can be said.
+    pub async fn accept(
+        &self,
+        stream: &mut Stream,
+        direct: Option<&[u8]>,
+    ) -> Result<Option<Binding>, HandshakeError> {
+        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let conn = ServerConnection::new(Arc::clone(&current.config)).map_err(io::Error::other)?;
+        let info = stream.encrypt(conn, direct.unwrap_or_default(), current.end_point.as_deref()).await?;
+        if direct.is_some() && !info.alpn {
+            return Err(HandshakeError::NoAlpn);
+        }
+        Ok(current.binding.clone())
+    }
+
+    /// Reads the files again; on trouble what was there stays. Connections that are open keep what they have.
+    ///
+    /// # Errors
+    /// [`Trouble`] with one of the files.
+    pub fn reload(&self) -> Result<Option<String>, Trouble> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).changed();
+        let (current, warning) = read(&self.settings)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+        Ok(warning)
+    }
+
+    /// Reads the files again whenever they were changed, for ever.
+    pub async fn follow_files(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if !self.look().await {
+                continue;
+            }
+            // A certificate and its key are two files: let both arrive.
+            tokio::time::sleep(LOOK / 4).await;
+            while self.look().await {
+                tokio::time::sleep(LOOK / 4).await;
+            }
+            self.reload_and_tell().await;
+        }
+    }
+
+    /// Reads the files again and logs what came of it.
+    pub async fn reload_and_tell(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || this.reload()).await {
+            Ok(Ok(warning)) => {
+                tracing::info!("certificates for clients were read again; new connections use them");
+                if let Some(warning) = warning {
+                    tracing::warn!("{warning}");
+                }
+            }
+            Ok(Err(trouble)) => {
+                tracing::error!(%trouble, "certificates for clients are not replaced: the new files cannot be used");
+            }
+            Err(error) => tracing::error!(%error, "certificates for clients could not be read again"),
+        }
+    }
+
+    async fn look(self: &Arc<Self>) -> bool {
+        let this = Arc::clone(self);
+        let looked = tokio::task::spawn_blocking(move || {
+            this.watched.lock().unwrap_or_else(PoisonError::into_inner).changed()
+        });
+        looked.await.unwrap_or(false)
+    }
+}
+
+fn paths(settings: &ListenTls) -> Vec<PathBuf> {
+    let ListenTls { identity, client_ca, .. } = settings;
+    let mut paths = vec![identity.certificate.clone(), identity.key.clone()];
+    if let Some(ca) = client_ca {
+        paths.push(ca.file.clone());
+        paths.extend(ca.crl.clone());
+    }
+    paths
+}
+
+fn read(settings: &ListenTls) -> Result<(Current, Option<String>), Trouble> {
+    let provider = provider();
+    let loaded = Loaded::read(&settings.identity, "listen", &provider);
+    let verifier = match &settings.client_ca {
+        None => Ok(Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>),
+        Some(ca) => verifier(ca),
+    };
+    let (Loaded { certified, warning }, verifier) = (loaded?, verifier?);
+    let leaf = certified.cert.first();
+    let end_point = leaf.and_then(|der| certificate::end_point(der));
+    let binding = leaf.zip(end_point.as_deref()).and_then(|(der, end_point)| Binding::new(der, end_point));
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(settings, &error))?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    // No client of PostgreSQL's resumes sessions, and one that was let in is not let in again without a look.
+    config.send_tls13_tickets = 0;
+    Ok((Current { config: Arc::new(config), end_point, binding }, warning))
+}
+
+fn unusable(settings: &ListenTls, error: &dyn std::fmt::Display) -> Trouble {
+    let file = Named { key: "listen.tls_certificate", path: &settings.identity.certificate };
+    file.trouble(error, "replace it")
+}
+
+fn verifier(ca: &ClientCa) -> Result<Arc<dyn ClientCertVerifier>, Trouble> {
+    let file = Named { key: "listen.tls_client_ca", path: &ca.file };
+    let mut builder = WebPkiClientVerifier::builder_with_provider(file.roots()?, provider());
+    if let Some(crl) = &ca.crl {
+        let crl = Named { key: "listen.tls_client_crl", path: crl };
+        // As PostgreSQL's `ssl_crl_file`: every authority of the chain needs a list, and one that is not out of date.
+        builder = builder.with_crls(crl.revoked()?).enforce_revocation_expiration();
+    }
+    if ca.certificate == ClientCertificate::Optional {
+        builder = builder.allow_unauthenticated();
+    }
+    builder.build().map(|verifier| verifier as _).map_err(|error| {
+        file.trouble(
+            format_args!("clients cannot be verified by it: {error}"),
+            "replace it, or the list of revoked certificates",
+        )
+    })
+}

@@ -1,0 +1,5 @@
+//! TLS with clients and with the server.
+
+mod clients;
+mod conversation;
+mod server;
