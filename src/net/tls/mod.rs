@@ -9,6 +9,8 @@ mod connect;
 mod control;
 mod files;
 pub(in crate::net) mod session;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
