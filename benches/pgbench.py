@@ -309,6 +309,12 @@ log_connections = 0
 log_disconnections = 0
 {named}
 """)
+        if options.tls:
+            certificate, key = make_certificate(directory)
+            with self.config.open("a") as file:
+                file.write(f"client_tls_sslmode = prefer\nclient_tls_cert_file = {certificate}\n"
+                           f"client_tls_key_file = {key}\n")
+            self.environment = {"PGSSLMODE": "require"}
         if entry := unprivileged()[1]:
             for path in (self.config, users):
                 os.chown(path, entry.pw_uid, entry.pw_gid)
@@ -324,6 +330,19 @@ log_disconnections = 0
 
     def supports(self, mode):
         return mode != "prepared" or self.version >= (1, 21)
+
+
+def make_certificate(directory):
+    """One certificate and key for both proxies; pgbench does not verify it (sslmode=require)."""
+    certificate, key = Path(directory) / "bench.crt", Path(directory) / "bench.key"
+    if not certificate.exists():
+        run([need_program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate])
+        key.chmod(0o600)
+        if entry := unprivileged()[1]:
+            for path in (certificate, key):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+    return certificate, key
 
 
 class PgTenant:
@@ -355,6 +374,10 @@ max_server_connections_per_tenant = {options.pool}
             "PGTENANT_SERVER_DATABASE": DATABASE,
             "PGTENANT_LISTEN_ADDRESSES": f"{HOST}:{self.port}",
         }
+        if options.tls:
+            certificate, key = make_certificate(directory)
+            self.variables |= {"PGTENANT_LISTEN_TLS_CERTIFICATE": str(certificate), "PGTENANT_LISTEN_TLS_KEY": str(key)}
+            self.environment = {"PGSSLMODE": "require"}
         self._command("init")
         self._command("tenant", "create", TENANT, "--password-stdin", input=self.password + "\n")
         self.process = None
@@ -396,7 +419,8 @@ def check_rows(leg, scale):
 def pgbench(leg, mode, options):
     """One round; returns (transactions per second, proxy CPU in µs per transaction)."""
     before = leg.process.cpu_us() if leg.process else 0
-    said = run([need_program("pgbench"), "-n", "-S", "-M", mode, "-c", options.clients, "-j", 2,
+    how = ["-C", "-M", "simple"] if mode == "connect" else ["-M", mode]
+    said = run([need_program("pgbench"), "-n", "-S", *how, "-c", options.clients, "-j", 2,
                 "-T", options.seconds, "-h", HOST, "-p", leg.port, "-U", leg.user, DATABASE],
                env=client_environment(leg))
     spent = leg.process.cpu_us() - before if leg.process else 0
@@ -404,7 +428,7 @@ def pgbench(leg, mode, options):
     failed = re.search(r"number of failed transactions: (\d+)", said)
     if done == 0 or (failed and int(failed.group(1))):
         raise Failure(f"{leg.name} -M {mode}: not every transaction succeeded:\n{said}")
-    tps = re.search(r"tps = ([\d.]+) \((?:without|excluding)", said).group(1)
+    tps = re.search(r"tps = ([\d.]+) \((?:without|excluding|including reconnection)", said).group(1)
     return float(tps), spent / done
 
 
@@ -582,12 +606,13 @@ def arguments():
     parser.add_argument("--scale", type=int, default=10, help="pgbench scale factor (10)")
     parser.add_argument("--idle-clients", type=int, default=1000, help="clients of the memory figure (1000)")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the streams (1000)")
-    parser.add_argument("--modes", default=",".join(MODES), help="of simple,extended,prepared")
+    parser.add_argument("--modes", default=",".join(MODES), help="of simple,extended,prepared; connect logs in anew for every transaction")
+    parser.add_argument("--tls", action="store_true", help="TLS between pgbench and the proxies, with one certificate")
     parser.add_argument("--only", default=",".join(LEGS), help="of direct,pgbouncer,pgtenant")
     parser.add_argument("--skip", default="", help="of throughput,idle,stream")
     parser.add_argument("--binary", default=ROOT / "target/release/pgtenant", help="the proxy (target/release/pgtenant)")
     options = parser.parse_args()
-    for name, allowed in (("modes", MODES), ("only", LEGS), ("skip", ("throughput", "idle", "stream"))):
+    for name, allowed in (("modes", [*MODES, "connect"]), ("only", LEGS), ("skip", ("throughput", "idle", "stream"))):
         chosen = [word for word in getattr(options, name).split(",") if word]
         if unknown := set(chosen) - set(allowed):
             parser.error(f"--{name}: {', '.join(unknown)} is not one of {', '.join(allowed)}")
