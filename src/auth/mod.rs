@@ -2,6 +2,7 @@
 
 mod access;
 pub mod api_key;
+pub mod bearer;
 pub mod jwt;
 mod master_key;
 pub mod scram;

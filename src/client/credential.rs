@@ -109,6 +109,8 @@ pub(super) enum Denied {
     Key(KeyDenied),
     /// It names a tenant that is unknown or out of service.
     NoTenant,
+    /// The user is one of another tenant.
+    OtherTenant,
 }
 
 impl Denied {
@@ -119,6 +121,7 @@ impl Denied {
             Self::Token(error) => error.name(),
             Self::Key(error) => error.name(),
             Self::NoTenant => "no_tenant",
+            Self::OtherTenant => "other_tenant",
         }
     }
 }

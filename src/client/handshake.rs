@@ -1,13 +1,14 @@
 //! From the first byte to the welcome. Nothing reaches PostgreSQL for a client that has not proved who
 //! it is.
 
+mod bearer;
 mod token;
 
 use std::io;
 use std::sync::Arc;
 
-use crate::auth::Verifier;
 use crate::auth::scram::{self, ScramError};
+use crate::auth::{Verifier, bearer as oauth};
 use crate::client::credential::{Identity, TokenUser};
 use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
@@ -224,18 +225,28 @@ impl Hello<'_> {
 
     async fn by_password(&mut self, shared: &Shared, user: &str) -> Result<Identity, Halt> {
         let known = shared.directory.lookup_or_load(user).await;
-        self.authenticate(shared, user, known.as_deref()).await?;
+        let offers_bearer = self.takes_bearer(shared);
+        let mut out = Vec::new();
+        let offered = [scram::MECHANISM, oauth::MECHANISM];
+        write::authentication_sasl(&mut out, if offers_bearer { &offered } else { &offered[..1] });
+        self.stream.write_all(&out).await?;
+        let first = self.password_message().await?;
+        if offers_bearer && oauth::is_selected(&first) {
+            return self.by_bearer(shared, user, known.as_deref(), &first).await;
+        }
+        self.authenticate(shared, user, known.as_deref(), &first).await?;
         // A user that is not known cannot come this far, but no unwrapping on the way in.
         let entry = known.ok_or_else(|| wrong_password(user))?;
         Ok(Identity::of_user(&entry))
     }
 
-    /// SCRAM-SHA-256. Unknown users and those of tenants out of service take the same steps.
+    /// SCRAM-SHA-256, from the client's first message on. Unknown users and those of tenants out of service take the same steps.
     async fn authenticate(
         &mut self,
         shared: &Shared,
         user: &str,
         known: Option<&UserEntry>,
+        first: &[u8],
     ) -> Result<(), Halt> {
         let mock;
         let verifier = match known {
@@ -252,11 +263,8 @@ impl Hello<'_> {
                 ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
             }
         };
+        let (first, challenge) = scram::begin(first, verifier).map_err(refuse)?;
         let mut out = Vec::new();
-        write::authentication_sasl(&mut out, &[scram::MECHANISM]);
-        self.stream.write_all(&out).await?;
-        let (first, challenge) = scram::begin(&self.password_message().await?, verifier).map_err(refuse)?;
-        out.clear();
         write::authentication_sasl_continue(&mut out, first.as_bytes());
         self.stream.write_all(&out).await?;
         let last = challenge.finish(&self.password_message().await?).map_err(refuse)?;

@@ -1,6 +1,7 @@
 //! Tokens in place of passwords, over the wire and with the real psql.
 
 mod attacks;
+mod bearer;
 mod ends;
 mod issue;
 mod keys;
