@@ -136,7 +136,7 @@ pub(super) async fn redeem(shared: &Shared, text: &[u8]) -> Result<Grant, Denied
     if !text.starts_with(TOKEN_PREFIX) {
         return Err(Denied::NoCredential);
     }
-    let claims = tokens.verify(text).map_err(Denied::Token)?;
+    let claims = tokens.verify(text).await.map_err(Denied::Token)?;
     let tenant = tenant(shared, &claims.tenant).await?;
     Ok(Grant { tenant, access: claims.access, expires: Some(claims.expires), bearer: claims.user, key: None })
 }

@@ -4,6 +4,7 @@ mod attacks;
 mod bearer;
 mod ends;
 mod issue;
+mod jwks;
 mod keys;
 mod logins;
 
