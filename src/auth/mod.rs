@@ -2,6 +2,7 @@
 
 mod access;
 pub mod api_key;
+pub mod bearer;
 pub mod evidence;
 mod failures;
 pub mod jwt;

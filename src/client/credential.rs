@@ -106,6 +106,8 @@ pub(super) enum Denied {
     Key(KeyDenied),
     /// It names a tenant that is unknown or out of service.
     NoTenant,
+    /// The user is one of another tenant.
+    OtherTenant,
 }
 
 impl Denied {
@@ -116,6 +118,7 @@ impl Denied {
             Self::Token(error) => error.name(),
             Self::Key(error) => error.name(),
             Self::NoTenant => "no_tenant",
+            Self::OtherTenant => "other_tenant",
         }
     }
 }
@@ -130,7 +133,7 @@ pub(super) async fn redeem(shared: &Shared, text: &[u8]) -> Result<Grant, Denied
     if !text.starts_with(TOKEN_PREFIX) {
         return Err(Denied::NoCredential);
     }
-    let claims = tokens.verify(text).map_err(Denied::Token)?;
+    let claims = tokens.verify(text).await.map_err(Denied::Token)?;
     let tenant = tenant(shared, &claims.tenant).await?;
     Ok(Grant { tenant, access: claims.access, expires: Some(claims.expires), bearer: claims.user, key: None })
 }

@@ -1,14 +1,16 @@
 //! From the first byte to the welcome. Nothing reaches PostgreSQL for a client that has not proved who
 //! it is.
 
+mod bearer;
+mod password;
 mod token;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::scram::{self, Binding, ScramError};
-use crate::auth::{Source, Verifier};
+use crate::auth::Source;
+use crate::auth::scram::Binding;
 use crate::client::credential::{Identity, TokenUser};
 use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, farewell, tell_report};
@@ -18,7 +20,7 @@ use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::net::tls::HANDSHAKE_RECORD;
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
-use crate::registry::{HardeningWatch, UserEntry};
+use crate::registry::HardeningWatch;
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
@@ -291,69 +293,6 @@ impl Hello<'_> {
             write::negotiate_protocol_version(&mut out, startup.spoken_minor(), &unknown);
             self.stream.write_all(&out).await?;
         }
-        Ok(())
-    }
-
-    /// After many failures nothing is checked for a while. Names that nobody has are counted too.
-    fn refuse_guesses(&self, shared: &Shared, user: &str) -> Result<(), Refusal> {
-        shared.failures().try_login(Instant::now(), self.source, user).map_err(|wait| {
-            shared.counters.auth_throttled();
-            let seconds = wait.as_secs() + 1;
-            Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "too many failed logins")
-                .with_hint(format!("Try again in {seconds} s, with the right password."))
-        })
-    }
-
-    async fn by_password(&mut self, shared: &Shared, user: &str) -> Result<Identity, Halt> {
-        let known = shared.directory.lookup_or_load(user).await;
-        self.authenticate(shared, user, known.as_deref()).await?;
-        // A user that is not known cannot come this far, but no unwrapping on the way in.
-        let entry = known.ok_or_else(|| wrong_password(user))?;
-        Ok(Identity::of_user(&entry))
-    }
-
-    /// SCRAM-SHA-256, bound to the TLS channel if the client likes. Unknown users and those of tenants out of service take the same steps.
-    async fn authenticate(
-        &mut self,
-        shared: &Shared,
-        user: &str,
-        known: Option<&UserEntry>,
-    ) -> Result<(), Halt> {
-        let mock;
-        let verifier = match known {
-            Some(entry) => &entry.verifier,
-            None => {
-                mock = Verifier::mock(&shared.config.secrets.master_key, user);
-                &mock
-            }
-        };
-        let source = self.source;
-        let refuse = |error: ScramError| {
-            shared.counters.auth_failed();
-            match error {
-                ScramError::WrongPassword => {
-                    shared.failures().failed(Instant::now(), source, user);
-                    wrong_password(user)
-                }
-                ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
-                ScramError::Downgrade => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string())
-                    .with_detail("The client supports SCRAM channel binding but thinks the server does not. However, this server does support channel binding."),
-                ScramError::Binding => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string()),
-            }
-        };
-        let mut out = Vec::new();
-        write::authentication_sasl(&mut out, scram::mechanisms(self.binding.as_ref()));
-        self.stream.write_all(&out).await?;
-        let initial = self.password_message().await?;
-        let (first, challenge) = scram::begin(&initial, verifier, self.binding.as_ref()).map_err(refuse)?;
-        out.clear();
-        write::authentication_sasl_continue(&mut out, first.as_bytes());
-        self.stream.write_all(&out).await?;
-        let last = challenge.finish(&self.password_message().await?).map_err(refuse)?;
-        out.clear();
-        write::authentication_sasl_final(&mut out, last.as_bytes());
-        write::authentication_ok(&mut out);
-        self.stream.write_all(&out).await?;
         Ok(())
     }
 

@@ -19,6 +19,10 @@ pub enum WithoutTls {
 pub struct Auth {
     /// Files with public keys, in PEM or as a JWK set.
     pub token_keys: Vec<PathBuf>,
+    /// Where the issuer's keys are fetched.
+    pub token_keys_url: Option<String>,
+    /// File with the certificates that vouch for that address, in place of the public ones.
+    pub token_keys_ca: Option<PathBuf>,
     /// File with the shared secret of HS256.
     pub token_secret_file: Option<PathBuf>,
     /// The user that logs in with a token or a key in place of a password; `<it>.<slug>` does too.
@@ -45,7 +49,7 @@ impl Auth {
     /// Whether tokens of somebody else's are taken.
     #[must_use]
     pub const fn has_issuer(&self) -> bool {
-        !self.token_keys.is_empty() || self.token_secret_file.is_some()
+        !self.token_keys.is_empty() || self.token_keys_url.is_some() || self.token_secret_file.is_some()
     }
 }
 
@@ -54,6 +58,8 @@ impl Default for Auth {
     fn default() -> Self {
         Self {
             token_keys: Vec::new(),
+            token_keys_url: None,
+            token_keys_ca: None,
             token_secret_file: None,
             token_user: "token".into(),
             tokens_without_tls: WithoutTls::Never,

@@ -255,6 +255,12 @@ keys! {
     AUTH_TOKEN_KEYS: Vec<PathBuf> = auth.token_keys,
         "list of paths", kind::files, Value("[]"),
         "Files with the public keys of whoever issues tokens, in PEM or as a JWK set; a relative path starts at this file's directory.";
+    AUTH_TOKEN_KEYS_URL: Option<String> = auth.token_keys_url,
+        "https address, or \"off\"", kind::https_url_or_off, Value("\"off\""),
+        "Where the JWK set of whoever issues tokens is fetched, beside the keys in files.";
+    AUTH_TOKEN_KEYS_CA: Option<PathBuf> = auth.token_keys_ca,
+        "path, or \"off\"", kind::file_or_off, Value("\"off\""),
+        "File with the certificates that vouch for auth.token_keys_url, in PEM, in place of the public authorities.";
     AUTH_TOKEN_SECRET_FILE: Option<PathBuf> = auth.token_secret_file,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
         "File with a secret that issuer and proxy share, for tokens signed with HS256, readable by its owner only.";

@@ -2,6 +2,7 @@
 //!
 //! What a token says is judged by [`crate::auth::jwt`], which is pure.
 
+mod fetch;
 mod file;
 
 pub use file::read_secret;
@@ -17,6 +18,7 @@ use crate::auth::UnixTime;
 use crate::auth::jwt::{self, Claims, IssueKey, KeyError, KeySet, TokenError};
 use crate::config::auth::Auth;
 use crate::telemetry::Counters;
+use crate::tokens::fetch::Remote;
 use crate::tokens::file::Stamp;
 
 /// How often it is looked whether a file with keys has changed.
@@ -46,6 +48,9 @@ pub enum FileProblem {
     /// Others may read a secret.
     #[error("others can read or write it (mode {0:03o}); run: chmod 600 on it")]
     Open(u32),
+    /// It should hold certificates.
+    #[error("no certificate in PEM (`-----BEGIN CERTIFICATE-----`) in it")]
+    NoCertificate,
     /// Nothing in it can be used.
     #[error("{0}")]
     Key(#[from] KeyError),
@@ -65,6 +70,7 @@ pub struct Tokens {
     /// What is not read again: the shared secret, and the key of our own tokens.
     fixed: KeySet,
     files: RwLock<Vec<KeyFile>>,
+    remote: Option<Arc<Remote>>,
     current: RwLock<Arc<KeySet>>,
 }
 
@@ -86,22 +92,67 @@ impl Tokens {
         }
         let fixed = fixed_keys(auth)?;
         let files = auth.token_keys.iter().map(|path| KeyFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let ca = auth.token_keys_ca.as_deref();
+        let remote = auth.token_keys_url.as_deref().map(|url| Remote::new(url, ca)).transpose()?;
         let current = RwLock::new(Arc::new(union(&fixed, &files)));
         let (auth, files) = (auth.clone(), RwLock::new(files));
-        Ok(Some(Arc::new(Self { auth, counters, fixed, files, current })))
+        let remote = remote.map(Arc::new);
+        Ok(Some(Arc::new(Self { auth, counters, fixed, files, remote, current })))
     }
 
-    /// Checks a token at this moment.
+    /// Checks a token at this moment. One with a key that is not known may wait until the keys were fetched again.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+    pub async fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let verified = self.verify_now(token);
+        match (&verified, &self.remote) {
+            (Err(TokenError::UnknownKey), Some(remote)) if remote.ask().await => self.verify_now(token),
+            _ => verified,
+        }
+    }
+
+    fn verify_now(&self, token: &str) -> Result<Claims, TokenError> {
         let keys = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
         jwt::verify(token, &keys, &self.auth.rules, now())
     }
 
     /// Reads files again that have changed, until it is dropped.
     pub async fn run(self: Arc<Self>) {
+        match self.remote.clone() {
+            None => Arc::clone(&self).watch_files().await,
+            Some(remote) => {
+                tokio::join!(Arc::clone(&self).watch_files(), self.follow(&remote));
+            }
+        }
+    }
+
+    /// Fetches keys when that is due.
+    async fn follow(&self, remote: &Arc<Remote>) {
+        loop {
+            remote.due().await;
+            let fetching = Arc::clone(remote);
+            match tokio::task::spawn_blocking(move || fetching.fetch()).await {
+                Ok(Ok(keys)) => {
+                    tracing::debug!(url = remote.url(), keys = keys.len(), "fetched the keys of tokens");
+                    self.rebuild();
+                }
+                Ok(Err(error)) => {
+                    self.counters.key_load_failed();
+                    tracing::error!(
+                        url = remote.url(),
+                        error,
+                        "cannot fetch the keys of tokens; they stay as they were"
+                    );
+                }
+                // It panicked, or the process ends.
+                Err(_) => tokio::time::sleep(LOOK).await,
+            }
+            remote.tell();
+        }
+    }
+
+    async fn watch_files(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK).await;
             let this = Arc::clone(&self);
@@ -133,10 +184,19 @@ impl Tokens {
                 }
             }
         }
+        drop(files);
         if changed {
-            let keys = Arc::new(union(&self.fixed, &files));
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            self.rebuild();
         }
+    }
+
+    /// Puts together what there is.
+    fn rebuild(&self) {
+        let mut keys = union(&self.fixed, &self.files.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(remote) = &self.remote {
+            keys.add(&remote.keys.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Tokens in place of passwords, over the wire and with the real psql.
 
 mod attacks;
+mod bearer;
 mod ends;
 mod issue;
+mod jwks;
 mod keys;
 mod logins;
 

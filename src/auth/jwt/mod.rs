@@ -3,10 +3,12 @@
 
 mod json;
 mod keys;
+mod refresh;
 #[cfg(test)]
 mod tests;
 
 pub use keys::{IssueKey, KeyError, KeySet, Origin};
+pub use refresh::Fetches;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

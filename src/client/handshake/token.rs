@@ -44,12 +44,14 @@ impl Hello<'_> {
 
 /// One answer for whatever was wrong; the reason is for the operator.
 fn deny(shared: &Shared, user: &str, why: Denied) -> Refusal {
+    note(shared, user, why);
+    wrong_password(user)
+}
+
+pub(super) fn note(shared: &Shared, user: &str, why: Denied) {
     shared.counters.credential_refused(why.name());
     match why {
         Denied::Token(error) => tracing::debug!(user = ?user, %error, "token refused"),
-        Denied::Key(_) | Denied::NoCredential | Denied::NoTenant => {
-            tracing::debug!(user = ?user, reason = why.name(), "credential refused");
-        }
+        _ => tracing::debug!(user = ?user, reason = why.name(), "credential refused"),
     }
-    wrong_password(user)
 }

@@ -12,6 +12,8 @@ use crate::config::source::Source;
 
 pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     let token_keys = source.take(&keys::AUTH_TOKEN_KEYS);
+    let url = source.take(&keys::AUTH_TOKEN_KEYS_URL);
+    let ca = source.take(&keys::AUTH_TOKEN_KEYS_CA);
     let secret = source.take(&keys::AUTH_TOKEN_SECRET_FILE);
     let issuer = source.take(&keys::AUTH_TOKEN_ISSUER);
     let audience = source.take(&keys::AUTH_TOKEN_AUDIENCE);
@@ -26,6 +28,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     let issue_key = source.take(&keys::AUTH_ISSUE_KEY);
     let issue_max_lifetime = source.take(&keys::AUTH_ISSUE_MAX_LIFETIME);
     let keys_place = source.place(&keys::AUTH_TOKEN_KEYS.row);
+    let ca_place = source.place(&keys::AUTH_TOKEN_KEYS_CA.row);
     let secret_place = source.place(&keys::AUTH_TOKEN_SECRET_FILE.row);
     let issue_place = source.place(&keys::AUTH_ISSUE_KEY.row);
     let rules = Rules {
@@ -40,6 +43,8 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     };
     let auth = Auth {
         token_keys: token_keys?.into_iter().map(|path| beside(&keys_place, input, path)).collect(),
+        token_keys_url: url?,
+        token_keys_ca: ca?.map(|path| beside(&ca_place, input, path)),
         token_secret_file: secret?.map(|path| beside(&secret_place, input, path)),
         token_user: token_user?,
         tokens_without_tls: tokens_without_tls?,

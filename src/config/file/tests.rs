@@ -215,6 +215,8 @@ user = "reader"
 max_connections = 1
 [auth]
 token_keys = ["/k/keys.pem"]
+token_keys_url = "https://issuer.example/jwks.json"
+token_keys_ca = "/k/ca.pem"
 token_secret_file = "/k/secret"
 token_issuer = "https://issuer.example"
 token_audience = "db"
@@ -252,6 +254,8 @@ fn assert_every_key_of_auth(auth: &Auth) {
         *auth,
         Auth {
             token_keys: vec!["/k/keys.pem".into()],
+            token_keys_url: Some("https://issuer.example/jwks.json".into()),
+            token_keys_ca: Some("/k/ca.pem".into()),
             token_secret_file: Some("/k/secret".into()),
             token_user: "jwt".into(),
             tokens_without_tls: WithoutTls::Loopback,
@@ -816,6 +820,9 @@ fn key_in_place_of_its_file_and_other_nonsense_about_tokens_is_refused() {
     refused("auth", pem, "looks like a key", "path of the file");
     refused("auth", &format!("token_secret_file = \"{}\"", "ab".repeat(32)), "looks like a key", "path");
     refused("auth", "token_keys = \"keys.pem\"", "expected a list", "between [ and ]");
+    for url in ["http://i/jwks", "https://", "https://u:p@i/jwks", "https:///jwks", "https://i/a b"] {
+        refused("auth", &format!("token_keys_url = \"{url}\""), "not an https address", "jwks_uri");
+    }
     refused("auth", "token_user = \"token.x\"", "holds a dot", "without dots");
     refused("auth", "token_tenant_claim = \"\"", "names no claim", "JSON pointer");
     refused("auth", "token_leeway = \"1h\"", "too long", "at most 5m");

@@ -23,6 +23,23 @@ pub(in crate::config) fn file_or_off(given: Given<'_>) -> Result<Option<PathBuf>
     if text == "off" { Ok(None) } else { file(text).map(Some) }
 }
 
+/// An address to fetch keys from, or `None` for `off`. Not repeated in errors: it may hold a password.
+pub(in crate::config) fn https_url_or_off(given: Given<'_>) -> Result<Option<String>, Wrong> {
+    let text = given.text()?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let rest = text.strip_prefix("https://").unwrap_or_default();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '#');
+    if rest.is_empty() || rest.starts_with('/') || text.len() > 2048 || text.contains(odd) {
+        return Err(Wrong::new(
+            "not an https address without a user in it",
+            "write it as the issuer's OpenID configuration has it in `jwks_uri`, for example \"https://issuer.example/jwks.json\"",
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}
+
 fn file(text: &str) -> Result<PathBuf, Wrong> {
     let remedy = "write the path of the file with the key, not the key itself";
     if text.trim().is_empty() || text.contains('\0') {

@@ -1,0 +1,76 @@
+//! The part of the handshake in which a client sends a token by OAUTHBEARER.
+
+use std::time::Instant;
+
+use secrecy::ExposeSecret;
+
+use crate::auth::bearer::{self, BearerError};
+use crate::client::Shared;
+use crate::client::credential::{self, Denied, Identity};
+use crate::client::handshake::token::note;
+use crate::client::handshake::{Halt, Hello};
+use crate::error::SqlState;
+use crate::registry::UserEntry;
+use crate::session::Refusal;
+use crate::wire::write;
+
+impl Hello<'_> {
+    /// Whether the mechanism is offered to this client.
+    pub(super) fn takes_bearer(&self, shared: &Shared) -> bool {
+        let auth = &shared.config.auth;
+        auth.is_on() && credential::is_private(self.stream, auth)
+    }
+
+    /// From the client's first message on. The user may have any name; a registered one must be of the token's tenant.
+    pub(super) async fn by_bearer(
+        &mut self,
+        shared: &Shared,
+        user: &str,
+        known: Option<&UserEntry>,
+        first: &[u8],
+    ) -> Result<Identity, Halt> {
+        let token = bearer::read(first).map_err(|error| {
+            shared.counters.credential_refused("bearer_malformed");
+            match error {
+                BearerError::Malformed => Refusal::protocol(error.to_string()),
+                BearerError::OtherIdentity => {
+                    Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, error.to_string())
+                }
+            }
+        })?;
+        let granted = match &token {
+            None => Err(Denied::NoCredential),
+            Some(token) => credential::redeem(shared, token.expose_secret().as_bytes()).await,
+        };
+        let granted = granted.and_then(|grant| match known {
+            Some(entry) if entry.tenant.registered() != grant.tenant.registered() => Err(Denied::OtherTenant),
+            _ => Ok(grant),
+        });
+        let mut out = Vec::new();
+        match granted {
+            Ok(grant) => {
+                let identity = grant.identity(user, None)?;
+                write::authentication_ok(&mut out);
+                self.stream.write_all(&out).await?;
+                Ok(identity)
+            }
+            Err(why) => {
+                let challenge = bearer::challenge(&shared.config.auth.rules.issuer);
+                write::authentication_sasl_continue(&mut out, challenge.as_bytes());
+                self.stream.write_all(&out).await?;
+                // It asks for nothing more, but the exchange has an end.
+                let understood = self.password_message().await? == bearer::UNDERSTOOD;
+                note(shared, user, why);
+                // Without a token it only asks who issues them.
+                if token.is_some() {
+                    shared.failures().failed(Instant::now(), self.source, user);
+                }
+                if !understood {
+                    return Err(Refusal::protocol(BearerError::Malformed.to_string()).into());
+                }
+                let message = format!("OAuth bearer authentication failed for user \"{user}\"");
+                Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
+            }
+        }
+    }
+}

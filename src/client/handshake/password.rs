@@ -1,0 +1,86 @@
+//! The part of the handshake in which a client proves a password.
+
+use std::time::Instant;
+
+use crate::auth::scram::{self, ScramError};
+use crate::auth::{Verifier, bearer as oauth};
+use crate::client::Shared;
+use crate::client::credential::Identity;
+use crate::client::handshake::{Halt, Hello, wrong_password};
+use crate::error::SqlState;
+use crate::registry::UserEntry;
+use crate::session::Refusal;
+use crate::wire::write;
+
+impl Hello<'_> {
+    /// After many failures nothing is checked for a while. Names that nobody has are counted too.
+    pub(super) fn refuse_guesses(&self, shared: &Shared, user: &str) -> Result<(), Refusal> {
+        shared.failures().try_login(Instant::now(), self.source, user).map_err(|wait| {
+            shared.counters.auth_throttled();
+            let seconds = wait.as_secs() + 1;
+            Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "too many failed logins")
+                .with_hint(format!("Try again in {seconds} s, with the right password."))
+        })
+    }
+
+    pub(super) async fn by_password(&mut self, shared: &Shared, user: &str) -> Result<Identity, Halt> {
+        let known = shared.directory.lookup_or_load(user).await;
+        let offers_bearer = self.takes_bearer(shared);
+        let mut out = Vec::new();
+        let mut offered = scram::mechanisms(self.binding.as_ref()).to_vec();
+        offered.extend(offers_bearer.then_some(oauth::MECHANISM));
+        write::authentication_sasl(&mut out, &offered);
+        self.stream.write_all(&out).await?;
+        let first = self.password_message().await?;
+        if offers_bearer && oauth::is_selected(&first) {
+            return self.by_bearer(shared, user, known.as_deref(), &first).await;
+        }
+        self.authenticate(shared, user, known.as_deref(), &first).await?;
+        // A user that is not known cannot come this far, but no unwrapping on the way in.
+        let entry = known.ok_or_else(|| wrong_password(user))?;
+        Ok(Identity::of_user(&entry))
+    }
+
+    /// SCRAM-SHA-256, from the client's first message on, bound to the TLS channel if the client likes. Unknown users and those of
+    /// tenants out of service take the same steps.
+    async fn authenticate(
+        &mut self,
+        shared: &Shared,
+        user: &str,
+        known: Option<&UserEntry>,
+        first: &[u8],
+    ) -> Result<(), Halt> {
+        let mock;
+        let verifier = match known {
+            Some(entry) => &entry.verifier,
+            None => {
+                mock = Verifier::mock(&shared.config.secrets.master_key, user);
+                &mock
+            }
+        };
+        let source = self.source;
+        let refuse = |error: ScramError| {
+            shared.counters.auth_failed();
+            match error {
+                ScramError::WrongPassword => {
+                    shared.failures().failed(Instant::now(), source, user);
+                    wrong_password(user)
+                }
+                ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),
+                ScramError::Downgrade => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string())
+                    .with_detail("The client supports SCRAM channel binding but thinks the server does not. However, this server does support channel binding."),
+                ScramError::Binding => Refusal::fatal(SqlState::INVALID_AUTHORIZATION, error.to_string()),
+            }
+        };
+        let (first, challenge) = scram::begin(first, verifier, self.binding.as_ref()).map_err(refuse)?;
+        let mut out = Vec::new();
+        write::authentication_sasl_continue(&mut out, first.as_bytes());
+        self.stream.write_all(&out).await?;
+        let last = challenge.finish(&self.password_message().await?).map_err(refuse)?;
+        out.clear();
+        write::authentication_sasl_final(&mut out, last.as_bytes());
+        write::authentication_ok(&mut out);
+        self.stream.write_all(&out).await?;
+        Ok(())
+    }
+}
