@@ -3,6 +3,7 @@
 
 mod bearer;
 mod password;
+mod resolve;
 mod token;
 
 use std::io;
@@ -154,12 +155,14 @@ impl Hello<'_> {
                 "no PostgreSQL user name specified in startup packet",
             )
         })?;
+        let evidence = self.evidence(shared, &startup)?;
         self.refuse_guesses(shared, user)?;
-        let identity = match TokenUser::of(user, &shared.config.auth) {
-            Some(login) => self.by_token(shared, user, &login).await?,
-            None => self.by_password(shared, user).await?,
+        let (identity, by_end) = match TokenUser::of(user, &shared.config.auth) {
+            Some(login) => (self.by_token(shared, user, &login).await?, false),
+            None => self.by_password(shared, user, &evidence).await?,
         };
         shared.failures().succeeded(Instant::now(), self.source, user);
+        resolve::agree(&evidence, &identity.tenant, by_end)?;
         admit(shared, &startup, &identity.tenant)?;
         let hardened = hardened(shared, &identity.tenant).await?;
         let scope = scope(&shared.config, &identity.tenant, hardened);
@@ -360,11 +363,15 @@ fn admit(shared: &Shared, startup: &Startup, tenant: &Tenant) -> Result<(), Refu
     }
     let served = &shared.config.server.database;
     match startup.get("database") {
-        Some(database) if !database.is_empty() && database != served => Err(Refusal::fatal(
-            SqlState::INVALID_CATALOG_NAME,
-            format!("database \"{database}\" does not exist"),
-        )
-        .with_hint(format!("The proxy serves the database \"{served}\"."))),
+        Some(database) if !database.is_empty() && database != served && database != tenant.slug.as_str() => {
+            Err(Refusal::fatal(
+                SqlState::INVALID_CATALOG_NAME,
+                format!("database \"{database}\" does not exist"),
+            )
+            .with_hint(format!(
+                "The proxy serves the database \"{served}\"; the tenant's short name stands for it too."
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -450,14 +457,12 @@ fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
 /// The settings of the startup packet, `options` first as the server takes them, each one judged, and the
 /// refusals that are only reported.
 fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settings, Vec<Denial>), Refusal> {
-    let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(|word| {
-        Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, format!("startup option \"{word}\" is not supported"))
-            .with_hint("Options of the form `-c name=value` are.")
-    })?;
+    let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
     let (mut settings, mut reports) = (Settings::default(), Vec::new());
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.chain(startup.settings()) {
-        if name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value) {
+        let is_encoding = name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value);
+        if is_encoding || resolve::is_option(name) {
             continue;
         }
         let value = shared.guard.setting_as_sent(name, value, scope);
@@ -469,6 +474,11 @@ fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settin
         settings.set(name, &value);
     }
     Ok((settings, reports))
+}
+
+fn no_option(word: String) -> Refusal {
+    Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, format!("startup option \"{word}\" is not supported"))
+        .with_hint("Options of the form `-c name=value` are.")
 }
 
 /// Names of UTF-8 as `pg_char_to_encoding` takes them, and SQL_ASCII, with which a client says that it

@@ -86,6 +86,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let unix_socket_dir = source.take(&keys::LISTEN_UNIX_SOCKET_DIR);
     let max_clients = source.take(&keys::LISTEN_MAX_CLIENTS);
     let auth_timeout = source.take(&keys::LISTEN_AUTH_TIMEOUT);
+    let tenant_domain = source.take(&keys::LISTEN_TENANT_DOMAIN);
     let max_unauthenticated = source.take(&keys::LISTEN_MAX_UNAUTHENTICATED);
     let per_address = source.take(&keys::LISTEN_MAX_FAILURES_PER_ADDRESS);
     let per_user = source.take(&keys::LISTEN_MAX_FAILURES_PER_USER);
@@ -111,6 +112,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         unix_socket_dir: unix_socket_dir?,
         max_clients: max_clients?,
         auth_timeout: auth_timeout?,
+        tenant_domain: tenant_domain?,
         max_unauthenticated: max_unauthenticated?,
         failures: FailureLimits {
             per_address: per_address?.and_then(|number| u32::try_from(number).ok()),

@@ -60,6 +60,8 @@ pub struct Listen {
     pub max_clients: usize,
     /// Time from accept to the end of authentication.
     pub auth_timeout: Duration,
+    /// What host names that name a tenant end in.
+    pub tenant_domain: Option<String>,
     /// Clients at once that have not logged in yet.
     pub max_unauthenticated: usize,
     /// How many logins may fail in a minute.

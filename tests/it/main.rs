@@ -18,6 +18,7 @@ mod failure;
 mod guard;
 mod handover;
 mod harden;
+mod identity;
 mod init;
 mod level;
 mod levels;

@@ -372,7 +372,7 @@ fn parameter_that_is_no_setting_of_a_tenants_is_refused_by_name_whichever_way_it
         "trace_sort",
         "session_replication_role",
         "auto_explain.log_min_duration",
-        "pgtenant.tenant",
+        "pgtenant.other",
         "set_user.superuser_allowlist",
     ] {
         let told = name.to_ascii_lowercase();

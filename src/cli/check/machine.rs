@@ -89,6 +89,7 @@ mod tests {
             unix_socket_dir,
             max_clients: 1,
             auth_timeout: Duration::from_secs(1),
+            tenant_domain: None,
             max_unauthenticated: 100,
             failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,

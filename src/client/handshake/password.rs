@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use crate::auth::evidence::Evidence;
 use crate::auth::scram::{self, ScramError};
 use crate::auth::{Verifier, bearer as oauth};
 use crate::client::Shared;
 use crate::client::credential::Identity;
+use crate::client::handshake::resolve::{self, Found};
 use crate::client::handshake::{Halt, Hello, wrong_password};
 use crate::error::SqlState;
 use crate::registry::UserEntry;
@@ -23,8 +25,14 @@ impl Hello<'_> {
         })
     }
 
-    pub(super) async fn by_password(&mut self, shared: &Shared, user: &str) -> Result<Identity, Halt> {
-        let known = shared.directory.lookup_or_load(user).await;
+    /// Whose session it is, and whether the end of the user name stood for the tenant.
+    pub(super) async fn by_password(
+        &mut self,
+        shared: &Shared,
+        user: &str,
+        evidence: &Evidence,
+    ) -> Result<(Identity, bool), Halt> {
+        let Found { entry: known, by_end } = resolve::find(shared, evidence).await;
         let offers_bearer = self.takes_bearer(shared);
         let mut out = Vec::new();
         let mut offered = scram::mechanisms(self.binding.as_ref()).to_vec();
@@ -33,12 +41,12 @@ impl Hello<'_> {
         self.stream.write_all(&out).await?;
         let first = self.password_message().await?;
         if offers_bearer && oauth::is_selected(&first) {
-            return self.by_bearer(shared, user, known.as_deref(), &first).await;
+            return Ok((self.by_bearer(shared, user, known.as_deref(), &first).await?, by_end));
         }
         self.authenticate(shared, user, known.as_deref(), &first).await?;
         // A user that is not known cannot come this far, but no unwrapping on the way in.
         let entry = known.ok_or_else(|| wrong_password(user))?;
-        Ok(Identity::of_user(&entry))
+        Ok((Identity::of_user(&entry), by_end))
     }
 
     /// SCRAM-SHA-256, from the client's first message on, bound to the TLS channel if the client likes. Unknown users and those of

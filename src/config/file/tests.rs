@@ -170,6 +170,7 @@ addresses = ["0.0.0.0:1", "[::1]:2"]
 unix_socket_dir = "/run/pgtenant"
 max_clients = 7
 auth_timeout = "1min"
+tenant_domain = "db.example.com"
 max_unauthenticated = 7
 max_failures_per_address = 8
 max_failures_per_user = "all"
@@ -284,6 +285,7 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(config.listen.max_clients, 7);
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
     assert_eq!(config.listen.max_unauthenticated, 7);
+    assert_eq!(config.listen.tenant_domain.as_deref(), Some("db.example.com"));
     assert_eq!(config.listen.failures, FailureLimits { per_address: Some(8), per_user: None });
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));

@@ -64,6 +64,22 @@ pub(in crate::config) fn directory_or_off(given: Given<'_>) -> Result<Option<Pat
     Ok(Some(PathBuf::from(text)))
 }
 
+/// A domain name, without a dot at either end.
+pub(in crate::config) fn domain_or_off(given: Given<'_>) -> Result<Option<String>, Wrong> {
+    let text = given.text()?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if text.len() > 253 || !text.split('.').all(is_label) {
+        let remedy = "write it like `db.example.com`, without `*.`, or \"off\"";
+        return Err(Wrong::new("this is not a domain name", remedy));
+    }
+    Ok(Some(text.to_ascii_lowercase()))
+}
+
 /// A file, or `None` for `"off"`. Not repeated in errors: it may be what should be in the file.
 pub(in crate::config) fn file_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
     let text = given.text()?;

@@ -222,6 +222,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             unix_socket_dir: None,
             max_clients: 100,
             auth_timeout: 10 * second,
+            tenant_domain: None,
             max_unauthenticated: 100,
             failures: pgtenant::auth::FailureLimits::default(),
             tcp_keepalive: None,

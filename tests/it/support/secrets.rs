@@ -7,8 +7,8 @@ use std::sync::{LazyLock, Once, RwLock};
 use crate::support::proxy::PASSWORD;
 
 /// What no secret of the tests looks like by chance, and each of them contains: users' passwords, the master key, what is
-/// checked against a password.
-const ALWAYS: [&str; 3] = [PASSWORD, "5a5a5a5a5a5a5a5a", "SCRAM-SHA-256$"];
+/// checked against a password, tokens.
+const ALWAYS: [&str; 4] = [PASSWORD, "5a5a5a5a5a5a5a5a", "SCRAM-SHA-256$", "eyJ"];
 
 /// Those that were made meanwhile.
 static MADE: LazyLock<RwLock<HashSet<String>>> = LazyLock::new(RwLock::default);
