@@ -2,6 +2,7 @@
 //!
 //! The programs are in `tests/drivers`; what they need, `scripts/setup.sh test` installs.
 
+mod logins;
 mod notifications;
 mod pgbench;
 mod psql;

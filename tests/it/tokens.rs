@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use pgtenant::auth::Access;
 use pgtenant::config::Config;
 use pgtenant::config::auth::WithoutTls;
 use serde_json::{Value, json};
@@ -68,8 +69,13 @@ fn sign_as(header: &str, claims: &Value, name: &str, algorithm: Algorithm) -> St
 }
 
 /// A token of this tenant's that is good for anything.
-fn token(proxy: &Proxy, tenant: &str) -> String {
+pub(crate) fn token(proxy: &Proxy, tenant: &str) -> String {
     sign(&claims(proxy, tenant))
+}
+
+/// A new API key of this tenant's.
+pub(crate) fn new_key(proxy: &Proxy, tenant: &str, scope: Access) -> String {
+    keys::create(proxy, tenant, scope, None).0
 }
 
 /// One that ends in so many seconds.

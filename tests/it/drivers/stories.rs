@@ -77,13 +77,13 @@ pub(super) fn python(proxy: &Proxy, script: &str) -> Command {
     command
 }
 
-fn node(proxy: &Proxy, script: &str) -> Command {
+pub(super) fn node(proxy: &Proxy, script: &str) -> Command {
     let mut command = story(proxy, "node", &[], script);
     command.env("NODE_PATH", &installed().node_modules);
     command
 }
 
-fn java(proxy: &Proxy, script: &str) -> Command {
+pub(super) fn java(proxy: &Proxy, script: &str) -> Command {
     let jar = installed().jdbc.display().to_string();
     // Two compilers and a collector in threads of their own would only be in each other's way.
     story(proxy, "java", &["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &jar], script)

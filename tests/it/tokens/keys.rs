@@ -34,7 +34,7 @@ fn json(proxy: &Proxy, command: KeyCommand) -> Value {
 }
 
 /// A new key and its id.
-fn create(proxy: &Proxy, tenant: &str, scope: Access, seconds: Option<u64>) -> (String, String) {
+pub(super) fn create(proxy: &Proxy, tenant: &str, scope: Access, seconds: Option<u64>) -> (String, String) {
     let made = json(
         proxy,
         KeyCommand::Create(CreateArgs {

@@ -1,0 +1,22 @@
+// pgjdbc logs in with TLS, verified, and says who it is.
+
+import java.sql.*;
+import java.util.*;
+
+final class Login {
+    public static void main(String[] arguments) throws Exception {
+        Map<String, String> env = System.getenv();
+        Properties properties = new Properties();
+        properties.setProperty("user", env.get("LOGIN_USER"));
+        properties.setProperty("password", env.get("LOGIN_PASSWORD"));
+        // The certificate is for a name that only this test knows.
+        properties.setProperty("sslmode", "verify-ca");
+        properties.setProperty("sslrootcert", env.get("LOGIN_CA"));
+        String url = "jdbc:postgresql://127.0.0.1:" + env.get("LOGIN_PORT") + "/" + env.get("LOGIN_DATABASE");
+        try (Connection connection = DriverManager.getConnection(url, properties);
+             ResultSet row = connection.createStatement().executeQuery("SELECT current_user")) {
+            row.next();
+            System.out.println(row.getString(1));
+        }
+    }
+}
