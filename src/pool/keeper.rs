@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::{Grant, Pool, quota};
+use crate::pool::{Grant, Pool, kept, quota};
 use crate::schedule::{Owner, Scheduler, ServerId};
 use crate::tenant::{Level, Tenant, TenantId};
 
@@ -55,7 +55,12 @@ impl Pool {
             }
         }
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(Instant::now(), tenant.id, quota(&limits, tenant.level), &mut decisions);
+        inner.scheduler.set_quota(
+            Instant::now(),
+            tenant.id,
+            quota(&limits, kept(&limits, tenant)),
+            &mut decisions,
+        );
         self.carry_out(&mut inner, decisions);
         drop(inner);
         if moves {
@@ -76,12 +81,7 @@ impl Pool {
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(
-            Instant::now(),
-            tenant,
-            quota(&self.limits, Level::Dedicated),
-            &mut decisions,
-        );
+        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits, 0), &mut decisions);
         self.carry_out(&mut inner, decisions);
     }
 

@@ -30,7 +30,7 @@ use crate::server::connect::{ConnectError, Dialer, Login, PoolLogin};
 use crate::server::spare::SpareLogin;
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Level, Limits as TenantLimits, Tenant, TenantId};
+use crate::tenant::{Access, Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use settle::SettleError;
@@ -113,7 +113,7 @@ impl Pool {
     ) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
-            quota: quota(&config.limits, Level::Dedicated),
+            quota: quota(&config.limits, 0),
             opening: config.pool.max_concurrent_opens,
             quantum: QUANTUM,
         };
@@ -208,7 +208,8 @@ impl Pool {
         let mut decisions = std::mem::take(&mut inner.decisions);
         if is_new {
             inner.tenants.insert(tenant.id, Arc::clone(tenant));
-            let quota = quota(&self.limits.with(&tenant.limits), tenant.level);
+            let limits = self.limits.with(&tenant.limits);
+            let quota = quota(&limits, kept(&limits, tenant));
             inner.scheduler.set_quota(now, tenant.id, quota, &mut decisions);
         }
         let level = inner.level(tenant);
@@ -492,13 +493,17 @@ impl Inner {
     }
 }
 
+/// How many connections are kept for a tenant. One of level shared has none of its own, and for those of its sessions that
+/// only read none are kept besides.
+const fn kept(limits: &TenantLimits, tenant: &Tenant) -> usize {
+    match (tenant.level, tenant.access) {
+        (Level::Dedicated, Access::ReadWrite) => limits.min_server_connections,
+        (Level::Shared, _) | (_, Access::ReadOnly) => 0,
+    }
+}
+
 /// What the scheduler needs to know of a tenant's limits.
-const fn quota(limits: &TenantLimits, level: Level) -> Quota {
-    let minimum = match level {
-        Level::Dedicated => limits.min_server_connections,
-        // It has none of its own.
-        Level::Shared => 0,
-    };
+const fn quota(limits: &TenantLimits, minimum: usize) -> Quota {
     Quota {
         connections: limits.max_server_connections,
         waiting: limits.max_waiting,

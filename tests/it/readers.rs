@@ -279,6 +279,22 @@ fn reader_does_what_other_sessions_do() {
 }
 
 #[test]
+fn no_connections_are_kept_for_readers_besides_those_of_their_tenant() {
+    let proxy = Proxy::start(&["alpha"], config);
+    add_reader(&proxy, "alpha");
+    let slug = proxy.user("alpha");
+    let limits = "update pgtenant.tenants set limits = '{\"min_server_connections\": \"2\"}' where slug";
+    proxy.admin().run(&format!("{limits} = '{slug}'"));
+    let count = |role: &str| {
+        proxy.admin().value(&format!("select count(*) from pg_stat_activity where usename = '{role}'"))
+    };
+    reads(&proxy).run("select 1");
+    proxy.wire("alpha").run("select 1");
+    eventually("two are kept", || count(&proxy.role("alpha")) == "2");
+    assert_eq!(count(&role(&proxy)), "1");
+}
+
+#[test]
 fn reader_hears_its_tenant() {
     for proxy in proxies() {
         let (mut wire, mut tenant) = (reads(&proxy), proxy.wire("alpha"));
