@@ -51,10 +51,32 @@ pub struct FailureLimits {
     pub per_user: Option<u32>,
 }
 
+/// What a client tries to log in with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt<'a> {
+    /// The password of this user.
+    Password(&'a str),
+    /// A token or a key, under whatever name. These cannot be guessed, and many tenants' clients share a name: failures count
+    /// by address alone, and not at all where one was good lately.
+    Token,
+}
+
+impl Attempt<'_> {
+    /// As much of a name as PostgreSQL looks at: a stranger may send a long one. No user has an empty one.
+    fn name(self) -> Box<str> {
+        match self {
+            Self::Password(user) => user.chars().take(63).collect::<String>().into(),
+            Self::Token => "".into(),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Failures {
     sources: Buckets<Source>,
+    /// The same of those who sent tokens.
+    tokens: Buckets<Source>,
     users: Buckets<Box<str>>,
     pairs: Buckets<Pair>,
     /// When a user logged in from there last.
@@ -63,17 +85,13 @@ pub struct Failures {
 
 type Pair = (Source, Box<str>);
 
-/// As much of a name as PostgreSQL looks at: a stranger may send a long one.
-fn name(user: &str) -> Box<str> {
-    user.chars().take(63).collect::<String>().into()
-}
-
 impl Failures {
     /// Nothing has failed yet.
     #[must_use]
     pub fn new(limits: FailureLimits) -> Self {
         Self {
             sources: Buckets::new(limits.per_address),
+            tokens: Buckets::new(limits.per_address),
             users: Buckets::new(limits.per_user),
             pairs: Buckets::new(limits.per_user),
             known: HashMap::new(),
@@ -84,32 +102,44 @@ impl Failures {
     ///
     /// # Errors
     /// How long to wait for the next attempt.
-    pub fn try_login(&self, now: Instant, source: Option<Source>, user: &str) -> Result<(), Duration> {
+    pub fn try_login(
+        &self,
+        now: Instant,
+        source: Option<Source>,
+        attempt: Attempt<'_>,
+    ) -> Result<(), Duration> {
         let Some(source) = source else { return Ok(()) };
-        let pair: Pair = (source, name(user));
-        if self.is_known(now, &pair) {
-            return self.pairs.look(now, &pair);
+        let pair: Pair = (source, attempt.name());
+        match (attempt, self.is_known(now, &pair)) {
+            (Attempt::Token, true) => Ok(()),
+            (Attempt::Token, false) => self.tokens.look(now, &source),
+            (Attempt::Password(_), true) => self.pairs.look(now, &pair),
+            (Attempt::Password(_), false) => {
+                self.sources.look(now, &source)?;
+                self.users.look(now, &pair.1)
+            }
         }
-        self.sources.look(now, &source)?;
-        self.users.look(now, &pair.1)
     }
 
     /// A login that was tried has failed: the password was wrong, or what else proves who it is.
-    pub fn failed(&mut self, now: Instant, source: Option<Source>, user: &str) {
+    pub fn failed(&mut self, now: Instant, source: Option<Source>, attempt: Attempt<'_>) {
         let Some(source) = source else { return };
-        let pair: Pair = (source, name(user));
-        if self.is_known(now, &pair) {
-            self.pairs.take(now, pair);
-        } else {
-            self.sources.take(now, source);
-            self.users.take(now, pair.1);
+        let pair: Pair = (source, attempt.name());
+        match (attempt, self.is_known(now, &pair)) {
+            (Attempt::Token, true) => {}
+            (Attempt::Token, false) => self.tokens.take(now, source),
+            (Attempt::Password(_), true) => self.pairs.take(now, pair),
+            (Attempt::Password(_), false) => {
+                self.sources.take(now, source);
+                self.users.take(now, pair.1);
+            }
         }
     }
 
     /// A login that was tried has succeeded.
-    pub fn succeeded(&mut self, now: Instant, source: Option<Source>, user: &str) {
+    pub fn succeeded(&mut self, now: Instant, source: Option<Source>, attempt: Attempt<'_>) {
         let Some(source) = source else { return };
-        let pair: Pair = (source, name(user));
+        let pair: Pair = (source, attempt.name());
         if self.known.len() >= MOST && !self.known.contains_key(&pair) {
             forget_older_half(&mut self.known, |at| *at);
         }
@@ -205,6 +235,7 @@ fn forget_older_half<K: Eq + Hash, V>(map: &mut HashMap<K, V>, at: impl Fn(&V) -
 
 #[cfg(test)]
 mod tests {
+    use super::Attempt::{Password, Token};
     use super::*;
 
     fn limits() -> FailureLimits {
@@ -222,8 +253,8 @@ mod tests {
         source: Option<Source>,
         user: &str,
     ) -> Result<(), Duration> {
-        failures.try_login(now, source, user)?;
-        failures.failed(now, source, user);
+        failures.try_login(now, source, Password(user))?;
+        failures.failed(now, source, Password(user));
         Ok(())
     }
 
@@ -255,12 +286,12 @@ mod tests {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
         // All at once, as after a restart.
         for n in 0..1000 {
-            assert_eq!(failures.try_login(now, from(1), &format!("user {n}")), Ok(()));
+            assert_eq!(failures.try_login(now, from(1), Password(&format!("user {n}"))), Ok(()));
         }
-        (0..1000).for_each(|n| failures.succeeded(now, from(1), &format!("user {n}")));
+        (0..1000).for_each(|n| failures.succeeded(now, from(1), Password(&format!("user {n}"))));
         for n in 0..10 {
             assert_eq!(fail(&mut failures, now, from(1), &format!("guess {n}")), Ok(()));
-            failures.succeeded(now, from(1), "user 1");
+            failures.succeeded(now, from(1), Password("user 1"));
         }
         assert!(fail(&mut failures, now, from(1), "guess").is_err());
     }
@@ -268,12 +299,12 @@ mod tests {
     #[test]
     fn who_tries_many_at_a_time_waits_the_longer() {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
-        (0..13).for_each(|_| assert_eq!(failures.try_login(now, from(1), "app"), Ok(())));
-        (0..13).for_each(|_| failures.failed(now, from(1), "app"));
-        assert_eq!(failures.try_login(now, from(2), "app"), Err(Duration::from_secs(11 * 20)));
-        (0..1000).for_each(|_| failures.failed(now, from(1), "app"));
+        (0..13).for_each(|_| assert_eq!(failures.try_login(now, from(1), Password("app")), Ok(())));
+        (0..13).for_each(|_| failures.failed(now, from(1), Password("app")));
+        assert_eq!(failures.try_login(now, from(2), Password("app")), Err(Duration::from_secs(11 * 20)));
+        (0..1000).for_each(|_| failures.failed(now, from(1), Password("app")));
         assert_eq!(
-            failures.try_login(now, from(2), "app"),
+            failures.try_login(now, from(2), Password("app")),
             Err(Duration::from_secs(31 * 20)),
             "not for ever"
         );
@@ -282,7 +313,7 @@ mod tests {
     #[test]
     fn whoever_guesses_elsewhere_or_at_others_from_the_same_address_locks_nobody_out_who_is_known() {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
-        failures.succeeded(now, from(1), "app");
+        failures.succeeded(now, from(1), Password("app"));
         for address in 2..100 {
             let _ = fail(&mut failures, now, from(address), "app");
         }
@@ -293,7 +324,20 @@ mod tests {
             assert_eq!(fail(&mut failures, now, from(1), "app"), Ok(()));
         }
         assert_eq!(fail(&mut failures, now, from(1), "app"), Err(Duration::from_secs(20)), "guessed at home");
-        assert_eq!(failures.try_login(now + KNOWN_FOR, from(1), "app"), Ok(()), "as a stranger");
+        assert_eq!(failures.try_login(now + KNOWN_FOR, from(1), Password("app")), Ok(()), "as a stranger");
+    }
+
+    #[test]
+    fn tokens_that_fail_lock_nobody_out_who_sends_a_good_one_from_where_one_was_good() {
+        let (mut failures, now) = (Failures::new(limits()), Instant::now());
+        failures.succeeded(now, from(1), Token);
+        for address in [1, 2] {
+            (0..100).for_each(|_| failures.failed(now, from(address), Token));
+        }
+        assert_eq!(failures.try_login(now, from(1), Token), Ok(()));
+        assert!(failures.try_login(now, from(2), Token).is_err(), "nobody is known there");
+        assert_eq!(failures.try_login(now, from(3), Token), Ok(()), "the name is everybody's");
+        assert_eq!(failures.try_login(now, from(2), Password("app")), Ok(()));
     }
 
     #[test]
@@ -310,8 +354,8 @@ mod tests {
         let now = Instant::now();
         for n in 0..3 * MOST {
             let user = format!("user {n}");
-            failures.failed(now, from(2), &user);
-            failures.succeeded(now, from(1), &user);
+            failures.failed(now, from(2), Password(&user));
+            failures.succeeded(now, from(1), Password(&user));
         }
         assert!(failures.users.taken.len() <= MOST && failures.known.len() <= MOST);
     }

@@ -12,7 +12,7 @@ mod verifier;
 
 pub use access::Access;
 pub use api_key::{ApiKey, KeyDenied, KeyEntry, KeyId};
-pub use failures::{FailureLimits, Failures, MOST_FAILURES, Source};
+pub use failures::{Attempt, FailureLimits, Failures, MOST_FAILURES, Source};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};
 

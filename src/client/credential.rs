@@ -22,23 +22,23 @@ pub(super) struct Identity {
     pub(super) user_name: String,
     /// Whose session it is.
     pub(super) tenant: Arc<Tenant>,
-    /// What it may do.
-    pub(super) access: Access,
     /// When the session ends at the latest.
     pub(super) expires: Option<Instant>,
     /// The API key it logged in with.
     pub(super) key: Option<KeyId>,
+    /// Whether it was a token or a key that proved it, and not a password.
+    pub(super) by_token: bool,
 }
 
 impl Identity {
-    /// With a password: everything a tenant may, without end.
+    /// With a password, without end.
     pub(super) fn of_user(entry: &UserEntry) -> Self {
         Self {
             user_name: entry.user_name.clone(),
             tenant: Arc::clone(&entry.tenant),
-            access: Access::ReadWrite,
             expires: None,
             key: None,
+            by_token: false,
         }
     }
 }
@@ -171,10 +171,10 @@ impl Grant {
         Ok(Identity {
             user_name: user.to_owned(),
             tenant,
-            access: self.access,
             // A time too far for the clock is as good as none.
             expires: left.and_then(|left| Instant::now().checked_add(left)),
             key: self.key,
+            by_token: true,
         })
     }
 }

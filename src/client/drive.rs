@@ -56,7 +56,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
     relay.take_early(&early);
     let mut client = Client { shared, identity, place, relay, last_server: None, _admission: admission };
-    tracing::debug!(access = %client.identity.access, "client logged in");
+    tracing::debug!(access = %client.identity.tenant.access.as_str(), "client logged in");
     let end = client.live(stop).await;
     client.flush_counts();
     if let End::Told(refusal) = end {

@@ -10,11 +10,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::auth::Source;
 use crate::auth::scram::Binding;
+use crate::auth::{Attempt, Source};
 use crate::client::credential::{Identity, TokenUser};
+use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
-use crate::client::{Shared, farewell, tell_report};
+use crate::client::{Shared, crowded_out, farewell, tell_report};
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
@@ -94,9 +95,10 @@ pub(super) async fn run(
     shared: &Arc<Shared>,
     stream: &mut Stream,
     source: Option<Source>,
+    stay: Stay,
 ) -> Result<Option<Login>, Refusal> {
     let mut hello = Hello { stream, source, buf: Vec::new(), binding: None };
-    match hello.log_in(shared).await {
+    match hello.log_in(shared, stay).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
         Err(Halt::Refused(refusal)) => Err(refusal),
@@ -112,13 +114,20 @@ struct Hello<'a> {
 }
 
 impl Hello<'_> {
-    async fn log_in(&mut self, shared: &Arc<Shared>) -> Result<Login, Halt> {
+    async fn log_in(&mut self, shared: &Arc<Shared>, stay: Stay) -> Result<Login, Halt> {
         let limit = shared.config.listen.auth_timeout;
-        let proving = tokio::time::timeout(limit, self.prove(shared));
+        let proving = tokio::time::timeout(limit, async {
+            tokio::select! {
+                proved = self.prove(shared) => proved,
+                () = stay.leave.cancelled() => Err(crowded_out().into()),
+            }
+        });
         let Proved { identity, scope, settings, reported, minor } = proving.await.unwrap_or_else(|_| {
             let message = "canceling authentication due to timeout";
             Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
         })?;
+        // It waits for a server connection like everybody who is logged in.
+        drop(stay);
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
@@ -156,12 +165,16 @@ impl Hello<'_> {
             )
         })?;
         let evidence = self.evidence(shared, &startup)?;
-        self.refuse_guesses(shared, user)?;
-        let (identity, by_end) = match TokenUser::of(user, &shared.config.auth) {
+        let token_user = TokenUser::of(user, &shared.config.auth);
+        let attempt = if token_user.is_some() { Attempt::Token } else { Attempt::Password(user) };
+        self.refuse_guesses(shared, attempt)?;
+        let (identity, by_end) = match token_user {
             Some(login) => (self.by_token(shared, user, &login).await?, false),
             None => self.by_password(shared, user, &evidence).await?,
         };
-        shared.failures().succeeded(Instant::now(), self.source, user);
+        // By OAUTHBEARER it is a token, too, and the name may be any.
+        let attempt = if identity.by_token { Attempt::Token } else { attempt };
+        shared.failures().succeeded(Instant::now(), self.source, attempt);
         resolve::agree(&evidence, &identity.tenant, by_end)?;
         admit(shared, &startup, &identity.tenant)?;
         let hardened = hardened(shared, &identity.tenant).await?;

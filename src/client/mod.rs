@@ -195,11 +195,10 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
         if crowded {
             shared.counters.client_refused();
         }
-        let handshake = Box::pin(handshake::run(&shared, &mut stream, source));
+        let handshake = Box::pin(handshake::run(&shared, &mut stream, source, stay));
         tokio::select! {
             result = handshake => result,
             () = shared.shutdown.cancelled() => Ok(None),
-            () = stay.leave.cancelled() => Err(crowded_out()),
         }
     };
     let login = match logged_in {

@@ -6,6 +6,7 @@ use pgtenant::auth::FailureLimits;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::wire::{Wire, startup};
+use crate::tokens;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1));
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -84,4 +85,41 @@ fn who_connects_and_says_nothing_makes_room_for_those_who_log_in() {
     assert!(!slow.has_input(), "it is the only one of its address");
     // Those who are logged in take no place.
     let _clients: Vec<Wire> = (0..8).map(|_| proxy.wire("alpha")).collect();
+}
+
+#[test]
+fn who_has_logged_in_and_waits_for_a_server_connection_is_not_one_that_has_not_logged_in() {
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.listen.max_unauthenticated = 1;
+        config.pool.max_server_connections = 1;
+    });
+    let mut holder = proxy.wire("alpha");
+    holder.run("begin");
+    let user = proxy.user("alpha");
+    let mut waiting: Vec<Wire> = ["1MB", "2MB", "3MB"]
+        .iter()
+        .map(|size| {
+            let mut wire = Wire::dial(proxy.addr());
+            let options = format!("-c work_mem={size}");
+            let words = [("user", user.as_str()), ("database", &proxy.db.name), ("options", &options)];
+            wire.send(&startup(0x0003_0000, &words));
+            wire.authenticate(PASSWORD).expect("there is room for it");
+            wire
+        })
+        .collect();
+    holder.run("commit");
+    waiting.iter_mut().for_each(|wire| wire.welcome().expect("it was let wait"));
+}
+
+#[test]
+fn tokens_that_fail_do_not_lock_out_the_tokens_of_others_who_have_the_same_user_name() {
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        tokens::with_tokens(config);
+        config.listen.failures = FailureLimits { per_address: Some(100), per_user: Some(3) };
+    });
+    for _ in 0..10 {
+        assert!(tokens::refusal(&proxy, "token", b"eyJ.eyJ.x").contains("28P01"));
+    }
+    let good = tokens::token(&proxy, "beta");
+    assert!(tokens::log_in(&proxy, "token", good.as_bytes()).is_ok());
 }

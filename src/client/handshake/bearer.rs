@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use secrecy::ExposeSecret;
 
+use crate::auth::Attempt;
 use crate::auth::bearer::{self, BearerError};
 use crate::client::Shared;
 use crate::client::credential::{self, Denied, Identity};
@@ -63,7 +64,7 @@ impl Hello<'_> {
                 note(shared, user, why);
                 // Without a token it only asks who issues them.
                 if token.is_some() {
-                    shared.failures().failed(Instant::now(), self.source, user);
+                    shared.failures().failed(Instant::now(), self.source, Attempt::Token);
                 }
                 if !understood {
                     return Err(Refusal::protocol(BearerError::Malformed.to_string()).into());

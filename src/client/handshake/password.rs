@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::auth::evidence::Evidence;
 use crate::auth::scram::{self, ScramError};
-use crate::auth::{Verifier, bearer as oauth};
+use crate::auth::{Attempt, Verifier, bearer as oauth};
 use crate::client::Shared;
 use crate::client::credential::Identity;
 use crate::client::handshake::resolve::{self, Found};
@@ -16,8 +16,8 @@ use crate::wire::write;
 
 impl Hello<'_> {
     /// After many failures nothing is checked for a while. Names that nobody has are counted too.
-    pub(super) fn refuse_guesses(&self, shared: &Shared, user: &str) -> Result<(), Refusal> {
-        shared.failures().try_login(Instant::now(), self.source, user).map_err(|wait| {
+    pub(super) fn refuse_guesses(&self, shared: &Shared, attempt: Attempt<'_>) -> Result<(), Refusal> {
+        shared.failures().try_login(Instant::now(), self.source, attempt).map_err(|wait| {
             shared.counters.auth_throttled();
             let seconds = wait.as_secs() + 1;
             Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "too many failed logins")
@@ -71,7 +71,7 @@ impl Hello<'_> {
             shared.counters.auth_failed();
             match error {
                 ScramError::WrongPassword => {
-                    shared.failures().failed(Instant::now(), source, user);
+                    shared.failures().failed(Instant::now(), source, Attempt::Password(user));
                     wrong_password(user)
                 }
                 ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::auth::evidence::{self, Contradiction, Evidence, FirstWords, Witness};
+use crate::auth::evidence::{self, Candidate, Contradiction, Evidence, FirstWords, Witness};
 use crate::client::Shared;
 use crate::client::handshake::{Hello, no_option};
 use crate::error::SqlState;
@@ -56,18 +56,30 @@ pub(super) fn is_option(name: &str) -> bool {
 
 /// The first of the users who may be meant. One of another tenant than is named is none.
 pub(super) async fn find(shared: &Shared, evidence: &Evidence) -> Found {
-    for candidate in evidence.candidates() {
+    let candidates = evidence.candidates();
+    // First those that are known: what nobody has is asked for seldom, and many may wait for that.
+    for candidate in &candidates {
+        if let Some(entry) =
+            shared.directory.lookup(candidate.user).filter(|entry| is_meant(candidate, entry))
+        {
+            return Found { entry: Some(entry), by_end: candidate.by_end };
+        }
+    }
+    for candidate in &candidates {
         let entry = shared.directory.lookup_or_load(candidate.user).await;
-        let is_meant = |tenant: &Tenant| match &candidate.tenant {
-            None => true,
-            Some(TenantRef::Id(id)) => tenant.registered() == *id,
-            Some(TenantRef::Slug(slug)) => tenant.slug == *slug,
-        };
-        if let Some(entry) = entry.filter(|entry| is_meant(&entry.tenant)) {
+        if let Some(entry) = entry.filter(|entry| is_meant(candidate, entry)) {
             return Found { entry: Some(entry), by_end: candidate.by_end };
         }
     }
     Found { entry: None, by_end: false }
+}
+
+fn is_meant(candidate: &Candidate<'_>, entry: &UserEntry) -> bool {
+    match &candidate.tenant {
+        None => true,
+        Some(TenantRef::Id(id)) => entry.tenant.registered() == *id,
+        Some(TenantRef::Slug(slug)) => entry.tenant.slug == *slug,
+    }
 }
 
 /// Refuses a client that has proved who it is, and has named another tenant.

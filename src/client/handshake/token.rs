@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use secrecy::{ExposeSecret, SecretSlice};
 
+use crate::auth::Attempt;
 use crate::client::Shared;
 use crate::client::credential::{self, Denied, Identity, TokenUser};
 use crate::client::handshake::{Halt, Hello, wrong_password};
@@ -31,7 +32,7 @@ impl Hello<'_> {
             return Err(Refusal::protocol("malformed password packet").into());
         };
         let grant = credential::redeem(shared, text).await.map_err(|why| {
-            shared.failures().failed(Instant::now(), self.source, user);
+            shared.failures().failed(Instant::now(), self.source, Attempt::Token);
             deny(shared, user, why)
         })?;
         let identity = grant.identity(user, login.only.as_ref())?;
