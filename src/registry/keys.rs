@@ -102,14 +102,15 @@ pub struct NewKey<'a> {
     pub lifetime: Option<Duration>,
 }
 
-/// Adds a key; `false` where there is no such tenant.
+/// Adds a key; `false` where there is no such tenant. It ends with a whole second, as a token does: proxies count in those.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn insert(client: &impl GenericClient, new: NewKey<'_>) -> Result<bool, Error> {
     let seconds = new.lifetime.map(|lifetime| lifetime.as_secs_f64());
     let sql = "INSERT INTO pgtenant.api_keys (id, tenant_id, name, access, digest, expires_at)
-         SELECT $2, t.id, $3, $4, $5, pg_catalog.now() + $6::pg_catalog.float8 * interval '1 second'
+         SELECT $2, t.id, $3, $4, $5,
+                pg_catalog.to_timestamp(pg_catalog.ceil(EXTRACT(epoch FROM pg_catalog.now()) + $6::pg_catalog.float8))
          FROM pgtenant.tenants t WHERE t.slug = $1";
     let (id, access, digest) = (new.id.to_string(), new.access.as_str(), new.digest.as_slice());
     let tenant = new.tenant.as_str();
