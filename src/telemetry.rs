@@ -12,6 +12,9 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::TryInitError;
 
+/// Target of the lines about those who may look at every tenant.
+pub const AUDIT: &str = "pgtenant::audit";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
@@ -56,6 +59,26 @@ pub fn start(filter: &str, lines: Lines) -> Result<(), StartError> {
     Ok(())
 }
 
+/// What is audited is written down whatever else is not, unless the filter names it.
 fn parse_filter(text: &str) -> Result<EnvFilter, String> {
-    EnvFilter::builder().parse(text).map_err(|error| error.to_string())
+    let filter = EnvFilter::builder().parse(text).map_err(|error| error.to_string())?;
+    if text.contains(AUDIT) {
+        return Ok(filter);
+    }
+    let audit = format!("{AUDIT}=info").parse().map_err(|error| format!("{error}"))?;
+    Ok(filter.add_directive(audit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audit_is_written_whatever_the_filter_says_unless_it_names_it() {
+        let directives = |text| parse_filter(text).unwrap().to_string();
+        assert!(directives("error").contains("pgtenant::audit=info"));
+        assert!(directives("off,pgtenant=warn").contains("pgtenant::audit=info"));
+        let named = directives("info,pgtenant::audit=off");
+        assert!(named.contains("pgtenant::audit=off") && !named.contains("pgtenant::audit=info"), "{named}");
+    }
 }

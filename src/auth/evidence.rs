@@ -124,6 +124,19 @@ impl Evidence {
         all
     }
 
+    /// The user name that the client gave.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The tenant that is named: where nothing else does it, by the end of the user name.
+    #[must_use]
+    pub fn tenant(&self) -> Option<TenantRef> {
+        let by_end = || self.parts.as_ref().map(|(_, slug)| TenantRef::Slug(slug.clone()));
+        self.named.first().map(|(_, tenant)| tenant.clone()).or_else(by_end)
+    }
+
     /// The first that names another tenant than the one of who has proved who it is.
     #[must_use]
     pub fn denies(&self, tenant: &Tenant, by_end: bool) -> Option<Witness> {

@@ -14,31 +14,32 @@ use crate::cli::connect::connect_reader;
 use crate::cli::out;
 use crate::cli::tenant::output::{proxy_url, write_json};
 use crate::config::Config;
+use crate::config::auth::AdminTokens;
 use crate::control::ControlError;
 use crate::registry::store;
-use crate::tenant::{Slug, Status};
+use crate::tenant::{Slug, Status, Tenant};
 use crate::tokens;
 
 /// What to do with tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a short-lived token for one tenant, and print nothing but the token.
+    /// Make a short-lived token for one tenant, or an admin, and print nothing but the token.
     Issue(IssueArgs),
 }
 
 /// Arguments of `token issue`.
 #[derive(Args, Clone, Debug)]
 pub struct IssueArgs {
-    /// The tenant's short name.
+    /// The tenant's short name. Without one, a token with the scope `admin` is for any tenant.
     #[arg(long, value_name = "SLUG")]
-    pub tenant: String,
+    pub tenant: Option<String>,
     /// What it may do: `read_only`, `read_write` or `admin`.
     #[arg(long, value_parser = scope, default_value = "read_only")]
     pub scope: Access,
     /// How long it is good for, such as 15m or 1h.
     #[arg(long, value_parser = lifetime, default_value = "15m")]
     pub expires: Duration,
-    /// Whom it is for; stands in the proxy's log.
+    /// Whom it is for; stands in the proxy's log. A token with the scope `admin` needs it.
     #[arg(long)]
     pub user: Option<String>,
     /// Print one JSON object in place of the token.
@@ -84,21 +85,14 @@ async fn issue(args: &IssueArgs, config: &Config, out: &mut dyn Write) -> Result
     {
         bail!("`--user` has 1 to 255 bytes and no control characters");
     }
+    refuse_admin(args, config)?;
     let key = tokens::issue_key(path)?;
-    let slug = Slug::parse(&args.tenant)?;
-    // By its id, so that the token stays good when the tenant is renamed, and another that takes the name gets nothing.
-    let client = connect_reader(config).await?;
-    store::require_current(&client).await?;
-    let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();
-    let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
-    if tenant.status != Status::Active {
-        bail!("tenant {slug} is {}; a token for it would be refused", tenant.status.as_str());
-    }
+    let tenant = tenant(args, config).await?;
     let issued = tokens::now();
     let expires = UnixTime(issued.0.saturating_add(args.expires.as_secs()));
     let id = Uuid::now_v7().to_string();
     let new = NewToken {
-        tenant: tenant.id,
+        tenant: tenant.as_ref().map(|tenant| tenant.id),
         access: args.scope,
         user: args.user.as_deref(),
         issued,
@@ -106,10 +100,11 @@ async fn issue(args: &IssueArgs, config: &Config, out: &mut dyn Write) -> Result
         id: &id,
     };
     let token = jwt::issue(&key, &new).context("cannot sign the token")?;
+    let slug = tenant.as_ref().map_or("<tenant>", |tenant| tenant.slug.as_str());
     let url = proxy_url(config, &format!("{}.{slug}", config.auth.token_user), None);
     if args.json {
         let object = json!({
-            "token": token, "id": id, "tenant": slug.as_str(), "scope": args.scope.as_str(),
+            "token": token, "id": id, "tenant": tenant.map(|tenant| tenant.slug.to_string()), "scope": args.scope.as_str(),
             "expires_at": expires.0, "url": url,
         });
         return write_json(&object, out);
@@ -117,4 +112,40 @@ async fn issue(args: &IssueArgs, config: &Config, out: &mut dyn Write) -> Result
     writeln!(out, "{token}")?;
     out::error(format_args!("connect through the proxy, with the token as the password: {url}"));
     Ok(())
+}
+
+/// A token that nobody would take is not made.
+fn refuse_admin(args: &IssueArgs, config: &Config) -> Result<()> {
+    if args.scope != Access::Admin {
+        return Ok(());
+    }
+    if config.auth.admin_tokens == AdminTokens::Off {
+        bail!(
+            "a token with the scope `admin` would be refused; set `auth.admin_tokens` to \"read_only\", for the proxy too"
+        );
+    }
+    if args.user.is_none() {
+        bail!("a token with the scope `admin` says whose it is, for the audit; give `--user`");
+    }
+    Ok(())
+}
+
+/// The tenant it is for, by its id, so that the token stays good when the tenant is renamed, and another that takes the name
+/// gets nothing.
+async fn tenant(args: &IssueArgs, config: &Config) -> Result<Option<Tenant>> {
+    let Some(slug) = &args.tenant else {
+        if args.scope == Access::Admin {
+            return Ok(None);
+        }
+        bail!("name the tenant it is for with `--tenant`");
+    };
+    let slug = Slug::parse(slug)?;
+    let client = connect_reader(config).await?;
+    store::require_current(&client).await?;
+    let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();
+    let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
+    if tenant.status != Status::Active {
+        bail!("tenant {slug} is {}; a token for it would be refused", tenant.status.as_str());
+    }
+    Ok(Some(tenant))
 }

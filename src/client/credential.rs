@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use crate::auth::api_key::{self, ApiKey, KEY_PREFIX, KeyDenied, KeyId};
 use crate::auth::jwt::{TOKEN_PREFIX, TokenError};
 use crate::auth::{Access, UnixTime};
-use crate::client::Shared;
-use crate::config::auth::{Auth, WithoutTls};
+use crate::client::{Shared, access};
+use crate::config::auth::{AdminTokens, Auth, WithoutTls};
 use crate::error::SqlState;
 use crate::net::stream::{Peer, Stream};
 use crate::registry::UserEntry;
 use crate::session::Refusal;
-use crate::tenant::{Slug, Tenant, TenantRef};
+use crate::tenant::{self, Slug, Tenant, TenantRef};
 use crate::tokens;
 
 /// Who a client proved to be, and on what terms.
@@ -28,6 +28,17 @@ pub(super) struct Identity {
     pub(super) key: Option<KeyId>,
     /// Whether it was a token or a key that proved it, and not a password.
     pub(super) by_token: bool,
+    /// Of one who may look at every tenant.
+    pub(super) admin: Option<Admin>,
+}
+
+/// Somebody who may look at every tenant, as is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Admin {
+    /// As the issuer of the token calls it.
+    pub(super) name: String,
+    /// What the token calls itself.
+    pub(super) token: Option<String>,
 }
 
 impl Identity {
@@ -39,7 +50,18 @@ impl Identity {
             expires: None,
             key: None,
             by_token: false,
+            admin: None,
         }
+    }
+
+    /// With what the client asks for. An admin who does not say what for only reads.
+    ///
+    /// # Errors
+    /// When that is more than it may have.
+    pub(super) fn with_access(mut self, wanted: Option<tenant::Access>) -> Result<Self, Refusal> {
+        let wanted = wanted.or_else(|| self.admin.as_ref().map(|_| tenant::Access::ReadOnly));
+        self.tenant = access::narrowed(self.tenant, wanted)?;
+        Ok(self)
     }
 }
 
@@ -87,12 +109,15 @@ pub(super) fn not_private() -> Refusal {
 /// What a credential was good for.
 #[derive(Clone, Debug)]
 pub(super) struct Grant {
-    pub(super) tenant: Arc<Tenant>,
+    /// Of which tenant; `None` where one for any tenant comes without the name of one that there is.
+    pub(super) tenant: Option<Arc<Tenant>>,
     pub(super) access: Access,
     pub(super) expires: Option<UnixTime>,
     /// Whom it was made for, for the log.
     pub(super) bearer: Option<String>,
     pub(super) key: Option<KeyId>,
+    /// What a token calls itself.
+    pub(super) token: Option<String>,
 }
 
 /// Why a credential was good for nothing. The client is told the same for each.
@@ -123,8 +148,8 @@ impl Denied {
     }
 }
 
-/// Finds out what a credential is good for.
-pub(super) async fn redeem(shared: &Shared, text: &[u8]) -> Result<Grant, Denied> {
+/// Finds out what a credential is good for; one for any tenant, for the one that the client names.
+pub(super) async fn redeem(shared: &Shared, text: &[u8], named: Option<&TenantRef>) -> Result<Grant, Denied> {
     let text = std::str::from_utf8(text).map_err(|_| Denied::NoCredential)?;
     let tokens = shared.tokens.as_ref().ok_or(Denied::NoCredential)?;
     if text.starts_with(KEY_PREFIX) && shared.config.auth.api_keys {
@@ -134,8 +159,15 @@ pub(super) async fn redeem(shared: &Shared, text: &[u8]) -> Result<Grant, Denied
         return Err(Denied::NoCredential);
     }
     let claims = tokens.verify(text).await.map_err(Denied::Token)?;
-    let tenant = tenant(shared, &claims.tenant).await?;
-    Ok(Grant { tenant, access: claims.access, expires: Some(claims.expires), bearer: claims.user, key: None })
+    let directory = &shared.directory;
+    let tenant = match (&claims.tenant, named) {
+        (Some(own), _) => Some(directory.tenant_named(own).await.ok_or(Denied::NoTenant)?),
+        // Who may look at all of them may know which there are.
+        (None, Some(named)) => directory.tenant_named(named).await,
+        (None, None) => None,
+    };
+    let (access, expires) = (claims.access, Some(claims.expires));
+    Ok(Grant { tenant, access, expires, bearer: claims.user, key: None, token: claims.id })
 }
 
 async fn redeem_key(shared: &Shared, text: &str) -> Result<Grant, Denied> {
@@ -145,11 +177,8 @@ async fn redeem_key(shared: &Shared, text: &str) -> Result<Grant, Denied> {
     let tenant = shared.directory.tenant(entry.tenant).ok_or(Denied::NoTenant)?;
     shared.directory.note_key_use(entry.id);
     let bearer = Some(format!("key {}", entry.id));
-    Ok(Grant { tenant, access: entry.access, expires: entry.expires, bearer, key: Some(entry.id) })
-}
-
-async fn tenant(shared: &Shared, named: &TenantRef) -> Result<Arc<Tenant>, Denied> {
-    shared.directory.tenant_named(named).await.ok_or(Denied::NoTenant)
+    let (tenant, key) = (Some(tenant), Some(entry.id));
+    Ok(Grant { tenant, access: entry.access, expires: entry.expires, bearer, key, token: None })
 }
 
 impl Grant {
@@ -157,44 +186,51 @@ impl Grant {
     ///
     /// # Errors
     /// What a client that has proved who it is may be told.
-    pub(super) fn identity(self, user: &str, only: Option<&Slug>) -> Result<Identity, Refusal> {
-        if let Some(slug) = only.filter(|slug| **slug != self.tenant.slug) {
+    pub(super) fn identity(
+        self,
+        user: &str,
+        only: Option<&Slug>,
+        admins: AdminTokens,
+    ) -> Result<Identity, Refusal> {
+        let admin = self.admin();
+        if admin.is_some() && admins == AdminTokens::Off {
+            return Err(access::no_admins());
+        }
+        let tenant = self.tenant.ok_or_else(no_tenant)?;
+        if let Some(slug) = only.filter(|slug| **slug != tenant.slug) {
             return Err(Refusal::fatal(
                 SqlState::INVALID_AUTHORIZATION,
                 format!("this credential is not one of tenant \"{slug}\""),
             )
             .with_hint("Use the credential of that tenant, or leave the tenant out of the user name."));
         }
-        let tenant = permit(self.access, &self.tenant)?;
-        tracing::debug!(tenant = %self.tenant.slug, user = ?user, bearer = ?self.bearer, access = %self.access, "credential taken");
+        tracing::debug!(tenant = %tenant.slug, user = ?user, bearer = ?self.bearer, access = %self.access, "credential taken");
         let left = self.expires.map(|end| Duration::from_secs(end.0.saturating_sub(tokens::now().0)));
         Ok(Identity {
             user_name: user.to_owned(),
-            tenant,
+            tenant: access::most(self.access, &tenant, admins)?,
             // A time too far for the clock is as good as none.
             expires: left.and_then(|left| Instant::now().checked_add(left)),
             key: self.key,
             by_token: true,
+            admin,
         })
+    }
+
+    /// Who it is that may look at every tenant.
+    pub(super) fn admin(&self) -> Option<Admin> {
+        let is_admin = self.access == Access::Admin;
+        is_admin.then(|| Admin { name: self.bearer.clone().unwrap_or_default(), token: self.token.clone() })
     }
 }
 
-/// Whose session it is with this much access. The one place that decides it.
-fn permit(access: Access, tenant: &Arc<Tenant>) -> Result<Arc<Tenant>, Refusal> {
-    match access {
-        Access::ReadWrite => Ok(Arc::clone(tenant)),
-        Access::ReadOnly => tenant.read_only().ok_or_else(|| {
-            Refusal::fatal(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                format!("tenant \"{}\" has no role that only reads", tenant.slug),
-            )
-            .with_hint("Ask the operator to run `pgtenant tenant create` for it again.")
-        }),
-        Access::Admin => {
-            Err(Refusal::fatal(SqlState::FEATURE_NOT_SUPPORTED, "admin tokens are not built yet")
-                .with_hint("Use one with the scope read_only or read_write."))
-        }
-    }
+/// To an admin who does not say what to look at.
+fn no_tenant() -> Refusal {
+    Refusal::fatal(
+        SqlState::INVALID_AUTHORIZATION,
+        "an admin's session is one of a tenant, and none in service was named",
+    )
+    .with_hint("Name it by the host name, the database name, the end of the user name, or options='-c pgtenant.tenant=…'.")
 }
 
 #[cfg(test)]

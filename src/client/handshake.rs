@@ -2,6 +2,7 @@
 //! it is.
 
 mod bearer;
+mod entry;
 mod password;
 mod resolve;
 mod token;
@@ -15,7 +16,7 @@ use crate::auth::{Attempt, Source};
 use crate::client::credential::{Identity, TokenUser};
 use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
-use crate::client::{Shared, crowded_out, farewell, tell_report};
+use crate::client::{Shared, audit, crowded_out, farewell};
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
@@ -67,6 +68,10 @@ impl Login {
 
     pub(super) fn user(&self) -> &str {
         &self.identity.user_name
+    }
+
+    pub(super) const fn identity(&self) -> &Identity {
+        &self.identity
     }
 }
 
@@ -151,6 +156,9 @@ impl Hello<'_> {
         if reported {
             session.distrust_settings();
         }
+        if identity.admin.is_some() {
+            session.write_down();
+        }
         Ok(Login { identity, place, session, admission, early: std::mem::take(&mut self.buf) })
     }
 
@@ -169,22 +177,21 @@ impl Hello<'_> {
         let attempt = if token_user.is_some() { Attempt::Token } else { Attempt::Password(user) };
         self.refuse_guesses(shared, attempt)?;
         let (identity, by_end) = match token_user {
-            Some(login) => (self.by_token(shared, user, &login).await?, false),
+            Some(login) => (self.by_token(shared, &evidence, &login).await?, false),
             None => self.by_password(shared, user, &evidence).await?,
         };
         // By OAUTHBEARER it is a token, too, and the name may be any.
         let attempt = if identity.by_token { Attempt::Token } else { attempt };
         shared.failures().succeeded(Instant::now(), self.source, attempt);
-        resolve::agree(&evidence, &identity.tenant, by_end)?;
-        admit(shared, &startup, &identity.tenant)?;
-        let hardened = hardened(shared, &identity.tenant).await?;
-        let scope = scope(&shared.config, &identity.tenant, hardened);
-        let (settings, reports) = settings(shared, &startup, &scope)?;
-        // The client's own span begins when it is served.
-        let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);
-        span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
-        let reported = !reports.is_empty();
-        Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor() })
+        let admin = identity.admin.clone();
+        let let_in = match resolve::agree(&evidence, &identity.tenant, by_end) {
+            Ok(()) => entry::let_in(shared, &startup, identity).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let (Err(refusal), Some(admin)) = (&let_in, &admin) {
+            audit::refused(admin, self.stream.peer(), refusal);
+        }
+        Ok(let_in?)
     }
 
     /// First packets until one is a StartupMessage. Encryption is asked for at most once each.
@@ -475,7 +482,7 @@ fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settin
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.chain(startup.settings()) {
         let is_encoding = name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value);
-        if is_encoding || resolve::is_option(name) {
+        if is_encoding || resolve::is_option(name) || resolve::is_access(name) {
             continue;
         }
         let value = shared.guard.setting_as_sent(name, value, scope);

@@ -1,5 +1,7 @@
 //! Client connections: from accept to the last byte.
 
+mod access;
+mod audit;
 mod clock;
 mod credential;
 mod drive;
@@ -212,7 +214,15 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
     };
     let span =
         tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
-    drive::run(shared, stream, login).instrument(span).await;
+    let admin = login.identity().admin.clone();
+    if let Some(admin) = &admin {
+        shared.counters.admin_session_begun();
+        span.in_scope(|| audit::begun(login.identity(), admin, peer));
+    }
+    drive::run(shared, stream, login).instrument(span.clone()).await;
+    if let Some(admin) = &admin {
+        span.in_scope(|| audit::ended(admin));
+    }
 }
 
 /// To one that has to go, as there are too many that have not logged in.

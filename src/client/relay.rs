@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::Place;
-use crate::client::tell_report;
+use crate::client::{audit, tell_report};
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -341,6 +341,7 @@ impl Relay {
             }
             let step =
                 self.session.on_frontend(head, self.outbound.unjudged(), server.as_deref_mut(), &self.guard);
+            self.session.take_heard().for_each(|heard| audit::heard(&heard));
             let front = self.session.front();
             let done = match &step {
                 Step::NeedMore(bytes) => {

@@ -14,6 +14,17 @@ pub enum WithoutTls {
     Loopback,
 }
 
+/// What a token with the scope `admin` is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminTokens {
+    /// Nothing.
+    Off,
+    /// Looking at any tenant's data.
+    ReadOnly,
+    /// That, and changing it where the client asks for that.
+    ReadWrite,
+}
+
 /// `[auth]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
@@ -29,6 +40,8 @@ pub struct Auth {
     pub token_user: String,
     /// Whether tokens are taken without TLS.
     pub tokens_without_tls: WithoutTls,
+    /// What tokens with the scope `admin` are good for.
+    pub admin_tokens: AdminTokens,
     /// Whether API keys are taken.
     pub api_keys: bool,
     /// File with the private key of `pgtenant token issue`.
@@ -63,6 +76,7 @@ impl Default for Auth {
             token_secret_file: None,
             token_user: "token".into(),
             tokens_without_tls: WithoutTls::Never,
+            admin_tokens: AdminTokens::Off,
             api_keys: false,
             issue_key: None,
             issue_max_lifetime: Duration::from_secs(24 * 60 * 60),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::auth::WithoutTls;
+use crate::config::auth::{AdminTokens, WithoutTls};
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -294,6 +294,9 @@ keys! {
     AUTH_TOKENS_WITHOUT_TLS: WithoutTls = auth.tokens_without_tls,
         "\"never\" or \"loopback\"", kind::without_tls, Value("\"never\""),
         "Whether a token is taken over a connection that is not encrypted: never but on a Unix socket, or from this machine too.";
+    AUTH_ADMIN_TOKENS: AdminTokens = auth.admin_tokens,
+        "\"off\", \"read_only\" or \"read_write\"", kind::admin_tokens, Value("\"off\""),
+        "What a token with the scope admin may do as any tenant: nothing, read, or also write where it is asked for; all of it is audited.";
     AUTH_API_KEYS: bool = auth.api_keys,
         "\"on\" or \"off\"", kind::on_or_off, Value("\"off\""),
         "Whether the API keys of pgtenant key create are taken.";

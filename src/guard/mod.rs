@@ -22,6 +22,7 @@ mod literals;
 mod names;
 mod parse;
 mod public;
+mod redact;
 mod references;
 mod rewrite;
 mod role;
@@ -36,6 +37,7 @@ mod walk;
 
 pub use code_settings::CodeSettings;
 pub use function_class::only_computes;
+pub use redact::redact;
 pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, RoleNeed, Rule, Scope, UNPARSABLE, Verdict, Wall,
 };

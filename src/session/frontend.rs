@@ -209,7 +209,9 @@ impl Session {
         }
         let text =
             std::str::from_utf8(text).map_err(|error| Refusal::not_utf8(&text[error.valid_up_to()..]))?;
-        match guard.judge(text, &self.scope) {
+        let verdict = guard.judge(text, &self.scope);
+        self.notebook.note(text, &verdict);
+        match verdict {
             Verdict::Allow(mut allowed) => {
                 self.reports.extend(allowed.reported.take());
                 Ok(allowed)

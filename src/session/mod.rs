@@ -16,6 +16,7 @@ pub mod tracking;
 mod backend;
 mod copy;
 mod frontend;
+mod heard;
 mod naming;
 mod prepared;
 mod refusal;
@@ -27,6 +28,7 @@ use crate::error::SqlState;
 use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
 use crate::session::channels::Channels;
 use crate::session::commons::Commons;
+use crate::session::heard::Notebook;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::{Entry, Pipeline};
@@ -37,6 +39,7 @@ use crate::session::tracking::Tracking;
 use crate::tenant::Limits;
 use crate::wire::view;
 
+pub use heard::Heard;
 pub use refusal::Refusal;
 
 /// Bytes a buffer may keep between two statements.
@@ -203,6 +206,7 @@ pub struct Session {
     front: Vec<u8>,
     replies: Vec<u8>,
     denials: Vec<&'static str>,
+    notebook: Notebook,
     reports: Vec<Denial>,
 }
 
@@ -288,6 +292,7 @@ impl Session {
             front: Vec::new(),
             replies: Vec::new(),
             denials: Vec::new(),
+            notebook: Notebook::default(),
             reports: Vec::new(),
         }
     }

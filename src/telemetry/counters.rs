@@ -74,6 +74,7 @@ struct Clients {
     refused: Count,
     auth_failures: Count,
     auth_throttled: Count,
+    admin_sessions: Count,
     tls_begun: Count,
     tls_failed: Count,
     cancels: Count,
@@ -139,6 +140,11 @@ impl Counters {
     /// The keys that tokens are checked with could not be read or fetched again.
     pub fn key_load_failed(&self) {
         self.key_load_failures.add(1);
+    }
+
+    /// Somebody who may look at every tenant was let in.
+    pub fn admin_session_begun(&self) {
+        self.clients.0.admin_sessions.add(1);
     }
 
     /// A TLS session with a client began.
@@ -294,6 +300,7 @@ impl Counters {
             auth_throttled: self.clients.0.auth_throttled.get(),
             credentials_refused: self.credentials.get(),
             key_load_failures: self.key_load_failures.get(),
+            admin_sessions: self.clients.0.admin_sessions.get(),
             tls_begun: self.clients.0.tls_begun.get(),
             tls_failed: self.clients.0.tls_failed.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
@@ -349,6 +356,8 @@ pub struct Snapshot {
     pub credentials_refused: BTreeMap<&'static str, u64>,
     /// Failed attempts to read or fetch the keys of tokens again.
     pub key_load_failures: u64,
+    /// Sessions of those who may look at every tenant.
+    pub admin_sessions: u64,
     /// TLS sessions begun with clients.
     pub tls_begun: u64,
     /// TLS handshakes with clients that failed.

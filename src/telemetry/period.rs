@@ -69,6 +69,7 @@ impl fmt::Display for Period<'_> {
             ("auth failures", self.grown(|s| s.auth_failures)),
             ("logins throttled", self.grown(|s| s.auth_throttled)),
             ("key loads failed", self.grown(|s| s.key_load_failures)),
+            ("admin sessions", self.grown(|s| s.admin_sessions)),
             ("TLS sessions", self.grown(|s| s.tls_begun)),
             ("TLS failures", self.grown(|s| s.tls_failed)),
             ("waits refused", self.grown(|s| s.waits_refused)),

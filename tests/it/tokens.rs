@@ -1,5 +1,6 @@
 //! Tokens in place of passwords, over the wire and with the real psql.
 
+mod admins;
 mod attacks;
 mod bearer;
 mod ends;

@@ -58,12 +58,14 @@ pub struct Rules {
 /// What a token that counts says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Whose it is.
-    pub tenant: TenantRef,
+    /// Whose it is. Only one for [`Access::Admin`] may be of no tenant, and then is for any.
+    pub tenant: Option<TenantRef>,
     /// What for.
     pub access: Access,
-    /// The person or program it was made for, as the issuer calls it.
+    /// The person or program it was made for, as the issuer calls it. One for [`Access::Admin`] says it.
     pub user: Option<String>,
+    /// Its own name (`jti`).
+    pub id: Option<String>,
     /// When it ends, with the leeway.
     pub expires: UnixTime,
 }
@@ -248,10 +250,6 @@ fn read_claims(
         return Err(TokenError::Audience);
     }
     let expires = read_times(claims, &expected, rules.leeway, now)?;
-    let tenant = match find(claims, expected.tenant) {
-        Some(Value::String(text)) => TenantRef::parse(text).ok_or(TokenError::Tenant)?,
-        _ => return Err(TokenError::Tenant),
-    };
     let access = match find(claims, expected.scope) {
         None => Access::ReadOnly,
         Some(Value::String(words)) => Access::least(words.split(' ')),
@@ -261,12 +259,23 @@ fn read_claims(
         }
         Some(_) => return Err(TokenError::Claims),
     };
+    let tenant = match find(claims, expected.tenant) {
+        Some(Value::String(text)) => Some(TenantRef::parse(text).ok_or(TokenError::Tenant)?),
+        None if access == Access::Admin => None,
+        _ => return Err(TokenError::Tenant),
+    };
     let user = match find(claims, expected.user) {
         None => None,
         Some(Value::String(user)) if user.len() <= MAX_CLAIM_BYTES => Some(user.clone()),
         Some(_) => return Err(TokenError::Claims),
     };
-    Ok(Claims { tenant, access, user, expires })
+    // For the log only: whoever makes it something else may.
+    let id = claims.get("jti").and_then(Value::as_str).filter(|id| id.len() <= MAX_CLAIM_BYTES);
+    // What an admin does is written down under a name.
+    if access == Access::Admin && user.as_deref().is_none_or(str::is_empty) {
+        return Err(TokenError::Claims);
+    }
+    Ok(Claims { tenant, access, user, id: id.map(str::to_owned), expires })
 }
 
 /// When the token ends, if it is valid now.
@@ -339,8 +348,8 @@ fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 /// What a token of `pgtenant token issue` says.
 #[derive(Clone, Debug)]
 pub struct NewToken<'a> {
-    /// Whose it is.
-    pub tenant: TenantId,
+    /// Whose it is; `None` for any, which is for [`Access::Admin`].
+    pub tenant: Option<TenantId>,
     /// What for.
     pub access: Access,
     /// For whom.
@@ -365,9 +374,11 @@ pub fn issue(key: &IssueKey, new: &NewToken<'_>) -> Result<String, KeyError> {
         "iat": new.issued.0,
         "exp": new.expires.0,
         "jti": new.id,
-        "tenant_id": new.tenant.to_string(),
         "scope": new.access.as_str(),
     });
+    if let Some(tenant) = new.tenant {
+        claims["tenant_id"] = tenant.to_string().into();
+    }
     if let Some(user) = new.user {
         claims["sub"] = user.into();
     }

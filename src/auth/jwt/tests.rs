@@ -103,9 +103,10 @@ fn changed(changes: Value) -> Result<Claims, TokenError> {
 #[test]
 fn token_of_each_algorithm_says_who_its_bearer_is() {
     let expected = Claims {
-        tenant: TenantRef::Slug(Slug::parse("acme").unwrap()),
+        tenant: Some(TenantRef::Slug(Slug::parse("acme").unwrap())),
         access: Access::ReadWrite,
         user: Some("ann@example.com".into()),
+        id: None,
         expires: UnixTime(NOW.0 + 630),
     };
     for (name, algorithm) in [
@@ -372,7 +373,7 @@ fn issuer_and_audience_must_be_ours() {
 fn tenant_is_a_slug_or_a_uuid_in_the_configured_claim() {
     let id = Uuid::from_u128(0x0190_a3c4);
     let tenant = changed(json!({"tenant_id": id.to_string()})).map(|claims| claims.tenant);
-    assert_eq!(tenant, Ok(TenantRef::Id(TenantId(id))));
+    assert_eq!(tenant, Ok(Some(TenantRef::Id(TenantId(id)))));
     for bad in
         [json!(null), json!(7), json!(["acme"]), json!("Acme"), json!("acme; drop"), json!("*"), json!("")]
     {
@@ -380,7 +381,8 @@ fn tenant_is_a_slug_or_a_uuid_in_the_configured_claim() {
     }
     let elsewhere = |name: &str, more: Value| {
         let rules = Rules { tenant_claim: name.into(), ..rules() };
-        verify(&token(&claims_with(more)), &keys(), &rules, NOW).map(|claims| claims.tenant.to_string())
+        verify(&token(&claims_with(more)), &keys(), &rules, NOW)
+            .map(|claims| claims.tenant.unwrap().to_string())
     };
     let nested = json!({"app": {"a/b": "beta"}, "https://example.com/tenant": "gamma"});
     assert_eq!(elsewhere("/app/a~1b", nested.clone()), Ok("beta".into()));
@@ -404,6 +406,22 @@ fn scope_is_read_only_unless_the_token_says_more() {
 }
 
 #[test]
+fn only_an_admin_may_be_of_no_tenant_and_then_says_who_it_is() {
+    let found = |changes: Value| changed(changes).map(|claims| (claims.tenant.is_some(), claims.access));
+    let admin = json!({"tenant_id": null, "scope": "admin", "jti": "7"});
+    assert_eq!(changed(admin.clone()).unwrap().id.as_deref(), Some("7"));
+    assert_eq!(found(admin), Ok((false, Access::Admin)));
+    assert_eq!(found(json!({"scope": "admin"})), Ok((true, Access::Admin)));
+    assert_eq!(found(json!({"tenant_id": "no slug", "scope": "admin"})), Err(TokenError::Tenant));
+    for scope in ["read_write", "read_only", "", "admin read_write"] {
+        assert_eq!(found(json!({"tenant_id": null, "scope": scope})), Err(TokenError::Tenant), "{scope}");
+    }
+    for sub in [json!(null), json!("")] {
+        assert_eq!(found(json!({"scope": "admin", "sub": sub})), Err(TokenError::Claims));
+    }
+}
+
+#[test]
 fn user_is_kept_where_there_is_one_and_it_is_no_novel() {
     let user = |sub: Value| changed(json!({ "sub": sub })).map(|claims| claims.user);
     assert_eq!(user(json!(null)), Ok(None));
@@ -417,7 +435,7 @@ fn own_tokens_are_taken_and_neither_key_speaks_for_the_other() {
     let public = key.public().unwrap();
     let tenant = TenantId(Uuid::from_u128(5));
     let new = |lifetime| NewToken {
-        tenant,
+        tenant: Some(tenant),
         access: Access::ReadOnly,
         user: Some("agent"),
         issued: NOW,
@@ -426,7 +444,7 @@ fn own_tokens_are_taken_and_neither_key_speaks_for_the_other() {
     };
     let token = issue(&key, &new(900)).unwrap();
     let claims = verify(&token, &public, &rules(), NOW).unwrap();
-    assert_eq!((claims.tenant, claims.access), (TenantRef::Id(tenant), Access::ReadOnly));
+    assert_eq!((claims.tenant, claims.access), (Some(TenantRef::Id(tenant)), Access::ReadOnly));
     assert_eq!((claims.user.as_deref(), claims.expires), (Some("agent"), UnixTime(NOW.0 + 930)));
     let long = issue(&key, &new(3601)).unwrap();
     assert_eq!(verify(&long, &public, &rules(), NOW), Err(TokenError::Lifetime));

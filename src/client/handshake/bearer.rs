@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use crate::auth::Attempt;
 use crate::auth::bearer::{self, BearerError};
+use crate::auth::evidence::Evidence;
 use crate::client::Shared;
 use crate::client::credential::{self, Denied, Identity};
 use crate::client::handshake::token::note;
@@ -26,10 +27,11 @@ impl Hello<'_> {
     pub(super) async fn by_bearer(
         &mut self,
         shared: &Shared,
-        user: &str,
+        evidence: &Evidence,
         known: Option<&UserEntry>,
         first: &[u8],
     ) -> Result<Identity, Halt> {
+        let (user, named) = (evidence.user(), evidence.tenant());
         let token = bearer::read(first).map_err(|error| {
             shared.counters.credential_refused("bearer_malformed");
             match error {
@@ -41,16 +43,18 @@ impl Hello<'_> {
         })?;
         let granted = match &token {
             None => Err(Denied::NoCredential),
-            Some(token) => credential::redeem(shared, token.expose_secret().as_bytes()).await,
+            Some(token) => credential::redeem(shared, token.expose_secret().as_bytes(), named.as_ref()).await,
         };
-        let granted = granted.and_then(|grant| match known {
-            Some(entry) if entry.tenant.registered() != grant.tenant.registered() => Err(Denied::OtherTenant),
+        let granted = granted.and_then(|grant| match (known, &grant.tenant) {
+            (Some(entry), Some(tenant)) if entry.tenant.registered() != tenant.registered() => {
+                Err(Denied::OtherTenant)
+            }
             _ => Ok(grant),
         });
         let mut out = Vec::new();
         match granted {
             Ok(grant) => {
-                let identity = grant.identity(user, None)?;
+                let identity = self.identity(shared, grant, user, None)?;
                 write::authentication_ok(&mut out);
                 self.stream.write_all(&out).await?;
                 Ok(identity)

@@ -41,7 +41,7 @@ impl Hello<'_> {
         self.stream.write_all(&out).await?;
         let first = self.password_message().await?;
         if offers_bearer && oauth::is_selected(&first) {
-            return Ok((self.by_bearer(shared, user, known.as_deref(), &first).await?, by_end));
+            return Ok((self.by_bearer(shared, evidence, known.as_deref(), &first).await?, by_end));
         }
         self.authenticate(shared, user, known.as_deref(), &first).await?;
         // A user that is not known cannot come this far, but no unwrapping on the way in.

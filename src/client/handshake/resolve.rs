@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::auth::evidence::{self, Candidate, Contradiction, Evidence, FirstWords, Witness};
-use crate::client::Shared;
 use crate::client::handshake::{Hello, no_option};
+use crate::client::{Shared, access};
 use crate::error::SqlState;
 use crate::registry::UserEntry;
 use crate::session::Refusal;
@@ -52,6 +52,11 @@ impl Hello<'_> {
 /// Whether a setting of the startup packet is no setting, but names the tenant.
 pub(super) fn is_option(name: &str) -> bool {
     name.eq_ignore_ascii_case(evidence::OPTION)
+}
+
+/// Whether one says how much of the tenant the client asks for.
+pub(super) fn is_access(name: &str) -> bool {
+    name.eq_ignore_ascii_case(access::OPTION)
 }
 
 /// The first of the users who may be meant. One of another tenant than is named is none.

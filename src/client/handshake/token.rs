@@ -5,10 +5,12 @@ use std::time::Instant;
 use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::auth::Attempt;
-use crate::client::Shared;
-use crate::client::credential::{self, Denied, Identity, TokenUser};
+use crate::auth::evidence::Evidence;
+use crate::client::credential::{self, Denied, Grant, Identity, TokenUser};
 use crate::client::handshake::{Halt, Hello, wrong_password};
+use crate::client::{Shared, audit};
 use crate::session::Refusal;
+use crate::tenant::{Slug, TenantRef};
 use crate::wire::view::cstr;
 use crate::wire::write;
 
@@ -17,9 +19,10 @@ impl Hello<'_> {
     pub(super) async fn by_token(
         &mut self,
         shared: &Shared,
-        user: &str,
+        evidence: &Evidence,
         login: &TokenUser,
     ) -> Result<Identity, Halt> {
+        let user = evidence.user();
         if !credential::is_private(self.stream, &shared.config.auth) {
             shared.counters.credential_refused("not_private");
             return Err(credential::not_private().into());
@@ -31,15 +34,33 @@ impl Hello<'_> {
         let Some((text, [])) = cstr(body.expose_secret()) else {
             return Err(Refusal::protocol("malformed password packet").into());
         };
-        let grant = credential::redeem(shared, text).await.map_err(|why| {
+        let only = login.only.as_ref();
+        let named = only.cloned().map(TenantRef::Slug).or_else(|| evidence.tenant());
+        let grant = credential::redeem(shared, text, named.as_ref()).await.map_err(|why| {
             shared.failures().failed(Instant::now(), self.source, Attempt::Token);
             deny(shared, user, why)
         })?;
-        let identity = grant.identity(user, login.only.as_ref())?;
+        let identity = self.identity(shared, grant, user, only)?;
         out.clear();
         write::authentication_ok(&mut out);
         self.stream.write_all(&out).await?;
         Ok(identity)
+    }
+
+    /// Whose session it is. What an admin is refused is written down.
+    pub(super) fn identity(
+        &self,
+        shared: &Shared,
+        grant: Grant,
+        user: &str,
+        only: Option<&Slug>,
+    ) -> Result<Identity, Refusal> {
+        let admin = grant.admin();
+        grant.identity(user, only, shared.config.auth.admin_tokens).inspect_err(|refusal| {
+            if let Some(admin) = &admin {
+                audit::refused(admin, self.stream.peer(), refusal);
+            }
+        })
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     let max_lifetime = source.take(&keys::AUTH_TOKEN_MAX_LIFETIME);
     let token_user = source.take(&keys::AUTH_TOKEN_USER);
     let tokens_without_tls = source.take(&keys::AUTH_TOKENS_WITHOUT_TLS);
+    let admin_tokens = source.take(&keys::AUTH_ADMIN_TOKENS);
     let api_keys = source.take(&keys::AUTH_API_KEYS);
     let issue_key = source.take(&keys::AUTH_ISSUE_KEY);
     let issue_max_lifetime = source.take(&keys::AUTH_ISSUE_MAX_LIFETIME);
@@ -48,6 +49,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
         token_secret_file: secret?.map(|path| beside(&secret_place, input, path)),
         token_user: token_user?,
         tokens_without_tls: tokens_without_tls?,
+        admin_tokens: admin_tokens?,
         api_keys: api_keys?,
         issue_key: issue_key?.map(|path| beside(&issue_place, input, path)),
         issue_max_lifetime: issue_max_lifetime?,

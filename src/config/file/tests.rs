@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::jwt::Rules;
-use crate::config::auth::{Auth, WithoutTls};
+use crate::config::auth::{AdminTokens, Auth, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -228,6 +228,7 @@ token_leeway = 0
 token_max_lifetime = "1h"
 token_user = "jwt"
 tokens_without_tls = "loopback"
+admin_tokens = "read_write"
 api_keys = "on"
 issue_key = "/k/issue.pem"
 issue_max_lifetime = "2h"
@@ -260,6 +261,7 @@ fn assert_every_key_of_auth(auth: &Auth) {
             token_secret_file: Some("/k/secret".into()),
             token_user: "jwt".into(),
             tokens_without_tls: WithoutTls::Loopback,
+            admin_tokens: AdminTokens::ReadWrite,
             api_keys: true,
             issue_key: Some("/k/issue.pem".into()),
             issue_max_lifetime: 2 * hour,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::config::auth::WithoutTls;
+use crate::config::auth::{AdminTokens, WithoutTls};
 use crate::config::kind::{Given, Wrong, off_or_duration, one_of, shown};
 use crate::tenant::Ident;
 
@@ -104,6 +104,16 @@ pub(in crate::config) fn token_user(given: Given<'_>) -> Result<String, Wrong> {
         return Err(Wrong::new(format!("{} holds a dot, an @ or a control character", shown(text)), remedy));
     }
     Ident::parse(text).map(|name| name.as_str().to_owned()).map_err(|e| Wrong::new(e.to_string(), remedy))
+}
+
+/// `off`, `read_only` or `read_write`.
+pub(in crate::config) fn admin_tokens(given: Given<'_>) -> Result<AdminTokens, Wrong> {
+    let words = [
+        ("off", AdminTokens::Off),
+        ("read_only", AdminTokens::ReadOnly),
+        ("read_write", AdminTokens::ReadWrite),
+    ];
+    one_of(given, &words)
 }
 
 /// `never` or `loopback`.

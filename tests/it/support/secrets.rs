@@ -13,6 +13,14 @@ const ALWAYS: [&str; 4] = [PASSWORD, "5a5a5a5a5a5a5a5a", "SCRAM-SHA-256$", "eyJ"
 /// Those that were made meanwhile.
 static MADE: LazyLock<RwLock<HashSet<String>>> = LazyLock::new(RwLock::default);
 
+/// What was audited.
+static AUDITED: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// The lines of the audit with this in them.
+pub(crate) fn audited(text: &str) -> Vec<String> {
+    AUDITED.read().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+}
+
 /// Searches for this one too, from now on.
 pub(crate) fn watch_for(secret: &str) {
     MADE.write().unwrap().insert(secret.to_owned());
@@ -52,7 +60,11 @@ struct Watched {
 impl Write for Watched {
     /// One line of the log.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        look_at(&String::from_utf8_lossy(bytes));
+        let line = String::from_utf8_lossy(bytes);
+        look_at(&line);
+        if line.contains(pgtenant::telemetry::AUDIT) {
+            AUDITED.write().unwrap().push(line.into_owned());
+        }
         if self.prints {
             let _ = io::stderr().write_all(bytes);
         }

@@ -12,9 +12,9 @@ use pgtenant::config::auth::WithoutTls;
 use crate::support::proxy::{Proxy, stdout};
 use crate::tokens::{key_path, log_in, refusal};
 
-fn args(proxy: &Proxy, tenant: &str) -> IssueArgs {
+pub(super) fn args(proxy: &Proxy, tenant: &str) -> IssueArgs {
     IssueArgs {
-        tenant: proxy.user(tenant),
+        tenant: Some(proxy.user(tenant)),
         scope: Access::ReadWrite,
         expires: Duration::from_secs(60),
         user: Some("agent 7".into()),
@@ -22,7 +22,7 @@ fn args(proxy: &Proxy, tenant: &str) -> IssueArgs {
     }
 }
 
-fn issue(config: &Config, args: IssueArgs) -> Result<String, String> {
+pub(super) fn issue(config: &Config, args: IssueArgs) -> Result<String, String> {
     let mut out = Vec::new();
     let done = block_on(token::run(TokenCommand::Issue(args), config, &mut out));
     done.map(|()| String::from_utf8(out).unwrap()).map_err(|error| format!("{error:#}"))
@@ -30,6 +30,13 @@ fn issue(config: &Config, args: IssueArgs) -> Result<String, String> {
 
 /// A proxy that takes its own tokens and no others, with the key in a file that only its owner can read.
 fn proxy(dir: &tempfile::TempDir) -> Proxy {
+    proxy_with(dir, |_| {})
+}
+
+pub(super) fn proxy_with(
+    dir: &tempfile::TempDir,
+    change: impl FnOnce(&mut Config) + Send + 'static,
+) -> Proxy {
     let path = dir.path().join("issue.pem");
     std::fs::copy(key_path("ed25519.pem"), &path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -37,6 +44,7 @@ fn proxy(dir: &tempfile::TempDir) -> Proxy {
         config.auth.issue_key = Some(path);
         config.auth.tokens_without_tls = WithoutTls::Loopback;
         config.auth.rules.leeway = 0;
+        change(config);
     })
 }
 

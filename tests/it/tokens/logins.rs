@@ -105,7 +105,8 @@ fn token_that_may_only_read_or_does_not_say_writes_nothing_and_an_admin_s_is_not
         assert_eq!(wire.value("select count(*) from notes"), "0");
         assert!(wire.query("insert into notes (body) values ('x')")[0].starts_with("Error ERROR 25006"));
     }
-    assert_eq!(with(json!("admin")).err().unwrap(), "Error FATAL 0A000 admin tokens are not built yet");
+    let refused = "Error FATAL 28000 tokens with the scope admin are not taken here";
+    assert_eq!(with(json!("admin")).err().unwrap(), refused);
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! The part of the handshake in which somebody who has proved who it is may come in, or not.
+
+use crate::client::credential::Identity;
+use crate::client::handshake::{Proved, admit, hardened, no_option, resolve, scope, settings};
+use crate::client::{Shared, access, tell_report};
+use crate::session::Refusal;
+use crate::tenant::Access;
+use crate::wire::startup::{self, Startup};
+
+/// What the session will be.
+///
+/// # Errors
+/// What may only be said to somebody who proved who they are.
+pub(super) async fn let_in(
+    shared: &Shared,
+    startup: &Startup,
+    identity: Identity,
+) -> Result<Proved, Refusal> {
+    let identity = identity.with_access(wanted_access(startup)?)?;
+    admit(shared, startup, &identity.tenant)?;
+    let hardened = hardened(shared, &identity.tenant).await?;
+    let scope = scope(&shared.config, &identity.tenant, hardened);
+    let (settings, reports) = settings(shared, startup, &scope)?;
+    // The client's own span begins when it is served.
+    let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);
+    span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
+    let reported = !reports.is_empty();
+    Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor() })
+}
+
+/// What the client asks for, by [`access::OPTION`].
+fn wanted_access(startup: &Startup) -> Result<Option<Access>, Refusal> {
+    let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
+    let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let asked = options.chain(startup.settings()).filter(|(name, _)| resolve::is_access(name));
+    asked.map(|(_, value)| value).last().map(access::wanted).transpose()
+}
