@@ -24,7 +24,7 @@ use crate::registry::store;
 use crate::tenant::Ident;
 
 /// Version of the hardening that this program installs; `pgtenant_guard.version()` says which is there.
-pub const HARDENING_VERSION: i32 = 2;
+pub const HARDENING_VERSION: i32 = 3;
 
 /// Start of the name of the role that owns the wrappers.
 const GUARD_ROLE_PREFIX: &str = "pgtenant_guard_";

@@ -69,12 +69,12 @@ fn split_socket(path: &Path) -> Option<(&Path, u16)> {
 }
 
 /// Startup `options` of every connection of the proxy's own: they win over settings of the role and
-/// the database, so nobody can lead our names elsewhere.
+/// the database, so nobody can lead our names elsewhere. Looks into the catalogs are compiled in more time than they take.
 #[must_use]
 pub fn session_options(statement_timeout: Duration) -> String {
     format!(
         "-c search_path=pg_catalog -c client_encoding=UTF8 -c lock_timeout=10s -c statement_timeout={}ms \
-         -c idle_in_transaction_session_timeout=60s",
+         -c idle_in_transaction_session_timeout=60s -c jit=off",
         statement_timeout.as_millis()
     )
 }

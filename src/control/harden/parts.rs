@@ -84,7 +84,7 @@ pub(super) const ROUTINES: [Routine; 7] = [
         returns: "pg_catalog.int4",
         language: "sql",
         attributes: "IMMUTABLE",
-        body: "SELECT 2",
+        body: "SELECT 3",
         ..PLAIN
     },
     Routine {
