@@ -70,6 +70,17 @@ impl Identity {
 pub(super) struct TokenUser {
     /// The only tenant it may be of.
     pub(super) only: Option<Slug>,
+    /// How it is asked for its token.
+    pub(super) way: TokenWay,
+}
+
+/// How a client sends a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenWay {
+    /// As its password.
+    Password,
+    /// By OAUTHBEARER.
+    Bearer,
 }
 
 impl TokenUser {
@@ -78,13 +89,16 @@ impl TokenUser {
         if !auth.is_on() {
             return None;
         }
-        match user.strip_prefix(auth.token_user.as_str())? {
-            "" => Some(Self { only: None }),
-            rest => {
-                // A name that can be no tenant's is for tokens all the same; none will fit it.
-                let slug = rest.strip_prefix('.')?;
-                Slug::parse(slug).ok().map(|slug| Self { only: Some(slug) })
-            }
+        let named =
+            |name: &str| user.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('.'));
+        let (rest, way) = match named(&auth.token_user) {
+            Some(rest) => (rest, TokenWay::Password),
+            None => (named(&auth.bearer_user)?, TokenWay::Bearer),
+        };
+        match rest.strip_prefix('.') {
+            None => Some(Self { only: None, way }),
+            // A name that can be no tenant's is one of a user like any other.
+            Some(slug) => Slug::parse(slug).ok().map(|slug| Self { only: Some(slug), way }),
         }
     }
 }
@@ -243,14 +257,27 @@ mod tests {
         let of = |user: &str| TokenUser::of(user, &on).map(|found| found.only.map(|slug| slug.to_string()));
         assert_eq!(of("token"), Some(None));
         assert_eq!(of("token.acme"), Some(Some("acme".into())));
-        for user in
-            ["", "acme", "Token", "tokens", "token_acme", "token.", "token.Acme", "token.a.b", "my.token"]
-        {
+        for user in [
+            "",
+            "acme",
+            "Token",
+            "tokens",
+            "token_acme",
+            "token.",
+            "token.Acme",
+            "token.a.b",
+            "my.token",
+            "oauth2",
+            "oauth.",
+        ] {
             assert_eq!(of(user), None, "{user}");
         }
         let other = Auth { token_user: "jwt".into(), ..on.clone() };
         assert_eq!(TokenUser::of("token", &other), None);
         assert!(TokenUser::of("jwt", &other).is_some());
+        let way = |user: &str| TokenUser::of(user, &on).map(|found| found.way);
+        assert_eq!((way("token"), way("token.acme")), (Some(TokenWay::Password), Some(TokenWay::Password)));
+        assert_eq!((way("oauth"), way("oauth.acme")), (Some(TokenWay::Bearer), Some(TokenWay::Bearer)));
         assert_eq!(
             TokenUser::of("token", &Auth::default()),
             None,

@@ -177,7 +177,7 @@ impl Hello<'_> {
         let attempt = if token_user.is_some() { Attempt::Token } else { Attempt::Password(user) };
         self.refuse_guesses(shared, attempt)?;
         let (identity, by_end) = match token_user {
-            Some(login) => (self.by_token(shared, &evidence, &login).await?, false),
+            Some(login) => (self.by_token(shared, &evidence, login).await?, false),
             None => self.by_password(shared, user, &evidence).await?,
         };
         // By OAUTHBEARER it is a token, too, and the name may be any.

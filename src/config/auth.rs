@@ -38,6 +38,8 @@ pub struct Auth {
     pub token_secret_file: Option<PathBuf>,
     /// The user that logs in with a token or a key in place of a password; `<it>.<slug>` does too.
     pub token_user: String,
+    /// The user that is asked for a token by OAUTHBEARER and nothing else; `<it>.<slug>` is too.
+    pub bearer_user: String,
     /// Whether tokens are taken without TLS.
     pub tokens_without_tls: WithoutTls,
     /// What tokens with the scope `admin` are good for.
@@ -75,6 +77,7 @@ impl Default for Auth {
             token_keys_ca: None,
             token_secret_file: None,
             token_user: "token".into(),
+            bearer_user: "oauth".into(),
             tokens_without_tls: WithoutTls::Never,
             admin_tokens: AdminTokens::Off,
             api_keys: false,

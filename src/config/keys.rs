@@ -291,6 +291,9 @@ keys! {
     AUTH_TOKEN_USER: String = auth.token_user,
         "user name", kind::token_user, Value("\"token\""),
         "User that logs in with a token or an API key as its password; with a dot and a slug behind it, for that tenant only.";
+    AUTH_BEARER_USER: String = auth.bearer_user,
+        "user name", kind::token_user, Value("\"oauth\""),
+        "User that logs in with a token by OAUTHBEARER, as libpq 18 does; with a dot and a slug behind it, for that tenant only.";
     AUTH_TOKENS_WITHOUT_TLS: WithoutTls = auth.tokens_without_tls,
         "\"never\" or \"loopback\"", kind::without_tls, Value("\"never\""),
         "Whether a token is taken over a connection that is not encrypted: never but on a Unix socket, or from this machine too.";

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use crate::support::proxy::Proxy;
 use crate::support::wire::{V3_0, Wire, frame, startup};
 
-const ISSUER: &str = "https://issuer.example";
+pub(crate) const ISSUER: &str = "https://issuer.example";
 
 pub(crate) fn key_path(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys")).join(name)

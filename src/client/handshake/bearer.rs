@@ -8,12 +8,13 @@ use crate::auth::Attempt;
 use crate::auth::bearer::{self, BearerError};
 use crate::auth::evidence::Evidence;
 use crate::client::Shared;
-use crate::client::credential::{self, Denied, Identity};
+use crate::client::credential::{self, Denied, Identity, TokenUser};
 use crate::client::handshake::token::note;
 use crate::client::handshake::{Halt, Hello};
 use crate::error::SqlState;
 use crate::registry::UserEntry;
 use crate::session::Refusal;
+use crate::tenant::TenantRef;
 use crate::wire::write;
 
 impl Hello<'_> {
@@ -21,6 +22,22 @@ impl Hello<'_> {
     pub(super) fn takes_bearer(&self, shared: &Shared) -> bool {
         let auth = &shared.config.auth;
         auth.is_on() && credential::is_private(self.stream, auth)
+    }
+
+    /// The only mechanism that is offered: libpq takes SCRAM wherever it stands beside it.
+    pub(super) async fn by_bearer_only(
+        &mut self,
+        shared: &Shared,
+        evidence: &Evidence,
+    ) -> Result<Identity, Halt> {
+        let mut out = Vec::new();
+        write::authentication_sasl(&mut out, &[bearer::MECHANISM]);
+        self.stream.write_all(&out).await?;
+        let first = self.password_message().await?;
+        if !bearer::is_selected(&first) {
+            return Err(Refusal::protocol("client selected an invalid SASL authentication mechanism").into());
+        }
+        self.by_bearer(shared, evidence, None, &first).await
     }
 
     /// From the client's first message on. The user may have any name; a registered one must be of the token's tenant.
@@ -31,7 +48,9 @@ impl Hello<'_> {
         known: Option<&UserEntry>,
         first: &[u8],
     ) -> Result<Identity, Halt> {
-        let (user, named) = (evidence.user(), evidence.tenant());
+        let user = evidence.user();
+        let only = TokenUser::of(user, &shared.config.auth).and_then(|login| login.only);
+        let named = only.clone().map(TenantRef::Slug).or_else(|| evidence.tenant());
         let token = bearer::read(first).map_err(|error| {
             shared.counters.credential_refused("bearer_malformed");
             match error {
@@ -54,7 +73,7 @@ impl Hello<'_> {
         let mut out = Vec::new();
         match granted {
             Ok(grant) => {
-                let identity = self.identity(shared, grant, user, None)?;
+                let identity = self.identity(shared, grant, user, only.as_ref())?;
                 write::authentication_ok(&mut out);
                 self.stream.write_all(&out).await?;
                 Ok(identity)

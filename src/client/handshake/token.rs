@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::auth::Attempt;
 use crate::auth::evidence::Evidence;
-use crate::client::credential::{self, Denied, Grant, Identity, TokenUser};
+use crate::client::credential::{self, Denied, Grant, Identity, TokenUser, TokenWay};
 use crate::client::handshake::{Halt, Hello, wrong_password};
 use crate::client::{Shared, audit};
 use crate::session::Refusal;
@@ -15,18 +15,31 @@ use crate::wire::view::cstr;
 use crate::wire::write;
 
 impl Hello<'_> {
-    /// AuthenticationCleartextPassword, as PostgreSQL's own methods that hand a password on ask for it (`ldap`, `pam`).
+    /// Asks for a token in the way that the user name stands for.
     pub(super) async fn by_token(
         &mut self,
         shared: &Shared,
         evidence: &Evidence,
-        login: &TokenUser,
+        login: TokenUser,
     ) -> Result<Identity, Halt> {
-        let user = evidence.user();
         if !credential::is_private(self.stream, &shared.config.auth) {
             shared.counters.credential_refused("not_private");
             return Err(credential::not_private().into());
         }
+        match login.way {
+            TokenWay::Password => self.by_token_as_password(shared, evidence, login.only.as_ref()).await,
+            TokenWay::Bearer => self.by_bearer_only(shared, evidence).await,
+        }
+    }
+
+    /// AuthenticationCleartextPassword, as PostgreSQL's own methods that hand a password on ask for it (`ldap`, `pam`).
+    async fn by_token_as_password(
+        &mut self,
+        shared: &Shared,
+        evidence: &Evidence,
+        only: Option<&Slug>,
+    ) -> Result<Identity, Halt> {
+        let user = evidence.user();
         let mut out = Vec::new();
         write::authentication_cleartext_password(&mut out);
         self.stream.write_all(&out).await?;
@@ -34,7 +47,6 @@ impl Hello<'_> {
         let Some((text, [])) = cstr(body.expose_secret()) else {
             return Err(Refusal::protocol("malformed password packet").into());
         };
-        let only = login.only.as_ref();
         let named = only.cloned().map(TenantRef::Slug).or_else(|| evidence.tenant());
         let grant = credential::redeem(shared, text, named.as_ref()).await.map_err(|why| {
             shared.failures().failed(Instant::now(), self.source, Attempt::Token);

@@ -23,6 +23,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     let leeway = source.take(&keys::AUTH_TOKEN_LEEWAY);
     let max_lifetime = source.take(&keys::AUTH_TOKEN_MAX_LIFETIME);
     let token_user = source.take(&keys::AUTH_TOKEN_USER);
+    let bearer_user = source.take(&keys::AUTH_BEARER_USER);
     let tokens_without_tls = source.take(&keys::AUTH_TOKENS_WITHOUT_TLS);
     let admin_tokens = source.take(&keys::AUTH_ADMIN_TOKENS);
     let api_keys = source.take(&keys::AUTH_API_KEYS);
@@ -48,6 +49,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
         token_keys_ca: ca?.map(|path| beside(&ca_place, input, path)),
         token_secret_file: secret?.map(|path| beside(&secret_place, input, path)),
         token_user: token_user?,
+        bearer_user: bearer_user?,
         tokens_without_tls: tokens_without_tls?,
         admin_tokens: admin_tokens?,
         api_keys: api_keys?,
@@ -70,6 +72,13 @@ fn beside(place: &Place, input: &Input<'_>, path: PathBuf) -> PathBuf {
 /// A key says that its owner signed a token, not what for: without issuer and audience a token made for any other
 /// service would be one for the database too.
 fn require_names(source: &mut Source<'_>, auth: &Auth) {
+    if auth.token_user == auth.bearer_user {
+        let wrong = Wrong::new(
+            "is the same as `auth.token_user`",
+            "give it another name: the user name says in which way a client is asked for its token",
+        );
+        source.refuse(&keys::AUTH_BEARER_USER.row, wrong);
+    }
     if !auth.has_issuer() {
         return;
     }

@@ -227,6 +227,7 @@ token_user_claim = "email"
 token_leeway = 0
 token_max_lifetime = "1h"
 token_user = "jwt"
+bearer_user = "sso"
 tokens_without_tls = "loopback"
 admin_tokens = "read_write"
 api_keys = "on"
@@ -260,6 +261,7 @@ fn assert_every_key_of_auth(auth: &Auth) {
             token_keys_ca: Some("/k/ca.pem".into()),
             token_secret_file: Some("/k/secret".into()),
             token_user: "jwt".into(),
+            bearer_user: "sso".into(),
             tokens_without_tls: WithoutTls::Loopback,
             admin_tokens: AdminTokens::ReadWrite,
             api_keys: true,

@@ -83,3 +83,38 @@ fn drivers_log_in_with_tls_by_password_token_and_key_and_name_their_tenant_in_ea
         }
     }
 }
+
+#[test]
+fn libpq_18_finds_the_issuer_and_logs_in_by_oauthbearer() {
+    let authority = Authority::new("test authority");
+    let listen = authority.listen(true);
+    let proxy = Proxy::start(&["alpha"], |config| {
+        tokens::with_tokens(config);
+        config.auth.tokens_without_tls = pgtenant::config::auth::WithoutTls::Never;
+        config.listen.tls = Some(listen);
+    });
+    let run = |user: &str, token: &str| {
+        let mut command = python(&proxy, "bearer.py");
+        command
+            .env("LOGIN_HOST", HOST)
+            .env("LOGIN_PORT", proxy.addr().port().to_string())
+            .env("LOGIN_DATABASE", &proxy.db.name)
+            .env("LOGIN_USER", user)
+            .env("LOGIN_PASSWORD", token)
+            .env("LOGIN_ISSUER", tokens::ISSUER)
+            .env("LOGIN_CA", authority.file());
+        command.output().unwrap()
+    };
+    let configuration = format!("18 {}/.well-known/openid-configuration", tokens::ISSUER);
+    for user in ["oauth".to_owned(), format!("oauth.{}", proxy.user("alpha"))] {
+        let told = stdout(&run(&user, &tokens::token(&proxy, "alpha")));
+        assert_eq!(told.lines().collect::<Vec<_>>(), [proxy.role("alpha").as_str(), &configuration]);
+    }
+    let refused = |user: &str, token: &str| String::from_utf8_lossy(&run(user, token).stderr).into_owned();
+    let said = refused("oauth", "eyJ.eyJ.x");
+    assert!(said.contains("OAuth bearer authentication failed for user \"oauth\""), "{said}");
+    let said = refused("oauth.beta", &tokens::token(&proxy, "alpha"));
+    assert!(said.contains("this credential is not one of tenant \"beta\""), "{said}");
+    // Beside SCRAM libpq takes that, as it would be said by PostgreSQL too.
+    assert!(refused(&proxy.user("alpha"), "eyJ").contains("server requested SCRAM-SHA-256"));
+}
