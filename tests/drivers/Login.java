@@ -12,6 +12,14 @@ final class Login {
         // The certificate is for a name that only this test knows.
         properties.setProperty("sslmode", "verify-ca");
         properties.setProperty("sslrootcert", env.get("LOGIN_CA"));
+        if (!env.get("LOGIN_OPTIONS").isEmpty()) {
+            properties.setProperty("options", env.get("LOGIN_OPTIONS"));
+        }
+        if (!env.get("LOGIN_CERTIFICATE").isEmpty()) {
+            properties.setProperty("sslcert", env.get("LOGIN_CERTIFICATE"));
+            // It reads a key only in DER.
+            properties.setProperty("sslkey", env.get("LOGIN_KEY") + ".pk8");
+        }
         String url = "jdbc:postgresql://127.0.0.1:" + env.get("LOGIN_PORT") + "/" + env.get("LOGIN_DATABASE");
         try (Connection connection = DriverManager.getConnection(url, properties);
              ResultSet row = connection.createStatement().executeQuery("SELECT current_user")) {

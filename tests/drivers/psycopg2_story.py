@@ -98,6 +98,8 @@ def cancels(conn):
     def when_running():
         with psycopg2.connect(DSN) as watcher:
             runs = "usename = session_user AND wait_event = 'PgSleep' AND query = 'SELECT pg_sleep(60)'"
+            # Within a transaction it would see what it saw first, again and again.
+            watcher.autocommit = True
             while not run(watcher, f"SELECT 1 FROM pg_stat_activity WHERE {runs}"):
                 pass
         watcher.close()
