@@ -251,8 +251,8 @@ impl Hello<'_> {
             return Err(Halt::Over);
         };
         match tls.accept(self.stream, direct).await {
-            Ok(binding) => {
-                self.binding = binding;
+            Ok(accepted) => {
+                self.binding = accepted.binding;
                 shared.counters.tls_begun();
                 Ok(())
             }
