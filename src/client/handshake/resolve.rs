@@ -34,6 +34,7 @@ impl Hello<'_> {
             database: startup.get("database"),
             server_name: self.stream.tls().and_then(|tls| tls.sni.as_deref()),
             option: named.map(|(_, value)| value).last(),
+            certificate: &[],
         };
         let config = &shared.config;
         let read = Evidence::read(words, &config.server.database, config.listen.tenant_domain.as_deref());
