@@ -1,5 +1,6 @@
 //! Client connections: from accept to the last byte.
 
+mod certificates;
 mod clock;
 mod credential;
 mod drive;

@@ -14,6 +14,18 @@ pub enum WithoutTls {
     Loopback,
 }
 
+/// What a client's certificate is good for besides a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Nothing.
+    #[default]
+    Off,
+    /// It names the tenant.
+    Tenant,
+    /// It names the tenant, and replaces the password of that tenant's users.
+    Login,
+}
+
 /// `[auth]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
@@ -31,6 +43,8 @@ pub struct Auth {
     pub tokens_without_tls: WithoutTls,
     /// Whether API keys are taken.
     pub api_keys: bool,
+    /// What clients' certificates are good for.
+    pub client_certificates: ClientCertificates,
     /// File with the private key of `pgtenant token issue`.
     pub issue_key: Option<PathBuf>,
     /// Longest life of its tokens.
@@ -64,6 +78,7 @@ impl Default for Auth {
             token_user: "token".into(),
             tokens_without_tls: WithoutTls::Never,
             api_keys: false,
+            client_certificates: ClientCertificates::Off,
             issue_key: None,
             issue_max_lifetime: Duration::from_secs(24 * 60 * 60),
             rules: Rules {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::auth::WithoutTls;
+use crate::config::auth::{ClientCertificates, WithoutTls};
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -297,6 +297,9 @@ keys! {
     AUTH_API_KEYS: bool = auth.api_keys,
         "\"on\" or \"off\"", kind::on_or_off, Value("\"off\""),
         "Whether the API keys of pgtenant key create are taken.";
+    AUTH_CLIENT_CERTIFICATES: ClientCertificates = auth.client_certificates,
+        "\"off\", \"tenant\" or \"login\"", kind::client_certificates, Value("\"off\""),
+        "What a client's certificate is good for besides the connection: nothing, naming the tenant, or logging in its users without a password.";
     AUTH_ISSUE_KEY: Option<PathBuf> = auth.issue_key,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
         "File with the Ed25519 private key that pgtenant token issue signs with, readable by its owner only; its tokens are taken.";

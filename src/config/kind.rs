@@ -10,8 +10,8 @@ pub(in crate::config) use address::{
     addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, port,
 };
 pub(in crate::config) use auth::{
-    claim, claim_value, file_or_off as secret_file_or_off, files, https_url_or_off, leeway, lifetime,
-    lifetime_or_off, on_or_off, token_user, without_tls,
+    claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files, https_url_or_off,
+    leeway, lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
 };
 pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::jwt::Rules;
-use crate::config::auth::{Auth, WithoutTls};
+use crate::config::auth::{Auth, ClientCertificates, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -229,6 +229,7 @@ token_max_lifetime = "1h"
 token_user = "jwt"
 tokens_without_tls = "loopback"
 api_keys = "on"
+client_certificates = "login"
 issue_key = "/k/issue.pem"
 issue_max_lifetime = "2h"
 [guard]
@@ -261,6 +262,7 @@ fn assert_every_key_of_auth(auth: &Auth) {
             token_user: "jwt".into(),
             tokens_without_tls: WithoutTls::Loopback,
             api_keys: true,
+            client_certificates: ClientCertificates::Login,
             issue_key: Some("/k/issue.pem".into()),
             issue_max_lifetime: 2 * hour,
             rules: Rules {
@@ -832,4 +834,25 @@ fn key_in_place_of_its_file_and_other_nonsense_about_tokens_is_refused() {
     refused("auth", "issue_max_lifetime = \"1s\"", "too short", "at least 1m");
     refused("auth", "tokens_without_tls = \"always\"", "not known here", "\"never\" or \"loopback\"");
     refused("auth", "api_keys = true", "expected text", "\"on\" or \"off\"");
+}
+
+#[test]
+fn certificates_that_clients_are_not_asked_for_are_good_for_nothing() {
+    let tls = "[listen]\ntls_certificate = \"a\"\ntls_key = \"b\"\n";
+    let asked = format!("{tls}tls_client_ca = \"c\"\n");
+    for (word, meant) in [("tenant", ClientCertificates::Tenant), ("login", ClientCertificates::Login)] {
+        let auth = format!("[auth]\nclient_certificates = \"{word}\"\n");
+        assert_eq!(parse(&format!("{asked}{auth}")).auth.client_certificates, meant);
+        let off = format!("[listen]\ntls = \"off\"\n{}", &asked["[listen]\n".len()..]);
+        for listen in ["", tls, &off] {
+            let found = problems(&format!("{listen}{auth}"), &[]);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            assert!(
+                found[0].contains("auth.client_certificates: clients are asked for no certificate"),
+                "{found:#?}"
+            );
+            assert!(found[0].contains("`listen.tls_client_ca`"), "{found:#?}");
+        }
+    }
+    refused("auth", "client_certificates = \"on\"", "not known here", "\"off\" or \"tenant\" or \"login\"");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::config::auth::WithoutTls;
+use crate::config::auth::{ClientCertificates, WithoutTls};
 use crate::config::kind::{Given, Wrong, off_or_duration, one_of, shown};
 use crate::tenant::Ident;
 
@@ -109,6 +109,16 @@ pub(in crate::config) fn token_user(given: Given<'_>) -> Result<String, Wrong> {
 /// `never` or `loopback`.
 pub(in crate::config) fn without_tls(given: Given<'_>) -> Result<WithoutTls, Wrong> {
     one_of(given, &[("never", WithoutTls::Never), ("loopback", WithoutTls::Loopback)])
+}
+
+/// `off`, `tenant` or `login`.
+pub(in crate::config) fn client_certificates(given: Given<'_>) -> Result<ClientCertificates, Wrong> {
+    let words = [
+        ("off", ClientCertificates::Off),
+        ("tenant", ClientCertificates::Tenant),
+        ("login", ClientCertificates::Login),
+    ];
+    one_of(given, &words)
 }
 
 /// `on` or `off`.
