@@ -142,6 +142,12 @@ keys! {
     LISTEN_TLS_KEY: Option<PathBuf> = listen.tls_key,
         "path, or \"off\"", kind::file_or_off, Value("\"off\""),
         "PEM file with the private key of that certificate, closed to others.";
+    LISTEN_TLS_EXTRA_CERTIFICATES: Vec<PathBuf> = listen.tls_extra_certificates,
+        "list of paths", kind::pem_files, Value("[]"),
+        "PEM files with more certificates, each with its chain behind it, for clients that ask for a host of one of them by its DNS names.";
+    LISTEN_TLS_EXTRA_KEYS: Vec<PathBuf> = listen.tls_extra_keys,
+        "list of paths", kind::pem_files, Value("[]"),
+        "PEM files with the private keys of those certificates, in the same order, closed to others.";
     LISTEN_TLS_CLIENT_CA: Option<PathBuf> = listen.tls_client_ca,
         "path, or \"off\"", kind::file_or_off, Value("\"off\""),
         "PEM file with the authorities of clients' certificates; off asks clients for none.";

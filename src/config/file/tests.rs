@@ -115,6 +115,8 @@ const TLS: &str = r#"
 tls = "required"
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
+tls_extra_certificates = ["acme.crt", "/certs/beta.crt"]
+tls_extra_keys = ["acme.key", "/keys/beta.key"]
 tls_client_ca = "clients.crt"
 tls_client_certificate = "required"
 tls_client_crl = "revoked.crl"
@@ -137,7 +139,12 @@ fn keys_of_tls_are_read_and_paths_start_at_the_file() {
         certificate: ClientCertificate::Required,
     };
     let identity = Identity { certificate: path("server.crt"), key: "/keys/server.key".into() };
-    assert_eq!(config.listen.tls, Some(ListenTls { required: true, identity, client_ca: Some(client_ca) }));
+    let extra = vec![
+        Identity { certificate: path("acme.crt"), key: path("acme.key") },
+        Identity { certificate: "/certs/beta.crt".into(), key: "/keys/beta.key".into() },
+    ];
+    let listen = ListenTls { required: true, identity, extra, client_ca: Some(client_ca) };
+    assert_eq!(config.listen.tls, Some(listen));
     let identity = Some(Identity { certificate: path("proxy.crt"), key: path("proxy.key") });
     let server = ServerTls { mode: ServerMode::VerifyFull, ca: Some(path("ca.crt")), identity };
     assert_eq!(config.server.tls, server);
@@ -156,6 +163,20 @@ fn half_of_a_tls_configuration_is_refused() {
     for key in ["tls_client_certificate = \"required\"", "tls_client_crl = \"c\""] {
         refused("listen", &format!("{key}{pair}"), "asked for no certificate", "authorities");
     }
+    let alone = "tls_extra_certificates = [\"a\"]\ntls_extra_keys = [\"b\"]";
+    refused("listen", alone, "no TLS without a certificate", "`listen.tls_certificate`");
+    for (extra, counted, shorter) in [
+        ("tls_extra_certificates = [\"a\"]", "1 certificates and 0 keys", "`listen.tls_extra_keys`"),
+        (
+            "tls_extra_keys = [\"a\"]",
+            "0 certificates and 1 keys",
+            "as many in `listen.tls_extra_certificates`",
+        ),
+    ] {
+        refused("listen", &format!("{extra}{pair}"), counted, shorter);
+    }
+    let key = "tls_extra_keys = [\"-----BEGIN PRIVATE KEY-----\"]";
+    refused("listen", key, "not like its path", "a file of its own");
     refused("server", "tls = \"verify-full\"", "no authority to verify", "`server.tls_ca`");
     refused("server", "tls_ca = \"a\"", "not used while `server.tls` is \"off\"", "verify-full");
     refused("server", "tls = \"prefer\"", "not known here", "\"verify-full\"");
@@ -179,6 +200,8 @@ shutdown_timeout = 0
 tls = "required"
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
+tls_extra_certificates = ["acme.crt"]
+tls_extra_keys = ["acme.key"]
 tls_client_ca = "clients.crt"
 tls_client_certificate = "required"
 tls_client_crl = "revoked.crl"

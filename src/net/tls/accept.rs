@@ -8,7 +8,6 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
 use rustls::{CertificateError, ServerConfig, ServerConnection};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -16,8 +15,9 @@ use tokio::sync::watch;
 use crate::auth::scram::Binding;
 use crate::config::tls::{ClientCa, ClientCertificate, ListenTls};
 use crate::net::stream::Stream;
-use crate::net::tls::files::{Loaded, Named, Trouble, Watched};
-use crate::net::tls::{ALPN, PeerCertificate, certificate, provider};
+use crate::net::tls::files::{Named, Trouble, Watched};
+use crate::net::tls::own::OwnCertificates;
+use crate::net::tls::{ALPN, PeerCertificate, provider};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -62,8 +62,7 @@ struct Current {
     config: Arc<ServerConfig>,
     verifier: Arc<dyn ClientCertVerifier>,
     number: u64,
-    end_point: Option<Vec<u8>>,
-    binding: Option<Binding>,
+    own: Arc<OwnCertificates>,
 }
 
 impl Acceptor {
@@ -101,11 +100,14 @@ impl Acceptor {
     ) -> Result<Accepted, HandshakeError> {
         let current = self.current();
         let conn = ServerConnection::new(Arc::clone(&current.config)).map_err(io::Error::other)?;
-        let info = stream.encrypt(conn, direct.unwrap_or_default(), current.end_point.as_deref()).await?;
+        let info = stream.encrypt(conn, direct.unwrap_or_default()).await?;
+        // The one that was shown: both are chosen by the same name.
+        let own = current.own.for_host(info.sni.as_deref());
+        info.server_end_point.clone_from(&own.end_point);
         if direct.is_some() && !info.alpn {
             return Err(HandshakeError::NoAlpn);
         }
-        Ok(Accepted { binding: current.binding.clone(), verified_by: VerifiedBy(current.number) })
+        Ok(Accepted { binding: own.binding.clone(), verified_by: VerifiedBy(current.number) })
     }
 
     fn current(&self) -> Arc<Current> {
@@ -199,8 +201,9 @@ impl Acceptor {
 }
 
 fn paths(settings: &ListenTls) -> Vec<PathBuf> {
-    let ListenTls { identity, client_ca, .. } = settings;
-    let mut paths = vec![identity.certificate.clone(), identity.key.clone()];
+    let ListenTls { identity, extra, client_ca, .. } = settings;
+    let pairs = std::iter::once(identity).chain(extra);
+    let mut paths: Vec<_> = pairs.flat_map(|pair| [pair.certificate.clone(), pair.key.clone()]).collect();
     if let Some(ca) = client_ca {
         paths.push(ca.file.clone());
         paths.extend(ca.crl.clone());
@@ -210,24 +213,22 @@ fn paths(settings: &ListenTls) -> Vec<PathBuf> {
 
 fn read(settings: &ListenTls, number: u64) -> Result<(Current, Option<String>), Trouble> {
     let provider = provider();
-    let loaded = Loaded::read(&settings.identity, "listen", &provider);
+    let own = OwnCertificates::read(settings, &provider);
     let verifier = match &settings.client_ca {
         None => Ok(Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>),
         Some(ca) => verifier(ca),
     };
-    let (Loaded { certified, warning }, verifier) = (loaded?, verifier?);
-    let leaf = certified.cert.first();
-    let end_point = leaf.and_then(|der| certificate::end_point(der));
-    let binding = leaf.zip(end_point.as_deref()).and_then(|(der, end_point)| Binding::new(der, end_point));
+    let ((own, warning), verifier) = (own?, verifier?);
+    let own = Arc::new(own);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(settings, &error))?
         .with_client_cert_verifier(Arc::clone(&verifier))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        .with_cert_resolver(Arc::<OwnCertificates>::clone(&own));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // No client of PostgreSQL's resumes sessions, and one that was let in is not let in again without a look.
     config.send_tls13_tickets = 0;
-    Ok((Current { config: Arc::new(config), verifier, number, end_point, binding }, warning))
+    Ok((Current { config: Arc::new(config), verifier, number, own }, warning))
 }
 
 fn unusable(settings: &ListenTls, error: &dyn std::fmt::Display) -> Trouble {

@@ -177,6 +177,18 @@ pub(super) fn peer(chain: &[CertificateDer<'_>]) -> Option<PeerCertificate> {
     Some(peer)
 }
 
+/// The hosts that a certificate is for.
+pub(super) fn hosts(certificate: &[u8]) -> Option<Vec<String>> {
+    let mut names = alternative_names(parts(certificate)?.extensions)?;
+    let mut hosts = Vec::new();
+    while let Some((tag, value)) = names.any() {
+        if tag == HOST {
+            hosts.push(text(value)?);
+        }
+    }
+    Some(hosts)
+}
+
 /// Names are compared, so nothing in them is replaced, and a zero byte is none (`CVE-2009-2408`).
 fn text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).map(str::to_owned)
@@ -284,6 +296,7 @@ mod tests {
         assert_eq!(peer.common_names, ["müller"]);
         assert_eq!(peer.valid_until, 2_561_241_600);
         assert_eq!(peer.dns_names, ["db.example"]);
+        assert_eq!(hosts(&der), Some(peer.dns_names));
         assert_eq!(peer.email_names, ["a@b.example"]);
         assert_eq!(peer.uri_names, ["spiffe://x/y"]);
         assert_eq!(peer.fingerprint.to_vec(), Sha256::digest(&der).to_vec());
@@ -319,7 +332,7 @@ mod tests {
             for byte in [0, 0x30, 0x7f, 0x80, 0x84, 0xff] {
                 let mut der = der.clone();
                 der[at] = byte;
-                let _ = (peer_of(&der), end_point(&der), validity(&der));
+                let _ = (peer_of(&der), end_point(&der), validity(&der), hosts(&der));
             }
         }
     }

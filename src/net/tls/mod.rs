@@ -8,6 +8,7 @@ mod certificate;
 mod connect;
 mod control;
 mod files;
+mod own;
 pub(in crate::net) mod session;
 #[cfg(test)]
 mod tests;

@@ -50,14 +50,14 @@ impl Session {
         self.info.as_ref()
     }
 
-    /// Plays the handshake. `end_point` is the binding of our own certificate; a client learns that of the server's.
-    pub(in crate::net) async fn handshake(
-        &mut self,
-        io: &mut Io,
-        end_point: Option<&[u8]>,
-    ) -> io::Result<()> {
+    pub(in crate::net) const fn info_mut(&mut self) -> Option<&mut TlsInfo> {
+        self.info.as_mut()
+    }
+
+    /// Plays the handshake. A client learns the binding of the server's certificate; a server knows its own.
+    pub(in crate::net) async fn handshake(&mut self, io: &mut Io) -> io::Result<()> {
         let played = std::future::poll_fn(|cx| self.poll_handshake(cx, io)).await;
-        let learnt = played.and_then(|()| self.learn(end_point));
+        let learnt = played.and_then(|()| self.learn());
         match learnt {
             Ok(info) => {
                 self.info = Some(info);
@@ -87,12 +87,12 @@ impl Session {
         }
     }
 
-    fn learn(&self, end_point: Option<&[u8]>) -> io::Result<TlsInfo> {
+    fn learn(&self) -> io::Result<TlsInfo> {
         let chain = self.conn.peer_certificates().filter(|chain| !chain.is_empty());
         let (sni, end_point, peer) = match &self.conn {
             Connection::Server(conn) => {
                 let peer = chain.map(peer_of).transpose()?.map(Arc::new);
-                (conn.server_name().map(str::to_owned), end_point.map(<[u8]>::to_vec), peer)
+                (conn.server_name().map(str::to_owned), None, peer)
             }
             Connection::Client(_) => {
                 let certificate = chain.and_then(<[_]>::first);

@@ -90,7 +90,7 @@ impl Authority {
 
     /// What a proxy is told to show `HOST`'s certificate by.
     pub(crate) fn listen(&self, required: bool) -> ListenTls {
-        ListenTls { required, identity: self.issue(HOST, |_| {}).files, client_ca: None }
+        ListenTls { required, identity: self.issue(HOST, |_| {}).files, extra: vec![], client_ca: None }
     }
 
     /// Takes clients' certificates of this authority.
