@@ -3,6 +3,8 @@
 use std::process::Command;
 
 use pgtenant::auth::Access;
+use pgtenant::config::auth::ClientCertificates;
+use pgtenant::config::tls::ClientCertificate;
 
 use crate::drivers::stories::{java, node, python};
 use crate::support::proxy::{PASSWORD, Proxy, stdout};
@@ -80,6 +82,47 @@ fn drivers_log_in_with_tls_by_password_token_and_key_and_name_their_tenant_in_ea
                 .env("LOGIN_CA", authority.file());
             let output = command.output().unwrap();
             assert_eq!(stdout(&output).trim(), role, "{name} as {} of {}", way.user, way.database);
+        }
+    }
+}
+
+#[test]
+fn drivers_log_in_with_a_certificate_and_no_password() {
+    let (authority, clients) = (Authority::new("test authority"), Authority::new("clients' authority"));
+    let mut listen = authority.listen(true);
+    listen.client_ca = Some(clients.client_ca(ClientCertificate::Required));
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.auth.client_certificates = ClientCertificates::Login;
+        config.listen.tls = Some(listen);
+    });
+    let files = clients.issue(&proxy.user("alpha"), |_| {}).files;
+    let drivers: [(&str, Driver); 3] = [
+        ("psql", psql),
+        ("psycopg", |proxy| python(proxy, "login.py")),
+        ("node-postgres", |proxy| node(proxy, "login.mjs")),
+    ];
+    for (name, driver) in drivers {
+        for tenant in ["alpha", "beta"] {
+            let mut command = driver(&proxy);
+            command
+                .env("LOGIN_HOST", HOST)
+                .env("LOGIN_PORT", proxy.addr().port().to_string())
+                .env("LOGIN_DATABASE", &proxy.db.name)
+                .env("LOGIN_USER", proxy.user(tenant))
+                .env("LOGIN_PASSWORD", "")
+                .env("LOGIN_CA", authority.file());
+            for (file, variables) in
+                [(&files.certificate, ["PGSSLCERT", "LOGIN_CERT"]), (&files.key, ["PGSSLKEY", "LOGIN_KEY"])]
+            {
+                command.envs(variables.map(|variable| (variable, file)));
+            }
+            let output = command.output().unwrap();
+            if tenant == "alpha" {
+                assert_eq!(stdout(&output).trim(), proxy.role("alpha"), "{name}");
+            } else {
+                let told = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(told.contains("certificate authentication failed for user"), "{name}: {told}");
+            }
         }
     }
 }
