@@ -1,7 +1,7 @@
 //! [`Evidence`]: what a client says of its tenant before it has proved anything.
 //!
-//! Pure. A tenant may be named by the host name in the TLS handshake (`alpha.db.example.com`), the end of the user name
-//! (`app.alpha`), the name of the database, and the option `pgtenant.tenant`. What is named decides which user of which tenant is
+//! Pure. A tenant may be named by the client's certificate, the host name in the TLS handshake (`alpha.db.example.com`), the
+//! end of the user name (`app.alpha`), the name of the database, and the option `pgtenant.tenant`. What is named decides which user of which tenant is
 //! to prove who it is; whoever has proved it must then be of the tenant that all of it names. None of the answers
 //! tells whether there is such a tenant.
 
@@ -15,6 +15,8 @@ pub const OPTION: &str = "pgtenant.tenant";
 /// What names a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Witness {
+    /// A verified certificate, where those name tenants.
+    Certificate,
     /// The host name that the client believes to talk to (TLS server name indication, RFC 6066).
     ServerName,
     /// [`OPTION`].
@@ -28,6 +30,7 @@ pub enum Witness {
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Certificate => "the client certificate",
             Self::ServerName => "the host name (SNI)",
             Self::Option => "the option pgtenant.tenant",
             Self::UserName => "the end of the user name",
@@ -47,6 +50,8 @@ pub struct FirstWords<'a> {
     pub server_name: Option<&'a str>,
     /// The value of [`OPTION`].
     pub option: Option<&'a str>,
+    /// What its certificate names, see [`certificate`](crate::auth::certificate).
+    pub certificate: &'a [TenantRef],
 }
 
 /// Why it cannot be right, whatever there is.
@@ -86,7 +91,9 @@ impl Evidence {
     /// # Errors
     /// [`Contradiction`].
     pub fn read(words: FirstWords<'_>, served: &str, domain: Option<&str>) -> Result<Self, Contradiction> {
-        let mut named = Vec::new();
+        // First what somebody has vouched for.
+        let by_certificate = words.certificate.iter().cloned();
+        let mut named: Vec<_> = by_certificate.map(|tenant| (Witness::Certificate, tenant)).collect();
         let by_host = words.server_name.zip(domain).and_then(|(host, domain)| tenant_of_host(host, domain));
         named.extend(by_host.map(|slug| (Witness::ServerName, TenantRef::Slug(slug))));
         if let Some(option) = words.option {
@@ -159,7 +166,7 @@ impl Evidence {
 }
 
 /// `alpha.db.example.com` is alpha's where the domain is `db.example.com`. Host names know no case.
-fn tenant_of_host(host: &str, domain: &str) -> Option<Slug> {
+pub(super) fn tenant_of_host(host: &str, domain: &str) -> Option<Slug> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let label = host.strip_suffix(&domain.to_ascii_lowercase())?.strip_suffix('.')?;
     // Underscores are not for host names; hyphens are not for slugs.
@@ -278,6 +285,7 @@ mod tests {
             option: Some("acme"),
             server_name: Some("acme.db.example.com"),
             database: Some("acme"),
+            ..FirstWords::default()
         };
         let evidence = read(words).unwrap();
         assert_eq!(evidence.candidates()[0].tenant, slug("acme"));
@@ -287,5 +295,27 @@ mod tests {
         let evidence = read(FirstWords { user: "app", option: Some(&id), ..FirstWords::default() }).unwrap();
         assert_eq!(evidence.denies(&tenant("acme"), false), Some(Witness::Option));
         assert_eq!(evidence.told(), "the option pgtenant.tenant");
+    }
+
+    #[test]
+    fn certificate_names_the_tenant_before_all_else_and_must_agree_with_it() {
+        let acme: Vec<TenantRef> = slug("acme").into_iter().collect();
+        let words = FirstWords { user: "app", certificate: &acme, ..FirstWords::default() };
+        assert_eq!(candidates(words), ["acme/app"]);
+        assert_eq!(candidates(FirstWords { user: "app.beta", ..words }), ["acme/app.beta", "acme/app"]);
+        // With a certificate the name of the database alone opens no way to other tenants' users.
+        assert_eq!(candidates(FirstWords { database: Some("acme"), ..words }), ["acme/app"]);
+        let differ = read(FirstWords { database: Some("beta"), ..words });
+        assert_eq!(differ, Err(Contradiction::Differ(Witness::Certificate, Witness::Database)));
+        let differ = read(FirstWords { server_name: Some("beta.db.example.com"), ..words });
+        assert_eq!(differ, Err(Contradiction::Differ(Witness::Certificate, Witness::ServerName)));
+        let evidence = read(words).unwrap();
+        assert_eq!(evidence.denies(&tenant("acme"), false), None);
+        assert_eq!(evidence.denies(&tenant("beta"), false), Some(Witness::Certificate));
+        // An id and a slug in it: the slug is looked at too.
+        let both = [TenantRef::Id(tenant("x").registered()), TenantRef::Slug(Slug::parse("acme").unwrap())];
+        let evidence = read(FirstWords { certificate: &both, ..words }).unwrap();
+        assert_eq!(evidence.denies(&tenant("acme"), false), None);
+        assert_eq!(evidence.denies(&tenant("beta"), false), Some(Witness::Certificate));
     }
 }

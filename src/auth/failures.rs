@@ -56,7 +56,7 @@ pub struct FailureLimits {
 pub enum Attempt<'a> {
     /// The password of this user.
     Password(&'a str),
-    /// A token or a key, under whatever name. These cannot be guessed, and many tenants' clients share a name: failures count
+    /// A token, a key or a certificate, under whatever name. These cannot be guessed, and many tenants' clients share a name: failures count
     /// by address alone, and not at all where one was good lately.
     Token,
 }

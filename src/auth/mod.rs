@@ -3,6 +3,7 @@
 mod access;
 pub mod api_key;
 pub mod bearer;
+pub mod certificate;
 pub mod evidence;
 mod failures;
 pub mod jwt;

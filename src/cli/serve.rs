@@ -153,6 +153,7 @@ impl Server {
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
         if let Some(tls) = &server.shared.tls {
             server.spawn(Arc::clone(tls).follow_files());
+            server.spawn(Arc::clone(&server.shared).follow_certificates(tls.reads()));
         }
         tracing::info!(
             addresses = server.listening.join(", "),

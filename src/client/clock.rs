@@ -53,7 +53,7 @@ pub(super) enum Expired {
     IdleInTransaction,
     /// The time for silence while a server connection is kept.
     Pinned(PinReason),
-    /// The token or key the session was opened with.
+    /// The token, key or certificate the session was opened with.
     Credential,
 }
 

@@ -10,6 +10,7 @@ use crate::client::{Shared, access};
 use crate::config::auth::{AdminTokens, Auth, WithoutTls};
 use crate::error::SqlState;
 use crate::net::stream::{Peer, Stream};
+use crate::net::tls::PeerCertificate;
 use crate::registry::UserEntry;
 use crate::session::Refusal;
 use crate::tenant::{self, Slug, Tenant, TenantRef};
@@ -24,6 +25,10 @@ pub(super) struct Identity {
     pub(super) tenant: Arc<Tenant>,
     /// When the session ends at the latest.
     pub(super) expires: Option<Instant>,
+    /// What ends then, for people.
+    pub(super) ends_with: &'static str,
+    /// The certificate it showed, where those count.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// The API key it logged in with.
     pub(super) key: Option<KeyId>,
     /// Whether it was a token or a key that proved it, and not a password.
@@ -48,6 +53,8 @@ impl Identity {
             user_name: entry.user_name.clone(),
             tenant: Arc::clone(&entry.tenant),
             expires: None,
+            ends_with: "password",
+            certificate: None,
             key: None,
             by_token: false,
             admin: None,
@@ -62,6 +69,17 @@ impl Identity {
         let wanted = wanted.or_else(|| self.admin.as_ref().map(|_| tenant::Access::ReadOnly));
         self.tenant = access::narrowed(self.tenant, wanted)?;
         Ok(self)
+    }
+
+    /// It showed this certificate and ends with it, if nothing of its ends before.
+    pub(super) fn end_with(&mut self, peer: Arc<PeerCertificate>) {
+        let now = i64::try_from(tokens::now().0).unwrap_or(i64::MAX);
+        let left = Duration::from_secs(u64::try_from(peer.valid_until.saturating_sub(now)).unwrap_or(0));
+        let end = Instant::now().checked_add(left);
+        if let Some(end) = end.filter(|end| self.expires.is_none_or(|other| *end < other)) {
+            (self.expires, self.ends_with) = (Some(end), "client certificate");
+        }
+        self.certificate = Some(peer);
     }
 }
 
@@ -225,6 +243,8 @@ impl Grant {
             tenant: access::most(self.access, &tenant, admins)?,
             // A time too far for the clock is as good as none.
             expires: left.and_then(|left| Instant::now().checked_add(left)),
+            ends_with: if self.key.is_some() { "API key" } else { "token" },
+            certificate: None,
             key: self.key,
             by_token: true,
             admin,

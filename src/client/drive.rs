@@ -374,7 +374,7 @@ impl Client {
 
     fn over_time(&self, what: Expired) -> Refusal {
         match what {
-            Expired::Credential if self.identity.key.is_some() => farewell::expired("API key"),
+            Expired::Credential => farewell::expired(self.identity.ends_with),
             what => farewell::over_time(what),
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
             "terminating connection: the API key this session was opened with has been revoked",
         )
         .with_hint("Connect again with another one."),
+        Dismissal::Distrusted => distrusted(),
         Dismissal::Moved => moved(),
         Dismissal::Hardening => Refusal::fatal(
             SqlState::ADMIN_SHUTDOWN,
@@ -34,6 +35,14 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
         )
         .with_hint("Connect again; while that is refused, the proxy's log says why."),
     }
+}
+
+pub(super) fn distrusted() -> Refusal {
+    Refusal::fatal(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection: the client certificate this session was opened with is not trusted any more",
+    )
+    .with_hint("Connect again with another one.")
 }
 
 pub(super) fn moved() -> Refusal {

@@ -2,6 +2,7 @@
 //! it is.
 
 mod bearer;
+mod certificate;
 mod entry;
 mod password;
 mod resolve;
@@ -21,7 +22,7 @@ use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
-use crate::net::tls::HANDSHAKE_RECORD;
+use crate::net::tls::{HANDSHAKE_RECORD, VerifiedBy};
 use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
 use crate::registry::HardeningWatch;
 use crate::session::commons::Admission;
@@ -102,7 +103,7 @@ pub(super) async fn run(
     source: Option<Source>,
     stay: Stay,
 ) -> Result<Option<Login>, Refusal> {
-    let mut hello = Hello { stream, source, buf: Vec::new(), binding: None };
+    let mut hello = Hello { stream, source, buf: Vec::new(), binding: None, verified_by: None };
     match hello.log_in(shared, stay).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
@@ -116,6 +117,8 @@ struct Hello<'a> {
     buf: Vec<u8>,
     /// What the password's proof may be bound to, with TLS.
     binding: Option<Binding>,
+    /// What its certificate was verified by, with TLS.
+    verified_by: Option<VerifiedBy>,
 }
 
 impl Hello<'_> {
@@ -136,7 +139,8 @@ impl Hello<'_> {
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
-        let bearer = Bearer { tenant: identity.tenant.id, api_key: identity.key };
+        let certificate = identity.certificate.clone();
+        let bearer = Bearer { tenant: identity.tenant.id, api_key: identity.key, certificate };
         let place = shared
             .roster
             .enter(bearer, terms, key_len, stop)
@@ -144,6 +148,7 @@ impl Hello<'_> {
         // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
         // apart changes. That may have happened just before.
         still_on(terms, shared, &identity)?;
+        self.still_trusted(shared, &identity)?;
         // Waiting for a server connection has its own limit.
         let commons = shared.pool.commons(&identity.tenant);
         let admission = commons.admit().ok_or_else(|| too_many_clients(&commons.limits()))?;
@@ -172,14 +177,20 @@ impl Hello<'_> {
                 "no PostgreSQL user name specified in startup packet",
             )
         })?;
-        let evidence = self.evidence(shared, &startup)?;
+        let shown = self.shown(shared)?;
+        let evidence = self.evidence(shared, &startup, shown.as_ref())?;
         let token_user = TokenUser::of(user, &shared.config.auth);
-        let attempt = if token_user.is_some() { Attempt::Token } else { Attempt::Password(user) };
+        let is_proof = shown.as_ref().is_some_and(|shown| shown.logs_in);
+        let attempt = if token_user.is_some() || is_proof { Attempt::Token } else { Attempt::Password(user) };
         self.refuse_guesses(shared, attempt)?;
-        let (identity, by_end) = match token_user {
+        let (mut identity, by_end) = match token_user {
             Some(login) => (self.by_token(shared, &evidence, login).await?, false),
+            None if is_proof => self.by_certificate(shared, user, &evidence).await?,
             None => self.by_password(shared, user, &evidence).await?,
         };
+        if let Some(shown) = shown {
+            identity.end_with(shown.peer);
+        }
         // By OAUTHBEARER it is a token, too, and the name may be any.
         let attempt = if identity.by_token { Attempt::Token } else { attempt };
         shared.failures().succeeded(Instant::now(), self.source, attempt);
@@ -258,8 +269,9 @@ impl Hello<'_> {
             return Err(Halt::Over);
         };
         match tls.accept(self.stream, direct).await {
-            Ok(binding) => {
-                self.binding = binding;
+            Ok(accepted) => {
+                self.binding = accepted.binding;
+                self.verified_by = Some(accepted.verified_by);
                 shared.counters.tls_begun();
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod certificates;
 mod clock;
 mod credential;
 mod drive;

@@ -1,6 +1,6 @@
 //! The clients that are here, by the key their cancel requests carry.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KeyId, same};
+use crate::net::tls::PeerCertificate;
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
 use crate::tenant::{Level, TenantId};
@@ -31,6 +32,7 @@ struct Member {
     tenant: TenantId,
     terms: Terms,
     api_key: Option<KeyId>,
+    certificate: Option<Arc<PeerCertificate>>,
     dismissal: Arc<Mutex<Option<Dismissal>>>,
     slot: Arc<CancelSlot>,
     stop: CancellationToken,
@@ -38,12 +40,14 @@ struct Member {
 }
 
 /// Who a client is, as far as it may have to go for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bearer {
     /// Its tenant.
     pub tenant: TenantId,
     /// The API key it logged in with.
     pub api_key: Option<KeyId>,
+    /// The certificate it showed, where those count.
+    pub certificate: Option<Arc<PeerCertificate>>,
 }
 
 /// What its statements are judged by for as long as a client is here.
@@ -66,13 +70,15 @@ pub enum Dismissal {
     Hardening,
     /// The API key it logged in with was revoked.
     Revoked,
+    /// Its certificate was revoked, or the authority is none of ours any more.
+    Distrusted,
 }
 
 impl Dismissal {
     /// Whether nothing is waited for, not even the end of a transaction.
     #[must_use]
     pub const fn is_at_once(self) -> bool {
-        matches!(self, Self::OutOfService | Self::Revoked)
+        matches!(self, Self::OutOfService | Self::Revoked | Self::Distrusted)
     }
 }
 
@@ -138,6 +144,7 @@ impl Roster {
                     tenant: bearer.tenant,
                     terms,
                     api_key: bearer.api_key,
+                    certificate: bearer.certificate,
                     dismissal: Arc::clone(&dismissal),
                     slot: Arc::clone(&slot),
                     stop: stop.clone(),
@@ -186,6 +193,20 @@ impl Roster {
     pub fn keep_keys(&self, tenant: TenantId, counts: impl Fn(KeyId) -> bool) {
         self.dismiss(Dismissal::Revoked, |member| {
             member.tenant == tenant && member.api_key.is_some_and(|key| !counts(key))
+        });
+    }
+
+    /// The certificates that clients are here with, by their fingerprints.
+    #[must_use]
+    pub fn certificates(&self) -> HashMap<[u8; 32], Arc<PeerCertificate>> {
+        let shown = self.clients.iter().filter_map(|member| member.certificate.clone());
+        shown.map(|peer| (peer.fingerprint, peer)).collect()
+    }
+
+    /// Disconnects the clients with one of these certificates, at once.
+    pub fn distrust(&self, fingerprints: &HashSet<[u8; 32]>) {
+        self.dismiss(Dismissal::Distrusted, |member| {
+            member.certificate.as_ref().is_some_and(|peer| fingerprints.contains(&peer.fingerprint))
         });
     }
 
@@ -265,7 +286,7 @@ mod tests {
     use super::*;
 
     const fn of(tenant: TenantId) -> Bearer {
-        Bearer { tenant, api_key: None }
+        Bearer { tenant, api_key: None, certificate: None }
     }
 
     const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };

@@ -25,6 +25,18 @@ pub enum AdminTokens {
     ReadWrite,
 }
 
+/// What a client's certificate is good for besides a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Nothing.
+    #[default]
+    Off,
+    /// It names the tenant.
+    Tenant,
+    /// It names the tenant, and replaces the password of that tenant's users.
+    Login,
+}
+
 /// `[auth]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
@@ -46,6 +58,8 @@ pub struct Auth {
     pub admin_tokens: AdminTokens,
     /// Whether API keys are taken.
     pub api_keys: bool,
+    /// What clients' certificates are good for.
+    pub client_certificates: ClientCertificates,
     /// File with the private key of `pgtenant token issue`.
     pub issue_key: Option<PathBuf>,
     /// Longest life of its tokens.
@@ -81,6 +95,7 @@ impl Default for Auth {
             tokens_without_tls: WithoutTls::Never,
             admin_tokens: AdminTokens::Off,
             api_keys: false,
+            client_certificates: ClientCertificates::Off,
             issue_key: None,
             issue_max_lifetime: Duration::from_secs(24 * 60 * 60),
             rules: Rules {

@@ -62,6 +62,9 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let tenants = tenants(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
+    if let (Some(auth), Some(listen)) = (&auth, &listen) {
+        auth::require_client_ca(&mut source, auth, listen);
+    }
     let config = (|| {
         Some(Config {
             listen: listen?,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::auth::{AdminTokens, WithoutTls};
+use crate::config::auth::{AdminTokens, ClientCertificates, WithoutTls};
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -142,6 +142,12 @@ keys! {
     LISTEN_TLS_KEY: Option<PathBuf> = listen.tls_key,
         "path, or \"off\"", kind::file_or_off, Value("\"off\""),
         "PEM file with the private key of that certificate, closed to others.";
+    LISTEN_TLS_EXTRA_CERTIFICATES: Vec<PathBuf> = listen.tls_extra_certificates,
+        "list of paths", kind::pem_files, Value("[]"),
+        "PEM files with more certificates, each with its chain behind it, for clients that ask for a host of one of them by its DNS names.";
+    LISTEN_TLS_EXTRA_KEYS: Vec<PathBuf> = listen.tls_extra_keys,
+        "list of paths", kind::pem_files, Value("[]"),
+        "PEM files with the private keys of those certificates, in the same order, closed to others.";
     LISTEN_TLS_CLIENT_CA: Option<PathBuf> = listen.tls_client_ca,
         "path, or \"off\"", kind::file_or_off, Value("\"off\""),
         "PEM file with the authorities of clients' certificates; off asks clients for none.";
@@ -303,6 +309,9 @@ keys! {
     AUTH_API_KEYS: bool = auth.api_keys,
         "\"on\" or \"off\"", kind::on_or_off, Value("\"off\""),
         "Whether the API keys of pgtenant key create are taken.";
+    AUTH_CLIENT_CERTIFICATES: ClientCertificates = auth.client_certificates,
+        "\"off\", \"tenant\" or \"login\"", kind::client_certificates, Value("\"off\""),
+        "What a client's certificate is good for besides the connection: nothing, naming the tenant, or logging in its users without a password.";
     AUTH_ISSUE_KEY: Option<PathBuf> = auth.issue_key,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
         "File with the Ed25519 private key that pgtenant token issue signs with, readable by its owner only; its tokens are taken.";

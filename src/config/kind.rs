@@ -7,11 +7,11 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, port,
+    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, pem_files, port,
 };
 pub(in crate::config) use auth::{
-    admin_tokens, claim, claim_value, file_or_off as secret_file_or_off, files, https_url_or_off, leeway,
-    lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
+    admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,
+    https_url_or_off, leeway, lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
 };
 pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
 

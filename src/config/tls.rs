@@ -55,6 +55,8 @@ pub struct ListenTls {
     pub required: bool,
     /// What clients are shown.
     pub identity: Identity,
+    /// What those are shown that ask for a host of one of these.
+    pub extra: Vec<Identity>,
     /// Whose certificates are taken from clients; `None` asks them for none.
     pub client_ca: Option<ClientCa>,
 }
@@ -105,14 +107,16 @@ impl ServerTls {
 pub(in crate::config) fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Option<ListenTls>> {
     let mode = source.take(&keys::LISTEN_TLS);
     let identity = identity(source, dir, &keys::LISTEN_TLS_CERTIFICATE, &keys::LISTEN_TLS_KEY);
+    let extra = extra(source, dir);
     let ca = path(source, dir, &keys::LISTEN_TLS_CLIENT_CA);
     let certificate = source.take(&keys::LISTEN_TLS_CLIENT_CERTIFICATE);
     let crl = path(source, dir, &keys::LISTEN_TLS_CLIENT_CRL);
-    let (mode, identity, ca, certificate, crl) = (mode?, identity?, ca?, certificate?, crl?);
+    let (mode, identity, extra, ca, certificate, crl) = (mode?, identity?, extra?, ca?, certificate?, crl?);
     let Some(identity) = identity else {
         let needs = [
             (mode == ListenMode::Required).then_some(&keys::LISTEN_TLS.row),
             ca.is_some().then_some(&keys::LISTEN_TLS_CLIENT_CA.row),
+            (!extra.is_empty()).then_some(&keys::LISTEN_TLS_EXTRA_CERTIFICATES.row),
         ];
         for row in needs.into_iter().flatten() {
             source.refuse(row, no_certificate("there is no TLS without a certificate", row));
@@ -131,6 +135,7 @@ pub(in crate::config) fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> 
     Some((mode != ListenMode::Off).then_some(ListenTls {
         required: mode == ListenMode::Required,
         identity,
+        extra,
         client_ca,
     }))
 }
@@ -192,6 +197,28 @@ fn identity(
     }
 }
 
+/// Certificates for other hosts, each with the key that stands at its place in the other list.
+fn extra(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Vec<Identity>> {
+    let certificates = paths(source, dir, &keys::LISTEN_TLS_EXTRA_CERTIFICATES);
+    let secrets = paths(source, dir, &keys::LISTEN_TLS_EXTRA_KEYS);
+    let (certificates, secrets) = (certificates?, secrets?);
+    if certificates.len() != secrets.len() {
+        let rows = [&keys::LISTEN_TLS_EXTRA_KEYS.row, &keys::LISTEN_TLS_EXTRA_CERTIFICATES.row];
+        let [shorter, longer] = if secrets.len() < certificates.len() { rows } else { [rows[1], rows[0]] };
+        let wrong = format!(
+            "{} certificates and {} keys are named: each certificate needs its key",
+            certificates.len(),
+            secrets.len()
+        );
+        let remedy =
+            format!("name as many in `{}` as in `{}`, in the same order", shorter.path(), longer.path());
+        source.refuse(longer, Wrong::new(wrong, remedy));
+        return None;
+    }
+    let pairs = certificates.into_iter().zip(secrets);
+    Some(pairs.map(|(certificate, key)| Identity { certificate, key }).collect())
+}
+
 fn no_certificate(wrong: &str, row: &Row) -> Wrong {
     let key = match row.section {
         "server" => &keys::SERVER_TLS_CERTIFICATE.row,
@@ -203,8 +230,18 @@ fn no_certificate(wrong: &str, row: &Row) -> Wrong {
 /// A path that is relative to the file it stands in. A variable was set by somebody who sees the working directory.
 fn path(source: &mut Source<'_>, dir: Option<&Path>, key: &Key<Option<PathBuf>>) -> Option<Option<PathBuf>> {
     let path = source.take(key)?;
-    Some(path.map(|path| match (source.place(&key.row), dir) {
+    Some(path.map(|path| beside(source, dir, &key.row, path)))
+}
+
+/// The same of several.
+fn paths(source: &mut Source<'_>, dir: Option<&Path>, key: &Key<Vec<PathBuf>>) -> Option<Vec<PathBuf>> {
+    let paths = source.take(key)?;
+    Some(paths.into_iter().map(|path| beside(source, dir, &key.row, path)).collect())
+}
+
+fn beside(source: &Source<'_>, dir: Option<&Path>, row: &Row, path: PathBuf) -> PathBuf {
+    match (source.place(row), dir) {
         (Place::File { .. }, Some(dir)) => dir.join(path),
         _ => path,
-    }))
+    }
 }

@@ -114,18 +114,16 @@ impl Stream {
         UnixStream::connect(path).await.map(Self::unix)
     }
 
-    /// Plays a TLS handshake; from then on everything is encrypted. `first` was read already and belongs to it,
-    /// `end_point` is the channel binding of our own certificate.
+    /// Plays a TLS handshake; from then on everything is encrypted. `first` was read already and belongs to it.
     pub(in crate::net) async fn encrypt(
         &mut self,
         conn: impl Into<Connection>,
         first: &[u8],
-        end_point: Option<&[u8]>,
-    ) -> io::Result<&TlsInfo> {
+    ) -> io::Result<&mut TlsInfo> {
         // From here on nothing is written in the clear, whatever comes of it.
         let session = self.tls.insert(Box::new(Session::new(conn, first)));
-        session.handshake(&mut self.io, end_point).await?;
-        session.info().ok_or_else(|| io::ErrorKind::NotConnected.into())
+        session.handshake(&mut self.io).await?;
+        session.info_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// What the handshake told; `None` without TLS.

@@ -7,6 +7,7 @@ mod attack;
 mod audit;
 mod bench;
 mod cancel;
+mod certificates;
 mod clone;
 mod cluster;
 mod copy;

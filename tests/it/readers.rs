@@ -28,7 +28,7 @@ fn proxies() -> [Proxy; 2] {
 }
 
 /// `pgtenant tenant create alpha --user reads_alpha --read-only`.
-fn add_reader(proxy: &Proxy, tenant: &str) -> String {
+pub(crate) fn add_reader(proxy: &Proxy, tenant: &str) -> String {
     let user = reader(proxy, tenant);
     let done = create(
         proxy,

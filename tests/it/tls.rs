@@ -2,4 +2,5 @@
 
 mod clients;
 mod conversation;
+mod hosts;
 mod server;

@@ -80,7 +80,7 @@ pub(crate) fn new_key(proxy: &Proxy, tenant: &str, scope: Access) -> String {
 }
 
 /// One that ends in so many seconds.
-fn short(proxy: &Proxy, tenant: &str, seconds: u64) -> String {
+pub(crate) fn short(proxy: &Proxy, tenant: &str, seconds: u64) -> String {
     let mut claims = claims(proxy, tenant);
     claims["exp"] = json!(now() + seconds);
     sign(&claims)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::evidence::{self, Candidate, Contradiction, Evidence, FirstWords, Witness};
+use crate::client::handshake::certificate::Shown;
 use crate::client::handshake::{Hello, no_option};
 use crate::client::{Shared, access};
 use crate::error::SqlState;
@@ -24,7 +25,12 @@ pub(super) struct Found {
 
 impl Hello<'_> {
     /// What the client says of its tenant, before anything is proved.
-    pub(super) fn evidence(&self, shared: &Shared, startup: &Startup) -> Result<Evidence, Refusal> {
+    pub(super) fn evidence(
+        &self,
+        shared: &Shared,
+        startup: &Startup,
+        shown: Option<&Shown>,
+    ) -> Result<Evidence, Refusal> {
         let options =
             startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
         let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -34,6 +40,7 @@ impl Hello<'_> {
             database: startup.get("database"),
             server_name: self.stream.tls().and_then(|tls| tls.sni.as_deref()),
             option: named.map(|(_, value)| value).last(),
+            certificate: shown.map_or(&[], |shown| &shown.tenants),
         };
         let config = &shared.config;
         let read = Evidence::read(words, &config.server.database, config.listen.tenant_domain.as_deref());

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::auth::jwt::Rules;
-use crate::config::auth::Auth;
+use crate::config::Listen;
+use crate::config::auth::{Auth, ClientCertificates};
 use crate::config::file::Input;
 use crate::config::keys;
 use crate::config::kind::Wrong;
@@ -27,6 +28,7 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
     let tokens_without_tls = source.take(&keys::AUTH_TOKENS_WITHOUT_TLS);
     let admin_tokens = source.take(&keys::AUTH_ADMIN_TOKENS);
     let api_keys = source.take(&keys::AUTH_API_KEYS);
+    let client_certificates = source.take(&keys::AUTH_CLIENT_CERTIFICATES);
     let issue_key = source.take(&keys::AUTH_ISSUE_KEY);
     let issue_max_lifetime = source.take(&keys::AUTH_ISSUE_MAX_LIFETIME);
     let keys_place = source.place(&keys::AUTH_TOKEN_KEYS.row);
@@ -53,12 +55,25 @@ pub(super) fn auth(source: &mut Source<'_>, input: &Input<'_>) -> Option<Auth> {
         tokens_without_tls: tokens_without_tls?,
         admin_tokens: admin_tokens?,
         api_keys: api_keys?,
+        client_certificates: client_certificates?,
         issue_key: issue_key?.map(|path| beside(&issue_place, input, path)),
         issue_max_lifetime: issue_max_lifetime?,
         rules,
     };
     require_names(source, &auth);
     Some(auth)
+}
+
+/// Where clients are asked for no certificate, nothing could come of the key: it would be taken for safety that is not there.
+pub(super) fn require_client_ca(source: &mut Source<'_>, auth: &Auth, listen: &Listen) {
+    let is_asked = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    if auth.client_certificates == ClientCertificates::Off || is_asked {
+        return;
+    }
+    let remedy = "name the file with the authorities of clients' certificates in `listen.tls_client_ca`, and leave \
+                  `listen.tls` on; or set this to \"off\"";
+    let wrong = Wrong::new("clients are asked for no certificate", remedy);
+    source.refuse(&keys::AUTH_CLIENT_CERTIFICATES.row, wrong);
 }
 
 /// A path in the file starts at the file's directory; one in a variable at the working directory.

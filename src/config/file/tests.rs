@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::jwt::Rules;
-use crate::config::auth::{AdminTokens, Auth, WithoutTls};
+use crate::config::auth::{AdminTokens, Auth, ClientCertificates, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
@@ -115,6 +115,8 @@ const TLS: &str = r#"
 tls = "required"
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
+tls_extra_certificates = ["acme.crt", "/certs/beta.crt"]
+tls_extra_keys = ["acme.key", "/keys/beta.key"]
 tls_client_ca = "clients.crt"
 tls_client_certificate = "required"
 tls_client_crl = "revoked.crl"
@@ -137,7 +139,12 @@ fn keys_of_tls_are_read_and_paths_start_at_the_file() {
         certificate: ClientCertificate::Required,
     };
     let identity = Identity { certificate: path("server.crt"), key: "/keys/server.key".into() };
-    assert_eq!(config.listen.tls, Some(ListenTls { required: true, identity, client_ca: Some(client_ca) }));
+    let extra = vec![
+        Identity { certificate: path("acme.crt"), key: path("acme.key") },
+        Identity { certificate: "/certs/beta.crt".into(), key: "/keys/beta.key".into() },
+    ];
+    let listen = ListenTls { required: true, identity, extra, client_ca: Some(client_ca) };
+    assert_eq!(config.listen.tls, Some(listen));
     let identity = Some(Identity { certificate: path("proxy.crt"), key: path("proxy.key") });
     let server = ServerTls { mode: ServerMode::VerifyFull, ca: Some(path("ca.crt")), identity };
     assert_eq!(config.server.tls, server);
@@ -156,6 +163,20 @@ fn half_of_a_tls_configuration_is_refused() {
     for key in ["tls_client_certificate = \"required\"", "tls_client_crl = \"c\""] {
         refused("listen", &format!("{key}{pair}"), "asked for no certificate", "authorities");
     }
+    let alone = "tls_extra_certificates = [\"a\"]\ntls_extra_keys = [\"b\"]";
+    refused("listen", alone, "no TLS without a certificate", "`listen.tls_certificate`");
+    for (extra, counted, shorter) in [
+        ("tls_extra_certificates = [\"a\"]", "1 certificates and 0 keys", "`listen.tls_extra_keys`"),
+        (
+            "tls_extra_keys = [\"a\"]",
+            "0 certificates and 1 keys",
+            "as many in `listen.tls_extra_certificates`",
+        ),
+    ] {
+        refused("listen", &format!("{extra}{pair}"), counted, shorter);
+    }
+    let key = "tls_extra_keys = [\"-----BEGIN PRIVATE KEY-----\"]";
+    refused("listen", key, "not like its path", "a file of its own");
     refused("server", "tls = \"verify-full\"", "no authority to verify", "`server.tls_ca`");
     refused("server", "tls_ca = \"a\"", "not used while `server.tls` is \"off\"", "verify-full");
     refused("server", "tls = \"prefer\"", "not known here", "\"verify-full\"");
@@ -179,6 +200,8 @@ shutdown_timeout = 0
 tls = "required"
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
+tls_extra_certificates = ["acme.crt"]
+tls_extra_keys = ["acme.key"]
 tls_client_ca = "clients.crt"
 tls_client_certificate = "required"
 tls_client_crl = "revoked.crl"
@@ -231,6 +254,7 @@ bearer_user = "sso"
 tokens_without_tls = "loopback"
 admin_tokens = "read_write"
 api_keys = "on"
+client_certificates = "login"
 issue_key = "/k/issue.pem"
 issue_max_lifetime = "2h"
 [guard]
@@ -265,6 +289,7 @@ fn assert_every_key_of_auth(auth: &Auth) {
             tokens_without_tls: WithoutTls::Loopback,
             admin_tokens: AdminTokens::ReadWrite,
             api_keys: true,
+            client_certificates: ClientCertificates::Login,
             issue_key: Some("/k/issue.pem".into()),
             issue_max_lifetime: 2 * hour,
             rules: Rules {
@@ -836,4 +861,25 @@ fn key_in_place_of_its_file_and_other_nonsense_about_tokens_is_refused() {
     refused("auth", "issue_max_lifetime = \"1s\"", "too short", "at least 1m");
     refused("auth", "tokens_without_tls = \"always\"", "not known here", "\"never\" or \"loopback\"");
     refused("auth", "api_keys = true", "expected text", "\"on\" or \"off\"");
+}
+
+#[test]
+fn certificates_that_clients_are_not_asked_for_are_good_for_nothing() {
+    let tls = "[listen]\ntls_certificate = \"a\"\ntls_key = \"b\"\n";
+    let asked = format!("{tls}tls_client_ca = \"c\"\n");
+    for (word, meant) in [("tenant", ClientCertificates::Tenant), ("login", ClientCertificates::Login)] {
+        let auth = format!("[auth]\nclient_certificates = \"{word}\"\n");
+        assert_eq!(parse(&format!("{asked}{auth}")).auth.client_certificates, meant);
+        let off = format!("[listen]\ntls = \"off\"\n{}", &asked["[listen]\n".len()..]);
+        for listen in ["", tls, &off] {
+            let found = problems(&format!("{listen}{auth}"), &[]);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            assert!(
+                found[0].contains("auth.client_certificates: clients are asked for no certificate"),
+                "{found:#?}"
+            );
+            assert!(found[0].contains("`listen.tls_client_ca`"), "{found:#?}");
+        }
+    }
+    refused("auth", "client_certificates = \"on\"", "not known here", "\"off\" or \"tenant\" or \"login\"");
 }

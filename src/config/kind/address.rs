@@ -84,16 +84,26 @@ pub(in crate::config) fn domain_or_off(given: Given<'_>) -> Result<Option<String
 pub(in crate::config) fn file_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
     let text = given.text()?;
     if text == "off" {
-        return Ok(None);
+        Ok(None)
+    } else {
+        pem_file(text, "write the path of a PEM file, or \"off\"").map(Some)
     }
+}
+
+/// Files. Not repeated in errors: an entry may be a key itself.
+pub(in crate::config) fn pem_files(given: Given<'_>) -> Result<Vec<PathBuf>, Wrong> {
+    given.list()?.iter().map(|text| pem_file(text, "write the paths of PEM files")).collect()
+}
+
+fn pem_file(text: &str, remedy: &str) -> Result<PathBuf, Wrong> {
     if text.contains("-----BEGIN") {
         let remedy = "put it into a file of its own and the path of that file here";
         return Err(Wrong::new("this looks like what belongs into the file, not like its path", remedy));
     }
     if text.trim().is_empty() || text.contains('\0') {
-        return Err(Wrong::new("this is not a path", "write the path of a PEM file, or \"off\""));
+        return Err(Wrong::new("this is not a path", remedy));
     }
-    Ok(Some(PathBuf::from(text)))
+    Ok(PathBuf::from(text))
 }
 
 /// One host, as libpq's `host` has it. Not repeated in errors: a URL put here may hold a password.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use crate::config::auth::{AdminTokens, WithoutTls};
+use crate::config::auth::{AdminTokens, ClientCertificates, WithoutTls};
 use crate::config::kind::{Given, Wrong, off_or_duration, one_of, shown};
 use crate::tenant::Ident;
 
@@ -119,6 +119,16 @@ pub(in crate::config) fn admin_tokens(given: Given<'_>) -> Result<AdminTokens, W
 /// `never` or `loopback`.
 pub(in crate::config) fn without_tls(given: Given<'_>) -> Result<WithoutTls, Wrong> {
     one_of(given, &[("never", WithoutTls::Never), ("loopback", WithoutTls::Loopback)])
+}
+
+/// `off`, `tenant` or `login`.
+pub(in crate::config) fn client_certificates(given: Given<'_>) -> Result<ClientCertificates, Wrong> {
+    let words = [
+        ("off", ClientCertificates::Off),
+        ("tenant", ClientCertificates::Tenant),
+        ("login", ClientCertificates::Login),
+    ];
+    one_of(given, &words)
 }
 
 /// `on` or `off`.

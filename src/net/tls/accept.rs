@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{CertificateError, ServerConfig, ServerConnection};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::auth::scram::Binding;
 use crate::config::tls::{ClientCa, ClientCertificate, ListenTls};
 use crate::net::stream::Stream;
-use crate::net::tls::files::{Loaded, Named, Trouble, Watched};
-use crate::net::tls::{ALPN, certificate, provider};
+use crate::net::tls::files::{Named, Trouble, Watched};
+use crate::net::tls::own::OwnCertificates;
+use crate::net::tls::{ALPN, PeerCertificate, provider};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -37,14 +39,30 @@ pub struct Acceptor {
     settings: ListenTls,
     current: RwLock<Arc<Current>>,
     watched: Mutex<Watched>,
+    /// Counts what was read anew.
+    reads: watch::Sender<u64>,
 }
+
+/// What is known besides [`TlsInfo`](crate::net::tls::TlsInfo) when a session has begun.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// What SCRAM may bind to, if anything.
+    pub binding: Option<Binding>,
+    /// Tells whether a client's certificate was verified by what holds now, see [`Acceptor::trusts`].
+    pub verified_by: VerifiedBy,
+}
+
+/// Which authorities and lists of revoked certificates a session began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedBy(u64);
 
 /// What new sessions are made with.
 #[derive(Debug)]
 struct Current {
     config: Arc<ServerConfig>,
-    end_point: Option<Vec<u8>>,
-    binding: Option<Binding>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    number: u64,
+    own: Arc<OwnCertificates>,
 }
 
 impl Acceptor {
@@ -54,11 +72,12 @@ impl Acceptor {
     /// [`Trouble`] with one of them.
     pub fn load(settings: &ListenTls) -> Result<(Self, Option<String>), Trouble> {
         let watched = Watched::new(paths(settings));
-        let (current, warning) = read(settings)?;
+        let (current, warning) = read(settings, 0)?;
         let this = Self {
             settings: settings.clone(),
             current: RwLock::new(Arc::new(current)),
             watched: Mutex::new(watched),
+            reads: watch::Sender::new(0),
         };
         Ok((this, warning))
     }
@@ -70,7 +89,7 @@ impl Acceptor {
     }
 
     /// Plays the handshake with a client that was answered `S`, or, where `direct` is given, one that began with TLS and
-    /// those bytes of it. What SCRAM may bind to, if anything.
+    /// those bytes of it.
     ///
     /// # Errors
     /// [`HandshakeError`]; the client was told, as far as TLS has words for it, and nothing more can be said.
@@ -78,14 +97,50 @@ impl Acceptor {
         &self,
         stream: &mut Stream,
         direct: Option<&[u8]>,
-    ) -> Result<Option<Binding>, HandshakeError> {
-        let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+    ) -> Result<Accepted, HandshakeError> {
+        let current = self.current();
         let conn = ServerConnection::new(Arc::clone(&current.config)).map_err(io::Error::other)?;
-        let info = stream.encrypt(conn, direct.unwrap_or_default(), current.end_point.as_deref()).await?;
+        let info = stream.encrypt(conn, direct.unwrap_or_default()).await?;
+        // The one that was shown: both are chosen by the same name.
+        let own = current.own.for_host(info.sni.as_deref());
+        info.server_end_point.clone_from(&own.end_point);
         if direct.is_some() && !info.alpn {
             return Err(HandshakeError::NoAlpn);
         }
-        Ok(current.binding.clone())
+        Ok(Accepted { binding: own.binding.clone(), verified_by: VerifiedBy(current.number) })
+    }
+
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells each time that the files were read anew, when what was read holds.
+    #[must_use]
+    pub fn reads(&self) -> watch::Receiver<u64> {
+        self.reads.subscribe()
+    }
+
+    /// Whether a certificate that a session began with would still begin one. That a list of revoked certificates is out of
+    /// date, or not there, says nothing of a certificate that was good; and when it ends its holder's session knows.
+    #[must_use]
+    pub fn trusts(&self, peer: &PeerCertificate, before: Option<VerifiedBy>) -> bool {
+        let current = self.current();
+        if before == Some(VerifiedBy(current.number)) {
+            return true;
+        }
+        let Some((leaf, between)) = peer.chain.split_first() else { return false };
+        match current.verifier.verify_client_cert(leaf, between, UnixTime::now()) {
+            Ok(_) => true,
+            Err(rustls::Error::InvalidCertificate(error)) => matches!(
+                error,
+                CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::ExpiredRevocationList
+                    | CertificateError::ExpiredRevocationListContext { .. }
+                    | CertificateError::UnknownRevocationStatus
+            ),
+            Err(_) => false,
+        }
     }
 
     /// Reads the files again; on trouble what was there stays. Connections that are open keep what they have.
@@ -93,9 +148,13 @@ impl Acceptor {
     /// # Errors
     /// [`Trouble`] with one of the files.
     pub fn reload(&self) -> Result<Option<String>, Trouble> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).changed();
-        let (current, warning) = read(&self.settings)?;
+        // Held to the end, so that of two readers at once the later one's files stay.
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.changed();
+        let number = self.current().number + 1;
+        let (current, warning) = read(&self.settings, number)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+        self.reads.send_replace(number);
         Ok(warning)
     }
 
@@ -142,8 +201,9 @@ impl Acceptor {
 }
 
 fn paths(settings: &ListenTls) -> Vec<PathBuf> {
-    let ListenTls { identity, client_ca, .. } = settings;
-    let mut paths = vec![identity.certificate.clone(), identity.key.clone()];
+    let ListenTls { identity, extra, client_ca, .. } = settings;
+    let pairs = std::iter::once(identity).chain(extra);
+    let mut paths: Vec<_> = pairs.flat_map(|pair| [pair.certificate.clone(), pair.key.clone()]).collect();
     if let Some(ca) = client_ca {
         paths.push(ca.file.clone());
         paths.extend(ca.crl.clone());
@@ -151,26 +211,24 @@ fn paths(settings: &ListenTls) -> Vec<PathBuf> {
     paths
 }
 
-fn read(settings: &ListenTls) -> Result<(Current, Option<String>), Trouble> {
+fn read(settings: &ListenTls, number: u64) -> Result<(Current, Option<String>), Trouble> {
     let provider = provider();
-    let loaded = Loaded::read(&settings.identity, "listen", &provider);
+    let own = OwnCertificates::read(settings, &provider);
     let verifier = match &settings.client_ca {
         None => Ok(Arc::new(NoClientAuth) as Arc<dyn ClientCertVerifier>),
         Some(ca) => verifier(ca),
     };
-    let (Loaded { certified, warning }, verifier) = (loaded?, verifier?);
-    let leaf = certified.cert.first();
-    let end_point = leaf.and_then(|der| certificate::end_point(der));
-    let binding = leaf.zip(end_point.as_deref()).and_then(|(der, end_point)| Binding::new(der, end_point));
+    let ((own, warning), verifier) = (own?, verifier?);
+    let own = Arc::new(own);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(settings, &error))?
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        .with_client_cert_verifier(Arc::clone(&verifier))
+        .with_cert_resolver(Arc::<OwnCertificates>::clone(&own));
     config.alpn_protocols = vec![ALPN.to_vec()];
     // No client of PostgreSQL's resumes sessions, and one that was let in is not let in again without a look.
     config.send_tls13_tickets = 0;
-    Ok((Current { config: Arc::new(config), end_point, binding }, warning))
+    Ok((Current { config: Arc::new(config), verifier, number, own }, warning))
 }
 
 fn unusable(settings: &ListenTls, error: &dyn std::fmt::Display) -> Trouble {

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// Who a verified client certificate says its holder is. Evidence, nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
-    /// The last common name of the subject.
-    pub common_name: Option<String>,
+    /// The common names of the subject, which has one as a rule.
+    pub common_names: Vec<String>,
     /// Subject alternative names: hosts.
     pub dns_names: Vec<String>,
     /// Subject alternative names: mailboxes.
@@ -18,6 +19,18 @@ pub struct PeerCertificate {
     pub uri_names: Vec<String>,
     /// SHA-256 of the whole certificate.
     pub fingerprint: [u8; 32],
+    /// The last second of its life, since 1970.
+    pub valid_until: i64,
+    /// It and those between it and an authority, as the client sent them, to be verified again.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+}
+
+impl PeerCertificate {
+    /// As `openssl x509 -fingerprint -sha256` prints it, without the colons.
+    #[must_use]
+    pub fn fingerprint_hex(&self) -> String {
+        self.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
 }
 
 /// From when on and until when a certificate is valid, as seconds since 1970.
@@ -129,15 +142,18 @@ pub(super) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(hash)
 }
 
-/// Who a verified certificate is of. `None` for one that cannot be read, which a verified one can.
-pub(super) fn peer(certificate: &[u8]) -> Option<PeerCertificate> {
+/// Who a verified certificate is of, the first of its chain. `None` for one that cannot be read, which a verified one can.
+pub(super) fn peer(chain: &[CertificateDer<'_>]) -> Option<PeerCertificate> {
+    let certificate = chain.first()?;
     let mut parts = parts(certificate)?;
     let mut peer = PeerCertificate {
-        common_name: None,
+        common_names: Vec::new(),
         dns_names: Vec::new(),
         email_names: Vec::new(),
         uri_names: Vec::new(),
         fingerprint: Sha256::digest(certificate).into(),
+        valid_until: validity(certificate)?.until,
+        chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
     };
     while let Some(set) = parts.subject.maybe(SET) {
         let mut set = Der(set);
@@ -145,7 +161,7 @@ pub(super) fn peer(certificate: &[u8]) -> Option<PeerCertificate> {
             let mut attribute = Der(attribute);
             if attribute.expect(OID)? == COMMON_NAME {
                 let (_, value) = attribute.any()?;
-                peer.common_name = Some(text(value)?);
+                peer.common_names.push(text(value)?);
             }
         }
     }
@@ -159,6 +175,18 @@ pub(super) fn peer(certificate: &[u8]) -> Option<PeerCertificate> {
         }
     }
     Some(peer)
+}
+
+/// The hosts that a certificate is for.
+pub(super) fn hosts(certificate: &[u8]) -> Option<Vec<String>> {
+    let mut names = alternative_names(parts(certificate)?.extensions)?;
+    let mut hosts = Vec::new();
+    while let Some((tag, value)) = names.any() {
+        if tag == HOST {
+            hosts.push(text(value)?);
+        }
+    }
+    Some(hosts)
 }
 
 /// Names are compared, so nothing in them is replaced, and a zero byte is none (`CVE-2009-2408`).
@@ -244,6 +272,10 @@ mod tests {
         params.self_signed(&key).unwrap().der().to_vec()
     }
 
+    fn peer_of(der: &[u8]) -> Option<PeerCertificate> {
+        peer(&[CertificateDer::from(der)])
+    }
+
     fn usual() -> Vec<u8> {
         let change = |params: &mut CertificateParams| {
             params.distinguished_name.push(DnType::OrganizationName, "Example");
@@ -260,9 +292,11 @@ mod tests {
     #[test]
     fn names_of_every_kind_are_read() {
         let der = usual();
-        let peer = peer(&der).unwrap();
-        assert_eq!(peer.common_name.as_deref(), Some("müller"));
+        let peer = peer_of(&der).unwrap();
+        assert_eq!(peer.common_names, ["müller"]);
+        assert_eq!(peer.valid_until, 2_561_241_600);
         assert_eq!(peer.dns_names, ["db.example"]);
+        assert_eq!(hosts(&der), Some(peer.dns_names));
         assert_eq!(peer.email_names, ["a@b.example"]);
         assert_eq!(peer.uri_names, ["spiffe://x/y"]);
         assert_eq!(peer.fingerprint.to_vec(), Sha256::digest(&der).to_vec());
@@ -292,13 +326,13 @@ mod tests {
     fn certificate_cut_or_changed_anywhere_is_not_panicked_on() {
         let der = usual();
         for cut in 0..der.len() {
-            assert_eq!(peer(&der[..cut]), None, "cut at {cut}");
+            assert_eq!(peer_of(&der[..cut]), None, "cut at {cut}");
         }
         for at in 0..der.len() {
             for byte in [0, 0x30, 0x7f, 0x80, 0x84, 0xff] {
                 let mut der = der.clone();
                 der[at] = byte;
-                let _ = (peer(&der), end_point(&der), validity(&der));
+                let _ = (peer_of(&der), end_point(&der), validity(&der), hosts(&der));
             }
         }
     }

@@ -85,7 +85,7 @@ impl Connector {
             (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
             _ => return Err(refused("the server does not answer the question for TLS")),
         }
-        stream.encrypt(conn, &[], None).await.map_err(|error| {
+        stream.encrypt(conn, &[]).await.map_err(|error| {
             if error.kind() == io::ErrorKind::InvalidData {
                 refused(&format!("no TLS with {host}: {error}{}", self.remedy(&error)))
             } else {
@@ -191,7 +191,8 @@ fn read(settings: &ServerTls) -> Result<(Arc<ClientConfig>, Option<String>), Tro
     let (mut config, warning) = match &settings.identity {
         None => (builder.with_no_client_auth(), None),
         Some(identity) => {
-            let Loaded { certified, warning } = Loaded::read(identity, "server", &provider)?;
+            let Loaded { certified, warning } =
+                Loaded::read(identity, ["server.tls_certificate", "server.tls_key"], &provider)?;
             (builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified))), warning)
         }
     };

@@ -156,15 +156,14 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads both files; `section` is that of their keys.
+    /// Reads both files, which these keys of the configuration name.
     pub(super) fn read(
         identity: &Identity,
-        section: &str,
+        [certificate_key, key_key]: [&str; 2],
         provider: &CryptoProvider,
     ) -> Result<Self, Trouble> {
-        let (certificate_key, key_key) = (format!("{section}.tls_certificate"), format!("{section}.tls_key"));
-        let file = Named { key: &certificate_key, path: &identity.certificate };
-        let key_file = Named { key: &key_key, path: &identity.key };
+        let file = Named { key: certificate_key, path: &identity.certificate };
+        let key_file = Named { key: key_key, path: &identity.key };
         // Both are looked at before one is found wanting.
         let (chain, key) = (file.certificates(), key_file.private_key());
         let (chain, key) = (chain?, key?);

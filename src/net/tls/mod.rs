@@ -8,6 +8,7 @@ mod certificate;
 mod connect;
 mod control;
 mod files;
+mod own;
 pub(in crate::net) mod session;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-pub use accept::{Acceptor, HandshakeError};
+pub use accept::{Accepted, Acceptor, HandshakeError, VerifiedBy};
 pub use certificate::PeerCertificate;
 pub use connect::Connector;
 pub use control::{ControlConnection, ControlTls};
@@ -35,7 +36,7 @@ pub struct TlsInfo {
     /// The host that a client asked for (RFC 6066).
     pub sni: Option<String>,
     /// Who a client is, by a certificate that was verified.
-    pub peer: Option<PeerCertificate>,
+    pub peer: Option<Arc<PeerCertificate>>,
     /// What SCRAM binds a password's proof to: the hash of the server's certificate (`tls-server-end-point`, RFC 5929).
     /// `None` where none is defined, as for an Ed25519 signature.
     pub server_end_point: Option<Vec<u8>>,

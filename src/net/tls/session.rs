@@ -4,9 +4,11 @@
 //! and an idle session keeps no buffer but the few kilobytes of rustls. What waits to be written is bounded by rustls.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use rustls::Connection;
+use rustls::pki_types::CertificateDer;
 
 use crate::net::stock;
 use crate::net::stream::Io;
@@ -48,14 +50,14 @@ impl Session {
         self.info.as_ref()
     }
 
-    /// Plays the handshake. `end_point` is the binding of our own certificate; a client learns that of the server's.
-    pub(in crate::net) async fn handshake(
-        &mut self,
-        io: &mut Io,
-        end_point: Option<&[u8]>,
-    ) -> io::Result<()> {
+    pub(in crate::net) const fn info_mut(&mut self) -> Option<&mut TlsInfo> {
+        self.info.as_mut()
+    }
+
+    /// Plays the handshake. A client learns the binding of the server's certificate; a server knows its own.
+    pub(in crate::net) async fn handshake(&mut self, io: &mut Io) -> io::Result<()> {
         let played = std::future::poll_fn(|cx| self.poll_handshake(cx, io)).await;
-        let learnt = played.and_then(|()| self.learn(end_point));
+        let learnt = played.and_then(|()| self.learn());
         match learnt {
             Ok(info) => {
                 self.info = Some(info);
@@ -85,14 +87,17 @@ impl Session {
         }
     }
 
-    fn learn(&self, end_point: Option<&[u8]>) -> io::Result<TlsInfo> {
-        let certificate = self.conn.peer_certificates().and_then(<[_]>::first);
+    fn learn(&self) -> io::Result<TlsInfo> {
+        let chain = self.conn.peer_certificates().filter(|chain| !chain.is_empty());
         let (sni, end_point, peer) = match &self.conn {
             Connection::Server(conn) => {
-                let peer = certificate.map(|certificate| peer_of(certificate)).transpose()?;
-                (conn.server_name().map(str::to_owned), end_point.map(<[u8]>::to_vec), peer)
+                let peer = chain.map(peer_of).transpose()?.map(Arc::new);
+                (conn.server_name().map(str::to_owned), None, peer)
             }
-            Connection::Client(_) => (None, certificate.and_then(|der| certificate::end_point(der)), None),
+            Connection::Client(_) => {
+                let certificate = chain.and_then(<[_]>::first);
+                (None, certificate.and_then(|der| certificate::end_point(der)), None)
+            }
         };
         Ok(TlsInfo { sni, peer, server_end_point: end_point, alpn: self.conn.alpn_protocol().is_some() })
     }
@@ -218,9 +223,9 @@ impl Drop for Session {
 }
 
 /// A verified certificate that cannot be read is not taken for no certificate.
-fn peer_of(certificate: &[u8]) -> io::Result<PeerCertificate> {
+fn peer_of(chain: &[CertificateDer<'_>]) -> io::Result<PeerCertificate> {
     let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "the client's certificate cannot be read");
-    certificate::peer(certificate).ok_or_else(unreadable)
+    certificate::peer(chain).ok_or_else(unreadable)
 }
 
 /// The socket, as rustls writes to it.

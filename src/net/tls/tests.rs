@@ -34,7 +34,8 @@ async fn handshake_tells_the_host_asked_for_who_the_client_is_and_what_to_bind_t
     let identity = files(dir.path());
     let ca = dir.path().join("ca.crt");
     let client_ca = ClientCa { file: ca.clone(), crl: None, certificate: ClientCertificate::Required };
-    let listen = ListenTls { required: true, identity: identity.clone(), client_ca: Some(client_ca) };
+    let listen =
+        ListenTls { required: true, identity: identity.clone(), extra: vec![], client_ca: Some(client_ca) };
     let (acceptor, warning) = Acceptor::load(&listen).unwrap();
     assert_eq!(warning, None);
     let settings = ServerTls { mode: ServerMode::VerifyFull, ca: Some(ca), identity: Some(identity) };
@@ -65,7 +66,7 @@ async fn handshake_tells_the_host_asked_for_who_the_client_is_and_what_to_bind_t
     let (theirs, ours) = (client.tls().unwrap(), server.tls().unwrap());
     assert_eq!(ours.sni.as_deref(), Some("localhost"));
     let peer = ours.peer.as_ref().unwrap();
-    assert_eq!(peer.common_name.as_deref(), Some("app"));
+    assert_eq!(peer.common_names, ["app"]);
     assert_eq!(peer.dns_names, ["localhost"]);
     assert!(ours.alpn && theirs.alpn);
     assert_eq!(ours.server_end_point, theirs.server_end_point);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use pgtenant::auth::Access;
-use pgtenant::config::tls::{ListenTls, ServerMode, ServerTls};
+use pgtenant::config::auth::ClientCertificates;
+use pgtenant::config::tls::{ClientCertificate, ListenTls, ServerMode, ServerTls};
 use pgtenant::net::tls::ControlTls;
 use rcgen::SanType;
 
@@ -25,18 +26,26 @@ struct Way {
     reads: bool,
 }
 
-fn ways(proxy: &Proxy) -> Vec<Way> {
-    let (alpha, app) = (proxy.user("alpha"), proxy.db.name.clone());
-    let way = |what, user: &str, password: &str| Way {
+fn by_password(proxy: &Proxy, what: &'static str) -> Way {
+    Way {
         what,
-        user: user.to_owned(),
-        database: app.clone(),
-        password: password.to_owned(),
+        user: proxy.user("alpha"),
+        database: proxy.db.name.clone(),
+        password: PASSWORD.to_owned(),
         host: HOST.to_owned(),
         options: String::new(),
         reads: false,
+    }
+}
+
+fn ways(proxy: &Proxy) -> Vec<Way> {
+    let alpha = proxy.user("alpha");
+    let password = |what| by_password(proxy, what);
+    let way = |what, user: &str, password: &str| Way {
+        user: user.to_owned(),
+        password: password.to_owned(),
+        ..by_password(proxy, what)
     };
-    let password = |what| way(what, &alpha, PASSWORD);
     vec![
         password("password"),
         Way { database: alpha.clone(), ..password("tenant by the database") },
@@ -76,8 +85,8 @@ const DRIVERS: [(&str, Driver); 4] = [
     ("pgjdbc", |proxy| java(proxy, "Login.java")),
 ];
 
-/// As which role each driver is logged in.
-fn roles(
+/// As which role each driver is logged in, or what it is told.
+fn logins(
     proxy: &Proxy,
     authority: &Authority,
     way: &Way,
@@ -85,7 +94,11 @@ fn roles(
 ) -> Vec<(&'static str, String)> {
     let path = |path: Option<&PathBuf>| path.map_or_else(String::new, |path| path.display().to_string());
     let files = shown.map(|issued| &issued.files);
-    let mut roles = Vec::new();
+    if let Some(issued) = shown {
+        // pgjdbc reads a key only in this form.
+        std::fs::write(format!("{}.pk8", issued.files.key.display()), issued.key_der()).unwrap();
+    }
+    let mut told = Vec::new();
     for (name, driver) in DRIVERS {
         let mut command = driver(proxy);
         command
@@ -98,7 +111,9 @@ fn roles(
             .env("LOGIN_CERTIFICATE", path(files.map(|files| &files.certificate)))
             .env("LOGIN_KEY", path(files.map(|files| &files.key)))
             .env("LOGIN_CA", authority.file());
-        roles.push((name, stdout(&command.output().unwrap()).trim().to_owned()));
+        let output = command.output().unwrap();
+        let said = if output.status.success() { output.stdout } else { output.stderr };
+        told.push((name, String::from_utf8_lossy(&said).trim().to_owned()));
     }
     let tls = ControlTls::new(&ServerTls {
         mode: ServerMode::VerifyFull,
@@ -109,16 +124,19 @@ fn roles(
     login.host(&way.host).hostaddr(proxy.addr().ip()).port(proxy.addr().port()).dbname(&way.database);
     login.user(&way.user).password(&way.password).options(&way.options);
     tls.apply_to(&mut login);
-    let role = proxy.run(async move {
-        let (client, connection) = login.connect(tls).await.expect("login");
+    let by_tokio = proxy.run(async move {
+        let (client, connection) = match login.connect(tls).await {
+            Ok(both) => both,
+            Err(error) => return format!("{error:?}"),
+        };
         let asked = client.query_one("select current_user::text", &[]);
         tokio::select! {
             row = asked => row.unwrap().get::<_, String>(0),
             ended = connection => panic!("{ended:?}"),
         }
     });
-    roles.push(("tokio-postgres", role));
-    roles
+    told.push(("tokio-postgres", by_tokio));
+    told
 }
 
 #[test]
@@ -138,8 +156,8 @@ fn drivers_log_in_with_tls_by_password_token_and_key_and_name_their_tenant_in_ea
     });
     for way in ways(&proxy) {
         let role = if way.reads { format!("reader_{}", proxy.user("alpha")) } else { proxy.role("alpha") };
-        for (driver, found) in roles(&proxy, &authority, &way, None) {
-            assert_eq!(found, role, "{driver} with {}", way.what);
+        for (driver, told) in logins(&proxy, &authority, &way, None) {
+            assert_eq!(told, role, "{driver} with {}", way.what);
         }
     }
 }
@@ -177,4 +195,27 @@ fn libpq_18_finds_the_issuer_and_logs_in_by_oauthbearer() {
     assert!(said.contains("this credential is not one of tenant \"beta\""), "{said}");
     // Beside SCRAM libpq takes that, as it would be said by PostgreSQL too.
     assert!(refused(&proxy.user("alpha"), "eyJ").contains("server requested SCRAM-SHA-256"));
+}
+
+#[test]
+fn drivers_log_in_with_a_certificate_and_no_password() {
+    let (authority, clients) = (Authority::new("test authority"), Authority::new("clients' authority"));
+    let mut listen = authority.listen(true);
+    listen.client_ca = Some(clients.client_ca(ClientCertificate::Required));
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.auth.client_certificates = ClientCertificates::Login;
+        config.listen.tls = Some(listen);
+    });
+    let shown = clients.issue(&proxy.user("alpha"), |_| {});
+    let way = |tenant| Way {
+        password: String::new(),
+        user: proxy.user(tenant),
+        ..by_password(&proxy, "certificate")
+    };
+    for (driver, told) in logins(&proxy, &authority, &way("alpha"), Some(&shown)) {
+        assert_eq!(told, proxy.role("alpha"), "{driver}");
+    }
+    for (driver, told) in logins(&proxy, &authority, &way("beta"), Some(&shown)) {
+        assert!(told.contains("certificate authentication failed for user"), "{driver}: {told}");
+    }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Authority {
 }
 
 impl Issued {
+    pub(crate) fn key_der(&self) -> &[u8] {
+        &self.key
+    }
+
     pub(crate) fn pem(&self) -> String {
         fs::read_to_string(&self.files.certificate).unwrap()
     }
@@ -90,7 +94,7 @@ impl Authority {
 
     /// What a proxy is told to show `HOST`'s certificate by.
     pub(crate) fn listen(&self, required: bool) -> ListenTls {
-        ListenTls { required, identity: self.issue(HOST, |_| {}).files, client_ca: None }
+        ListenTls { required, identity: self.issue(HOST, |_| {}).files, extra: vec![], client_ca: None }
     }
 
     /// Takes clients' certificates of this authority.
@@ -111,9 +115,14 @@ impl Authority {
 
     /// Revokes a certificate with this serial number.
     pub(crate) fn revoke(&self, serial: u64) -> PathBuf {
+        self.revoke_until(serial, 2100)
+    }
+
+    /// The same, by a list that is good until that year.
+    pub(crate) fn revoke_until(&self, serial: u64, year: i32) -> PathBuf {
         let params = rcgen::CertificateRevocationListParams {
             this_update: rcgen::date_time_ymd(2020, 1, 1),
-            next_update: rcgen::date_time_ymd(2100, 1, 1),
+            next_update: rcgen::date_time_ymd(year, 1, 1),
             crl_number: 1_u64.into(),
             issuing_distribution_point: None,
             revoked_certs: vec![rcgen::RevokedCertParams {
@@ -155,6 +164,12 @@ impl Trust {
     /// Shows this certificate.
     pub(crate) fn showing(mut self, issued: &Issued) -> Self {
         self.identity = Some((issued.der.clone(), issued.key.clone()));
+        self
+    }
+
+    /// Asks for this host.
+    pub(crate) fn asking_for(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.name);
         self
     }
 

@@ -25,13 +25,13 @@ fn shared() -> &'static (Proxy, Authority) {
     })
 }
 
-fn hello(proxy: &Proxy, tenant: &str) -> Vec<u8> {
+pub(super) fn hello(proxy: &Proxy, tenant: &str) -> Vec<u8> {
     let user = proxy.user(tenant);
     startup(V3_0, &[("user", user.as_str()), ("database", &proxy.db.name)])
 }
 
 /// The real psql with this connection string besides the usual.
-fn psql(proxy: &Proxy, words: &str, sql: &str) -> std::process::Output {
+pub(super) fn psql(proxy: &Proxy, words: &str, sql: &str) -> std::process::Output {
     let mut command = proxy.program("psql", "alpha");
     command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", words, "-c", sql]);
     command.env("HOME", "/nonexistent").output().expect("psql runs")
@@ -416,7 +416,7 @@ fn revoked_client_certificate_is_refused_as_soon_as_the_list_says_so() {
 }
 
 /// What `pgtenant check --offline` says of these keys, and whether it found the configuration good.
-fn check(authority: &Authority, listen: &str) -> (bool, String) {
+pub(super) fn check(authority: &Authority, listen: &str) -> (bool, String) {
     let file = authority.path("pgtenant.toml");
     fs::write(&file, format!("[server]\ndatabase = \"app\"\n[listen]\n{listen}")).unwrap();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pgtenant"));
