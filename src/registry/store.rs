@@ -244,7 +244,7 @@ pub async fn load_tenant_named(
         TenantRef::Slug(slug) => slug.as_str(),
     };
     let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
          FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active' AND t.slug = $1"
     );
