@@ -40,8 +40,7 @@ pub async fn run(args: InitArgs, config: &Config, out: &mut dyn Write) -> Result
     let user = &config.registry.user;
     let plan = InitPlan {
         registry_role: Ident::parse(user).context("`registry.user` is no role name")?,
-        registry_password: config.secrets.master_key.role_password(user),
-        master_key: config.secrets.master_key.clone(),
+        secrets: config.secrets.clone(),
         spares: config.pool.spare_connections > 0,
         schemas: config.schemas.clone(),
     };

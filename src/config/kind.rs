@@ -7,7 +7,7 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, port,
+    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, key_file_or_off, port,
 };
 pub(in crate::config) use auth::{
     claim, claim_value, file_or_off as secret_file_or_off, files, https_url_or_off, leeway, lifetime,

@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(1);
 const RECOVERY: Duration = Duration::from_secs(15);
 
 async fn registry(db: &Db) -> Result<Registry, RegistryError> {
-    Registry::connect(&db.config.server, &db.config.registry, &db.config.secrets.master_key).await
+    Registry::connect(&db.config.server, &db.config.registry, &db.config.secrets).await
 }
 
 async fn directory(db: &Db) -> Directory {

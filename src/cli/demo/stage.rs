@@ -215,8 +215,7 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
     let user = &config.registry.user;
     let plan = InitPlan {
         registry_role: Ident::parse(user)?,
-        registry_password: config.secrets.master_key.role_password(user),
-        master_key: config.secrets.master_key.clone(),
+        secrets: config.secrets.clone(),
         spares: false,
         schemas: config.schemas.clone(),
     };
