@@ -16,11 +16,13 @@ pub(super) enum Origin {
     Older,
 }
 
-/// Sees to it that the registry has the secret, sealed with the master key.
+/// Sees to it that the registry has the secret, sealed with the master key. What another key has sealed is replaced only
+/// where that key is lost: it could not be had again.
 pub(super) async fn ensure(
     client: &impl GenericClient,
     origin: Origin,
     secrets: &Secrets,
+    key_is_lost: bool,
 ) -> Result<Step, ControlError> {
     let what = "the secret for answers to unknown users";
     let Some(sealed) = master::sealed_decoy(client).await? else {
@@ -34,14 +36,17 @@ pub(super) async fn ensure(
     if DecoySecret::open(&sealed, &secrets.master_key).is_ok() {
         return Ok(Step::new(Outcome::Unchanged, what));
     }
-    if let Ok(secret) = master::open_decoy(Some(&sealed), secrets) {
-        seal(client, &secret, secrets).await?;
-        return Ok(Step::new(Outcome::Changed, format!("{what}, sealed with the new master key")));
+    match master::open_decoy(Some(&sealed), secrets) {
+        Ok(secret) => {
+            seal(client, &secret, secrets).await?;
+            return Ok(Step::new(Outcome::Changed, format!("{what}, sealed with the new master key")));
+        }
+        Err(error) if !key_is_lost => return Err(error.into()),
+        Err(_) => {}
     }
-    // The key is lost, and with it the answers.
     seal(client, &random()?, secrets).await?;
     let what = format!(
-        "{what}, NEW, because another master key had sealed it: who has asked for a user before can tell now \
+        "{what}, NEW, because the key that sealed it is lost: who has asked for a user before can tell now \
          whether there is one; restart all proxies"
     );
     Ok(Step::new(Outcome::Changed, what))

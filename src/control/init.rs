@@ -27,6 +27,8 @@ pub struct InitPlan {
     pub registry_role: Ident,
     /// What passwords are derived from.
     pub secrets: Secrets,
+    /// Whether the key that sealed the registry's secret is lost, and answers to unknown users may change.
+    pub key_is_lost: bool,
     /// Whether spare connections are wanted.
     pub spares: bool,
     /// Names of the common schemas.
@@ -66,7 +68,7 @@ pub(super) async fn run_in(
     let (roles, pool) = ensure_roles(tx, plan, &mut steps).await?;
     let is_older = applied.first().is_some_and(|first| (2..=store::FIRST_WITH_DECOY).contains(first));
     let origin = if is_older { Origin::Older } else { Origin::New };
-    steps.push(decoy::ensure(tx, origin, &plan.secrets).await?);
+    steps.push(decoy::ensure(tx, origin, &plan.secrets, plan.key_is_lost).await?);
     for (schema, what) in
         [(&plan.schemas.global, "read by all tenants"), (&plan.schemas.template, "the template")]
     {

@@ -47,7 +47,7 @@ pub enum RegistryError {
     #[error(
         "the registry's secret for unknown users is sealed with another master key; give the key that `pgtenant init` \
          was run with last, in `secrets.master_key_file`, or in `secrets.previous_master_key_file` while it is replaced; \
-         if it is lost, run `pgtenant init`"
+         if it is lost, run `pgtenant init --lost-master-key`"
     )]
     Sealed,
     /// Too slow.

@@ -1,5 +1,6 @@
 //! The master key is replaced while tenants are served.
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -9,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pgtenant::auth::MasterKey;
 use pgtenant::cli::cluster::{Options, PrivateCluster};
+use pgtenant::cli::init::{self, InitArgs};
 use pgtenant::cli::master_key::{self, RotateMasterKeyArgs};
 use pgtenant::cli::serve::Server;
 use pgtenant::config::{Config, Secrets};
@@ -16,9 +18,10 @@ use pgtenant::control::{pool_role, spare_role};
 use pgtenant::tenant::{Level, TenantId};
 use secrecy::ExposeSecret;
 
-use crate::support::proxy::{PASSWORD, Proxy, eventually};
+use crate::support::binary::Binary;
+use crate::support::proxy::{PASSWORD, Proxy, eventually, stdout};
 use crate::support::wire::{Wire, salt};
-use crate::support::{Db, admin_args, secrets, unused_config, value};
+use crate::support::{Db, admin_args, cluster, secrets, unused_config, value};
 
 fn old_key() -> MasterKey {
     unused_config().secrets.master_key
@@ -414,15 +417,20 @@ async fn new_registry_has_a_secret_that_no_key_gives_and_only_the_registrys_read
 }
 
 #[tokio::test]
-async fn key_that_did_not_seal_the_secret_changes_nothing_and_a_lost_one_is_replaced_by_init() {
+async fn key_that_did_not_seal_the_secret_changes_nothing_and_a_lost_one_is_replaced_where_that_is_said() {
     let mut db = Db::ready().await;
     db.create("alpha").await.unwrap();
     db.config.secrets = Secrets { master_key: new_key(), previous_master_key: None };
     let error = rotate_with(&db.config, args(&db)).await.err().unwrap();
     assert!(error.contains("secrets.previous_master_key_file"), "{error}");
     assert_eq!(db.summary("alpha").await.tenant.password_key, Some(old_key().mark()));
-    let told = db.init().await.unwrap();
-    assert!(told.contains("answers to unknown users, NEW, because another master key"), "{told}");
+    let error = db.init().await.unwrap_err();
+    assert!(error.contains("`pgtenant init --lost-master-key`"), "{error}");
+    let mut told = Vec::new();
+    let lost = InitArgs { admin: admin_args(&db.admin_url), lost_master_key: true, ..InitArgs::default() };
+    init::run(lost, &db.config, &mut told).await.unwrap();
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("answers to unknown users, NEW, because the key"), "{told}");
     let told = rotate_with(&db.config, args(&db)).await.unwrap();
     assert!(told.out.starts_with("all 4 roles have"), "{}", told.out);
     assert_eq!(value(&db.as_tenant("alpha").await, "SELECT 1").await, "1");
@@ -467,4 +475,49 @@ fn spare_connections_log_in_with_the_new_key() {
         assert_eq!(proxy.wire("beta").value("select 1"), "1");
         proxy.shared().counters.snapshot().spares_bound > bound + 1
     });
+}
+
+/// The environment of everything while keys are changed.
+fn environment() -> [(&'static str, String); 2] {
+    [("PGTENANT_MASTER_KEY", "a7".repeat(32)), ("PGTENANT_PREVIOUS_MASTER_KEY", "5a".repeat(32))]
+}
+
+#[test]
+fn program_that_is_killed_in_the_middle_is_run_again_while_psql_is_served() {
+    let variables = environment();
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let binary = Binary::start_with(&["alpha", "beta", "gamma"], &variables);
+    let admin = cluster().superuser_url(&binary.database);
+    let with_both = |arguments: &[&str]| {
+        let mut command = binary.command();
+        command.envs(variables).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let checks = || stdout(&with_both(&["check"]).output().unwrap());
+    let psql = || {
+        for tenant in ["alpha", "beta", "gamma"] {
+            let mut command = Command::new(cluster().bin("psql"));
+            command.args(["-XAtqc", "select current_user", &binary.url(tenant)]);
+            let role = stdout(&command.output().unwrap());
+            assert_eq!(role.trim(), format!("tenant_{}_{tenant}", binary.database));
+        }
+    };
+    checks();
+    for milliseconds in [20, 40, 60, 80, 120, 200] {
+        let mut child = with_both(&["rotate-master-key", "--admin-url", &admin]).spawn().unwrap();
+        thread::park_timeout(Duration::from_millis(milliseconds));
+        // SIGKILL; it may be through already.
+        let _ = child.kill();
+        child.wait().unwrap();
+        psql();
+    }
+    checks();
+    let done = stdout(&with_both(&["rotate-master-key", "--admin-url", &admin]).output().unwrap());
+    assert!(done.starts_with("all 8 roles have a password of master key "), "{done}");
+    psql();
+    let mut with_new = binary.command();
+    stdout(&with_new.env(variables[0].0, variables[0].1).arg("check").output().unwrap());
+    let old = binary.command().args(["tenant", "list"]).output().unwrap();
+    let said = String::from_utf8_lossy(&old.stderr).into_owned();
+    assert!(!old.status.success() && said.contains("if the master key was replaced"), "{said}");
 }

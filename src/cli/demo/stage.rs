@@ -216,6 +216,7 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
     let plan = InitPlan {
         registry_role: Ident::parse(user)?,
         secrets: config.secrets.clone(),
+        key_is_lost: false,
         spares: false,
         schemas: config.schemas.clone(),
     };
