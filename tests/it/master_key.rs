@@ -348,6 +348,10 @@ fn answers_to_unknown_users_and_channels_are_the_same_before_and_after() {
     let (before, channels) = (salts(proxy.addr()), prefix(&proxy));
     let changing = proxy.another(with_both);
     assert_eq!(salts(changing.addr()), before);
+    let (mut listener, mut speaker) = (proxy.wire("alpha"), changing.wire("alpha"));
+    listener.run("listen news");
+    speaker.run("notify news, 'from a proxy that has the new key too'");
+    assert!(listener.recv().to_string().ends_with(" news from a proxy that has the new key too"));
     now(rotate(&proxy.db)).unwrap();
     let after = proxy.another(|config| {
         config.secrets = Secrets { master_key: new_key(), previous_master_key: None };
