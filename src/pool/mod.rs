@@ -128,7 +128,7 @@ impl Pool {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
             limits: config.limits.clone(),
-            dialer: Dialer::new(config, shared),
+            dialer: Dialer::new(config, shared, Arc::clone(&counters)),
             counters,
             hub,
             commons: DashMap::new(),

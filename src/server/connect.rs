@@ -22,6 +22,7 @@ use crate::server::passwords::{Passwords, Whose};
 use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
+use crate::telemetry::Counters;
 use crate::tenant::{Access, Ident, Tenant};
 use crate::wire::view;
 
@@ -36,6 +37,7 @@ pub struct Dialer {
     global: Ident,
     passwords: Passwords,
     shared: Option<Ident>,
+    counters: Arc<Counters>,
 }
 
 /// Whom a connection is opened for.
@@ -115,7 +117,7 @@ impl Dialer {
     /// For the configured server; without the role that `shared` connections log in as, which can do nothing but become
     /// one of the tenants of that level, it opens none.
     #[must_use]
-    pub fn new(config: &Config, shared: Option<Ident>) -> Self {
+    pub fn new(config: &Config, shared: Option<Ident>, counters: Arc<Counters>) -> Self {
         Self {
             endpoint: Endpoint::new(&config.server),
             database: config.server.database.clone(),
@@ -125,6 +127,7 @@ impl Dialer {
             global: config.schemas.global.clone(),
             passwords: Passwords::new(&config.secrets),
             shared,
+            counters,
         }
     }
 
@@ -145,6 +148,7 @@ impl Dialer {
                 let password = self.passwords.derive(whose, rung);
                 match self.log_in(login, id, whose.role(), &password).await {
                     Err(ConnectError::Refused(error)) if error.code == SqlState::INVALID_PASSWORD.0 => {
+                        self.counters.server_password_refused();
                         refused.get_or_insert(error);
                     }
                     Ok(conn) => {

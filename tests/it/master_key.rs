@@ -213,6 +213,8 @@ fn login_that_works_is_remembered_so_that_hardly_one_is_refused() {
     work();
     work();
     assert!((after + 1..=after + 2).contains(&refused()), "{after} and then {}", refused());
+    let counted = proxy.shared().counters.snapshot().server_passwords_refused;
+    assert!((1..=after as u64 + 2).contains(&counted), "{counted}");
 }
 
 #[test]
