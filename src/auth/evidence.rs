@@ -178,7 +178,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::tenant::{Access, Level, Overrides, Status, TenantId, TenantNames};
+    use crate::tenant::{Access, ChannelPrefix, Level, Overrides, Status, TenantId, TenantNames};
 
     const SERVED: &str = "app";
     const DOMAIN: Option<&str> = Some("db.example.com");
@@ -200,6 +200,8 @@ mod tests {
             slug,
             status: Status::Active,
             password_version: 1,
+            password_key: None,
+            channels: ChannelPrefix::new(&[7; 32]),
             limits: Overrides::default(),
             level: Level::Dedicated,
             access: Access::ReadWrite,

@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::tenant::{ChannelPrefix, TenantId};
+use crate::auth::DecoySecret;
+use crate::tenant::{ChannelPrefix, KeyMark, TenantId};
 
 /// Fewest bytes a master key may have.
 const MIN_KEY_BYTES: usize = 32;
@@ -64,19 +65,28 @@ impl MasterKey {
         self.derive(&[b"role", role.as_bytes()].concat())
     }
 
-    /// What a tenant's notification channels are called on the server: nobody else can name them.
+    /// Names the key, for the registry.
+    #[must_use]
+    pub fn mark(&self) -> KeyMark {
+        KeyMark::new(&self.mac(b"mark"))
+    }
+
+    /// What a new tenant's notification channels are called on the server: nobody else can name them. From then on the
+    /// registry has it, and another master key does not change it.
     #[must_use]
     pub fn channel_prefix(&self, tenant: TenantId) -> ChannelPrefix {
         ChannelPrefix::new(&self.mac(&[b"channel", tenant.0.as_bytes().as_slice()].concat()))
     }
 
-    /// A secret that makes the answers to unknown users the same each time
-    /// (as PostgreSQL's `mock_authentication_nonce`).
+    /// What seals a secret that the registry keeps.
+    pub(super) fn sealing_key(&self) -> [u8; 32] {
+        self.mac(b"seal")
+    }
+
+    /// The secret that unknown users were answered with before the registry had one.
     #[must_use]
-    pub fn mock_salt(&self, user: &str) -> [u8; 16] {
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&self.mac(&[b"mock", user.as_bytes()].concat())[..16]);
-        salt
+    pub fn first_decoy(&self) -> DecoySecret {
+        DecoySecret::new(self.0.expose_secret())
     }
 
     fn derive(&self, material: &[u8]) -> SecretString {
@@ -84,15 +94,19 @@ impl MasterKey {
         hex.into()
     }
 
-    /// HMAC-SHA-256 (RFC 2104) under a label that keeps this product's derivations apart.
     fn mac(&self, material: &[u8]) -> [u8; 32] {
-        // An HMAC key may have any length, so this cannot fail.
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(self.0.expose_secret())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        mac.update(b"pgtenant/v1/");
-        mac.update(material);
-        mac.finalize().into_bytes().into()
+        mac(self.0.expose_secret(), material)
     }
+}
+
+/// HMAC-SHA-256 (RFC 2104) under a label that keeps this product's derivations apart.
+pub(super) fn mac(key: &[u8], material: &[u8]) -> [u8; 32] {
+    // An HMAC key may have any length, so this cannot fail.
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key)
+        .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+    mac.update(b"pgtenant/v1/");
+    mac.update(material);
+    mac.finalize().into_bytes().into()
 }
 
 impl fmt::Debug for MasterKey {

@@ -4,16 +4,20 @@ mod access;
 pub mod api_key;
 pub mod bearer;
 pub mod certificate;
+mod decoy;
 pub mod evidence;
 mod failures;
 pub mod jwt;
+mod ladder;
 mod master_key;
 pub mod scram;
 mod verifier;
 
 pub use access::Access;
 pub use api_key::{ApiKey, KeyDenied, KeyEntry, KeyId};
+pub use decoy::{DECOY_BYTES, DecoySecret, SEAL_NONCE_BYTES, SealError};
 pub use failures::{Attempt, FailureLimits, Failures, MOST_FAILURES, Source};
+pub use ladder::{Ladder, Rung, WhichKey, key_of};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use verifier::{Verifier, VerifierError};
 

@@ -6,9 +6,12 @@ use std::ops::RangeInclusive;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::auth::MasterKey;
+use crate::auth::{DecoySecret, same};
 
 /// Iterations a verifier may ask for: PostgreSQL's own number at least, and not so many that a login
 /// becomes a way to burn CPU.
@@ -68,13 +71,38 @@ impl Verifier {
         })
     }
 
+    /// Whether this is a verifier of one of the derived passwords, which SASLprep leaves as they are.
+    #[must_use]
+    pub fn is_of(&self, password: &SecretString) -> bool {
+        let hmac = |key: &[u8]| {
+            // An HMAC key may have any length, so this cannot fail.
+            <Hmac<Sha256> as Mac>::new_from_slice(key)
+                .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
+        };
+        let digest = |begun: &Hmac<Sha256>, data: &[&[u8]]| -> [u8; 32] {
+            let mut mac = begun.clone();
+            data.iter().for_each(|part| mac.update(part));
+            mac.finalize().into_bytes().into()
+        };
+        // Hi() of RFC 5802, section 2.2.
+        let begun = hmac(password.expose_secret().as_bytes());
+        let mut round = digest(&begun, &[&self.salt, &1_u32.to_be_bytes()]);
+        let mut salted = round;
+        for _ in 1..self.iterations.get() {
+            round = digest(&begun, &[&round]);
+            salted.iter_mut().zip(round).for_each(|(sum, byte)| *sum ^= byte);
+        }
+        let client_key = digest(&hmac(&salted), &[b"Client Key"]);
+        same(&Sha256::digest(client_key), &self.stored_key)
+    }
+
     /// What unknown users are checked against: looks like a real one, is the same at every attempt,
     /// and matches no password, since that would take a SHA-256 preimage of zeros.
     #[must_use]
-    pub fn mock(master_key: &MasterKey, user: &str) -> Self {
+    pub fn mock(secret: &DecoySecret, user: &str) -> Self {
         Self {
             iterations: NonZeroU32::MIN.saturating_add(ITERATIONS.start() - 1),
-            salt: master_key.mock_salt(user).to_vec(),
+            salt: secret.salt(user).to_vec(),
             stored_key: [0; 32],
             server_key: [0; 32],
         }
@@ -127,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn verifier_is_of_its_password_and_of_no_other() {
+        let verifier = Verifier::parse(&scram_sha_256(b"5a5a")).unwrap();
+        assert!(verifier.is_of(&"5a5a".to_owned().into()));
+        assert!(!verifier.is_of(&"5a5b".to_owned().into()));
+    }
+
+    #[test]
     fn other_mechanisms_are_refused() {
         for text in ["", "md5abc", "scram-sha-256$4096:", "hunter2"] {
             assert_eq!(Verifier::parse(text), Err(VerifierError::Mechanism), "{text}");
@@ -166,7 +201,7 @@ mod tests {
 
     #[test]
     fn mock_repeats_for_one_user_and_differs_between_users() {
-        let key = MasterKey::parse(&"0123456789abcdef".repeat(4)).unwrap();
+        let key = DecoySecret::new(&[7; 32]);
         assert_eq!(Verifier::mock(&key, "a"), Verifier::mock(&key, "a"));
         assert_ne!(Verifier::mock(&key, "a").salt, Verifier::mock(&key, "b").salt);
         assert_eq!(Verifier::mock(&key, "a").iterations.get(), 4096);

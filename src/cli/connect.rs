@@ -12,8 +12,8 @@ use tracing::debug;
 
 use crate::config::Config;
 use crate::config::tls::ServerTls;
-use crate::net::tls::ControlTls;
-use crate::registry::{describe, reader_config, server_config, session_options};
+use crate::net::tls::{ControlConnection, ControlTls};
+use crate::registry::{ReaderLogin, RegistryError, describe, server_config, session_options};
 
 /// Longest statement of an administrator's command.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -124,15 +124,18 @@ fn from_url(
 /// # Errors
 /// When the server refuses, for example because `pgtenant init` was never run.
 pub async fn connect_reader(config: &Config) -> Result<Client> {
-    let login = reader_config(&config.server, &config.registry, &config.secrets.master_key)?;
-    let opened = open_with(&login, config.server.connect_timeout, &config.server.tls);
-    opened.await.with_context(|| {
+    let login = ReaderLogin::new(&config.server, &config.registry, &config.secrets)?;
+    let (limit, tls) = (config.server.connect_timeout, ControlTls::new(&config.server.tls));
+    let opened = timeout(limit, login.connect(&tls)).await.unwrap_or(Err(RegistryError::Timeout));
+    let (client, connection) = opened.with_context(|| {
         format!(
             "cannot log in as {}, which reads the registry; if this database or its master key is new, run \
              `pgtenant init`",
             config.registry.user
         )
-    })
+    })?;
+    drive(connection);
+    Ok(client)
 }
 
 /// Logs in within a limit, without TLS.
@@ -153,13 +156,17 @@ pub(in crate::cli) async fn open_with(
         .await
         .with_context(|| format!("PostgreSQL did not answer within {limit:?}"))?
         .map_err(|error| anyhow::anyhow!(describe(&error)))?;
+    drive(connection);
+    Ok(client)
+}
+
+fn drive(connection: ControlConnection) {
     tokio::spawn(async move {
         // The command's own query fails with it; this is for the log.
         if let Err(error) = connection.await {
             debug!(error = %describe(&error), "the command's connection ended");
         }
     });
-    Ok(client)
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub struct InitArgs {
     /// Takes the hardening out again. Takes a superuser.
     #[arg(long, conflicts_with = "harden")]
     pub remove_hardening: bool,
+    /// The master key is lost: goes on with another one. Afterwards run `pgtenant rotate-master-key`, and restart all
+    /// proxies.
+    #[arg(long, conflicts_with = "remove_hardening")]
+    pub lost_master_key: bool,
     /// With --harden or --remove-hardening: says what would be done, and changes nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -40,8 +44,8 @@ pub async fn run(args: InitArgs, config: &Config, out: &mut dyn Write) -> Result
     let user = &config.registry.user;
     let plan = InitPlan {
         registry_role: Ident::parse(user).context("`registry.user` is no role name")?,
-        registry_password: config.secrets.master_key.role_password(user),
-        master_key: config.secrets.master_key.clone(),
+        secrets: config.secrets.clone(),
+        key_is_lost: args.lost_master_key,
         spares: config.pool.spare_connections > 0,
         schemas: config.schemas.clone(),
     };

@@ -39,11 +39,15 @@ impl ConfigArgs {
     pub fn load_without_key(&self) -> Result<(Guard, Schemas), Problems> {
         let secret = |name: &OsString| {
             let mut secrets = keys::ROWS.iter().filter(|row| row.section == "secrets");
-            secrets.any(|row| *name == *row.variable()) || *name == *keys::MASTER_KEY_VARIABLE
+            secrets.any(|row| *name == *row.variable())
+                || [keys::MASTER_KEY_VARIABLE, keys::PREVIOUS_MASTER_KEY_VARIABLE]
+                    .iter()
+                    .any(|short| *name == **short)
         };
         let mut environment: Vec<_> = std::env::vars_os().filter(|(name, _)| !secret(name)).collect();
         // A variable wins over a file that is named in the configuration.
         environment.push((keys::MASTER_KEY_VARIABLE.into(), "0".repeat(64).into()));
+        environment.push(("PGTENANT_SECRETS_PREVIOUS_MASTER_KEY_FILE".into(), "off".into()));
         let no_secret = |_: &Path| Err(io::ErrorKind::Unsupported.into());
         self.read(&environment, &no_secret).map(|config| (config.guard, config.schemas))
     }

@@ -8,6 +8,7 @@ mod demo;
 pub mod init;
 pub mod key;
 pub mod load;
+pub mod master_key;
 pub mod out;
 pub mod serve;
 pub mod tenant;
@@ -50,6 +51,13 @@ enum Command {
         #[command(subcommand)]
         command: key::KeyCommand,
     },
+    /// Give all roles on the server their passwords of a new master key, while they are served. Can be run again
+    RotateMasterKey {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(flatten)]
+        args: master_key::RotateMasterKeyArgs,
+    },
     Serve(serve::ServeArgs),
     /// Create, list and show tenants
     Tenant {
@@ -81,6 +89,12 @@ impl Command {
             Self::Key { config, command } => {
                 let config = config.load()?;
                 block_on(key::run(command.clone(), &config, &mut std::io::stdout()))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::RotateMasterKey { config, args } => {
+                let config = config.load()?;
+                let (mut output, mut progress) = (std::io::stdout(), std::io::stderr());
+                block_on(master_key::run(args.clone(), &config, &mut output, &mut progress))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Serve(args) => serve::run(args),

@@ -17,17 +17,16 @@ use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::tls::ListenTls;
 use crate::config::{Config, GuardMode};
-use crate::control::{self, HardeningWatcher, SpareWatcher};
+use crate::control::{HardeningWatcher, SpareWatcher};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
 use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, Registry, SpareWatch, store};
-use crate::server::connect::PoolLogin;
 use crate::server::spare::SpareLogin;
 use crate::telemetry::Counters;
-use crate::tenant::Tenant;
+use crate::tenant::{Ident, Tenant};
 use crate::tokens::Tokens;
 
 /// How long to wait before accepting again when descriptors or memory ran out.
@@ -105,10 +104,9 @@ impl Server {
         }
         let counters = Arc::new(Counters::new());
         let tokens = Tokens::open(&config.auth, Arc::clone(&counters))?;
-        let registry =
-            Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await?;
+        let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await?;
         audit(&registry, &config).await?;
-        let pool_login = pool_login(&registry, &config).await?;
+        let pool_role = pool_role(&registry).await?;
         let mut watcher = HardeningWatcher::new(registry.clone());
         let mut spares = SpareWatcher::new(registry.clone(), config.pool.spare_connections);
         spares.check().await;
@@ -121,7 +119,7 @@ impl Server {
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), pool_login),
+            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), pool_role),
             hub,
             directory,
             tokens: tokens.clone(),
@@ -242,11 +240,9 @@ async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
 }
 
 /// What server connections that tenants share log in as.
-async fn pool_login(registry: &Registry, config: &Config) -> anyhow::Result<Option<PoolLogin>> {
+async fn pool_role(registry: &Registry) -> anyhow::Result<Option<Ident>> {
     let client = registry.reader().await?;
-    let installation = store::installation(&*client).await?;
-    let login = installation.and_then(|made| control::pool_login(&made, &config.secrets.master_key));
-    Ok(login.map(|(role, password)| PoolLogin { role, password }))
+    Ok(store::installation(&*client).await?.and_then(|made| made.pool_role))
 }
 
 /// TLS towards clients.
@@ -301,10 +297,11 @@ async fn accept(shared: Arc<Shared>, listener: Listener, clients: TaskTracker, c
 /// Keeps clients and server connections in step with the registry.
 async fn follow_changes(shared: Arc<Shared>) {
     let mut changes = shared.directory.changes();
+    let mut told = false;
     loop {
         match changes.recv().await {
             Ok(id) => match shared.directory.tenant(id) {
-                Some(tenant) => keep_up(&shared, &tenant),
+                Some(tenant) => keep_up(&shared, &tenant, &mut told),
                 None => {
                     tracing::info!(tenant = %id, "tenant is out of service; its clients are disconnected");
                     shared.roster.disconnect(id);
@@ -314,7 +311,7 @@ async fn follow_changes(shared: Arc<Shared>) {
             Err(RecvError::Lagged(_)) => {
                 for id in shared.roster.tenants() {
                     match shared.directory.tenant(id) {
-                        Some(tenant) => keep_up(&shared, &tenant),
+                        Some(tenant) => keep_up(&shared, &tenant, &mut told),
                         None => {
                             shared.roster.disconnect(id);
                             shared.pool.retire(id);
@@ -328,7 +325,16 @@ async fn follow_changes(shared: Arc<Shared>) {
 }
 
 /// Limits hold at once; a client of another level is disconnected.
-fn keep_up(shared: &Shared, tenant: &Arc<Tenant>) {
+fn keep_up(shared: &Shared, tenant: &Arc<Tenant>, told: &mut bool) {
+    if !*told && tenant.password_key.is_some_and(|mark| shared.config.secrets.which(mark).is_none()) {
+        *told = true;
+        tracing::error!(
+            tenant = %tenant.slug,
+            "the master key was replaced, and this proxy does not have the new one: it cannot open server connections any \
+             more; give it the key that `pgtenant rotate-master-key` was run with, in `secrets.master_key_file`, and \
+             restart it"
+        );
+    }
     shared.pool.renew(tenant);
     shared.tenant_changed(tenant);
     shared.roster.keep_keys(tenant.id, |key| shared.directory.key(key).is_some());
@@ -352,12 +358,9 @@ async fn follow_spares(shared: Arc<Shared>) {
             shared.roster.disconnect_all();
         }
         shared.pool.keep_spares(match seen {
-            SpareWatch::Ready { role, schema } => Some(SpareLogin {
-                password: control::spare_password(&role, &shared.config.secrets.master_key),
-                role,
-                schema,
-                global: shared.config.schemas.global.clone(),
-            }),
+            SpareWatch::Ready { role, schema } => {
+                Some(SpareLogin { role, schema, global: shared.config.schemas.global.clone() })
+            }
             SpareWatch::Unknown | SpareWatch::Off { .. } | SpareWatch::Exposed { .. } => None,
         });
         if spares.changed().await.is_err() {

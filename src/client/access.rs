@@ -73,7 +73,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::tenant::{Ident, Level, Overrides, Slug, Status, TenantId, TenantNames};
+    use crate::tenant::{ChannelPrefix, Ident, Level, Overrides, Slug, Status, TenantId, TenantNames};
 
     fn tenant() -> Arc<Tenant> {
         let slug = Slug::parse("acme").unwrap();
@@ -84,6 +84,8 @@ mod tests {
             slug,
             status: Status::Active,
             password_version: 1,
+            password_key: None,
+            channels: ChannelPrefix::new(&[7; 32]),
             limits: Overrides::default(),
             level: Level::Shared,
             access: Access::ReadWrite,

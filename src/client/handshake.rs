@@ -475,7 +475,7 @@ fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
         tenant: tenant.id,
         schema: tenant.names.schema.clone(),
         role: tenant.names.role.clone(),
-        channels: config.secrets.master_key.channel_prefix(tenant.registered()),
+        channels: tenant.channels.clone(),
         public_is_own: config.guard.public_schema == PublicSchema::Tenant,
         shared_schemas,
         extra_functions: config.guard.extra_functions.iter().cloned().collect(),

@@ -1,6 +1,7 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
 mod auth;
+mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -8,17 +9,16 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use crate::auth::{FailureLimits, MasterKey};
-use crate::config::keys::{self, MASTER_KEY_VARIABLE};
+use crate::auth::FailureLimits;
+use crate::config::keys;
 use crate::config::kind::Wrong;
-use crate::config::problem::{Place, Problems};
+use crate::config::problem::Problems;
 use crate::config::source::Source;
 use crate::config::tls;
 use crate::config::{
-    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Secrets, Server,
-    ServerAddress, Tenants,
+    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Server, ServerAddress, Tenants,
 };
 use crate::tenant::{Limits, WEIGHT};
 
@@ -58,7 +58,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let auth = auth::auth(&mut source, input);
     let guard = guard(&mut source);
     let notify = notify(&mut source);
-    let secrets = secrets(&mut source, input);
+    let secrets = secrets::secrets(&mut source, input);
     let tenants = tenants(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
@@ -332,89 +332,4 @@ fn log(source: &mut Source<'_>) -> Option<Log> {
     let format = source.take(&keys::LOG_FORMAT);
     let stats_period = source.take(&keys::LOG_STATS_PERIOD);
     Some(Log { filter: filter?, format: format?, stats_period: stats_period? })
-}
-
-fn secrets(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
-    let long_name = keys::SECRETS_MASTER_KEY.row.variable();
-    let set: Vec<String> = [MASTER_KEY_VARIABLE, long_name.as_str()]
-        .into_iter()
-        .filter(|name| source.variable(name).is_some())
-        .map(str::to_owned)
-        .collect();
-    let row = &keys::SECRETS_MASTER_KEY.row;
-    match set.as_slice() {
-        [name] => {
-            let key = MasterKey::parse(source.variable(name).unwrap_or_default());
-            key.map_err(|error| {
-                let wrong = Wrong::new(error.to_string(), "keep the old key if tenants were created with it");
-                source.note(Place::Variable { name: name.clone() }, Some(row), wrong);
-            })
-            .ok()
-            .map(|master_key| Secrets { master_key })
-        }
-        [name, other, ..] => {
-            let wrong = Wrong::new(format!("{other} is set too"), format!("unset {name} or {other}"));
-            source.note(Place::Variable { name: name.clone() }, Some(row), wrong);
-            None
-        }
-        [] if source.is_set(&keys::SECRETS_MASTER_KEY_FILE.row) => master_key_file(source, input),
-        [] => {
-            if source.readable() {
-                let remedy = format!(
-                    "make a key with `openssl rand -hex 32`, keep it in a file with mode 600, \
-                     and name that file in `secrets.master_key_file`; or set {MASTER_KEY_VARIABLE}"
-                );
-                source.note(
-                    source.nowhere(),
-                    Some(&keys::SECRETS_MASTER_KEY_FILE.row),
-                    Wrong::new("there is no master key", remedy),
-                );
-            }
-            None
-        }
-    }
-}
-
-fn master_key_file(source: &mut Source<'_>, input: &Input<'_>) -> Option<Secrets> {
-    let row = &keys::SECRETS_MASTER_KEY_FILE.row;
-    let mut path = source.find(&keys::SECRETS_MASTER_KEY_FILE)?;
-    // A variable was set by somebody who sees the working directory, the file by somebody who sees the file.
-    if let (Place::File { .. }, Some(dir)) = (source.place(row), Path::new(input.name).parent()) {
-        path = dir.join(path);
-    }
-    match open_key(&path, input.read_file) {
-        Ok(master_key) => Some(Secrets { master_key }),
-        Err(wrong) => {
-            source.refuse(row, wrong);
-            None
-        }
-    }
-}
-
-/// Bits of a mode that let anybody but the owner read or write.
-const OTHERS_MAY: u32 = 0o066;
-
-fn open_key(path: &Path, read_file: &dyn Fn(&Path) -> io::Result<SecretFile>) -> Result<MasterKey, Wrong> {
-    let shown = path.display();
-    let file = read_file(path).map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::NotFound => format!(
-                "make a key: (umask 077; openssl rand -hex 32 > {shown}); or correct the path, if there is a key already"
-            ),
-            io::ErrorKind::PermissionDenied => {
-                format!("run as the owner of {shown}, or change its owner to the user that runs pgtenant")
-            }
-            _ => format!("make {shown} a plain file with the master key"),
-        };
-        Wrong::new(format!("{shown} cannot be read: {error}"), remedy)
-    })?;
-    if file.mode & OTHERS_MAY != 0 {
-        return Err(Wrong::new(
-            format!("others can read or write {shown} (mode {:03o})", file.mode & 0o777),
-            format!("run: chmod 600 {shown}"),
-        ));
-    }
-    MasterKey::parse(file.text.expose_secret()).map_err(|error| {
-        Wrong::new(format!("{shown}: {error}"), "keep the old key if tenants were created with it")
-    })
 }

@@ -18,6 +18,9 @@ pub const VARIABLE_PREFIX: &str = "PGTENANT_";
 /// The short name of the variable with the master key.
 pub const MASTER_KEY_VARIABLE: &str = "PGTENANT_MASTER_KEY";
 
+/// The same for the previous master key.
+pub const PREVIOUS_MASTER_KEY_VARIABLE: &str = "PGTENANT_PREVIOUS_MASTER_KEY";
+
 /// Variables other parts of the program read for themselves.
 pub const OTHER_VARIABLES: &[&str] = &[
     "PGTENANT_CONFIG",
@@ -71,7 +74,7 @@ impl Row {
     /// Whether it may stand in the file. A secret may not: files are copied, shown and committed.
     #[must_use]
     pub fn in_file(&self) -> bool {
-        self.path() != SECRETS_MASTER_KEY.row.path()
+        ![&SECRETS_MASTER_KEY, &SECRETS_PREVIOUS_MASTER_KEY].iter().any(|key| key.row.path() == self.path())
     }
 }
 
@@ -357,6 +360,12 @@ keys! {
     SECRETS_MASTER_KEY: String = secrets.master_key,
         "at least 64 hexadecimal digits", kind::secret, NoValue,
         "The master key itself; only from the environment, never in the file.";
+    SECRETS_PREVIOUS_MASTER_KEY_FILE: Option<PathBuf> = secrets.previous_master_key_file,
+        "path, or \"off\"", kind::key_file_or_off, Value("\"off\""),
+        "File with the master key that is being replaced, until `pgtenant rotate-master-key` has given all roles their new passwords.";
+    SECRETS_PREVIOUS_MASTER_KEY: String = secrets.previous_master_key,
+        "at least 64 hexadecimal digits", kind::secret, NoValue,
+        "The master key that is being replaced itself; only from the environment, never in the file.";
 
     TENANTS_LEVEL: Level = tenants.level,
         "\"dedicated\" or \"shared\"", kind::level, Value("\"dedicated\""),

@@ -16,9 +16,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::auth::{FailureLimits, MasterKey};
+use crate::auth::{FailureLimits, MasterKey, WhichKey, key_of};
 use crate::config::tls::{ListenTls, ServerTls};
-use crate::tenant::{Ident, Level, Limits};
+use crate::tenant::{Ident, KeyMark, Level, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
 #[derive(Clone, Debug)]
@@ -198,6 +198,31 @@ pub struct Notify {
 pub struct Secrets {
     /// What server passwords are derived from.
     pub master_key: MasterKey,
+    /// What they were derived from before, while keys are changed.
+    pub previous_master_key: Option<MasterKey>,
+}
+
+impl Secrets {
+    /// The key meant; there is no previous one unless keys are being changed.
+    #[must_use]
+    pub fn key(&self, which: WhichKey) -> &MasterKey {
+        match (which, &self.previous_master_key) {
+            (WhichKey::Previous, Some(previous)) => previous,
+            _ => &self.master_key,
+        }
+    }
+
+    /// Which key has this mark.
+    #[must_use]
+    pub fn which(&self, mark: KeyMark) -> Option<WhichKey> {
+        key_of(mark, self.master_key.mark(), self.previous_master_key.as_ref().map(MasterKey::mark))
+    }
+
+    /// The one that is being replaced, else the one in force.
+    #[must_use]
+    pub fn oldest(&self) -> &MasterKey {
+        self.previous_master_key.as_ref().unwrap_or(&self.master_key)
+    }
 }
 
 /// `[tenants]`.

@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::keys::{Fallback, Key, MASTER_KEY_VARIABLE, OTHER_VARIABLES, ROWS, Row, VARIABLE_PREFIX};
+use crate::config::keys::{
+    self, Fallback, Key, MASTER_KEY_VARIABLE, OTHER_VARIABLES, PREVIOUS_MASTER_KEY_VARIABLE, ROWS, Row,
+    VARIABLE_PREFIX,
+};
 use crate::config::kind::{Given, Wrong};
 use crate::config::problem::{Place, Problem, Problems};
 
@@ -187,7 +190,8 @@ impl<'a> Source<'a> {
             let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else {
                 continue;
             };
-            let ours = name == MASTER_KEY_VARIABLE || ROWS.iter().any(|row| row.variable() == name);
+            let short = [MASTER_KEY_VARIABLE, PREVIOUS_MASTER_KEY_VARIABLE].contains(&name);
+            let ours = short || ROWS.iter().any(|row| row.variable() == name);
             if !ours {
                 if !OTHER_VARIABLES.contains(&name) && !is_service_link(name) {
                     self.note(Place::Variable { name: name.to_owned() }, None, unknown_variable(name));
@@ -238,13 +242,21 @@ fn unknown_key(section: &str, name: &str) -> Option<Wrong> {
     let known = ROWS.iter().find(|row| row.section == section && row.name == name);
     match known {
         Some(row) if row.in_file() => None,
-        Some(_) => Some(Wrong::new(
-            "the master key must not stand in this file",
-            format!(
-                "put it into a file of its own with mode 600 and name that file in `secrets.master_key_file`, \
-                 or set {MASTER_KEY_VARIABLE}; a key that was shared with this file should be replaced"
-            ),
-        )),
+        Some(row) => {
+            let short = if row.name == keys::SECRETS_MASTER_KEY.row.name {
+                MASTER_KEY_VARIABLE
+            } else {
+                PREVIOUS_MASTER_KEY_VARIABLE
+            };
+            Some(Wrong::new(
+                "the master key must not stand in this file",
+                format!(
+                    "put it into a file of its own with mode 600 and name that file in `{}_file`, \
+                     or set {short}; a key that was shared with this file should be replaced",
+                    row.path()
+                ),
+            ))
+        }
         None => {
             let here = ROWS.iter().filter(|row| row.section == section);
             let elsewhere = ROWS.iter().filter(|row| row.section != section);
@@ -267,7 +279,13 @@ fn unknown_variable(name: &str) -> Wrong {
     let ours: Vec<String> = ROWS
         .iter()
         .map(Row::variable)
-        .chain(OTHER_VARIABLES.iter().copied().chain([MASTER_KEY_VARIABLE]).map(str::to_owned))
+        .chain(
+            OTHER_VARIABLES
+                .iter()
+                .copied()
+                .chain([MASTER_KEY_VARIABLE, PREVIOUS_MASTER_KEY_VARIABLE])
+                .map(str::to_owned),
+        )
         .collect();
     let remedy = nearest(name, ours.iter().map(String::as_str)).map_or_else(
         || "unset it; docs/config.md has all variables".to_owned(),

@@ -4,38 +4,69 @@
 use tokio_postgres::GenericClient;
 
 use crate::auth::MasterKey;
+use crate::config::Secrets;
+use crate::control::decoy::Origin;
 use crate::control::{ControlError, Outcome, Step};
-use crate::registry::store;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Slug, TenantId};
 
 /// The schema with the function, open to everybody: it adds the secret of the session's own user.
 const SCHEMA: &str = "pgtenant_notify";
 
 const BODY: &str = include_str!("pg_notify.sql");
 
-/// Creates what is missing and puts right what is there, for all tenants.
+/// Creates what is missing and puts right what is there, for all tenants. What a tenant's channels are called stays as
+/// it is written down, unless an older program did that.
 pub(super) async fn ensure(
     client: &impl GenericClient,
-    master_key: &MasterKey,
+    origin: Origin,
+    secrets: &Secrets,
 ) -> Result<Step, ControlError> {
     let mut outcome = ensure_function(client).await?;
-    for summary in store::summaries(client, None).await? {
-        if ensure_secret(client, &summary.tenant, master_key).await? && outcome == Outcome::Unchanged {
-            outcome = Outcome::Changed;
-        }
+    let changed = ensure_secrets(client, None, origin, secrets.oldest()).await?;
+    if changed && outcome == Outcome::Unchanged {
+        outcome = Outcome::Changed;
     }
     Ok(Step::new(outcome, format!("schema {SCHEMA}, notification channels of tenants")))
 }
 
-/// Writes down the tenant's secret. Whether it was another one, or none.
+/// Writes down the secret of this tenant, where it has none.
 pub(super) async fn ensure_secret(
     client: &impl GenericClient,
-    tenant: &Tenant,
+    slug: &Slug,
+    master_key: &MasterKey,
+) -> Result<(), ControlError> {
+    ensure_secrets(client, Some(slug), Origin::New, master_key).await.map(drop)
+}
+
+/// Whether there was anything to write down. An older program had the proxies derive the secret, whatever was written
+/// down; so what they use is written down then.
+async fn ensure_secrets(
+    client: &impl GenericClient,
+    slug: Option<&Slug>,
+    origin: Origin,
     master_key: &MasterKey,
 ) -> Result<bool, ControlError> {
-    let TenantId(id) = tenant.id;
-    let prefix = master_key.channel_prefix(tenant.id);
-    Ok(store::set_channel_prefix(client, id, &tenant.names.role, prefix.as_str()).await?)
+    let sql = "SELECT t.id, t.role_name, c.role_name, c.prefix
+               FROM pgtenant.tenants t LEFT JOIN pgtenant.channels c ON c.tenant_id = t.id
+               WHERE $1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.id";
+    let mut changed = false;
+    for row in client.query(sql, &[&slug.map(Slug::as_str)]).await? {
+        let (id, role): (_, &str) = (row.try_get(0)?, row.try_get(1)?);
+        let (written_role, written): (Option<&str>, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
+        let derived = master_key.channel_prefix(TenantId(id));
+        let prefix = written.filter(|_| origin == Origin::New).unwrap_or_else(|| derived.as_str());
+        if (written_role, written) != (Some(role), Some(prefix)) {
+            client
+                .execute(
+                    "INSERT INTO pgtenant.channels AS c (tenant_id, role_name, prefix) VALUES ($1, $2, $3)
+                     ON CONFLICT (tenant_id) DO UPDATE SET role_name = excluded.role_name, prefix = excluded.prefix",
+                    &[&id, &role, &prefix],
+                )
+                .await?;
+            changed = true;
+        }
+    }
+    Ok(changed)
 }
 
 async fn ensure_function(client: &impl GenericClient) -> Result<Outcome, ControlError> {

@@ -62,7 +62,7 @@ pub async fn harden(client: &mut Client, plan: &InitPlan, run: Run) -> Result<Ha
     install(&tx, &names, &mut steps).await?;
     steps.extend(shared::open_set_config(&tx, &pool).await?);
     if plan.spares {
-        steps.extend(spares::ensure(&tx, &plan.master_key).await?);
+        steps.extend(spares::ensure(&tx, &plan.secrets.master_key).await?);
     }
     store::set_hardened(&tx, true).await?;
     let findings = audit::findings(&tx, &names).await?;

@@ -1,13 +1,13 @@
 //! `pgtenant init`: makes a database ready for tenants.
 
-use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
-use crate::auth::MasterKey;
-use crate::config::Schemas;
+use crate::config::{Schemas, Secrets};
+use crate::control::decoy::Origin;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, shared, spares};
+use crate::control::{ControlError, Outcome, Step, channels, decoy, shared, spares};
+use crate::registry::master;
 use crate::registry::store::{self, Installation};
 use crate::tenant::Ident;
 
@@ -25,10 +25,10 @@ const MAX_IDENTIFIER_BYTES: usize = 63;
 pub struct InitPlan {
     /// The role that reads the registry.
     pub registry_role: Ident,
-    /// Its password, derived from the master key.
-    pub registry_password: SecretString,
-    /// What the secrets of tenants are derived from.
-    pub master_key: MasterKey,
+    /// What passwords are derived from.
+    pub secrets: Secrets,
+    /// Whether the key that sealed the registry's secret is lost, and answers to unknown users may change.
+    pub key_is_lost: bool,
     /// Whether spare connections are wanted.
     pub spares: bool,
     /// Names of the common schemas.
@@ -44,7 +44,7 @@ pub async fn init(client: &mut Client, plan: &InitPlan) -> Result<Vec<Step>, Con
     let (mut steps, pool) = run_in(&tx, plan).await?;
     steps.extend(shared::open_set_config(&tx, &pool).await?);
     if plan.spares {
-        steps.extend(spares::ensure(&tx, &plan.master_key).await?);
+        steps.extend(spares::ensure(&tx, &plan.secrets.master_key).await?);
     }
     tx.commit().await?;
     Ok(steps)
@@ -66,6 +66,9 @@ pub(super) async fn run_in(
     };
     steps.push(Step::new(outcome, "schema pgtenant, the tenant registry"));
     let (roles, pool) = ensure_roles(tx, plan, &mut steps).await?;
+    let is_older = applied.first().is_some_and(|first| (2..=store::FIRST_WITH_DECOY).contains(first));
+    let origin = if is_older { Origin::Older } else { Origin::New };
+    steps.push(decoy::ensure(tx, origin, &plan.secrets, plan.key_is_lost).await?);
     for (schema, what) in
         [(&plan.schemas.global, "read by all tenants"), (&plan.schemas.template, "the template")]
     {
@@ -82,7 +85,7 @@ pub(super) async fn run_in(
     ))
     .await?;
     steps.extend(grant_global(tx, &plan.schemas.global).await?);
-    steps.push(channels::ensure(tx, &plan.master_key).await?);
+    steps.push(channels::ensure(tx, origin, &plan.secrets).await?);
     steps.push(close_public(tx).await?);
     steps.push(allow_connect(tx, &roles, &pool).await?);
     steps.push(shared::ensure_memberships(tx, &pool).await?);
@@ -168,12 +171,14 @@ async fn ensure_roles(
         }
     }
     store::set_installation(client, &wanted).await?;
-    let reader =
-        role::ensure(client, &wanted.registry_role, RoleKind::Registry(&plan.registry_password)).await?;
+    let master_key = &plan.secrets.master_key;
+    let password = master_key.role_password(wanted.registry_role.as_str());
+    let reader = role::ensure(client, &wanted.registry_role, RoleKind::Registry(&password)).await?;
     steps.push(Step::new(reader, format!("role {}, reads the registry", wanted.registry_role.as_str())));
     let common = role::ensure(client, &wanted.tenants_role, RoleKind::Shared).await?;
     steps.push(Step::new(common, format!("role {}, shared by all tenants", wanted.tenants_role.as_str())));
-    steps.push(shared::ensure_role(client, &pool, &plan.master_key).await?);
+    steps.push(shared::ensure_role(client, &pool, master_key).await?);
+    master::set_roles_key(client, master_key.mark()).await?;
     Ok((wanted, pool))
 }
 

@@ -4,10 +4,12 @@
 
 mod channels;
 mod clone;
+mod decoy;
 mod error;
 mod harden;
 mod init;
 mod level;
+mod master;
 mod provision;
 mod readers;
 mod role;
@@ -23,10 +25,11 @@ pub use harden::{
 };
 pub use init::{InitPlan, init, tenants_role};
 pub use level::{LevelChange, set_level};
+pub use master::{Checked, MasterKeyChange, Verdict};
 pub use provision::{NewTenant, Provisioned, create_tenant};
 pub use rotate::rotate_password;
-pub use shared::{pool_login, pool_role};
-pub use spares::{SpareWatcher, spare_password, spare_role};
+pub use shared::pool_role;
+pub use spares::{SpareWatcher, spare_role};
 pub use watch::HardeningWatcher;
 
 use std::fmt;

@@ -10,6 +10,7 @@ use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
+use crate::registry::master;
 use crate::registry::store::{self, Installation, TenantSummary};
 use crate::tenant::{Access, Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
 
@@ -68,7 +69,8 @@ pub async fn create_tenant(
     let tx = client.transaction().await?;
     store::require_current(&tx).await?;
     let roles = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
-    let created = register(&tx, new).await?;
+    let created = register(&tx, new, master_key).await?;
+    channels::ensure_secret(&tx, &new.slug, master_key).await?;
     let found = read(&tx, &new.slug).await?;
     let tenant = &found.tenant;
     let mut notes = if created { Vec::new() } else { differences(new, &found) };
@@ -77,9 +79,9 @@ pub async fn create_tenant(
         refuse_foreign(&tx, &tenant.names).await?;
     }
     ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
-    channels::ensure_secret(&tx, tenant, master_key).await?;
     ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
     steps.push(readers::ensure(&tx, tenant, &roles, master_key).await?);
+    master::set_password_key(&tx, tenant.id, master_key.mark()).await?;
     steps.extend(init::grant_global(&tx, &schemas.global).await?);
     ensure_level(&tx, new, tenant, created, &mut steps).await?;
     let user = new.user.clone().or_else(|| {
@@ -104,14 +106,22 @@ pub async fn create_tenant(
 }
 
 /// Adds the registry's row, or locks the one that is there. Returns whether it was added.
-async fn register(client: &impl GenericClient, new: &NewTenant) -> Result<bool, ControlError> {
+async fn register(
+    client: &impl GenericClient,
+    new: &NewTenant,
+    master_key: &MasterKey,
+) -> Result<bool, ControlError> {
+    let id = TenantId(Uuid::now_v7());
     let tenant = Tenant {
-        id: TenantId(Uuid::now_v7()),
+        id,
         name: new.name.clone().unwrap_or_else(|| new.slug.to_string()),
         names: TenantNames::for_slug(&new.slug),
         slug: new.slug.clone(),
         status: Status::Creating,
         password_version: 1,
+        // Written down once its roles have their passwords.
+        password_key: None,
+        channels: master_key.channel_prefix(id),
         limits: Overrides::default(),
         // It becomes what it is to be when its role and its schema are there.
         level: Level::Dedicated,

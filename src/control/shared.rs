@@ -4,13 +4,12 @@
 //! where the database is hardened, call the `set_config` that was moved out of everybody else's reach. It has no other
 //! right, so that a connection between two transactions can do nothing.
 
-use secrecy::SecretString;
 use tokio_postgres::GenericClient;
 
 use crate::auth::MasterKey;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, init};
-use crate::registry::store::{self, Installation};
+use crate::registry::store;
 use crate::tenant::{Ident, Level};
 
 /// Start of its name.
@@ -20,14 +19,6 @@ const POOL_ROLE_PREFIX: &str = "pgtenant_pool_";
 #[must_use]
 pub fn pool_role(database: &str) -> Ident {
     init::role_for_database(POOL_ROLE_PREFIX, database)
-}
-
-/// Its name and the password derived for it; `None` before `pgtenant init` has made it.
-#[must_use]
-pub fn pool_login(installation: &Installation, master_key: &MasterKey) -> Option<(Ident, SecretString)> {
-    let role = installation.pool_role.clone()?;
-    let password = master_key.role_password(role.as_str());
-    Some((role, password))
 }
 
 /// Creates it, or puts its attributes right.
@@ -180,18 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pool_role_is_named_after_the_database_and_has_a_password_once_it_is_recorded() {
-        let ident = |name: &str| Ident::parse(name).unwrap();
+    fn pool_role_is_named_after_the_database() {
         assert_eq!(pool_role("app").as_str(), "pgtenant_pool_app");
-        let key = MasterKey::parse(&"ab".repeat(32)).unwrap();
-        let mut installation = Installation {
-            registry_role: ident("reader"),
-            tenants_role: ident("tenants"),
-            pool_role: None,
-            hardened: false,
-        };
-        assert!(pool_login(&installation, &key).is_none());
-        installation.pool_role = Some(pool_role("app"));
-        assert_eq!(pool_login(&installation, &key).unwrap().0, pool_role("app"));
     }
 }

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_postgres::GenericClient;
@@ -14,7 +13,7 @@ use crate::auth::MasterKey;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, init};
 use crate::registry::{
-    Finding, FindingKind, Registry, RegistryError, SpareWatch, spare_findings,
+    Finding, FindingKind, Registry, RegistryError, SpareWatch, master, spare_findings,
     spares::{self, SetUser},
 };
 use crate::tenant::Ident;
@@ -34,12 +33,6 @@ pub fn spare_role(database: &str) -> Ident {
     init::role_for_database(SPARE_ROLE_PREFIX, database)
 }
 
-/// The password derived for it.
-#[must_use]
-pub fn spare_password(role: &Ident, master_key: &MasterKey) -> SecretString {
-    master_key.role_password(role.as_str())
-}
-
 /// Where the extension is there, makes the role and lets it do what it is for.
 pub(super) async fn ensure(
     client: &impl GenericClient,
@@ -56,8 +49,10 @@ pub(super) async fn ensure(
     if recorded.is_none() && role::exists(client, &role).await? {
         return Err(ControlError::ForeignRole(role.as_str().to_owned()));
     }
-    let outcome = role::ensure(client, &role, RoleKind::Spare(&spare_password(&role, master_key))).await?;
+    let outcome =
+        role::ensure(client, &role, RoleKind::Spare(&master_key.role_password(role.as_str()))).await?;
     spares::set_spare_role(client, &role).await?;
+    master::set_spare_key(client, master_key.mark()).await?;
     let made = Step::new(outcome, format!("role {}, logs in for spare connections", role.as_str()));
     Ok(vec![made, open(client, &role, &schema, &database).await?])
 }

@@ -54,7 +54,10 @@ impl Hub {
 
     async fn connect(self: &Arc<Self>) -> Result<Link, String> {
         let login = self.login.as_ref().map_err(ToString::to_string)?;
-        let (client, connection) = bounded(self.connect_timeout, login.connect(self.tls.clone())).await?;
+        let (client, connection) = timeout(self.connect_timeout, login.connect(&self.tls))
+            .await
+            .unwrap_or(Err(RegistryError::Timeout))
+            .map_err(|error| error.to_string())?;
         // Random, so that nobody else can be heard as a barrier.
         let mut secret = [0; 16];
         getrandom::fill(&mut secret).map_err(|error| error.to_string())?;

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::net::tls::ControlTls;
 use crate::notify::core::{Core, Full, Limits};
-use crate::registry::RegistryError;
+use crate::registry::{ReaderLogin, RegistryError};
 use crate::server::Voice;
 use crate::telemetry::Counters;
 use crate::tenant::{ChannelPrefix, TenantId};
@@ -37,7 +37,7 @@ pub struct Hub {
     next: AtomicU64,
     /// How many clients listen.
     listeners: AtomicUsize,
-    login: Result<tokio_postgres::Config, RegistryError>,
+    login: Result<ReaderLogin, RegistryError>,
     tls: ControlTls,
     connect_timeout: Duration,
     counters: Arc<Counters>,
@@ -80,10 +80,7 @@ impl Hub {
             wake: Notify::new(),
             next: AtomicU64::new(1),
             listeners: AtomicUsize::new(0),
-            login: crate::registry::listener_config(config).map(|mut login| {
-                tls.apply_to(&mut login);
-                login
-            }),
+            login: crate::registry::listener_login(config),
             tls,
             connect_timeout: config.server.connect_timeout,
             counters,

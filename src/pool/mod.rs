@@ -26,11 +26,11 @@ use crate::notify::Hub;
 use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
-use crate::server::connect::{ConnectError, Dialer, Login, PoolLogin};
+use crate::server::connect::{ConnectError, Dialer, Login};
 use crate::server::spare::SpareLogin;
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Access, Level, Limits as TenantLimits, Tenant, TenantId};
+use crate::tenant::{Access, Ident, Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use settle::SettleError;
@@ -103,14 +103,9 @@ pub enum CheckoutError {
 }
 
 impl Pool {
-    /// An empty pool. Without a `shared` login it serves no tenants of level `shared`.
+    /// An empty pool. Without the role that `shared` connections log in as it serves no tenants of level `shared`.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        counters: Arc<Counters>,
-        hub: Arc<Hub>,
-        shared: Option<PoolLogin>,
-    ) -> Arc<Self> {
+    pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>, shared: Option<Ident>) -> Arc<Self> {
         let limits = Limits {
             total: config.pool.max_server_connections,
             quota: quota(&config.limits, 0),
@@ -133,7 +128,7 @@ impl Pool {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
             limits: config.limits.clone(),
-            dialer: Dialer::new(config, shared),
+            dialer: Dialer::new(config, shared, Arc::clone(&counters)),
             counters,
             hub,
             commons: DashMap::new(),

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::auth::MasterKey;
 use crate::config::{self, ServerAddress};
-use crate::registry::{QUERY_TIMEOUT, RegistryError};
+use crate::registry::{QUERY_TIMEOUT, ReaderLogin, RegistryError};
 
 /// Idle time after which a TCP connection is probed, and how long unanswered data may wait: a server
 /// that vanished without a word is noticed within about half a minute.
@@ -39,7 +39,7 @@ pub fn server_config(
 ///
 /// # Errors
 /// As [`server_config`].
-pub fn reader_config(
+pub(super) fn reader_config(
     server: &config::Server,
     registry: &config::Registry,
     master_key: &MasterKey,
@@ -57,9 +57,11 @@ pub fn reader_config(
 ///
 /// # Errors
 /// As [`server_config`].
-pub fn listener_config(config: &config::Config) -> Result<tokio_postgres::Config, RegistryError> {
-    let mut login = reader_config(&config.server, &config.registry, &config.secrets.master_key)?;
-    login.application_name("pgtenant notifications");
+pub fn listener_login(config: &config::Config) -> Result<ReaderLogin, RegistryError> {
+    let mut login = ReaderLogin::new(&config.server, &config.registry, &config.secrets)?;
+    login.change(|login| {
+        login.application_name("pgtenant notifications");
+    });
     Ok(login)
 }
 

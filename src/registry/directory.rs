@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::auth::{KeyEntry, KeyId, Verifier};
+use crate::auth::{DecoySecret, KeyEntry, KeyId, Verifier};
 use crate::registry::directory::unknown::Unknown;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
@@ -42,6 +42,7 @@ pub struct UserEntry {
 #[derive(Debug)]
 pub struct Directory {
     inner: Arc<Inner>,
+    decoy: DecoySecret,
     key_uses: mpsc::Sender<KeyId>,
     _refresh: AbortOnDropHandle<()>,
     _notebook: AbortOnDropHandle<()>,
@@ -79,12 +80,14 @@ impl Directory {
             changes: broadcast::Sender::new(CHANGES_KEPT),
             in_touch: watch::Sender::new(true),
         });
+        let decoy = inner.registry.decoy().await?;
         let listener = refresh::Listener::connect(&inner.registry).await?;
         inner.reload_all().await?;
         let task = tokio::spawn(refresh::run(Arc::clone(&inner), listener));
         let (key_uses, notebook) = keys::notebook(inner.registry.clone());
         Ok(Self {
             inner,
+            decoy,
             key_uses,
             _refresh: AbortOnDropHandle::new(task),
             _notebook: AbortOnDropHandle::new(tokio::spawn(notebook)),
@@ -95,6 +98,12 @@ impl Directory {
     #[must_use]
     pub fn lookup(&self, user_name: &str) -> Option<Arc<UserEntry>> {
         self.inner.view.user(user_name)
+    }
+
+    /// What a user whom nobody knows is checked against; the same on every proxy, and for every master key.
+    #[must_use]
+    pub fn mock(&self, user_name: &str) -> Verifier {
+        Verifier::mock(&self.decoy, user_name)
     }
 
     /// [`lookup`](Self::lookup), then one query for a user who may have been created a moment ago.

@@ -34,6 +34,22 @@ pub enum RegistryError {
     /// The audit's query and its words have come apart.
     #[error("the audit query reported the unknown finding `{0}`; this is an error in pgtenant")]
     UnknownFinding(String),
+    /// No derived password is right.
+    #[error(
+        "{0}; no password of this program's master keys is right: if the master key was replaced \
+         (`pgtenant rotate-master-key`), give the new one in `secrets.master_key_file` and start this again"
+    )]
+    Password(String),
+    /// An `init` of this version was not run to its end.
+    #[error("the tenant registry has no secret for unknown users; run `pgtenant init`")]
+    NoDecoy,
+    /// The master key is another one.
+    #[error(
+        "the registry's secret for unknown users is sealed with another master key; give the key that `pgtenant init` \
+         was run with last, in `secrets.master_key_file`, or in `secrets.previous_master_key_file` while it is replaced; \
+         if it is lost, run `pgtenant init --lost-master-key`"
+    )]
+    Sealed,
     /// Too slow.
     #[error(
         "the registry's database did not answer in time; check that PostgreSQL runs and is not overloaded"

@@ -10,15 +10,18 @@ mod directory;
 mod error;
 mod hardening;
 pub mod keys;
+mod login;
+pub mod master;
 pub mod spares;
 pub mod store;
 
 pub use audit::{Finding, FindingKind, spare_findings};
 pub use code::code_of;
-pub use connect::{listener_config, reader_config, server_config, session_options};
+pub use connect::{listener_login, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
 pub use hardening::HardeningWatch;
+pub use login::ReaderLogin;
 pub use spares::SpareWatch;
 
 use std::ops::DerefMut;
@@ -30,7 +33,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use crate::auth::{KeyId, MasterKey};
+use crate::auth::{DecoySecret, KeyId};
 use crate::config;
 use crate::net::tls::ControlTls;
 use crate::registry::store::LoadedTenant;
@@ -50,7 +53,8 @@ const SWEEP_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Registry {
     pool: Pool<Manager>,
-    login: tokio_postgres::Config,
+    login: ReaderLogin,
+    secrets: config::Secrets,
     tls: ControlTls,
     failures: Failures,
     connect_timeout: Duration,
@@ -65,13 +69,14 @@ impl Registry {
     pub async fn connect(
         server: &config::Server,
         registry: &config::Registry,
-        master_key: &MasterKey,
+        secrets: &config::Secrets,
     ) -> Result<Self, RegistryError> {
         let tls = ControlTls::new(&server.tls);
-        let mut login = reader_config(server, registry, master_key)?;
-        tls.apply_to(&mut login);
+        let login = ReaderLogin::new(server, registry, secrets)?;
         let manager = Manager {
-            inner: PostgresConnectionManager::new(login.clone(), tls.clone()),
+            inner: PostgresConnectionManager::new(tokio_postgres::Config::new(), tls.clone()),
+            login: login.clone(),
+            tls: tls.clone(),
             timeout: server.connect_timeout,
         };
         let failures = Failures(watch::Sender::new(String::new()));
@@ -82,7 +87,8 @@ impl Registry {
             .retry_connection(false)
             .error_sink(failures.boxed_clone())
             .build_unchecked(manager);
-        let this = Self { pool, login, tls, failures, connect_timeout: server.connect_timeout };
+        let (secrets, connect_timeout) = (secrets.clone(), server.connect_timeout);
+        let this = Self { pool, login, secrets, tls, failures, connect_timeout };
         let client = this.client().await?;
         bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
         drop(client);
@@ -146,13 +152,23 @@ impl Registry {
         bounded(QUERY_TIMEOUT, keys::touch(&*client, used)).await
     }
 
+    /// The secret behind the answers to unknown users.
+    ///
+    /// # Errors
+    /// When the registry does not answer, has none, or another master key has sealed it.
+    pub async fn decoy(&self) -> Result<DecoySecret, RegistryError> {
+        let client = self.client().await?;
+        let sealed = bounded(QUERY_TIMEOUT, master::sealed_decoy(&*client)).await?;
+        master::open_decoy(sealed.as_deref(), &self.secrets)
+    }
+
     /// Looks for rights that would let one tenant reach another. `serve` refuses to start on any.
     ///
     /// # Errors
     /// When the catalogs cannot be read.
     pub async fn audit_logins(&self, schemas: &config::Schemas) -> Result<Vec<Finding>, RegistryError> {
         let client = self.sweeper().await?;
-        let login = self.login.get_user().unwrap_or_default();
+        let login = self.login.user();
         bounded(SWEEP_TIMEOUT, audit::findings(&client, login, schemas)).await
     }
 
@@ -176,8 +192,10 @@ impl Registry {
     /// A connection of its own for one long query, so that those of the pool stay free and keep their short limit.
     async fn sweeper(&self) -> Result<Client, RegistryError> {
         let mut login = self.login.clone();
-        login.options(session_options(SWEEP_TIMEOUT));
-        let (client, connection) = bounded(self.connect_timeout, login.connect(self.tls.clone())).await?;
+        login.change(|login| {
+            login.options(session_options(SWEEP_TIMEOUT));
+        });
+        let (client, connection) = bounded(self.connect_timeout, login.connect(&self.tls)).await?;
         // Ends with the client; what ends it fails the query.
         tokio::spawn(async move { drop(connection.await) });
         Ok(client)
@@ -226,11 +244,14 @@ async fn bounded<T, E: Into<RegistryError>>(
     timeout(limit, work).await.map_err(|_| RegistryError::Timeout)?.map_err(Into::into)
 }
 
-/// bb8-postgres with a limit on the whole login: tokio-postgres limits the dialling only, and a server
-/// that accepts and says nothing would hold the pool's places for ever.
+/// bb8-postgres with the login of either master key, and with a limit on the whole login: tokio-postgres limits the
+/// dialling only, and a server that accepts and says nothing would hold the pool's places for ever.
 #[derive(Debug)]
 struct Manager {
+    /// Knows whether a connection is good; it makes none.
     inner: PostgresConnectionManager<ControlTls>,
+    login: ReaderLogin,
+    tls: ControlTls,
     timeout: Duration,
 }
 
@@ -239,7 +260,10 @@ impl ManageConnection for Manager {
     type Error = RegistryError;
 
     async fn connect(&self) -> Result<Client, RegistryError> {
-        bounded(self.timeout, self.inner.connect()).await
+        let (client, connection) = bounded(self.timeout, self.login.connect(&self.tls)).await?;
+        // Ends with the client; what ends it fails the query.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(client)
     }
 
     async fn is_valid(&self, client: &mut Client) -> Result<(), RegistryError> {

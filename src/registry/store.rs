@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
 use crate::registry::{RegistryError, keys};
-use crate::tenant::{Access, Ident, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef};
+use crate::tenant::{
+    Access, ChannelPrefix, Ident, KeyMark, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef,
+};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
@@ -22,13 +24,18 @@ const VERSIONS: &[(i32, &str)] = &[
     (5, include_str!("schema_5.sql")),
     (6, include_str!("schema_6.sql")),
     (7, include_str!("schema_7.sql")),
+    (8, include_str!("schema_8.sql")),
 ];
+
+/// From this version on the registry has what outlives a master key.
+pub const FIRST_WITH_DECOY: i32 = 8;
 
 /// Version this program works with.
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
-const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role";
+const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
+     (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +251,7 @@ pub async fn load_tenant_named(
         TenantRef::Slug(slug) => slug.as_str(),
     };
     let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier
+        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
          FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
          WHERE t.status = 'active' AND t.slug = $1"
     );
@@ -277,8 +284,8 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 /// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
 /// this program cannot understand.
 fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
-    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(10)?, row.try_get(11)?);
-    let access: Option<&str> = row.try_get(12)?;
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(12)?, row.try_get(13)?);
+    let access: Option<&str> = row.try_get(14)?;
     let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
     match (Verifier::parse(verifier), Access::from_word(access)) {
         (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
@@ -320,6 +327,11 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
             return Ok(None);
         }
     };
+    // Without it nobody could tell its notifications from another tenant's.
+    let Some(channels) = row.try_get::<_, Option<&str>>(11)?.and_then(ChannelPrefix::parse) else {
+        warn!(tenant = %id, slug = slug.as_str(), "a tenant in the registry has no channels; run `pgtenant init`");
+        return Ok(None);
+    };
     // One that is no identifier is no role.
     let reader_role = row.try_get::<_, Option<&str>>(9)?.and_then(|role| Ident::parse(role).ok());
     Ok(Some(Tenant {
@@ -329,6 +341,8 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         names: TenantNames { schema, role },
         status,
         password_version: row.try_get(6)?,
+        password_key: row.try_get::<_, Option<&str>>(10)?.and_then(KeyMark::parse),
+        channels,
         limits,
         level,
         access: Access::ReadWrite,
@@ -419,27 +433,6 @@ async fn try_insert_tenant(
                 &tenant.password_version,
                 &tenant.level.as_str(),
             ],
-        )
-        .await?;
-    Ok(rows == 1)
-}
-
-/// Writes down what a tenant's notification channels begin with on the server. Whether that was not there yet.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn set_channel_prefix(
-    client: &impl GenericClient,
-    tenant: Uuid,
-    role: &Ident,
-    prefix: &str,
-) -> Result<bool, Error> {
-    let rows = client
-        .execute(
-            "INSERT INTO pgtenant.channels AS c (tenant_id, role_name, prefix) VALUES ($1, $2, $3)
-             ON CONFLICT (tenant_id) DO UPDATE SET role_name = excluded.role_name, prefix = excluded.prefix
-             WHERE (c.role_name, c.prefix) IS DISTINCT FROM (excluded.role_name, excluded.prefix)",
-            &[&tenant, &role.as_str(), &prefix],
         )
         .await?;
     Ok(rows == 1)
@@ -549,9 +542,9 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(10)?,
-            users: row.try_get(11)?,
-            created_at: row.try_get(12)?,
+            stripe_customer_id: row.try_get(12)?,
+            users: row.try_get(13)?,
+            created_at: row.try_get(14)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }

@@ -13,15 +13,16 @@ use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use crate::auth::MasterKey;
 use crate::config::{self, Config, ServerAddress};
 use crate::error::SqlState;
 use crate::net::stream::Stream;
 use crate::net::tls::Connector;
 use crate::schedule::{Owner, ServerId};
+use crate::server::passwords::{Passwords, Whose};
 use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
+use crate::telemetry::Counters;
 use crate::tenant::{Access, Ident, Tenant};
 use crate::wire::view;
 
@@ -34,18 +35,9 @@ pub struct Dialer {
     keepalive: Option<Duration>,
     settings: Vec<(String, String)>,
     global: Ident,
-    master_key: MasterKey,
-    shared: Option<PoolLogin>,
-}
-
-/// The role that shared connections log in as: it has no rights but to become one of the tenants of level
-/// `shared`.
-#[derive(Clone, Debug)]
-pub struct PoolLogin {
-    /// Its name.
-    pub role: Ident,
-    /// Its password.
-    pub password: SecretString,
+    passwords: Passwords,
+    shared: Option<Ident>,
+    counters: Arc<Counters>,
 }
 
 /// Whom a connection is opened for.
@@ -93,6 +85,20 @@ pub enum ConnectError {
     /// The server said no.
     #[error("the server refused the login: {} (SQLSTATE {})", .0.message, .0.code)]
     Refused(ServerError),
+    /// None of the derived passwords is right.
+    #[error(
+        "the server refused the login: {} (SQLSTATE {}), with every password of this proxy's master keys{}", .error.message,
+        .error.code, if *.replaced {
+            "; the registry says that it is of another master key: give the proxy the key that `pgtenant \
+             rotate-master-key` was run with, in `secrets.master_key_file`, and restart it"
+        } else { "; if the master key was replaced, the proxy needs the new one in `secrets.master_key_file`" }
+    )]
+    Password {
+        /// What the server said to the first of them.
+        error: ServerError,
+        /// Whether the registry says that the password is of a key that is not ours.
+        replaced: bool,
+    },
     /// The server asks for a method that would show it, or a listener, the password.
     #[error("the server asks for authentication method {0}; let pg_hba.conf ask for scram-sha-256")]
     Method(i32),
@@ -108,9 +114,10 @@ pub enum ConnectError {
 }
 
 impl Dialer {
-    /// For the configured server; without a `shared` login it opens no shared connections.
+    /// For the configured server; without the role that `shared` connections log in as, which can do nothing but become
+    /// one of the tenants of that level, it opens none.
     #[must_use]
-    pub fn new(config: &Config, shared: Option<PoolLogin>) -> Self {
+    pub fn new(config: &Config, shared: Option<Ident>, counters: Arc<Counters>) -> Self {
         Self {
             endpoint: Endpoint::new(&config.server),
             database: config.server.database.clone(),
@@ -118,8 +125,9 @@ impl Dialer {
             keepalive: config.listen.tcp_keepalive,
             settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
             global: config.schemas.global.clone(),
-            master_key: config.secrets.master_key.clone(),
+            passwords: Passwords::new(&config.secrets),
             shared,
+            counters,
         }
     }
 
@@ -129,41 +137,47 @@ impl Dialer {
     /// [`ConnectError`].
     pub async fn open(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
         let logging_in = async {
-            let refused = match (self.log_in(login, id, 0).await, login) {
-                (Err(ConnectError::Refused(error)), Login::Tenant(_))
-                    if error.code == SqlState::INVALID_PASSWORD.0 =>
-                {
-                    error
-                }
-                (done, _) => return done,
+            let whose = match login {
+                Login::Tenant(tenant) => Whose::Tenant(tenant),
+                Login::Shared => Whose::Own(self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?),
+                Login::Spare(spare) => Whose::Own(&spare.role),
             };
-            // The password may have been rotated, and the news not be here yet.
-            match self.log_in(login, id, 1).await {
-                Err(ConnectError::Refused(_)) => Err(ConnectError::Refused(refused)),
-                done => done,
+            // The password may have been changed, and the news not be here yet.
+            let mut refused = None;
+            for rung in self.passwords.rungs(whose) {
+                let password = self.passwords.derive(whose, rung);
+                match self.log_in(login, id, whose.role(), &password).await {
+                    Err(ConnectError::Refused(error)) if error.code == SqlState::INVALID_PASSWORD.0 => {
+                        self.counters.server_password_refused();
+                        refused.get_or_insert(error);
+                    }
+                    Ok(conn) => {
+                        self.passwords.note(whose, rung);
+                        return Ok(conn);
+                    }
+                    failed => return failed,
+                }
             }
+            let replaced = self.passwords.is_of_another_key(whose);
+            Err(refused.map_or_else(broken, |error| ConnectError::Password { error, replaced }))
         };
         tokio::time::timeout(self.timeout, logging_in)
             .await
             .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
     }
 
-    /// A tenant's password is so many rotations `ahead` of what the registry has told.
-    async fn log_in(&self, login: &Login, id: ServerId, ahead: i32) -> Result<ServerConn, ConnectError> {
+    async fn log_in(
+        &self,
+        login: &Login,
+        id: ServerId,
+        role: &Ident,
+        password: &SecretString,
+    ) -> Result<ServerConn, ConnectError> {
         // A role and its schema have the same name: "$user" is the schema of whom the connection works for.
         let mut read_only = None;
-        let (role, password, schema, speaker) = match login {
-            Login::Tenant(tenant) => (
-                &tenant.names.role,
-                self.master_key.tenant_password(tenant.id, tenant.password_version.saturating_add(ahead)),
-                tenant.names.schema.to_string(),
-                Some(tenant.id),
-            ),
-            Login::Shared => {
-                let shared = self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?;
-                (&shared.role, shared.password.clone(), "\"$user\"".to_owned(), None)
-            }
-            Login::Spare(spare) => (&spare.role, spare.password.clone(), "\"$user\"".to_owned(), None),
+        let (schema, speaker) = match login {
+            Login::Tenant(tenant) => (tenant.names.schema.to_string(), Some(tenant.id)),
+            Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
         let mut stream = self.endpoint.dial().await?;
         if let Some(idle) = self.keepalive {
@@ -176,7 +190,7 @@ impl Dialer {
         }
         stream.write_all(&self.startup(role, &schema, read_only)?).await?;
         let mut reader = MessageReader::default();
-        authenticate(&mut stream, &mut reader, &password).await?;
+        authenticate(&mut stream, &mut reader, password).await?;
         let (key, parameters) = until_ready(&mut stream, &mut reader).await?;
         let now = Instant::now();
         let mut conn = ServerConn {

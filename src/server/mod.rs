@@ -3,6 +3,7 @@
 
 pub mod cancel;
 pub mod connect;
+mod passwords;
 pub mod reset;
 pub mod spare;
 mod voice;

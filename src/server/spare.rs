@@ -5,7 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::schedule::Owner;
@@ -22,8 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 pub struct SpareLogin {
     /// The role.
     pub role: Ident,
-    /// Its password.
-    pub password: SecretString,
     /// The schema of the extension.
     pub schema: Ident,
     /// The schema that all tenants read.

@@ -85,6 +85,7 @@ struct Servers {
     opened: Count,
     bound: Count,
     failed: Count,
+    passwords_refused: Count,
     resets: Count,
     handovers: Count,
     discards_awaited: Count,
@@ -225,6 +226,11 @@ impl Counters {
         self.servers.0.failed.add(1);
     }
 
+    /// PostgreSQL refused a derived password; another one is tried if there is one.
+    pub fn server_password_refused(&self) {
+        self.servers.0.passwords_refused.add(1);
+    }
+
     /// A server connection that had been opened was closed.
     pub fn server_closed(&self, reason: &'static str) {
         self.servers.0.closed.add(reason);
@@ -319,6 +325,7 @@ impl Counters {
             servers_opened,
             spares_bound: self.servers.0.bound.get(),
             servers_failed: self.servers.0.failed.get(),
+            server_passwords_refused: self.servers.0.passwords_refused.get(),
             servers_current: servers_opened.saturating_sub(servers_closed),
             server_closes,
             server_resets: self.servers.0.resets.get(),
@@ -394,6 +401,8 @@ pub struct Snapshot {
     pub spares_bound: u64,
     /// Server connections that could not be opened.
     pub servers_failed: u64,
+    /// Derived passwords that PostgreSQL refused; most often the next one was right.
+    pub server_passwords_refused: u64,
     /// Server connections now.
     pub servers_current: u64,
     /// Server connections closed, by reason.

@@ -77,6 +77,7 @@ impl fmt::Display for Period<'_> {
             ("servers opened", self.grown(|s| s.servers_opened)),
             ("spares bound", self.grown(|s| s.spares_bound)),
             ("servers failed", self.grown(|s| s.servers_failed)),
+            ("passwords refused", self.grown(|s| s.server_passwords_refused)),
             ("resets", self.grown(|s| s.server_resets)),
             ("role switches", self.grown(|s| s.role_switches)),
             ("hand-overs", self.grown(|s| s.handovers)),

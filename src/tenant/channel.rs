@@ -24,6 +24,13 @@ impl ChannelPrefix {
         Self(hex(secret, PREFIX_DIGITS).into())
     }
 
+    /// Reads the registry's text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == PREFIX_DIGITS && text.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
     /// The prefix itself, for the server's own functions.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -76,6 +83,15 @@ mod tests {
     fn no_plain_name_is_that_of_a_long_one() {
         let long = suffix(&"x".repeat(60));
         assert_ne!(suffix(&long[1..]), long);
+    }
+
+    #[test]
+    fn prefix_is_read_as_it_is_written_and_nothing_else_is_one() {
+        let prefix = ChannelPrefix::new(&[0xab; 32]);
+        assert_eq!(ChannelPrefix::parse(prefix.as_str()), Some(prefix));
+        for text in ["", "ab", "abababababababababababag", "ABABABABABABABABABABABAB"] {
+            assert_eq!(ChannelPrefix::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod access;
 mod channel;
 mod limits;
+mod mark;
 mod reference;
 mod slug;
 
 pub use access::Access;
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
 pub use limits::{Limits, Overrides, WEIGHT};
+pub use mark::KeyMark;
 pub use reference::TenantRef;
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
@@ -99,6 +101,10 @@ pub struct Tenant {
     pub status: Status,
     /// Counts up when the derived server password is rotated.
     pub password_version: i32,
+    /// Which master key the server password is derived from; `None` where that was not written down.
+    pub password_key: Option<KeyMark>,
+    /// What its notification channels are called on the server.
+    pub channels: ChannelPrefix,
     /// Limits of its own.
     pub limits: Overrides,
     /// Who keeps it apart.

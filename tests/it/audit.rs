@@ -11,8 +11,7 @@ use crate::support::{Db, cluster};
 
 async fn audit(db: &Db) -> Vec<(FindingKind, String, String)> {
     let config = &db.config;
-    let registry =
-        Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await.unwrap();
+    let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await.unwrap();
     let findings = registry.audit_logins(&config.schemas).await.unwrap();
     findings.into_iter().map(|f| (f.kind, f.role, f.object)).collect()
 }
@@ -74,8 +73,7 @@ async fn each_forbidden_right_is_found_and_its_remedy_removes_it() {
 
 async fn remedies(db: &Db) -> Vec<String> {
     let config = &db.config;
-    let registry =
-        Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await.unwrap();
+    let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await.unwrap();
     registry.audit_logins(&config.schemas).await.unwrap().iter().map(|finding| finding.remedy()).collect()
 }
 

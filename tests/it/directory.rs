@@ -8,7 +8,7 @@ use pgtenant::cli::cluster::{Options, PrivateCluster, Stop};
 use pgtenant::cli::key::{self, CreateArgs, KeyCommand, Lifetime};
 use pgtenant::config::ServerAddress;
 use pgtenant::registry::{Directory, Registry, RegistryError};
-use pgtenant::tenant::{TenantId, TenantRef};
+use pgtenant::tenant::{self, TenantId, TenantRef};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_secs(1);
 const RECOVERY: Duration = Duration::from_secs(15);
 
 async fn registry(db: &Db) -> Result<Registry, RegistryError> {
-    Registry::connect(&db.config.server, &db.config.registry, &db.config.secrets.master_key).await
+    Registry::connect(&db.config.server, &db.config.registry, &db.config.secrets).await
 }
 
 async fn directory(db: &Db) -> Directory {
@@ -74,6 +74,15 @@ async fn new_tenant_is_known_and_suspended_dropped_or_resumed_ones_change_within
     db.admin_run("DELETE FROM pgtenant.tenants").await;
     news_of(&mut changes, id).await;
     assert_eq!(directory.tenant_count(), 0);
+}
+
+#[tokio::test]
+async fn tenant_that_a_credential_names_is_loaded_with_what_its_users_may_do() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    let named = TenantRef::Slug(db.slug("alpha"));
+    let loaded = registry(&db).await.unwrap().load_tenant_named(&named).await.unwrap().unwrap();
+    assert_eq!(loaded.users.iter().map(|user| user.access).collect::<Vec<_>>(), [tenant::Access::ReadWrite]);
 }
 
 #[tokio::test]

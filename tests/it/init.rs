@@ -44,7 +44,7 @@ async fn without_init_the_error_says_to_run_it() {
     let error = db.create("alpha").await.unwrap_err();
     assert!(error.contains("run `pgtenant init`"), "{error}");
     let Config { server, registry, secrets, .. } = db.config.clone();
-    assert!(Registry::connect(&server, &registry, &secrets.master_key).await.is_err());
+    assert!(Registry::connect(&server, &registry, &secrets).await.is_err());
 }
 
 #[tokio::test]
@@ -55,9 +55,11 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     let reader = TenantNames::reader_for_slug(&db.slug("alpha"));
     db.admin_run(&format!(
         "DROP OWNED BY {reader}; DROP ROLE {reader};
-         ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role;
+         ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role,
+             DROP COLUMN password_key;
          ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels, pgtenant.api_keys;
-         ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role;
+         ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role,
+             DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;
          DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
     ))
     .await;

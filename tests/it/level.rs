@@ -63,7 +63,7 @@ async fn members(db: &Db) -> String {
 
 async fn registry(db: &Db) -> Registry {
     let config = &db.config;
-    Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await.unwrap()
+    Registry::connect(&config.server, &config.registry, &config.secrets).await.unwrap()
 }
 
 async fn audit(db: &Db) -> Vec<(FindingKind, String, String)> {

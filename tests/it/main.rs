@@ -24,6 +24,7 @@ mod init;
 mod level;
 mod levels;
 mod limits;
+mod master_key;
 mod notify;
 mod parity;
 mod pooling;

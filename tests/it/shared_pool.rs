@@ -8,7 +8,6 @@ use pgtenant::config::Config;
 use pgtenant::notify::Hub;
 use pgtenant::pool::{Attached, CheckoutError, Ended, Pool};
 use pgtenant::server::cancel::CancelSlot;
-use pgtenant::server::connect::PoolLogin;
 use pgtenant::session::params::Settings;
 use pgtenant::telemetry::Counters;
 use pgtenant::tenant::{Ident, Level, Tenant};
@@ -26,7 +25,7 @@ struct Ground {
     beta: Arc<Tenant>,
 }
 
-fn pool(config: &Config, login: Option<PoolLogin>) -> Arc<Pool> {
+fn pool(config: &Config, login: Option<Ident>) -> Arc<Pool> {
     let counters = Arc::new(Counters::default());
     Pool::new(config, Arc::clone(&counters), Hub::new(config, counters), login)
 }
@@ -35,14 +34,13 @@ async fn ground(change: impl FnOnce(&mut Config)) -> Ground {
     let mut db = Db::ready().await;
     change(&mut db.config);
     let (admin, role) = (db.admin().await, format!("pgtenant_pool_{}", db.name));
-    admin.batch_execute(&format!("ALTER ROLE {role} PASSWORD 'pool'")).await.unwrap();
     let mut tenants = Vec::new();
     for name in ["alpha", "beta"] {
         db.create(name).await.unwrap();
         let tenant = db.summary(name).await.tenant;
         tenants.push(Arc::new(Tenant { level: Level::Shared, ..tenant }));
     }
-    let login = PoolLogin { role: Ident::parse(&role).unwrap(), password: "pool".to_owned().into() };
+    let login = Ident::parse(&role).unwrap();
     let (beta, alpha) = (tenants.pop().unwrap(), tenants.pop().unwrap());
     Ground { pool: pool(&db.config, Some(login)), admin, role, alpha, beta, db }
 }

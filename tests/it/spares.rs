@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pgtenant::config::GuardMode;
-use pgtenant::control::{spare_password, spare_role};
+use pgtenant::control::spare_role;
 use pgtenant::notify::Hub;
 use pgtenant::pool::{Ended, Pool};
 use pgtenant::registry::{FindingKind, Registry};
@@ -198,7 +198,7 @@ fn no_statement_leads_away_from_the_tenant_on_a_bound_spare() {
     let proxy = Proxy::with_spares(1, &["alpha", "beta"], |_| {});
     let role = spare_role(&proxy.db.name);
     let (alpha, beta) = (proxy.db.schema("alpha"), proxy.db.schema("beta"));
-    let password = spare_password(&role, &proxy.db.config.secrets.master_key);
+    let password = proxy.db.config.secrets.master_key.role_password(role.as_str());
     let login = [("user", role.as_str()), ("database", proxy.db.name.as_str())];
     let mut wire = Wire::log_in(proxy.server_addr(), &login, password.expose_secret()).unwrap();
     // Before it is bound it can do nothing but that, and become no superuser.
@@ -333,8 +333,7 @@ fn spares_count_within_the_budget_and_give_way() {
 
 async fn audit(db: &Db) -> Vec<(FindingKind, String, String)> {
     let config = &db.config;
-    let registry =
-        Registry::connect(&config.server, &config.registry, &config.secrets.master_key).await.unwrap();
+    let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await.unwrap();
     let findings = registry.audit_logins(&config.schemas).await.unwrap();
     findings.into_iter().map(|finding| (finding.kind, finding.role.clone(), finding.remedy())).collect()
 }
@@ -419,8 +418,10 @@ async fn serves_although(body: &str) {
     db.create("alpha").await.unwrap();
     let (tenant, role) = (Arc::new(db.summary("alpha").await.tenant), format!("{}_spare", db.name));
     let alpha = db.schema("alpha");
+    let password = db.config.secrets.master_key.role_password(&role);
+    let password = password.expose_secret();
     db.admin_run(&format!(
-        "CREATE ROLE {role} LOGIN NOINHERIT PASSWORD 'spare'; GRANT {alpha} TO {role}; CREATE SCHEMA fake;
+        "CREATE ROLE {role} LOGIN NOINHERIT PASSWORD '{password}'; GRANT {alpha} TO {role}; CREATE SCHEMA fake;
          GRANT USAGE ON SCHEMA fake TO {role};
          CREATE FUNCTION fake.set_session_auth(name text) RETURNS text LANGUAGE plpgsql STRICT AS $${body}$$"
     ))
@@ -429,7 +430,6 @@ async fn serves_although(body: &str) {
     let pool = Pool::new(&db.config, Arc::clone(&counters), Hub::new(&db.config, counters), None);
     pool.keep_spares(Some(SpareLogin {
         role: Ident::parse(&role).unwrap(),
-        password: "spare".to_owned().into(),
         schema: Ident::parse("fake").unwrap(),
         global: db.config.schemas.global.clone(),
     }));

@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
 
+use crate::auth::MasterKey;
 use crate::config::problem::{Place, Problem, Problems};
 use crate::config::tls::ServerMode;
 use crate::config::{Config, ServerAddress};
@@ -49,6 +50,14 @@ struct Check<'a> {
     problems: &'a mut Problems,
 }
 
+/// What came of a login.
+enum Reached {
+    /// The version, or problems noted.
+    End(Option<String>),
+    /// The password was wrong, and another master key has another one.
+    OtherKey,
+}
+
 impl Check<'_> {
     fn found(&mut self, key: &str, wrong: impl Into<String>, remedy: impl Into<String>) {
         self.problems.push(Problem {
@@ -61,15 +70,28 @@ impl Check<'_> {
 
     /// Connects, logs in and asks. What the server says about itself is noted as it comes.
     async fn reach(&mut self) -> Option<String> {
+        let secrets = &self.config.secrets;
+        if let Some(previous) = &secrets.previous_master_key
+            && let Reached::End(end) = self.reach_with(previous, true).await
+        {
+            return end;
+        }
+        match self.reach_with(&secrets.master_key, false).await {
+            Reached::End(end) => end,
+            Reached::OtherKey => None,
+        }
+    }
+
+    async fn reach_with(&mut self, key: &MasterKey, has_other: bool) -> Reached {
         let config = self.config;
         match &config.server.address {
             ServerAddress::Tcp(host, port) => match TcpStream::connect((host.as_str(), *port)).await {
-                Ok(stream) => self.log_in(stream).await,
-                Err(error) => self.unreachable(&error),
+                Ok(stream) => self.log_in(stream, key, has_other).await,
+                Err(error) => Reached::End(self.unreachable(&error)),
             },
             ServerAddress::Unix(path) => match UnixStream::connect(path).await {
-                Ok(stream) => self.log_in(stream).await,
-                Err(error) => self.unreachable(&error),
+                Ok(stream) => self.log_in(stream, key, has_other).await,
+                Err(error) => Reached::End(self.unreachable(&error)),
             },
         }
     }
@@ -96,12 +118,12 @@ impl Check<'_> {
         None
     }
 
-    async fn log_in<S>(&mut self, stream: S) -> Option<String>
+    async fn log_in<S>(&mut self, stream: S, key: &MasterKey, has_other: bool) -> Reached
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let user = &self.config.registry.user;
-        let password = self.config.secrets.master_key.role_password(user);
+        let password = key.role_password(user);
         let mut login = tokio_postgres::Config::new();
         login
             .user(user)
@@ -119,13 +141,16 @@ impl Check<'_> {
         tls.apply_to(&mut login);
         let login = match MakeTlsConnect::<S>::make_tls_connect(&mut tls, host) {
             Ok(tls) => login.connect_raw(stream, tls).await,
-            Err(error) => return self.unreachable(&error),
+            Err(error) => return Reached::End(self.unreachable(&error)),
         };
         let (client, connection) = match login {
             Ok(both) => both,
+            Err(error) if has_other && error.code() == Some(&SqlState::INVALID_PASSWORD) => {
+                return Reached::OtherKey;
+            }
             Err(error) => {
                 self.refused(&error);
-                return None;
+                return Reached::End(None);
             }
         };
         let connection = tokio::spawn(connection);
@@ -133,7 +158,7 @@ impl Check<'_> {
         drop(client);
         // Ends with the client; whatever it says now was said to the client already.
         let _ = connection.await;
-        match version {
+        Reached::End(match version {
             Ok(version) => Some(version),
             Err(error) => {
                 let remedy = "read the server's log; pgtenant asked it about its own role and the registry";
@@ -144,7 +169,7 @@ impl Check<'_> {
                 );
                 None
             }
-        }
+        })
     }
 
     /// Notes why the login failed.

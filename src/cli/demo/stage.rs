@@ -215,8 +215,8 @@ async fn make_registry(ground: &mut Ground, admin: &mut Client, config: &Config)
     let user = &config.registry.user;
     let plan = InitPlan {
         registry_role: Ident::parse(user)?,
-        registry_password: config.secrets.master_key.role_password(user),
-        master_key: config.secrets.master_key.clone(),
+        secrets: config.secrets.clone(),
+        key_is_lost: false,
         spares: false,
         schemas: config.schemas.clone(),
     };

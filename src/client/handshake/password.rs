@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::auth::evidence::Evidence;
 use crate::auth::scram::{self, ScramError};
-use crate::auth::{Attempt, Verifier, bearer as oauth};
+use crate::auth::{Attempt, bearer as oauth};
 use crate::client::Shared;
 use crate::client::credential::Identity;
 use crate::client::handshake::resolve::{self, Found};
@@ -62,7 +62,7 @@ impl Hello<'_> {
         let verifier = match known {
             Some(entry) => &entry.verifier,
             None => {
-                mock = Verifier::mock(&shared.config.secrets.master_key, user);
+                mock = shared.directory.mock(user);
                 &mock
             }
         };

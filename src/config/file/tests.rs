@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
+
 use super::*;
+use crate::auth::MasterKey;
 use crate::auth::jwt::Rules;
 use crate::config::auth::{AdminTokens, Auth, ClientCertificates, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
@@ -10,6 +13,8 @@ use crate::tenant::{Ident, Level};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+const OLD_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
@@ -17,6 +22,7 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 fn read_with(text: &str, pairs: &[(&str, &str)], mode: u32, key: &str) -> Result<Config, Problems> {
     let open = |path: &Path| match path.to_str() {
         Some("etc/master.key") => Ok(SecretFile { text: key.to_owned().into(), mode }),
+        Some("etc/old.key") => Ok(SecretFile { text: OLD_KEY.to_owned().into(), mode }),
         Some("etc/closed.key") => Err(io::ErrorKind::PermissionDenied.into()),
         _ => Err(io::ErrorKind::NotFound.into()),
     };
@@ -812,6 +818,49 @@ fn master_key_in_the_environment_goes_before_the_file() {
     let both = [("PGTENANT_MASTER_KEY", KEY), ("PGTENANT_SECRETS_MASTER_KEY", KEY)];
     let found = read_with(text, &both, 0o600, KEY).unwrap_err().to_string();
     assert!(found.contains("unset PGTENANT_MASTER_KEY or PGTENANT_SECRETS_MASTER_KEY"), "{found}");
+}
+
+#[test]
+fn previous_master_key_comes_from_a_file_or_the_environment_as_the_master_key_does() {
+    let previous = |config: Config| config.secrets.previous_master_key.map(|key| key.mark().to_string());
+    let old = MasterKey::parse(OLD_KEY).unwrap().mark().to_string();
+    assert_eq!(previous(parse("")), None);
+    assert_eq!(previous(parse("[secrets]\nprevious_master_key_file = \"off\"\n")), None);
+    let file = "[secrets]\nprevious_master_key_file = \"old.key\"\n";
+    assert_eq!(previous(parse(file)), Some(old.clone()));
+    for name in ["PGTENANT_PREVIOUS_MASTER_KEY", "PGTENANT_SECRETS_PREVIOUS_MASTER_KEY"] {
+        let config = parse_with("[secrets]\nprevious_master_key_file = \"gone.key\"\n", &[(name, OLD_KEY)]);
+        assert_eq!(previous(config.unwrap()), Some(old.clone()));
+        let found = parse_with("", &[(name, "12")]).unwrap_err().to_string();
+        let begins = format!("environment variable {name}: secrets.previous_master_key: ");
+        assert!(found.starts_with(&begins), "{found}");
+    }
+    let both = [("PGTENANT_PREVIOUS_MASTER_KEY", KEY), ("PGTENANT_SECRETS_PREVIOUS_MASTER_KEY", KEY)];
+    assert!(parse_with("", &both).unwrap_err().to_string().contains("is set too"));
+}
+
+#[test]
+fn previous_master_key_that_is_the_master_key_missing_open_to_others_or_in_the_file_is_refused() {
+    let line = |entry: &str| format!("[secrets]\nprevious_master_key_file = \"{entry}\"\n");
+    let found = problem(&line("master.key"));
+    assert!(
+        found.starts_with("etc/p.toml:2: secrets.previous_master_key_file: this is the master key too\n")
+    );
+    assert!(found.contains("unset this"), "{found}");
+    let variable = [("PGTENANT_PREVIOUS_MASTER_KEY", KEY)];
+    let found = parse_with("", &variable).unwrap_err().to_string();
+    assert!(found.starts_with("environment variable PGTENANT_PREVIOUS_MASTER_KEY: "), "{found}");
+    assert!(problem(&line("gone.key")).contains("correct the path; where no key is being replaced"));
+    assert!(problem(&line(OLD_KEY)).contains("looks like a key"));
+    let required = [("PGTENANT_SERVER_DATABASE", "app"), ("PGTENANT_MASTER_KEY", KEY)];
+    let found = read_with(&line("old.key"), &required, 0o640, KEY).unwrap_err().to_string();
+    assert!(found.contains("run: chmod 600 etc/old.key"), "{found}");
+    let found = problem(&format!("[secrets]\nprevious_master_key = \"{OLD_KEY}\"\n"));
+    assert!(
+        found.contains("`secrets.previous_master_key_file`, or set PGTENANT_PREVIOUS_MASTER_KEY"),
+        "{found}"
+    );
+    assert!(!found.contains(&OLD_KEY[..8]), "{found}");
 }
 
 #[test]

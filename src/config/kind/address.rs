@@ -153,6 +153,11 @@ pub(in crate::config) fn port(given: Given<'_>) -> Result<u16, Wrong> {
     u16::try_from(number).map_err(|_| Wrong::new(format!("{number} is too large"), "give at most 65535"))
 }
 
+/// The same for the previous master key, or `None` for `off`.
+pub(in crate::config) fn key_file_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
+    if given.text()? == "off" { Ok(None) } else { key_file(given).map(Some) }
+}
+
 /// The path of the file with the master key. Not repeated in errors: it may be the key itself.
 pub(in crate::config) fn key_file(given: Given<'_>) -> Result<PathBuf, Wrong> {
     let text = given.text()?;

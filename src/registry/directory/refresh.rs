@@ -114,7 +114,7 @@ pub(super) struct Listener {
 
 impl Listener {
     pub(super) async fn connect(registry: &Registry) -> Result<Self, RegistryError> {
-        let login = registry.login.connect(registry.tls.clone());
+        let login = registry.login.connect(&registry.tls);
         let (client, connection) = bounded(registry.connect_timeout, login).await?;
         let heard = Arc::new(Heard::default());
         let driver = AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard))));

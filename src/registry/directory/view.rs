@@ -158,13 +158,19 @@ mod tests {
             slug,
             status: Status::Active,
             password_version: 1,
+            password_key: None,
+            channels: key.channel_prefix(TenantId(Uuid::from_u128(number))),
             limits: crate::tenant::Overrides::default(),
             level: Level::Shared,
             access: Access::ReadWrite,
         };
         let user = |name: &&str| {
             let access = if name.ends_with("_ro") { Access::ReadOnly } else { Access::ReadWrite };
-            LoadedUser { name: (*name).to_owned(), verifier: Verifier::mock(&key, name), access }
+            LoadedUser {
+                name: (*name).to_owned(),
+                verifier: Verifier::mock(&key.first_decoy(), name),
+                access,
+            }
         };
         let users = users.iter().map(user).collect();
         LoadedTenant { reader: tenant.read_only(), tenant: Arc::new(tenant), users, keys: Vec::new() }

@@ -43,6 +43,7 @@ pub(crate) async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Err
 }
 
 /// A new database with the configuration to serve it.
+#[derive(Clone)]
 pub(crate) struct Db {
     pub(crate) name: String,
     /// What every slug begins with.
@@ -90,6 +91,13 @@ impl Db {
     pub(crate) async fn ready() -> Self {
         let db = Self::new().await;
         db.init().await.unwrap();
+        db
+    }
+
+    /// The same, for commands that have these master keys.
+    pub(crate) fn with_keys(&self, secrets: &config::Secrets) -> Self {
+        let mut db = self.clone();
+        db.config.secrets = secrets.clone();
         db
     }
 
@@ -271,7 +279,10 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_channels_per_client: 1000,
             max_queued_bytes: 4 << 20,
         },
-        secrets: config::Secrets { master_key: MasterKey::parse(&"5a".repeat(32)).unwrap() },
+        secrets: config::Secrets {
+            master_key: MasterKey::parse(&"5a".repeat(32)).unwrap(),
+            previous_master_key: None,
+        },
         tenants: config::Tenants { level: Level::Dedicated },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),

@@ -384,6 +384,16 @@ impl Wire {
     }
 }
 
+/// The salt that a login as this user is shown, as `s=<base64>`.
+pub(crate) fn salt(peer: SocketAddr, user: &str) -> String {
+    let mut wire = Wire::dial(peer);
+    wire.send(&startup(V3_0, &[("user", user)]));
+    wire.recv();
+    wire.send(&sasl_initial(SCRAM_SHA_256, b"n,,n=,r=clientnonce"));
+    let challenge = String::from_utf8(wire.recv().body[4..].to_vec()).unwrap();
+    challenge.split(',').find(|part| part.starts_with("s=")).unwrap().to_owned()
+}
+
 pub(crate) fn cancel(peer: SocketAddr, pid: i32, key: &[u8]) {
     let mut wire = Wire::dial(peer);
     wire.send(&cancel_request(pid, key));
