@@ -87,11 +87,10 @@ pub enum ConnectError {
     Refused(ServerError),
     /// None of the derived passwords is right.
     #[error(
-        "the server refused the login: {} (SQLSTATE {}), with every password of this proxy's master keys{}", .error.message,
-        .error.code, if *.replaced {
-            "; the registry says that it is of another master key: give the proxy the key that `pgtenant \
-             rotate-master-key` was run with, in `secrets.master_key_file`, and restart it"
-        } else { "; if the master key was replaced, the proxy needs the new one in `secrets.master_key_file`" }
+        "the server refused the login: {} (SQLSTATE {}), with every password of this proxy's master keys; {} \
+         `pgtenant rotate-master-key` was run, give the proxy the key it was run with, in `secrets.master_key_file`, and \
+         restart it", .error.message, .error.code,
+        if *.replaced { "the registry says that the password is of another one: since" } else { "if" }
     )]
     Password {
         /// What the server said to the first of them.
