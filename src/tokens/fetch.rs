@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::auth::jwt::{Fetches, KeySet};
+use crate::auth::jwt::{Asked, Fetches, KeySet};
 use crate::tokens::file::{self, MAX_KEYS_BYTES};
 use crate::tokens::{FileProblem, KeyFileError};
 
@@ -68,10 +68,11 @@ impl Remote {
     /// now.
     pub(super) async fn ask(&self) -> bool {
         let mut ended = self.ended.subscribe();
-        if !self.fetches().is_worth_it(Instant::now()) {
-            return false;
+        match self.fetches().ask(Instant::now()) {
+            Asked::Refused => return false,
+            Asked::Wait => {}
+            Asked::Begin => self.wanted.notify_one(),
         }
-        self.wanted.notify_one();
         matches!(tokio::time::timeout(WAIT, ended.changed()).await, Ok(Ok(())))
     }
 
@@ -79,15 +80,15 @@ impl Remote {
     pub(super) fn fetch(&self) -> Result<KeySet, String> {
         self.fetches().begin();
         let fetched = self.get();
-        self.fetches().end(Instant::now(), fetched.is_ok());
         if let Ok(keys) = &fetched {
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
         }
         fetched
     }
 
-    /// Those who wait may look again.
-    pub(super) fn tell(&self) {
+    /// The fetch has ended, well or not: those who wait may look again.
+    pub(super) fn tell(&self, well: bool) {
+        self.fetches().end(Instant::now(), well);
         self.ended.send_modify(|count| *count += 1);
     }
 

@@ -132,7 +132,9 @@ impl Tokens {
         loop {
             remote.due().await;
             let fetching = Arc::clone(remote);
-            match tokio::task::spawn_blocking(move || fetching.fetch()).await {
+            let fetched = tokio::task::spawn_blocking(move || fetching.fetch()).await;
+            let well = matches!(fetched, Ok(Ok(_)));
+            match fetched {
                 Ok(Ok(keys)) => {
                     tracing::debug!(url = remote.url(), keys = keys.len(), "fetched the keys of tokens");
                     self.rebuild();
@@ -148,7 +150,7 @@ impl Tokens {
                 // It panicked, or the process ends.
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
-            remote.tell();
+            remote.tell(well);
         }
     }
 

@@ -8,7 +8,7 @@ mod refresh;
 mod tests;
 
 pub use keys::{IssueKey, KeyError, KeySet, Origin};
-pub use refresh::Fetches;
+pub use refresh::{Asked, Fetches};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -10,6 +10,17 @@ const PERIOD: Duration = Duration::from_secs(600);
 /// The same where it went wrong.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// What a token with an unknown key is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// There was a fetch just now: it is not known.
+    Refused,
+    /// One is under way, or about to be: wait for it.
+    Wait,
+    /// One is to be begun.
+    Begin,
+}
+
 /// What is known of the fetches so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fetches {
@@ -23,7 +34,7 @@ impl Fetches {
         self.under_way = true;
     }
 
-    /// It has ended, well or not.
+    /// It has ended, well or not, and what it brought can be seen.
     pub const fn end(&mut self, now: Instant, well: bool) {
         self.last = Some((now, well));
         self.under_way = false;
@@ -36,10 +47,18 @@ impl Fetches {
         (last + if well { PERIOD } else { RETRY }).saturating_duration_since(now)
     }
 
-    /// Whether a token with an unknown key is worth waiting for a fetch: one that is under way, or one more.
+    /// A token with an unknown key asks for a fetch. Where one is to be begun, it counts as under way from now on: who
+    /// asks meanwhile waits for the same.
     #[must_use]
-    pub fn is_worth_it(&self, now: Instant) -> bool {
-        self.under_way || self.last.is_none_or(|(last, _)| last + GAP <= now)
+    pub fn ask(&mut self, now: Instant) -> Asked {
+        if self.under_way {
+            return Asked::Wait;
+        }
+        if self.last.is_some_and(|(last, _)| now < last + GAP) {
+            return Asked::Refused;
+        }
+        self.under_way = true;
+        Asked::Begin
     }
 }
 
@@ -63,10 +82,16 @@ mod tests {
         let mut count = 0;
         for millisecond in 0..60_000 {
             let now = start + Duration::from_millis(millisecond);
-            if fetches.is_worth_it(now) {
+            if fetches.ask(now) == Asked::Begin {
+                assert_eq!(
+                    [fetches.ask(now), fetches.ask(now)],
+                    [Asked::Wait; 2],
+                    "the others wait for the same"
+                );
                 fetches.begin();
-                assert!(fetches.is_worth_it(now), "the others wait for the same");
+                assert_eq!(fetches.ask(now), Asked::Wait);
                 fetches.end(now, false);
+                assert_eq!(fetches.ask(now), Asked::Refused);
                 count += 1;
             }
         }
