@@ -5,6 +5,7 @@ mod server;
 mod sql;
 mod tls;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::cli::load::ConfigArgs;
 use crate::cli::{EXIT_USAGE, ONLY_REPORTS, block_on, out};
 use crate::config::problem::{Place, Problem, Problems};
+use crate::config::tls::ListenMode;
 use crate::config::{Config, GuardMode, ServerAddress};
 use crate::tokens::Tokens;
 
@@ -99,13 +101,16 @@ fn online(config: &Config, mut problems: Problems) -> anyhow::Result<Result<Stri
 }
 
 fn summary(config: &Config, version: Option<&str>) -> String {
-    let mut listen: Vec<String> = config.listen.addresses.iter().map(ToString::to_string).collect();
-    listen.extend(config.listen.unix_socket_dir.iter().map(|dir| dir.display().to_string()));
-    let tls = match &config.listen.tls {
-        None => "",
-        Some(tls) if tls.required => ", TLS required",
-        Some(_) => ", TLS preferred",
+    let told = |address: &SocketAddr| {
+        let tls = match config.listen.tls.as_ref().map(|tls| tls.mode_at(*address)) {
+            None | Some(ListenMode::Off) => "",
+            Some(ListenMode::Required) => " (TLS required)",
+            Some(ListenMode::Preferred) => " (TLS preferred)",
+        };
+        format!("{address}{tls}")
     };
+    let mut listen: Vec<String> = config.listen.addresses.iter().map(told).collect();
+    listen.extend(config.listen.unix_socket_dir.iter().map(|dir| dir.display().to_string()));
     let server = match &config.server.address {
         ServerAddress::Tcp(host, port) => format!("{host} port {port}"),
         ServerAddress::Unix(path) => path.display().to_string(),
@@ -115,7 +120,7 @@ fn summary(config: &Config, version: Option<&str>) -> String {
         |version| format!("PostgreSQL {version}, login {} works", config.registry.user),
     );
     format!(
-        "  listen    {} (at most {} clients{tls})\n  server    {server}, database {}: {found}\n  pool      \
+        "  listen    {} (at most {} clients)\n  server    {server}, database {}: {found}\n  pool      \
          at most {} server connections, {} of one tenant",
         listen.join(", "),
         config.listen.max_clients,

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
-use crate::config::tls::ListenTls;
+use crate::config::tls::{ListenMode, ListenTls};
 use crate::config::{Config, GuardMode};
 use crate::control::{HardeningWatcher, SpareWatcher};
 use crate::guard::Guard;
@@ -114,7 +114,7 @@ impl Server {
         watcher.check_if_needed(&directory).await;
         let tls = config.listen.tls.as_ref().map(acceptor).transpose()?;
         let listeners = bind(&config)?;
-        let listening: Vec<String> = listeners.iter().map(Listener::name).collect();
+        let listening: Vec<String> = listeners.iter().map(|(listener, _)| listener.name()).collect();
 
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
@@ -254,28 +254,35 @@ fn acceptor(settings: &ListenTls) -> anyhow::Result<Arc<Acceptor>> {
     Ok(Arc::new(acceptor))
 }
 
-fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
+/// What is listened to, and whether those who come there have TLS. Between the ends of a Unix socket nobody listens.
+fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, ListenMode)>> {
     let mut listeners = Vec::new();
     for address in &config.listen.addresses {
         let listener = Listener::bind_tcp(*address)
             .with_context(|| format!("cannot listen on {address}; change `listen.addresses`"))?;
-        listeners.push(listener);
+        let tls = config.listen.tls.as_ref();
+        listeners.push((listener, tls.map_or(ListenMode::Off, |tls| tls.mode_at(*address))));
     }
     if let (Some(dir), Some(first)) = (&config.listen.unix_socket_dir, config.listen.addresses.first()) {
         let path = Path::new(dir).join(format!(".s.PGSQL.{}", first.port()));
         let listener = Listener::bind_unix(&path).with_context(|| {
             format!("cannot listen on {}; change `listen.unix_socket_dir`", path.display())
         })?;
-        listeners.push(listener);
+        listeners.push((listener, ListenMode::Off));
     }
     Ok(listeners)
 }
 
-async fn accept(shared: Arc<Shared>, listener: Listener, clients: TaskTracker, cut_off: CancellationToken) {
+async fn accept(
+    shared: Arc<Shared>,
+    (listener, tls): (Listener, ListenMode),
+    clients: TaskTracker,
+    cut_off: CancellationToken,
+) {
     loop {
         match listener.accept().await {
             Ok(stream) => {
-                let serving = client::serve(Arc::clone(&shared), stream);
+                let serving = client::serve(Arc::clone(&shared), stream, tls);
                 let cut_off = cut_off.clone().cancelled_owned();
                 clients.spawn(async {
                     // Dropping what serves a client closes its server connection, which rolls back.

@@ -18,6 +18,7 @@ use crate::client::credential::{Identity, TokenUser};
 use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, audit, crowded_out, farewell};
+use crate::config::tls::ListenMode;
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
@@ -99,11 +100,11 @@ impl From<Refusal> for Halt {
 /// Plays the whole handshake. `None` when there is nobody to talk to any more.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    stream: &mut Stream,
+    (stream, mode): (&mut Stream, ListenMode),
     source: Option<Source>,
     stay: Stay,
 ) -> Result<Option<Login>, Refusal> {
-    let mut hello = Hello { stream, source, buf: Vec::new(), binding: None, verified_by: None };
+    let mut hello = Hello { stream, mode, source, buf: Vec::new(), binding: None, verified_by: None };
     match hello.log_in(shared, stay).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
@@ -113,6 +114,8 @@ pub(super) async fn run(
 
 struct Hello<'a> {
     stream: &'a mut Stream,
+    /// Whether it may, must or cannot be encrypted.
+    mode: ListenMode,
     source: Option<Source>,
     buf: Vec<u8>,
     /// What the password's proof may be bound to, with TLS.
@@ -256,9 +259,9 @@ impl Hello<'_> {
         Ok(self.buf.first() == Some(&HANDSHAKE_RECORD))
     }
 
-    /// Whether there is TLS for this client. Between the ends of a Unix socket nobody listens.
+    /// Whether there is TLS for this client.
     fn may_encrypt(&self, shared: &Shared) -> bool {
-        shared.tls.is_some() && !self.stream.is_local()
+        shared.tls.is_some() && self.mode != ListenMode::Off
     }
 
     /// Plays the TLS handshake. A client with which it fails cannot be told anything more.
@@ -286,8 +289,7 @@ impl Hello<'_> {
 
     /// Says nothing of users and tenants to a client that is not to be served as it comes.
     fn refuse_plain_text(&self, shared: &Shared) -> Result<(), Refusal> {
-        let required = shared.tls.as_ref().is_some_and(|tls| tls.is_required());
-        if !required || self.stream.is_local() || self.stream.tls().is_some() {
+        if self.mode != ListenMode::Required || self.stream.tls().is_some() {
             return Ok(());
         }
         shared.counters.auth_failed();

@@ -27,6 +27,7 @@ use tracing::Instrument;
 use crate::auth::{Failures, Source};
 use crate::client::lobby::Lobby;
 use crate::config::Config;
+use crate::config::tls::ListenMode;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
@@ -172,8 +173,8 @@ impl Drop for Presence {
     }
 }
 
-/// Serves one accepted connection to its end.
-pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
+/// Serves one accepted connection to its end; it may, must or cannot be encrypted.
+pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
     let peer = stream.peer();
     let Some(_presence) = Presence::enter(&shared) else {
         shared.counters.client_refused();
@@ -198,7 +199,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream) {
         if crowded {
             shared.counters.client_refused();
         }
-        let handshake = Box::pin(handshake::run(&shared, &mut stream, source, stay));
+        let handshake = Box::pin(handshake::run(&shared, (&mut stream, tls), source, stay));
         tokio::select! {
             result = handshake => result,
             () = shared.shutdown.cancelled() => Ok(None),

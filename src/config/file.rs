@@ -95,7 +95,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let per_user = source.take(&keys::LISTEN_MAX_FAILURES_PER_USER);
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
-    let tls = tls::listen(source, dir);
+    let tls = tls::listen(source, dir, addresses.as_deref());
     if let (Some(addresses), Some(Some(dir))) = (&addresses, &unix_socket_dir) {
         let port = addresses.first().map_or(0, std::net::SocketAddr::port);
         let wrong = if port == 0 {

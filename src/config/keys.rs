@@ -139,6 +139,9 @@ keys! {
     LISTEN_TLS: ListenMode = listen.tls,
         "\"off\", \"preferred\" or \"required\"", kind::listen_tls, Value("\"preferred\""),
         "Whether clients may use TLS over TCP, or must; there is none without a certificate.";
+    LISTEN_TLS_BY_ADDRESS: Vec<(SocketAddr, ListenMode)> = listen.tls_by_address,
+        "list of address:port with \"off\", \"preferred\" or \"required\"", kind::tls_by_address, Value("[]"),
+        "The same for one of listen.addresses, as in \"127.0.0.1:6432 off\".";
     LISTEN_TLS_CERTIFICATE: Option<PathBuf> = listen.tls_certificate,
         "path, or \"off\"", kind::file_or_off, Value("\"off\""),
         "PEM file with the certificate that clients are shown, and its chain behind it; it may be replaced at any time.";

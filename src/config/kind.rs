@@ -7,7 +7,8 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, key_file_or_off, pem_files, port,
+    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, key_file_or_off, pem_files,
+    port, tls_by_address,
 };
 pub(in crate::config) use auth::{
     admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,

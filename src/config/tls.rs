@@ -1,5 +1,6 @@
 //! The parts of `[listen]` and `[server]` that are about TLS. Files are named here and read elsewhere.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::config::ServerAddress;
@@ -51,14 +52,25 @@ pub struct ClientCa {
 /// TLS towards clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenTls {
-    /// Whether plain text is refused over TCP.
-    pub required: bool,
+    /// Whether clients are served without TLS over TCP.
+    pub mode: ListenMode,
+    /// The same at these addresses.
+    pub by_address: Vec<(SocketAddr, ListenMode)>,
     /// What clients are shown.
     pub identity: Identity,
     /// What those are shown that ask for a host of one of these.
     pub extra: Vec<Identity>,
     /// Whose certificates are taken from clients; `None` asks them for none.
     pub client_ca: Option<ClientCa>,
+}
+
+impl ListenTls {
+    /// Whether clients are served without TLS that come to this one of [`Listen::addresses`](crate::config::Listen::addresses).
+    #[must_use]
+    pub fn mode_at(&self, address: SocketAddr) -> ListenMode {
+        let own = self.by_address.iter().find(|(at, _)| *at == address);
+        own.map_or(self.mode, |(_, mode)| *mode)
+    }
 }
 
 /// How much is asked of a server.
@@ -104,16 +116,26 @@ impl ServerTls {
 }
 
 /// Reads what `[listen]` says; the inner `None` is no TLS.
-pub(in crate::config) fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Option<ListenTls>> {
+pub(in crate::config) fn listen(
+    source: &mut Source<'_>,
+    dir: Option<&Path>,
+    addresses: Option<&[SocketAddr]>,
+) -> Option<Option<ListenTls>> {
     let mode = source.take(&keys::LISTEN_TLS);
+    let by_address = by_address(source, addresses);
     let identity = identity(source, dir, &keys::LISTEN_TLS_CERTIFICATE, &keys::LISTEN_TLS_KEY);
     let extra = extra(source, dir);
     let ca = path(source, dir, &keys::LISTEN_TLS_CLIENT_CA);
     let certificate = source.take(&keys::LISTEN_TLS_CLIENT_CERTIFICATE);
     let crl = path(source, dir, &keys::LISTEN_TLS_CLIENT_CRL);
     let (mode, identity, extra, ca, certificate, crl) = (mode?, identity?, extra?, ca?, certificate?, crl?);
+    let by_address = by_address?;
     let Some(identity) = identity else {
         let needs = [
+            by_address
+                .iter()
+                .any(|(_, mode)| *mode != ListenMode::Off)
+                .then_some(&keys::LISTEN_TLS_BY_ADDRESS.row),
             (mode == ListenMode::Required).then_some(&keys::LISTEN_TLS.row),
             ca.is_some().then_some(&keys::LISTEN_TLS_CLIENT_CA.row),
             (!extra.is_empty()).then_some(&keys::LISTEN_TLS_EXTRA_CERTIFICATES.row),
@@ -132,12 +154,24 @@ pub(in crate::config) fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> 
         source.refuse(row, Wrong::new(wrong, "name the file with the authorities of clients' certificates"));
     }
     let client_ca = ca.map(|file| ClientCa { file, crl, certificate });
-    Some((mode != ListenMode::Off).then_some(ListenTls {
-        required: mode == ListenMode::Required,
-        identity,
-        extra,
-        client_ca,
-    }))
+    let tls = ListenTls { mode, by_address, identity, extra, client_ca };
+    let is_off = addresses?.iter().all(|address| tls.mode_at(*address) == ListenMode::Off);
+    Some((!is_off).then_some(tls))
+}
+
+/// Each is one that is listened to.
+fn by_address(
+    source: &mut Source<'_>,
+    addresses: Option<&[SocketAddr]>,
+) -> Option<Vec<(SocketAddr, ListenMode)>> {
+    let by_address = source.take(&keys::LISTEN_TLS_BY_ADDRESS)?;
+    let unknown = by_address.iter().find(|(address, _)| !addresses.is_some_and(|all| all.contains(address)));
+    if let Some((address, _)) = unknown.filter(|_| addresses.is_some()) {
+        let remedy = "write each address as it stands in `listen.addresses`";
+        let wrong = Wrong::new(format!("{address} is none of `listen.addresses`"), remedy);
+        source.refuse(&keys::LISTEN_TLS_BY_ADDRESS.row, wrong);
+    }
+    Some(by_address)
 }
 
 /// Reads what `[server]` says.

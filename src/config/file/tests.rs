@@ -7,7 +7,9 @@ use crate::auth::MasterKey;
 use crate::auth::jwt::Rules;
 use crate::config::auth::{AdminTokens, Auth, ClientCertificates, WithoutTls};
 use crate::config::keys::{Fallback, ROWS, Row};
-use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
+use crate::config::tls::{
+    ClientCa, ClientCertificate, Identity, ListenMode, ListenTls, ServerMode, ServerTls,
+};
 use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
 
@@ -118,7 +120,9 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
 
 const TLS: &str = r#"
 [listen]
+addresses = ["127.0.0.1:6432", "10.0.0.1:6432"]
 tls = "required"
+tls_by_address = ["127.0.0.1:6432 off"]
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
 tls_extra_certificates = ["acme.crt", "/certs/beta.crt"]
@@ -149,12 +153,14 @@ fn keys_of_tls_are_read_and_paths_start_at_the_file() {
         Identity { certificate: path("acme.crt"), key: path("acme.key") },
         Identity { certificate: "/certs/beta.crt".into(), key: "/keys/beta.key".into() },
     ];
-    let listen = ListenTls { required: true, identity, extra, client_ca: Some(client_ca) };
+    let by_address = vec![("127.0.0.1:6432".parse().unwrap(), ListenMode::Off)];
+    let listen =
+        ListenTls { mode: ListenMode::Required, by_address, identity, extra, client_ca: Some(client_ca) };
     assert_eq!(config.listen.tls, Some(listen));
     let identity = Some(Identity { certificate: path("proxy.crt"), key: path("proxy.key") });
     let server = ServerTls { mode: ServerMode::VerifyFull, ca: Some(path("ca.crt")), identity };
     assert_eq!(config.server.tls, server);
-    let off = TLS.replace("\"required\"\ntls_certificate", "\"off\"\ntls_certificate");
+    let off = TLS.replace("\"required\"", "\"off\"");
     let config = read_with(&off, &[("PGTENANT_MASTER_KEY", KEY)], 0o100_600, KEY).unwrap();
     assert_eq!(config.listen.tls, None);
 }
@@ -204,6 +210,7 @@ max_failures_per_user = "all"
 tcp_keepalive = "off"
 shutdown_timeout = 0
 tls = "required"
+tls_by_address = []
 tls_certificate = "server.crt"
 tls_key = "/keys/server.key"
 tls_extra_certificates = ["acme.crt"]
@@ -906,6 +913,24 @@ fn key_in_place_of_its_file_and_other_nonsense_about_tokens_is_refused() {
     refused("auth", "token_user = \"token.x\"", "holds a dot", "without dots");
     refused("auth", "token_tenant_claim = \"\"", "names no claim", "JSON pointer");
     refused("auth", "token_leeway = \"1h\"", "too long", "at most 5m");
+    refused(
+        "listen",
+        "tls_by_address = [\"127.0.0.1:6432\"]",
+        "does not say what holds there",
+        "off, preferred or required",
+    );
+    refused(
+        "listen",
+        "tls_by_address = [\"10.0.0.1:1 off\"]",
+        "is none of `listen.addresses`",
+        "as it stands",
+    );
+    refused(
+        "listen",
+        "tls_by_address = [\"127.0.0.1:6432 required\"]",
+        "there is no TLS without a certificate",
+        "tls_certificate",
+    );
     refused("auth", "issue_max_lifetime = \"off\"", "cannot be zero or off", "above zero");
     refused("auth", "issue_max_lifetime = \"1s\"", "too short", "at least 1m");
     refused("auth", "tokens_without_tls = \"always\"", "not known here", "\"never\" or \"loopback\"");

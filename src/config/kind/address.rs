@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::config::kind::{Given, Wrong, count, shown};
+use crate::config::tls::ListenMode;
 
 /// At least one address, none twice.
 pub(in crate::config) fn addresses(given: Given<'_>) -> Result<Vec<SocketAddr>, Wrong> {
@@ -25,6 +26,27 @@ pub(in crate::config) fn addresses(given: Given<'_>) -> Result<Vec<SocketAddr>, 
         }
     }
     Ok(addresses)
+}
+
+/// Addresses, each once, with what holds there.
+pub(in crate::config) fn tls_by_address(given: Given<'_>) -> Result<Vec<(SocketAddr, ListenMode)>, Wrong> {
+    let mut all: Vec<(SocketAddr, ListenMode)> = Vec::new();
+    for text in given.list()?.iter() {
+        let remedy = "write an address of `listen.addresses` and, behind a space, off, preferred or required";
+        let (at, word) = text.split_once(' ').unwrap_or((text, ""));
+        let mode = match word.trim() {
+            "off" => ListenMode::Off,
+            "preferred" => ListenMode::Preferred,
+            "required" => ListenMode::Required,
+            _ => return Err(Wrong::new(format!("{} does not say what holds there", shown(text)), remedy)),
+        };
+        let at = address(at)?;
+        if all.iter().any(|(other, _)| *other == at) {
+            return Err(Wrong::new(format!("{at} is listed twice"), "remove one of the two"));
+        }
+        all.push((at, mode));
+    }
+    Ok(all)
 }
 
 fn address(text: &str) -> Result<SocketAddr, Wrong> {

@@ -82,12 +82,6 @@ impl Acceptor {
         Ok((this, warning))
     }
 
-    /// Whether clients without TLS are refused over TCP.
-    #[must_use]
-    pub const fn is_required(&self) -> bool {
-        self.settings.required
-    }
-
     /// Plays the handshake with a client that was answered `S`, or, where `direct` is given, one that began with TLS and
     /// those bytes of it.
     ///

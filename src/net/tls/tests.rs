@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
 use super::*;
-use crate::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls, ServerMode, ServerTls};
+use crate::config::tls::{
+    ClientCa, ClientCertificate, Identity, ListenMode, ListenTls, ServerMode, ServerTls,
+};
 use crate::net::listener::Listener;
 use crate::net::stream::Stream;
 
@@ -34,8 +36,13 @@ async fn handshake_tells_the_host_asked_for_who_the_client_is_and_what_to_bind_t
     let identity = files(dir.path());
     let ca = dir.path().join("ca.crt");
     let client_ca = ClientCa { file: ca.clone(), crl: None, certificate: ClientCertificate::Required };
-    let listen =
-        ListenTls { required: true, identity: identity.clone(), extra: vec![], client_ca: Some(client_ca) };
+    let listen = ListenTls {
+        mode: ListenMode::Required,
+        by_address: vec![],
+        identity: identity.clone(),
+        extra: vec![],
+        client_ca: Some(client_ca),
+    };
     let (acceptor, warning) = Acceptor::load(&listen).unwrap();
     assert_eq!(warning, None);
     let settings = ServerTls { mode: ServerMode::VerifyFull, ca: Some(ca), identity: Some(identity) };

@@ -160,6 +160,12 @@ impl Proxy {
         self.addr
     }
 
+    /// All of them, in the order of the configuration.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        let server = self.server.as_ref().expect("it runs");
+        server.listening().iter().filter_map(|name| name.parse().ok()).collect()
+    }
+
     pub(crate) fn superuser_password(&self) -> &str {
         &self.superuser_password
     }

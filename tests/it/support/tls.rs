@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pgtenant::config::tls::{ClientCa, ClientCertificate, Identity, ListenTls};
+use pgtenant::config::tls::{ClientCa, ClientCertificate, Identity, ListenMode, ListenTls};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
@@ -94,7 +94,9 @@ impl Authority {
 
     /// What a proxy is told to show `HOST`'s certificate by.
     pub(crate) fn listen(&self, required: bool) -> ListenTls {
-        ListenTls { required, identity: self.issue(HOST, |_| {}).files, extra: vec![], client_ca: None }
+        let mode = if required { ListenMode::Required } else { ListenMode::Preferred };
+        let identity = self.issue(HOST, |_| {}).files;
+        ListenTls { mode, by_address: vec![], identity, extra: vec![], client_ca: None }
     }
 
     /// Takes clients' certificates of this authority.

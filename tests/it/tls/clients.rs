@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pgtenant::config::tls::ClientCertificate;
+use pgtenant::config::tls::{ClientCertificate, ListenMode};
 use rcgen::DnType;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually, stdout};
@@ -460,4 +460,33 @@ fn check_names_the_file_the_key_and_the_remedy() {
     authority.issue(HOST, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let (good, said) = check(&authority, &pair);
     assert!(good && said.contains("WARNING") && said.contains("has expired"), "{said}");
+}
+
+#[test]
+fn each_address_has_its_own_rule() {
+    let authority = Authority::new("test authority");
+    let mut listen = authority.listen(false);
+    let address = |text: &str| text.parse().unwrap();
+    listen.by_address =
+        vec![(address("127.0.0.2:0"), ListenMode::Required), (address("127.0.0.3:0"), ListenMode::Off)];
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.listen.addresses = ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"].map(address).to_vec();
+        config.listen.tls = Some(listen);
+    });
+    let words = "connections without encryption are not taken";
+    for (addr, (offers, plain)) in proxy.addrs().into_iter().zip([(b'S', true), (b'S', false), (b'N', true)])
+    {
+        let mut wire = Wire::dial(addr);
+        wire.send(&wire::ssl_request());
+        assert_eq!(wire.recv_byte(), offers, "{addr}");
+        let mut wire = Wire::dial(addr);
+        wire.send(&hello(&proxy, "alpha"));
+        let told = wire.recv().to_string();
+        assert_eq!(plain, told.starts_with("Authentication 10"), "{addr}: {told}");
+        assert_eq!(!plain, told.contains(words), "{addr}: {told}");
+    }
+    // One that begins with TLS where there is none is dropped.
+    let mut wire = Wire::dial(proxy.addrs()[2]);
+    wire.send(&[0x16, 3, 1, 0, 4, 1, 2, 3, 4]);
+    assert_eq!(wire.until_end(), ["end"]);
 }
