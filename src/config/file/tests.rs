@@ -160,7 +160,7 @@ fn keys_of_tls_are_read_and_paths_start_at_the_file() {
     let identity = Some(Identity { certificate: path("proxy.crt"), key: path("proxy.key") });
     let server = ServerTls { mode: ServerMode::VerifyFull, ca: Some(path("ca.crt")), identity };
     assert_eq!(config.server.tls, server);
-    let off = TLS.replace("\"required\"", "\"off\"");
+    let off = TLS.replace("\ntls = \"required\"", "\ntls = \"off\"");
     let config = read_with(&off, &[("PGTENANT_MASTER_KEY", KEY)], 0o100_600, KEY).unwrap();
     assert_eq!(config.listen.tls, None);
 }
