@@ -1,4 +1,4 @@
-//! `pgtenant tenant create`, `list`, `show`, `limit`, `level` and `rotate-password`.
+//! `pgtenant tenant create`, `list`, `show`, `limit`, `level`, `suspend`, `resume` and `rotate-password`.
 
 pub(in crate::cli) mod output;
 
@@ -12,9 +12,9 @@ use secrecy::SecretString;
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::config::Config;
 use crate::config::limits::{self, LimitError};
-use crate::control::{ControlError, NewTenant, Run, create_tenant, rotate_password, set_level};
+use crate::control::{ControlError, NewTenant, Run, create_tenant, rotate_password, set_level, set_status};
 use crate::registry::store;
-use crate::tenant::{Access, Ident, Level, Slug};
+use crate::tenant::{Access, Ident, Level, Slug, Status};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD_BYTES: u64 = 1024;
@@ -37,6 +37,10 @@ pub enum TenantCommand {
     /// Move a tenant to a level: server connections of its own, or those of all shared tenants. Running proxies
     /// follow at once; clients that are connected are disconnected when their transaction ends.
     Level(LevelArgs),
+    /// Take a tenant out of service: within a second its sessions end on every proxy, and nobody of it is let in. Its data stays.
+    Suspend(StatusArgs),
+    /// Take a suspended tenant back into service.
+    Resume(StatusArgs),
     /// Give the server roles of a tenant, or of all, their next password. Nobody is disconnected, and running proxies
     /// need not be told.
     RotatePassword(RotateArgs),
@@ -133,6 +137,22 @@ pub struct LevelArgs {
     pub admin: AdminArgs,
 }
 
+/// Arguments of `tenant suspend` and `tenant resume`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// The tenant's short name.
+    pub slug: String,
+    /// Say what would be, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
 /// Arguments of `tenant rotate-password`.
 #[derive(Args, Clone, Debug)]
 pub struct RotateArgs {
@@ -190,6 +210,8 @@ pub async fn run(
         TenantCommand::Show(args) => show(&args, config, out).await,
         TenantCommand::Limit(args) => limit(&args, config, out).await,
         TenantCommand::Level(args) => level(&args, config, out).await,
+        TenantCommand::Suspend(args) => status(&args, Status::Suspended, config, out).await,
+        TenantCommand::Resume(args) => status(&args, Status::Active, config, out).await,
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
     }
 }
@@ -255,6 +277,14 @@ async fn level(args: &LevelArgs, config: &Config, out: &mut dyn Write) -> Result
     let mut client = args.admin.connect(config).await?;
     let change = set_level(&mut client, &slug, args.level, run).await?;
     if args.json { output::level_json(&change, out) } else { output::level(&change, args.dry_run, out) }
+}
+
+async fn status(args: &StatusArgs, status: Status, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let run = if args.dry_run { Run::Dry } else { Run::Apply };
+    let mut client = args.admin.connect(config).await?;
+    let change = set_status(&mut client, &slug, status, run).await?;
+    if args.json { output::status_json(&change, out) } else { output::status(&change, args.dry_run, out) }
 }
 
 /// Sets and puts back, in this order.

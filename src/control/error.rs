@@ -119,6 +119,9 @@ pub enum ControlError {
     /// No tenant of this slug.
     #[error("there is no tenant {0}; `pgtenant tenant list` shows all")]
     UnknownTenant(Slug),
+    /// Its creation has not come to its end.
+    #[error("tenant {0} is not created yet; run `pgtenant tenant create {0}` again")]
+    NotCreated(Slug),
     /// The template schema does not exist.
     #[error("the template schema {0} does not exist; run `pgtenant init`")]
     NoTemplate(String),

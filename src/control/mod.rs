@@ -16,6 +16,7 @@ mod role;
 mod rotate;
 mod shared;
 mod spares;
+mod status;
 mod watch;
 
 pub use error::ControlError;
@@ -30,6 +31,7 @@ pub use provision::{NewTenant, Provisioned, create_tenant};
 pub use rotate::rotate_password;
 pub use shared::pool_role;
 pub use spares::{SpareWatcher, spare_role};
+pub use status::{StatusChange, set_status};
 pub use watch::HardeningWatcher;
 
 use std::fmt;

@@ -463,6 +463,15 @@ pub async fn activate(client: &impl GenericClient, id: TenantId) -> Result<(), E
         .map(drop)
 }
 
+/// Sets a tenant's status.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_status(client: &impl GenericClient, id: TenantId, status: Status) -> Result<(), Error> {
+    let sql = "UPDATE pgtenant.tenants SET status = $2 WHERE id = $1";
+    client.execute(sql, &[&id.0, &status.as_str()]).await.map(drop)
+}
+
 /// The tenant a user name belongs to, whatever its status, and what the user may do.
 ///
 /// # Errors

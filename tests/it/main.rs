@@ -43,6 +43,7 @@ mod stale_plans;
 mod startup;
 mod state;
 mod support;
+mod suspension;
 mod tenants;
 mod tls;
 mod tokens;

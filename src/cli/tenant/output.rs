@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::control::{LevelChange, Provisioned, Step};
+use crate::control::{LevelChange, Provisioned, StatusChange, Step};
 use crate::registry::store::TenantSummary;
 use crate::tenant::{Limits, Slug};
 
@@ -163,6 +163,34 @@ pub(super) fn level(change: &LevelChange, dry: bool, out: &mut dyn Write) -> Res
         writeln!(out, "dry run: nothing was changed")?;
     }
     Ok(())
+}
+
+pub(super) fn status(change: &StatusChange, dry: bool, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{:<8} {}", change.step.outcome, change.step.what)?;
+    let (slug, before) = (&change.summary.tenant.slug, change.before.as_str());
+    let now = change.summary.tenant.status.as_str();
+    match (dry, change.before == change.summary.tenant.status) {
+        (_, true) => writeln!(out, "tenant {slug} is {now}")?,
+        (false, false) => writeln!(out, "tenant {slug} is {now}, no longer {before}")?,
+        (true, false) => writeln!(out, "tenant {slug} would be {now}, no longer {before}")?,
+    }
+    if dry {
+        writeln!(out, "dry run: nothing was changed")?;
+    }
+    Ok(())
+}
+
+pub(super) fn status_json(change: &StatusChange, out: &mut dyn Write) -> Result<()> {
+    let tenant = &change.summary.tenant;
+    write_json(
+        &json!({
+            "slug": tenant.slug.as_str(),
+            "status": tenant.status.as_str(),
+            "before": change.before.as_str(),
+            "outcome": change.step.outcome.to_string(),
+        }),
+        out,
+    )
 }
 
 pub(super) fn level_json(change: &LevelChange, out: &mut dyn Write) -> Result<()> {
