@@ -13,6 +13,7 @@ pub mod out;
 pub mod serve;
 pub mod tenant;
 pub mod token;
+pub mod user;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -66,6 +67,13 @@ enum Command {
         #[command(subcommand)]
         command: tenant::TenantCommand,
     },
+    /// Add, list and remove users, and give them passwords
+    User {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
     /// Make tokens
     Token {
         #[command(flatten)]
@@ -102,6 +110,12 @@ impl Command {
                 let config = config.load()?;
                 let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
                 block_on(tenant::run(command.clone(), &config, &mut input, &mut output))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::User { config, command } => {
+                let config = config.load()?;
+                let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
+                block_on(user::run(command.clone(), &config, &mut input, &mut output))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Token { config, command } => {

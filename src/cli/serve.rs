@@ -345,6 +345,7 @@ fn keep_up(shared: &Shared, tenant: &Arc<Tenant>, told: &mut bool) {
     shared.pool.renew(tenant);
     shared.tenant_changed(tenant);
     shared.roster.keep_keys(tenant.id, |key| shared.directory.key(key).is_some());
+    shared.roster.keep_users(tenant.id, |user| shared.still_has(user, tenant));
 }
 
 /// Disconnects clients of shared tenants when the hardening is not what they were let in under.

@@ -313,11 +313,11 @@ fn display_name(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn user_name(text: &str) -> Result<Ident> {
+pub(in crate::cli) fn user_name(text: &str) -> Result<Ident> {
     if text.contains(char::is_control) {
-        bail!("`--user` cannot hold control characters");
+        bail!("a user name cannot hold control characters");
     }
-    Ident::parse(text).context("`--user` is no user name")
+    Ident::parse(text).context("this is no user name")
 }
 
 fn stripe_customer(text: &str) -> Result<String> {
@@ -329,7 +329,7 @@ fn stripe_customer(text: &str) -> Result<String> {
 }
 
 /// One line; PostgreSQL's own preparation of passwords (SASLprep) is applied when it is hashed.
-fn read_password(input: &mut dyn BufRead) -> Result<SecretString> {
+pub(in crate::cli) fn read_password(input: &mut dyn BufRead) -> Result<SecretString> {
     let mut line = String::new();
     input
         .take(MAX_PASSWORD_BYTES + 2)

@@ -61,6 +61,11 @@ impl Identity {
         }
     }
 
+    /// Its name in the registry; whoever comes with a token or a key has none.
+    pub(super) fn registered_user(&self) -> Option<&str> {
+        (!self.by_token).then_some(self.user_name.as_str())
+    }
+
     /// With what the client asks for. An admin who does not say what for only reads.
     ///
     /// # Errors

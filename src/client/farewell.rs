@@ -27,6 +27,11 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
             "terminating connection: the API key this session was opened with has been revoked",
         )
         .with_hint("Connect again with another one."),
+        Dismissal::Removed => Refusal::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection: the user of this session was removed, or may do less than before",
+        )
+        .with_hint("Connect again as another user."),
         Dismissal::Distrusted => distrusted(),
         Dismissal::Moved => moved(),
         Dismissal::Hardening => Refusal::fatal(

@@ -143,7 +143,8 @@ impl Hello<'_> {
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
         let certificate = identity.certificate.clone();
-        let bearer = Bearer { tenant: identity.tenant.id, api_key: identity.key, certificate };
+        let user = identity.registered_user().map(Arc::from);
+        let bearer = Bearer { tenant: identity.tenant.id, user, api_key: identity.key, certificate };
         let place = shared
             .roster
             .enter(bearer, terms, key_len, stop)
@@ -457,7 +458,10 @@ async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
 fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Refusal> {
     let found = shared.directory.tenant(identity.tenant.id);
     let tenant = found.ok_or_else(|| wrong_password(&identity.user_name))?;
-    if identity.key.is_some_and(|key| shared.directory.key(key).is_none()) {
+    let has_user = |user: &str| shared.still_has(user, &identity.tenant);
+    if identity.key.is_some_and(|key| shared.directory.key(key).is_none())
+        || !identity.registered_user().is_none_or(has_user)
+    {
         return Err(wrong_password(&identity.user_name));
     }
     if tenant.level != terms.level {

@@ -37,7 +37,7 @@ use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch, SpareWatch};
 use crate::session::Refusal;
 use crate::telemetry::Counters;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Access, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
 
@@ -142,6 +142,16 @@ impl Shared {
     pub fn hardening_changed(&self, hardened: Option<bool>) {
         self.vetted.clear();
         self.roster.follow_hardening(hardened);
+    }
+
+    /// Whether a user may still do what a session of this tenant does that it opened.
+    #[must_use]
+    pub fn still_has(&self, user: &str, tenant: &Tenant) -> bool {
+        self.directory.lookup(user).is_some_and(|entry| {
+            let owner = &entry.tenant;
+            owner.registered() == tenant.registered()
+                && (tenant.access == Access::ReadOnly || owner.access == Access::ReadWrite)
+        })
     }
 
     /// A tenant has changed.

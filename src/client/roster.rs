@@ -31,6 +31,7 @@ struct Member {
     key: Vec<u8>,
     tenant: TenantId,
     terms: Terms,
+    user: Option<Arc<str>>,
     api_key: Option<KeyId>,
     certificate: Option<Arc<PeerCertificate>>,
     dismissal: Arc<Mutex<Option<Dismissal>>>,
@@ -44,6 +45,8 @@ struct Member {
 pub struct Bearer {
     /// Its tenant.
     pub tenant: TenantId,
+    /// The registered user as which it logged in.
+    pub user: Option<Arc<str>>,
     /// The API key it logged in with.
     pub api_key: Option<KeyId>,
     /// The certificate it showed, where those count.
@@ -70,6 +73,8 @@ pub enum Dismissal {
     Hardening,
     /// The API key it logged in with was revoked.
     Revoked,
+    /// The user as which it logged in was removed.
+    Removed,
     /// Its certificate was revoked, or the authority is none of ours any more.
     Distrusted,
 }
@@ -78,7 +83,7 @@ impl Dismissal {
     /// Whether nothing is waited for, not even the end of a transaction.
     #[must_use]
     pub const fn is_at_once(self) -> bool {
-        matches!(self, Self::OutOfService | Self::Revoked | Self::Distrusted)
+        matches!(self, Self::OutOfService | Self::Revoked | Self::Removed | Self::Distrusted)
     }
 }
 
@@ -143,6 +148,7 @@ impl Roster {
                     key: key.clone(),
                     tenant: bearer.tenant,
                     terms,
+                    user: bearer.user.clone(),
                     api_key: bearer.api_key,
                     certificate: bearer.certificate,
                     dismissal: Arc::clone(&dismissal),
@@ -193,6 +199,13 @@ impl Roster {
     pub fn keep_keys(&self, tenant: TenantId, counts: impl Fn(KeyId) -> bool) {
         self.dismiss(Dismissal::Revoked, |member| {
             member.tenant == tenant && member.api_key.is_some_and(|key| !counts(key))
+        });
+    }
+
+    /// Disconnects the clients of a tenant whose user is not any more, or may less than it did, at once.
+    pub fn keep_users(&self, tenant: TenantId, counts: impl Fn(&str) -> bool) {
+        self.dismiss(Dismissal::Removed, |member| {
+            member.tenant == tenant && member.user.as_ref().is_some_and(|user| !counts(user))
         });
     }
 
@@ -286,7 +299,7 @@ mod tests {
     use super::*;
 
     const fn of(tenant: TenantId) -> Bearer {
-        Bearer { tenant, api_key: None, certificate: None }
+        Bearer { tenant, user: None, api_key: None, certificate: None }
     }
 
     const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };

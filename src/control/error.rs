@@ -73,8 +73,19 @@ pub enum ControlError {
     )]
     UnreadableTenant(Slug),
     /// The user name is another tenant's.
-    #[error("user {0} belongs to another tenant; choose another name with `--user`")]
+    #[error("user {0} belongs to another tenant; choose another name")]
     UserTaken(String),
+    /// The user is this tenant's, with other rights.
+    #[error(
+        "user {0} exists with another access; remove it first with `pgtenant user remove {0}`, or choose another name"
+    )]
+    UserDiffers(String),
+    /// No user of this name.
+    #[error("there is no user {0:?}; `pgtenant user list` shows all")]
+    UnknownUser(String),
+    /// A tenant of an older version.
+    #[error("tenant {0} has no role that only reads; run `pgtenant tenant create {0}` again")]
+    NoReaderRole(Slug),
     /// Another tenant is this customer.
     #[error("Stripe customer {0} belongs to another tenant; correct `--stripe-customer`")]
     StripeCustomerTaken(String),

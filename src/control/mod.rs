@@ -17,6 +17,7 @@ mod rotate;
 mod shared;
 mod spares;
 mod status;
+mod users;
 mod watch;
 
 pub use error::ControlError;
@@ -32,6 +33,7 @@ pub use rotate::rotate_password;
 pub use shared::pool_role;
 pub use spares::{SpareWatcher, spare_role};
 pub use status::{StatusChange, set_status};
+pub use users::{UserChange, add_user, remove_user, set_user_password};
 pub use watch::HardeningWatcher;
 
 use std::fmt;

@@ -344,7 +344,7 @@ async fn ensure_user(
     Ok((Step::new(Outcome::Created, what), generated))
 }
 
-fn generate_password() -> Result<SecretString, ControlError> {
+pub(super) fn generate_password() -> Result<SecretString, ControlError> {
     let mut bytes = [0; PASSWORD_BYTES];
     getrandom::fill(&mut bytes).map_err(ControlError::Random)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())

@@ -14,6 +14,7 @@ mod login;
 pub mod master;
 pub mod spares;
 pub mod store;
+pub mod users;
 
 pub use audit::{Finding, FindingKind, spare_findings};
 pub use code::code_of;

@@ -47,3 +47,4 @@ mod suspension;
 mod tenants;
 mod tls;
 mod tokens;
+mod users;
