@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::EllipticCurve;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
+use jsonwebtoken::{DecodingKey, EncodingKey, crypto};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::auth::jwt::json;
+use crate::auth::jwt::algorithm::{Alg, ED25519, P256, P384, P521, RSA, SECRET, Verifier};
+use crate::auth::jwt::{es512, json};
 
 /// Keys of one set at most; a provider has two or three.
 const MAX_KEYS: usize = 100;
@@ -24,39 +25,6 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 const MIN_SECRET_BYTES: usize = 32;
 /// Longest `kid` of a key; a token with a longer one names no key.
 pub(super) const MAX_KID_BYTES: usize = 256;
-
-const RSA: &[Algorithm] = &[
-    Algorithm::RS256,
-    Algorithm::RS384,
-    Algorithm::RS512,
-    Algorithm::PS256,
-    Algorithm::PS384,
-    Algorithm::PS512,
-];
-const P256: &[Algorithm] = &[Algorithm::ES256];
-const P384: &[Algorithm] = &[Algorithm::ES384];
-const ED25519: &[Algorithm] = &[Algorithm::EdDSA];
-const SECRET: &[Algorithm] = &[Algorithm::HS256];
-
-/// The names of RFC 7518, RFC 8037 and RFC 9864 that are understood. `none` is not among them, and ES512 is not, because
-/// the library has no P-521.
-const NAMES: [(&str, Algorithm); 11] = [
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("PS256", Algorithm::PS256),
-    ("PS384", Algorithm::PS384),
-    ("PS512", Algorithm::PS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("EdDSA", Algorithm::EdDSA),
-    ("Ed25519", Algorithm::EdDSA),
-    ("HS256", Algorithm::HS256),
-];
-
-pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
-    NAMES.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
-}
 
 /// Whose tokens a key signs. Each has an issuer and an audience of its own, so that none can speak for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,9 +42,20 @@ pub struct KeySet(Vec<Key>);
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     kid: Option<String>,
-    algorithms: &'static [Algorithm],
+    algorithms: &'static [Alg],
     pub(super) origin: Origin,
-    pub(super) key: DecodingKey,
+    verifier: Verifier,
+}
+
+impl Key {
+    const fn new(kid: Option<String>, algorithms: &'static [Alg], verifier: Verifier) -> Self {
+        Self { kid, algorithms, origin: Origin::Issuer, verifier }
+    }
+
+    /// Whether it made this signature of this text, by an algorithm that it is for.
+    pub(super) fn signed(&self, algorithm: Alg, text: &str, signature: &str) -> bool {
+        self.algorithms.contains(&algorithm) && self.verifier.signed(algorithm, text, signature)
+    }
 }
 
 /// Why a text holds no key. Never holds the text.
@@ -93,7 +72,7 @@ pub enum KeyError {
     Certificate,
     /// Another kind of key.
     #[error(
-        "an unsupported key: RSA, EC on P-256 or P-384, and Ed25519 keys are supported (ES512 and Ed448 are not)"
+        "an unsupported key: RSA, EC on P-256, P-384 or P-521, and Ed25519 keys are supported (Ed448 and others are not)"
     )]
     Unsupported,
     /// An RSA key that is too short or too long.
@@ -173,8 +152,8 @@ impl KeySet {
         if secret.len() < MIN_SECRET_BYTES {
             return Err(KeyError::ShortSecret(secret.len()));
         }
-        let key = DecodingKey::from_secret(secret);
-        Ok(Self(vec![Key { kid: None, algorithms: SECRET, origin: Origin::Issuer, key }]))
+        let verifier = Verifier::Library(DecodingKey::from_secret(secret));
+        Ok(Self(vec![Key::new(None, SECRET, verifier)]))
     }
 
     /// Adds another set's.
@@ -196,7 +175,7 @@ impl KeySet {
 
     /// The keys a token may be signed with: of this algorithm, and of this name where the token has one. A key without
     /// a name, such as one in PEM, is tried for every token.
-    pub(super) fn fitting(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Key> {
+    pub(super) fn fitting(&self, algorithm: Alg, kid: Option<&str>) -> impl Iterator<Item = &Key> {
         self.0
             .iter()
             .filter(move |key| key.algorithms.contains(&algorithm))
@@ -224,12 +203,13 @@ fn read_pem(block: &str) -> Result<Key, KeyError> {
         return ed25519(None, key.try_get_as_bytes().map_err(|_| KeyError::Unsupported)?);
     }
     if let Ok(key) = DecodingKey::from_ec_pem(bytes) {
-        let algorithms = match key.try_get_as_bytes().map(<[u8]>::len) {
-            Ok(65) => P256,
-            Ok(97) => P384,
-            _ => return Err(KeyError::Unsupported),
+        let point = key.try_get_as_bytes().map_err(|_| KeyError::Unsupported)?;
+        return match point.len() {
+            65 => elliptic(None, P256, key),
+            97 => elliptic(None, P384, key),
+            133 => p521(None, point),
+            _ => Err(KeyError::Unsupported),
         };
-        return elliptic(None, algorithms, key);
     }
     let key = DecodingKey::from_rsa_pem(bytes).map_err(|_| KeyError::Unsupported)?;
     let der = key.try_get_as_bytes().map_err(|_| KeyError::Unsupported)?;
@@ -258,13 +238,14 @@ fn read_jwk(entry: &Value) -> Result<Key, KeyError> {
     let kid = kid.map(str::to_owned);
     let mut key = match (text(entry, "kty")?, text(entry, "crv")?) {
         (Some("RSA"), _) => rsa(kid, &bytes(entry, "n")?, &bytes(entry, "e")?)?,
-        (Some("EC"), Some("P-256")) => point(kid, P256, &bytes(entry, "x")?, &bytes(entry, "y")?, 32)?,
-        (Some("EC"), Some("P-384")) => point(kid, P384, &bytes(entry, "x")?, &bytes(entry, "y")?, 48)?,
+        (Some("EC"), Some("P-256")) => elliptic(kid, P256, DecodingKey::from_ec_der(&point(entry, 32)?))?,
+        (Some("EC"), Some("P-384")) => elliptic(kid, P384, DecodingKey::from_ec_der(&point(entry, 48)?))?,
+        (Some("EC"), Some("P-521")) => p521(kid, &point(entry, es512::SIZE)?)?,
         (Some("OKP"), Some("Ed25519")) => ed25519(kid, &bytes(entry, "x")?)?,
         _ => return Err(KeyError::Unsupported),
     };
     if let Some(name) = text(entry, "alg")? {
-        let only = algorithm(name).ok_or(KeyError::Unsupported)?;
+        let only = Alg::named(name).ok_or(KeyError::Unsupported)?;
         let at = key.algorithms.iter().position(|known| *known == only).ok_or(KeyError::Unsupported)?;
         key.algorithms = &key.algorithms[at..=at];
     }
@@ -293,35 +274,31 @@ fn rsa(kid: Option<String>, n: &[u8], e: &[u8]) -> Result<Key, KeyError> {
     if !odd(n) || !odd(e) || !(2..=32).contains(&bits(e)) {
         return Err(KeyError::Unsupported);
     }
-    let key = DecodingKey::from_rsa_raw_components(n, e);
-    Ok(Key { kid, algorithms: RSA, origin: Origin::Issuer, key })
+    Ok(Key::new(kid, RSA, Verifier::Library(DecodingKey::from_rsa_raw_components(n, e))))
 }
 
-fn point(
-    kid: Option<String>,
-    algorithms: &'static [Algorithm],
-    x: &[u8],
-    y: &[u8],
-    size: usize,
-) -> Result<Key, KeyError> {
+/// The coordinates of a JWK as one point. Each has all the bytes of its curve (RFC 7518, section 6.2.1.2).
+fn point(entry: &Map<String, Value>, size: usize) -> Result<Vec<u8>, KeyError> {
+    let (x, y) = (bytes(entry, "x")?, bytes(entry, "y")?);
     if x.len() != size || y.len() != size {
         return Err(KeyError::Unsupported);
     }
-    elliptic(kid, algorithms, DecodingKey::from_ec_der(&[&[4], x, y].concat()))
+    Ok([&[4], x.as_slice(), y.as_slice()].concat())
 }
 
 /// The library looks whether the point is on the curve only when it checks a signature: here that is now.
-fn elliptic(
-    kid: Option<String>,
-    algorithms: &'static [Algorithm],
-    key: DecodingKey,
-) -> Result<Key, KeyError> {
-    let tried =
-        algorithms.first().is_some_and(|algorithm| crypto::verify("AAAA", b"", &key, *algorithm).is_ok());
-    if !tried {
-        return Err(KeyError::Unsupported);
+fn elliptic(kid: Option<String>, algorithms: &'static [Alg], key: DecodingKey) -> Result<Key, KeyError> {
+    match algorithms.first() {
+        Some(Alg::Library(algorithm)) if crypto::verify("AAAA", b"", &key, *algorithm).is_ok() => {
+            Ok(Key::new(kid, algorithms, Verifier::Library(key)))
+        }
+        _ => Err(KeyError::Unsupported),
     }
-    Ok(Key { kid, algorithms, origin: Origin::Issuer, key })
+}
+
+fn p521(kid: Option<String>, point: &[u8]) -> Result<Key, KeyError> {
+    let key = es512::PublicKey::read(point).ok_or(KeyError::Unsupported)?;
+    Ok(Key::new(kid, P521, Verifier::P521(key)))
 }
 
 /// The library panics on a key of another length.

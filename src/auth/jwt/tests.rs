@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
 use jsonwebtoken::EncodingKey;
+use p521::ecdsa::signature::Signer;
+use p521::ecdsa::{Signature, SigningKey};
+use p521::pkcs8::DecodePrivateKey;
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
@@ -33,7 +36,13 @@ fn rules() -> Rules {
 /// One key of each kind, without names.
 fn keys() -> KeySet {
     let mut keys = KeySet::secret(SECRET).unwrap();
-    for pem in [key!("rsa.pub.pem"), key!("p256.pub.pem"), key!("p384.pub.pem"), key!("ed25519.pub.pem")] {
+    for pem in [
+        key!("rsa.pub.pem"),
+        key!("p256.pub.pem"),
+        key!("p384.pub.pem"),
+        key!("p521.pub.pem"),
+        key!("ed25519.pub.pem"),
+    ] {
         keys.add(&KeySet::read(pem).unwrap().0);
     }
     keys
@@ -80,6 +89,14 @@ fn sign(algorithm: Algorithm, header: &str, payload: &str) -> String {
     format!("{signed}.{signature}")
 }
 
+/// The same by ES512, which the library has not.
+fn sign_es512(header: &str, payload: &str) -> String {
+    let key = p521::SecretKey::from_pkcs8_pem(key!("p521.pem")).unwrap();
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let signature: Signature = SigningKey::from_bytes(&key.to_bytes()).unwrap().sign(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
 fn token(claims: &Value) -> String {
     sign(Algorithm::EdDSA, r#"{"alg":"EdDSA","typ":"JWT"}"#, &claims.to_string())
 }
@@ -124,6 +141,8 @@ fn token_of_each_algorithm_says_who_its_bearer_is() {
         let token = sign(algorithm, &json!({ "alg": name }).to_string(), &claims().to_string());
         assert_eq!(check(&token).as_ref(), Ok(&expected), "{name}");
     }
+    let token = sign_es512(r#"{"alg":"ES512"}"#, &claims().to_string());
+    assert_eq!(check(&token).as_ref(), Ok(&expected), "ES512");
 }
 
 #[test]
@@ -134,9 +153,15 @@ fn unsigned_token_is_refused_however_it_says_so() {
         assert_eq!(check(&format!("{header}.{payload}.")), Err(TokenError::Malformed), "{name}");
         assert_eq!(check(&format!("{header}.{payload}.AAAA")), Err(TokenError::Algorithm), "{name}");
     }
-    for header in
-        ["{}", r#"{"alg":null}"#, r#"{"alg":["EdDSA"]}"#, r#"{"alg":"HS512"}"#, r#"{"alg":"ES512"}"#]
-    {
+    for header in [
+        "{}",
+        r#"{"alg":null}"#,
+        r#"{"alg":["EdDSA"]}"#,
+        r#"{"alg":"HS512"}"#,
+        r#"{"alg":"ES521"}"#,
+        r#"{"alg":"es512"}"#,
+        r#"{"alg":"ES256K"}"#,
+    ] {
         assert_eq!(with_header(header), Err(TokenError::Algorithm), "{header}");
     }
 }
@@ -161,10 +186,56 @@ fn public_key_is_no_secret_and_a_key_is_for_its_own_algorithms_only() {
     let confused = signed(key!("rsa.pub.pem").as_bytes());
     assert_eq!(verify(&confused, &public, &rules(), NOW), Err(TokenError::Signature));
     // A signature of one algorithm under the name of another, of the same key and of another.
-    for name in ["RS384", "PS256", "ES256", "EdDSA", "HS256"] {
+    for name in ["RS384", "PS256", "ES256", "ES512", "EdDSA", "HS256"] {
         let token = sign(Algorithm::RS256, &json!({ "alg": name }).to_string(), &claims().to_string());
         assert_eq!(check(&token), Err(TokenError::Signature), "{name}");
     }
+    for name in ["ES256", "ES384", "RS512", "EdDSA", "HS256"] {
+        let token = sign_es512(&json!({ "alg": name }).to_string(), &claims().to_string());
+        assert_eq!(check(&token), Err(TokenError::Signature), "{name}");
+    }
+}
+
+#[test]
+fn es512_is_for_keys_on_p521_and_they_for_nothing_else() {
+    let with = |token: &str, pem: &str| {
+        verify(token, &KeySet::read(pem).unwrap().0, &rules(), NOW).map(|claims| claims.access)
+    };
+    let payload = claims().to_string();
+    let es512 = |header: &str| sign_es512(header, &payload);
+    let good = es512(r#"{"alg":"ES512"}"#);
+    assert_eq!(with(&good, key!("p521.pub.pem")), Ok(Access::ReadWrite));
+    for pem in [key!("rsa.pub.pem"), key!("p256.pub.pem"), key!("p384.pub.pem"), key!("ed25519.pub.pem")] {
+        assert_eq!(with(&good, pem), Err(TokenError::UnknownKey), "{pem}");
+    }
+    let secret = KeySet::secret(SECRET).unwrap();
+    assert_eq!(verify(&good, &secret, &rules(), NOW), Err(TokenError::UnknownKey));
+    // What other keys made, under its name and under theirs; and its own under another's.
+    for (name, algorithm) in [
+        ("ES256", Algorithm::ES256),
+        ("ES384", Algorithm::ES384),
+        ("RS512", Algorithm::RS512),
+        ("EdDSA", Algorithm::EdDSA),
+        ("HS256", Algorithm::HS256),
+    ] {
+        let renamed = sign(algorithm, r#"{"alg":"ES512"}"#, &payload);
+        assert_eq!(with(&renamed, key!("p521.pub.pem")), Err(TokenError::Signature), "{name}");
+        let header = json!({ "alg": name }).to_string();
+        let others = sign(algorithm, &header, &payload);
+        assert_eq!(with(&others, key!("p521.pub.pem")), Err(TokenError::UnknownKey), "{name}");
+        assert_eq!(with(&es512(&header), key!("p521.pub.pem")), Err(TokenError::UnknownKey), "{name}");
+    }
+    // Another key on the same curve, and base64 that can be read in two ways.
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let other = json!({
+        "kty": "EC",
+        "crv": "P-521",
+        "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
+        "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2",
+    });
+    assert_eq!(with(&good, &other.to_string()), Err(TokenError::Signature));
+    assert_eq!(with(&format!("{signed}.{signature}="), key!("p521.pub.pem")), Err(TokenError::Malformed));
+    assert_eq!(with(&format!("{signed}.AAAA"), key!("p521.pub.pem")), Err(TokenError::Signature));
 }
 
 #[test]
@@ -467,7 +538,8 @@ fn jwk_x() -> String {
 fn keys_that_no_token_should_be_checked_with_are_refused_by_name() {
     let read = |text: &str| KeySet::read(text).map(|(keys, _)| keys.len());
     assert_eq!(read(key!("rsa.pem")), Err(KeyError::Private));
-    assert_eq!(read(key!("p521.pub.pem")), Err(KeyError::Unsupported));
+    assert_eq!(read(key!("p521.pem")), Err(KeyError::Private));
+    assert_eq!(read(key!("ed448.pub.pem")), Err(KeyError::Unsupported));
     assert_eq!(read(key!("secp256k1.pub.pem")), Err(KeyError::Unsupported));
     assert_eq!(read(key!("rsa1024.pub.pem")), Err(KeyError::RsaBits(1024)));
     assert_eq!(
@@ -479,8 +551,8 @@ fn keys_that_no_token_should_be_checked_with_are_refused_by_name() {
     }
     assert_eq!(KeySet::secret(b"hunter2").unwrap_err(), KeyError::ShortSecret(7));
     // Several in one file, for a change of keys.
-    assert_eq!(read(&[key!("rsa.pub.pem"), key!("p384.pub.pem")].concat()), Ok(2));
-    assert_eq!(read(&[key!("rsa.pub.pem"), key!("p521.pub.pem")].concat()), Err(KeyError::Unsupported));
+    assert_eq!(read(&[key!("rsa.pub.pem"), key!("p521.pub.pem")].concat()), Ok(2));
+    assert_eq!(read(&[key!("rsa.pub.pem"), key!("ed448.pub.pem")].concat()), Err(KeyError::Unsupported));
 }
 
 #[test]

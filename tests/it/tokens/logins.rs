@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually, stdout};
 use crate::support::wire::{V3_0, frame, startup};
-use crate::tokens::{ask, claims, key_path, log_in, refusal, sign, sign_as, token, with_tokens};
+use crate::tokens::{ask, claims, key_path, log_in, refusal, sign, sign_as, sign_es512, token, with_tokens};
 
 #[test]
 fn token_opens_a_session_of_its_tenant_and_of_no_other() {
@@ -44,6 +44,26 @@ fn psql_logs_in_with_a_token_as_its_password() {
     assert!(said.contains("password authentication failed for user \"token\""), "{said}");
     // Users with passwords of their own go on as before.
     assert_eq!(stdout(&run(&proxy.user("acme"), PASSWORD)).trim(), proxy.db.schema("acme"));
+}
+
+#[test]
+fn token_by_es512_logs_psql_in_and_one_that_was_changed_does_not() {
+    let proxy = Proxy::start(&["acme"], |config| {
+        with_tokens(config);
+        config.auth.token_keys.push(key_path("p521.pub.pem"));
+    });
+    let mut claims = claims(&proxy, "acme");
+    let token = sign_es512(&claims);
+    let mut psql = proxy.program("psql", "acme");
+    psql.env("PGUSER", "token").env("PGPASSWORD", &token);
+    let ran = psql.args(["-XAtqc", "select current_schema"]).output().unwrap();
+    assert_eq!(stdout(&ran).trim(), proxy.db.schema("acme"));
+    claims["sub"] = json!("eve@example.com");
+    let (changed, signature) = (sign_es512(&claims), token.rsplit_once('.').unwrap().1);
+    let forged = format!("{}.{signature}", changed.rsplit_once('.').unwrap().0);
+    assert!(refusal(&proxy, "token", forged.as_bytes()).contains("28P01"));
+    let refused = proxy.shared().counters.snapshot().credentials_refused;
+    assert_eq!(refused, [("token_signature", 1)].into());
 }
 
 #[test]
