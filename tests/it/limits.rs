@@ -271,8 +271,9 @@ fn waiting_too_long_for_the_rate_is_53300_that_says_so_and_the_client_goes_on() 
         config.limits.max_transactions_per_second = 1;
         config.limits.max_waiting = 1;
     });
-    limit(&proxy, "alpha", &["wait_timeout=200ms"], &[]).unwrap();
+    // Logging in may take a turn too.
     let (mut one, mut another) = (proxy.wire("alpha"), proxy.wire("alpha"));
+    limit(&proxy, "alpha", &["wait_timeout=200ms"], &[]).unwrap();
     let refusal = "Error ERROR 53300 no turn came within 200 ms: this tenant's transactions are limited to 1 per second";
     let mut told = Vec::new();
     eventually("it has waited for too long", || {

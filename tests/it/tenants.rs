@@ -296,7 +296,7 @@ async fn user_and_stripe_customer_of_another_tenant_are_refused_with_nothing_lef
     };
     db.create_with("alpha", take, "").await.unwrap();
     let error = db.create_with("beta", |args| args.user = Some(user.clone()), "").await.unwrap_err();
-    assert!(error.contains("belongs to another tenant") && error.contains("--user"), "{error}");
+    assert!(error.contains("belongs to another tenant") && error.contains("choose another name"), "{error}");
     let stripe = |args: &mut pgtenant::cli::tenant::CreateArgs| args.stripe_customer = Some("cus_1".into());
     let error = db.create_with("beta", stripe, "").await.unwrap_err();
     assert!(error.contains("cus_1 belongs to another tenant"), "{error}");
