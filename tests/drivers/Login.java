@@ -9,8 +9,8 @@ final class Login {
         Properties properties = new Properties();
         properties.setProperty("user", env.get("LOGIN_USER"));
         properties.setProperty("password", env.get("LOGIN_PASSWORD"));
-        // The certificate is for a name that only this test knows.
-        properties.setProperty("sslmode", "verify-ca");
+        // The name is one that only this test knows, see jdk.net.hosts.file.
+        properties.setProperty("sslmode", "verify-full");
         properties.setProperty("sslrootcert", env.get("LOGIN_CA"));
         if (!env.get("LOGIN_OPTIONS").isEmpty()) {
             properties.setProperty("options", env.get("LOGIN_OPTIONS"));
@@ -20,7 +20,7 @@ final class Login {
             // It reads a key only in DER.
             properties.setProperty("sslkey", env.get("LOGIN_KEY") + ".pk8");
         }
-        String url = "jdbc:postgresql://127.0.0.1:" + env.get("LOGIN_PORT") + "/" + env.get("LOGIN_DATABASE");
+        String url = "jdbc:postgresql://" + env.get("LOGIN_HOST") + ":" + env.get("LOGIN_PORT") + "/" + env.get("LOGIN_DATABASE");
         try (Connection connection = DriverManager.getConnection(url, properties);
              ResultSet row = connection.createStatement().executeQuery("SELECT current_user")) {
             row.next();

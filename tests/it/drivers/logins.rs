@@ -98,6 +98,8 @@ fn logins(
         // pgjdbc reads a key only in this form.
         std::fs::write(format!("{}.pk8", issued.files.key.display()), issued.key_der()).unwrap();
     }
+    let hosts = authority.path("hosts");
+    std::fs::write(&hosts, format!("127.0.0.1 {}\n", way.host)).unwrap();
     let mut told = Vec::new();
     for (name, driver) in DRIVERS {
         let mut command = driver(proxy);
@@ -110,7 +112,8 @@ fn logins(
             .env("LOGIN_OPTIONS", &way.options)
             .env("LOGIN_CERTIFICATE", path(files.map(|files| &files.certificate)))
             .env("LOGIN_KEY", path(files.map(|files| &files.key)))
-            .env("LOGIN_CA", authority.file());
+            .env("LOGIN_CA", authority.file())
+            .env("JAVA_TOOL_OPTIONS", format!("-Djdk.net.hosts.file={}", hosts.display()));
         let output = command.output().unwrap();
         let said = if output.status.success() { output.stdout } else { output.stderr };
         told.push((name, String::from_utf8_lossy(&said).trim().to_owned()));
@@ -159,6 +162,12 @@ fn drivers_log_in_with_tls_by_password_token_and_key_and_name_their_tenant_in_ea
         for (driver, told) in logins(&proxy, &authority, &way, None) {
             assert_eq!(told, role, "{driver} with {}", way.what);
         }
+    }
+    // The host name is said by each: that of another tenant's is refused.
+    let host = format!("{}.{HOST}", proxy.user("beta").replace('_', "-"));
+    let of_beta = Way { host, ..by_password(&proxy, "another tenant's host name") };
+    for (driver, told) in logins(&proxy, &authority, &of_beta, None) {
+        assert!(told.contains("password authentication failed"), "{driver}: {told}");
     }
 }
 
