@@ -5,7 +5,7 @@ use pgtenant::config::Config;
 use pgtenant::config::auth::AdminTokens;
 use serde_json::{Value, json};
 
-use crate::support::proxy::{PASSWORD, Proxy, eventually};
+use crate::support::proxy::{PASSWORD, Proxy, eventually, stdout};
 use crate::support::secrets::{audited, watch_for};
 use crate::support::wire::{V3_0, Wire, bind, execute, frame, parse, startup, sync};
 use crate::tokens::{claims, log_in, now, refusal, sign, token, with_tokens};
@@ -236,4 +236,22 @@ fn admin_token_is_issued_for_somebody_with_a_name() {
     let mut off = config.clone();
     off.auth.admin_tokens = AdminTokens::Off;
     assert!(issue(&off, admin()).unwrap_err().contains("auth.admin_tokens"));
+}
+
+#[test]
+fn psql_of_an_admin_reads_and_with_the_option_writes() {
+    let proxy = Proxy::start(&["acme"], writing);
+    let run = |options: &str, sql: &str| {
+        let mut psql = proxy.program("psql", "acme");
+        psql.env("PGUSER", format!("token.{}", proxy.user("acme"))).env("PGOPTIONS", options);
+        psql.env("PGPASSWORD", sign(&admin_claims("psql")))
+            .args(["-XAtq", "-c", sql, "-c", "\\d notes"])
+            .output()
+            .unwrap()
+    };
+    let insert = "insert into notes (body) values ('by an admin')";
+    let refused = run("", insert);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("read-only"), "{refused:?}");
+    assert!(stdout(&run("-c pgtenant.access=read_write", insert)).contains("body"));
+    assert!(stdout(&run("", "select body from notes")).starts_with("by an admin"));
 }
