@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,7 +122,8 @@ def bench(proxy, user, arguments, options):
                "--warmup", f"{options.warmup}s", "--connections", options.connections,
                "--skew", options.skew, "--connect-first", "--protocol", options.protocol, *arguments, *options.more]  # fmt: skip
     before, server_before = proxy.process.cpu_us(), server_use(proxy.cluster)[0]
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment())
+    with MemoryWatch(proxy, options.watch):
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=environment())
     cpu, (server_cpu, server_kb) = proxy.process.cpu_us() - before, server_use(proxy.cluster)
     try:
         told = json.loads(done.stdout)
@@ -135,6 +137,30 @@ def bench(proxy, user, arguments, options):
     told["cpu_us"], told["server_cpu_us"] = cpu / transactions, (server_cpu - server_before) / transactions
     told["server_mb"], told["proxy_mb"] = server_kb / 1024, proxy.process.rss_kb() / 1024
     return told
+
+
+class MemoryWatch:
+    """Prints what the server's processes and the proxy hold every so many seconds of a run; 0 for never."""
+
+    def __init__(self, proxy, seconds):
+        self.proxy, self.seconds, self.ended = proxy, seconds, threading.Event()
+        self.thread = threading.Thread(target=self.tell, daemon=True)
+
+    def tell(self):
+        begun = time.monotonic()
+        while not self.ended.wait(self.seconds):
+            kilobytes = server_use(self.proxy.cluster)[1]
+            print(f"    after {time.monotonic() - begun:5.0f} s  server {kilobytes / 1024:6.0f} MB  "
+                  f"proxy {self.proxy.process.rss_kb() / 1024:4.0f} MB", flush=True)
+
+    def __enter__(self):
+        if self.seconds:
+            self.thread.start()
+
+    def __exit__(self, *_):
+        self.ended.set()
+        if self.seconds:
+            self.thread.join()
 
 
 def flooded(proxy, options):
@@ -232,6 +258,7 @@ def arguments():
                         help="a setting of pgtenant's, as in pool.reset=always")  # fmt: skip
     parser.add_argument("--flood", type=int, default=0, metavar="CLIENTS",
                         help="in place of all that: a quiet tenant of pgtenant's, alone and beside one with so many clients")  # fmt: skip
+    parser.add_argument("--watch", type=int, default=0, metavar="SECONDS", help="tells the memory every so often")
     parser.add_argument("--legs", default=",".join(LEGS), help=f"({','.join(LEGS)})")
     parser.add_argument("--skew", default="zipf=1.1")
     parser.add_argument("--protocol", default="extended")
