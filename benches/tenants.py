@@ -210,7 +210,8 @@ def server_use(cluster):
             # proc(5): user and system time, and those of children that have ended, which only the postmaster has.
             ticks += sum(map(int, fields[11:15]))
             status = (entry / "status").read_text()
-            kilobytes += int(status.partition("RssAnon:")[2].split()[0])
+            # One that has just ended has no memory.
+            kilobytes += sum(map(int, status.partition("RssAnon:")[2].split()[:1]))
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     return ticks * pgbench.TICK_US, kilobytes

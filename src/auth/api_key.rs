@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::auth::{Access, UnixTime, same};
+use crate::auth::{Access, UnixTime, same, secret_hex};
 use crate::tenant::TenantId;
 
 /// What every key begins with.
@@ -46,7 +46,7 @@ impl ApiKey {
     /// Of random bytes.
     #[must_use]
     pub fn new(id: [u8; ID_BYTES], secret: &[u8; SECRET_BYTES]) -> Self {
-        Self { id: KeyId(id), secret: hex(secret).into() }
+        Self { id: KeyId(id), secret: secret_hex(secret) }
     }
 
     /// Reads a key.

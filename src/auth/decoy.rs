@@ -3,18 +3,14 @@
 
 use std::fmt;
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::{ExposeSecret, SecretSlice};
-use thiserror::Error;
 
 use crate::auth::MasterKey;
 use crate::auth::master_key::mac;
+use crate::auth::sealed::{self, SEAL_NONCE_BYTES, SealError};
 
 /// Random bytes of a new secret.
 pub const DECOY_BYTES: usize = 32;
-
-/// Random bytes that sealing takes.
-pub const SEAL_NONCE_BYTES: usize = NONCE_LEN;
 
 /// What is sealed: the same bytes sealed as anything else are refused.
 const LABEL: &[u8] = b"pgtenant/v1/decoy";
@@ -23,14 +19,6 @@ const LABEL: &[u8] = b"pgtenant/v1/decoy";
 /// change while those to registered users stay, they would tell who exists.
 #[derive(Clone)]
 pub struct DecoySecret(SecretSlice<u8>);
-
-/// Why a sealed secret cannot be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SealError {
-    /// Sealed with another key, or not by us.
-    #[error("sealed with another master key, or damaged")]
-    Closed,
-}
 
 impl DecoySecret {
     /// Of random bytes.
@@ -50,12 +38,7 @@ impl DecoySecret {
     /// For the registry: the nonce, then ChaCha20-Poly1305 of the secret. No nonce is to be used twice.
     #[must_use]
     pub fn seal(&self, key: &MasterKey, nonce: [u8; SEAL_NONCE_BYTES]) -> Vec<u8> {
-        let mut sealed = self.0.expose_secret().to_vec();
-        // Fails from 256 GiB on.
-        let tag = cipher(key)
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(LABEL), &mut sealed)
-            .unwrap_or_else(|_| unreachable!("a secret is short"));
-        [&nonce, sealed.as_slice(), tag.as_ref()].concat()
+        sealed::seal(key, LABEL, nonce, self.0.expose_secret())
     }
 
     /// What [`seal`](Self::seal) made with the same key.
@@ -63,22 +46,12 @@ impl DecoySecret {
     /// # Errors
     /// [`SealError`].
     pub fn open(sealed: &[u8], key: &MasterKey) -> Result<Self, SealError> {
-        let (nonce, body) = sealed.split_first_chunk().ok_or(SealError::Closed)?;
-        let mut body = body.to_vec();
-        let opened = cipher(key)
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(LABEL), &mut body)
-            .map_err(|_| SealError::Closed)?;
+        let opened = sealed::open(key, LABEL, sealed)?;
         if opened.len() < DECOY_BYTES {
             return Err(SealError::Closed);
         }
-        Ok(Self::new(opened))
+        Ok(Self::new(&opened))
     }
-}
-
-fn cipher(key: &MasterKey) -> LessSafeKey {
-    // The only error is a wrong length.
-    let key = UnboundKey::new(&CHACHA20_POLY1305, &key.sealing_key());
-    LessSafeKey::new(key.unwrap_or_else(|_| unreachable!("the key has 32 bytes")))
 }
 
 impl fmt::Debug for DecoySecret {

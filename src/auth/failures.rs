@@ -1,4 +1,4 @@
-//! [`Failures`]: how many logins may fail, from one address and for one user name.
+//! [`Failures`]: how many logins may fail, from one address, for one user name, and for one tenant that is named.
 //!
 //! Pure: the time is an argument. Each has a bucket of attempts that holds what may fail in a minute, is emptied by
 //! failures and fills with time; where it is empty, nothing is checked any more, so that guessing gains nothing. Logins that
@@ -6,7 +6,8 @@
 //! but then each does: the bucket has debts, and in the long run no more are tried. An
 //! address from which a user has logged in lately has a bucket of its own for that user: whoever guesses
 //! elsewhere, or from the same address at others' passwords, locks nobody out who is at home. Names that nobody has are
-//! counted as others are, so that no answer tells which there are.
+//! counted as others are, so that no answer tells which there are. For the same reason a tenant is what the client calls
+//! it (by host name, database, end of the user name, option): whose a user name is does not count.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -49,6 +50,19 @@ pub struct FailureLimits {
     pub per_address: Option<u32>,
     /// For one user name, from all addresses together that it is not known to; and from each one that it is.
     pub per_user: Option<u32>,
+    /// For one tenant that clients name, whatever the user, from all addresses together that the user is not known to.
+    pub per_tenant: Option<u32>,
+}
+
+/// A login, as much as counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guess<'a> {
+    /// Where it comes from; `None` is a process of this machine.
+    pub source: Option<Source>,
+    /// With what.
+    pub attempt: Attempt<'a>,
+    /// The tenant that the client says it is of, in its words.
+    pub tenant: Option<&'a str>,
 }
 
 /// What a client tries to log in with.
@@ -65,10 +79,14 @@ impl Attempt<'_> {
     /// As much of a name as PostgreSQL looks at: a stranger may send a long one. No user has an empty one.
     fn name(self) -> Box<str> {
         match self {
-            Self::Password(user) => user.chars().take(63).collect::<String>().into(),
+            Self::Password(user) => shortened(user),
             Self::Token => "".into(),
         }
     }
+}
+
+fn shortened(name: &str) -> Box<str> {
+    name.chars().take(63).collect::<String>().into()
 }
 
 /// See the module.
@@ -78,6 +96,7 @@ pub struct Failures {
     /// The same of those who sent tokens.
     tokens: Buckets<Source>,
     users: Buckets<Box<str>>,
+    tenants: Buckets<Box<str>>,
     pairs: Buckets<Pair>,
     /// When a user logged in from there last.
     known: HashMap<Pair, Instant>,
@@ -93,6 +112,7 @@ impl Failures {
             sources: Buckets::new(limits.per_address),
             tokens: Buckets::new(limits.per_address),
             users: Buckets::new(limits.per_user),
+            tenants: Buckets::new(limits.per_tenant),
             pairs: Buckets::new(limits.per_user),
             known: HashMap::new(),
         }
@@ -102,37 +122,36 @@ impl Failures {
     ///
     /// # Errors
     /// How long to wait for the next attempt.
-    pub fn try_login(
-        &self,
-        now: Instant,
-        source: Option<Source>,
-        attempt: Attempt<'_>,
-    ) -> Result<(), Duration> {
-        let Some(source) = source else { return Ok(()) };
-        let pair: Pair = (source, attempt.name());
-        match (attempt, self.is_known(now, &pair)) {
-            (Attempt::Token, true) => Ok(()),
-            (Attempt::Token, false) => self.tokens.look(now, &source),
-            (Attempt::Password(_), true) => self.pairs.look(now, &pair),
+    pub fn try_login(&self, now: Instant, guess: Guess<'_>) -> Result<(), Duration> {
+        let Some(source) = guess.source else { return Ok(()) };
+        let pair: Pair = (source, guess.attempt.name());
+        match (guess.attempt, self.is_known(now, &pair)) {
+            (Attempt::Token, true) => return Ok(()),
+            (Attempt::Password(_), true) => return self.pairs.look(now, &pair),
+            (Attempt::Token, false) => self.tokens.look(now, &source)?,
             (Attempt::Password(_), false) => {
                 self.sources.look(now, &source)?;
-                self.users.look(now, &pair.1)
+                self.users.look(now, &pair.1)?;
             }
         }
+        guess.tenant.map_or(Ok(()), |tenant| self.tenants.look(now, &shortened(tenant)))
     }
 
     /// A login that was tried has failed: the password was wrong, or what else proves who it is.
-    pub fn failed(&mut self, now: Instant, source: Option<Source>, attempt: Attempt<'_>) {
-        let Some(source) = source else { return };
-        let pair: Pair = (source, attempt.name());
-        match (attempt, self.is_known(now, &pair)) {
-            (Attempt::Token, true) => {}
+    pub fn failed(&mut self, now: Instant, guess: Guess<'_>) {
+        let Some(source) = guess.source else { return };
+        let pair: Pair = (source, guess.attempt.name());
+        match (guess.attempt, self.is_known(now, &pair)) {
+            (Attempt::Token, true) => return,
+            (Attempt::Password(_), true) => return self.pairs.take(now, pair),
             (Attempt::Token, false) => self.tokens.take(now, source),
-            (Attempt::Password(_), true) => self.pairs.take(now, pair),
             (Attempt::Password(_), false) => {
                 self.sources.take(now, source);
                 self.users.take(now, pair.1);
             }
+        }
+        if let Some(tenant) = guess.tenant {
+            self.tenants.take(now, shortened(tenant));
         }
     }
 
@@ -239,11 +258,15 @@ mod tests {
     use super::*;
 
     fn limits() -> FailureLimits {
-        FailureLimits { per_address: Some(10), per_user: Some(3) }
+        FailureLimits { per_address: Some(10), per_user: Some(3), per_tenant: Some(5) }
     }
 
     fn from(last: u8) -> Option<Source> {
         Some(IpAddr::from([192, 0, 2, last]).into())
+    }
+
+    fn guess(source: Option<Source>, attempt: Attempt<'_>) -> Guess<'_> {
+        Guess { source, attempt, tenant: None }
     }
 
     /// A login that fails, if it may be tried.
@@ -253,8 +276,8 @@ mod tests {
         source: Option<Source>,
         user: &str,
     ) -> Result<(), Duration> {
-        failures.try_login(now, source, Password(user))?;
-        failures.failed(now, source, Password(user));
+        failures.try_login(now, guess(source, Password(user)))?;
+        failures.failed(now, guess(source, Password(user)));
         Ok(())
     }
 
@@ -272,6 +295,31 @@ mod tests {
     }
 
     #[test]
+    fn guesses_at_many_users_of_a_tenant_that_is_named_are_counted_together_and_tell_nothing_of_it() {
+        fn named(n: u8, user: &str) -> Guess<'_> {
+            Guess { tenant: Some("acme"), ..guess(from(n), Password(user)) }
+        }
+        let (mut failures, now) = (Failures::new(limits()), Instant::now());
+        failures.succeeded(now, from(100), Password("user 1"));
+        for n in 0..5 {
+            let user = format!("user {n}");
+            assert_eq!(failures.try_login(now, named(n, &user)), Ok(()));
+            failures.failed(now, named(n, &user));
+        }
+        assert_eq!(failures.try_login(now, named(9, "user 9")), Err(Duration::from_secs(12)));
+        let token = Guess { attempt: Token, ..named(9, "") };
+        assert_eq!(failures.try_login(now, token), Err(Duration::from_secs(12)));
+        let other = Guess { tenant: Some("beta"), ..named(9, "user 9") };
+        assert_eq!(failures.try_login(now, other), Ok(()));
+        assert_eq!(
+            failures.try_login(now, Guess { tenant: None, ..other }),
+            Ok(()),
+            "nobody says whose it is"
+        );
+        assert_eq!(failures.try_login(now, named(100, "user 1")), Ok(()), "at home there");
+    }
+
+    #[test]
     fn address_s_failures_are_counted_whatever_the_user() {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
         for n in 0..10 {
@@ -286,7 +334,7 @@ mod tests {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
         // All at once, as after a restart.
         for n in 0..1000 {
-            assert_eq!(failures.try_login(now, from(1), Password(&format!("user {n}"))), Ok(()));
+            assert_eq!(failures.try_login(now, guess(from(1), Password(&format!("user {n}")))), Ok(()));
         }
         (0..1000).for_each(|n| failures.succeeded(now, from(1), Password(&format!("user {n}"))));
         for n in 0..10 {
@@ -299,12 +347,15 @@ mod tests {
     #[test]
     fn who_tries_many_at_a_time_waits_the_longer() {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
-        (0..13).for_each(|_| assert_eq!(failures.try_login(now, from(1), Password("app")), Ok(())));
-        (0..13).for_each(|_| failures.failed(now, from(1), Password("app")));
-        assert_eq!(failures.try_login(now, from(2), Password("app")), Err(Duration::from_secs(11 * 20)));
-        (0..1000).for_each(|_| failures.failed(now, from(1), Password("app")));
+        (0..13).for_each(|_| assert_eq!(failures.try_login(now, guess(from(1), Password("app"))), Ok(())));
+        (0..13).for_each(|_| failures.failed(now, guess(from(1), Password("app"))));
         assert_eq!(
-            failures.try_login(now, from(2), Password("app")),
+            failures.try_login(now, guess(from(2), Password("app"))),
+            Err(Duration::from_secs(11 * 20))
+        );
+        (0..1000).for_each(|_| failures.failed(now, guess(from(1), Password("app"))));
+        assert_eq!(
+            failures.try_login(now, guess(from(2), Password("app"))),
             Err(Duration::from_secs(31 * 20)),
             "not for ever"
         );
@@ -324,7 +375,11 @@ mod tests {
             assert_eq!(fail(&mut failures, now, from(1), "app"), Ok(()));
         }
         assert_eq!(fail(&mut failures, now, from(1), "app"), Err(Duration::from_secs(20)), "guessed at home");
-        assert_eq!(failures.try_login(now + KNOWN_FOR, from(1), Password("app")), Ok(()), "as a stranger");
+        assert_eq!(
+            failures.try_login(now + KNOWN_FOR, guess(from(1), Password("app"))),
+            Ok(()),
+            "as a stranger"
+        );
     }
 
     #[test]
@@ -332,12 +387,12 @@ mod tests {
         let (mut failures, now) = (Failures::new(limits()), Instant::now());
         failures.succeeded(now, from(1), Token);
         for address in [1, 2] {
-            (0..100).for_each(|_| failures.failed(now, from(address), Token));
+            (0..100).for_each(|_| failures.failed(now, guess(from(address), Token)));
         }
-        assert_eq!(failures.try_login(now, from(1), Token), Ok(()));
-        assert!(failures.try_login(now, from(2), Token).is_err(), "nobody is known there");
-        assert_eq!(failures.try_login(now, from(3), Token), Ok(()), "the name is everybody's");
-        assert_eq!(failures.try_login(now, from(2), Password("app")), Ok(()));
+        assert_eq!(failures.try_login(now, guess(from(1), Token)), Ok(()));
+        assert!(failures.try_login(now, guess(from(2), Token)).is_err(), "nobody is known there");
+        assert_eq!(failures.try_login(now, guess(from(3), Token)), Ok(()), "the name is everybody's");
+        assert_eq!(failures.try_login(now, guess(from(2), Password("app"))), Ok(()));
     }
 
     #[test]
@@ -350,11 +405,11 @@ mod tests {
 
     #[test]
     fn memory_stays_bounded_whatever_names_and_addresses_are_tried() {
-        let mut failures = Failures::new(FailureLimits { per_address: None, per_user: Some(3) });
+        let mut failures = Failures::new(FailureLimits { per_user: Some(3), ..FailureLimits::default() });
         let now = Instant::now();
         for n in 0..3 * MOST {
             let user = format!("user {n}");
-            failures.failed(now, from(2), Password(&user));
+            failures.failed(now, guess(from(2), Password(&user)));
             failures.succeeded(now, from(1), Password(&user));
         }
         assert!(failures.users.taken.len() <= MOST && failures.known.len() <= MOST);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sha2::Sha256;
 use thiserror::Error;
@@ -34,12 +35,12 @@ impl MasterKey {
     /// # Errors
     /// [`MasterKeyError`], which never holds the text.
     pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
-        let digits: Vec<u8> = text
-            .trim()
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect::<Option<_>>()
-            .ok_or(MasterKeyError::NotHex)?;
+        let text = text.trim();
+        let mut digits = Zeroizing::new(Vec::with_capacity(text.len()));
+        for letter in text.chars() {
+            let digit = letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            digits.push(digit.ok_or(MasterKeyError::NotHex)?);
+        }
         if !digits.len().is_multiple_of(2) {
             return Err(MasterKeyError::NotHex);
         }
@@ -90,13 +91,21 @@ impl MasterKey {
     }
 
     fn derive(&self, material: &[u8]) -> SecretString {
-        let hex: String = self.mac(material).iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.into()
+        secret_hex(&*Zeroizing::new(self.mac(material)))
     }
 
     fn mac(&self, material: &[u8]) -> [u8; 32] {
         mac(self.0.expose_secret(), material)
     }
+}
+
+/// Secret bytes in hexadecimal. Nothing of them is left elsewhere.
+pub(crate) fn secret_hex(bytes: &[u8]) -> SecretString {
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for digit in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        hex.extend(char::from_digit(digit.into(), 16));
+    }
+    hex.into()
 }
 
 /// HMAC-SHA-256 (RFC 2104) under a label that keeps this product's derivations apart.

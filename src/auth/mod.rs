@@ -11,14 +11,17 @@ pub mod jwt;
 mod ladder;
 mod master_key;
 pub mod scram;
+mod sealed;
 mod verifier;
 
 pub use access::Access;
 pub use api_key::{ApiKey, KeyDenied, KeyEntry, KeyId};
-pub use decoy::{DECOY_BYTES, DecoySecret, SEAL_NONCE_BYTES, SealError};
-pub use failures::{Attempt, FailureLimits, Failures, MOST_FAILURES, Source};
+pub use decoy::{DECOY_BYTES, DecoySecret};
+pub use failures::{Attempt, FailureLimits, Failures, Guess, MOST_FAILURES, Source};
 pub use ladder::{Ladder, Rung, WhichKey, key_of};
+pub(crate) use master_key::secret_hex;
 pub use master_key::{MasterKey, MasterKeyError};
+pub use sealed::{SEAL_NONCE_BYTES, SealError, open, seal};
 pub use verifier::{Verifier, VerifierError};
 
 /// Seconds since 1970, UTC, as tokens count. Where now is is an argument of whatever asks.

@@ -8,6 +8,7 @@ use std::io::{BufRead, Read, Write};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::config::Config;
@@ -18,6 +19,9 @@ use crate::tenant::{Access, Ident, Level, Slug, Status};
 
 /// Longest password read from standard input, in bytes.
 const MAX_PASSWORD_BYTES: u64 = 1024;
+
+/// With its end, and one more.
+const MAX_PASSWORD_LINE: usize = 1024 + 2;
 
 /// Longest display name, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -330,9 +334,10 @@ fn stripe_customer(text: &str) -> Result<String> {
 
 /// One line; PostgreSQL's own preparation of passwords (SASLprep) is applied when it is hashed.
 pub(in crate::cli) fn read_password(input: &mut dyn BufRead) -> Result<SecretString> {
-    let mut line = String::new();
+    // As long as it may be: it does not move, and is wiped.
+    let mut line = Zeroizing::new(String::with_capacity(MAX_PASSWORD_LINE));
     input
-        .take(MAX_PASSWORD_BYTES + 2)
+        .take(MAX_PASSWORD_LINE as u64)
         .read_line(&mut line)
         .context("cannot read the password from standard input; it must be one line of UTF-8")?;
     let password = line.trim_end_matches(['\r', '\n']);

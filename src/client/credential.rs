@@ -190,7 +190,7 @@ pub(super) async fn redeem(shared: &Shared, text: &[u8], named: Option<&TenantRe
     let text = std::str::from_utf8(text).map_err(|_| Denied::NoCredential)?;
     let tokens = shared.tokens.as_ref().ok_or(Denied::NoCredential)?;
     if text.starts_with(KEY_PREFIX) && shared.config.auth.api_keys {
-        return redeem_key(shared, text).await;
+        return redeem_key(shared, text);
     }
     if !text.starts_with(TOKEN_PREFIX) {
         return Err(Denied::NoCredential);
@@ -198,18 +198,18 @@ pub(super) async fn redeem(shared: &Shared, text: &[u8], named: Option<&TenantRe
     let claims = tokens.verify(text).await.map_err(Denied::Token)?;
     let directory = &shared.directory;
     let tenant = match (&claims.tenant, named) {
-        (Some(own), _) => Some(directory.tenant_named(own).await.ok_or(Denied::NoTenant)?),
+        (Some(own), _) => Some(directory.tenant_named(own).ok_or(Denied::NoTenant)?),
         // Who may look at all of them may know which there are.
-        (None, Some(named)) => directory.tenant_named(named).await,
+        (None, Some(named)) => directory.tenant_named(named),
         (None, None) => None,
     };
     let (access, expires) = (claims.access, Some(claims.expires));
     Ok(Grant { tenant, access, expires, bearer: claims.user, key: None, token: claims.id })
 }
 
-async fn redeem_key(shared: &Shared, text: &str) -> Result<Grant, Denied> {
+fn redeem_key(shared: &Shared, text: &str) -> Result<Grant, Denied> {
     let key = ApiKey::parse(text).ok_or(Denied::NoCredential)?;
-    let known = shared.directory.key_or_load(key.id).await;
+    let known = shared.directory.key(key.id);
     let entry = api_key::check(&key, known.as_ref(), tokens::now()).map_err(Denied::Key)?;
     let tenant = shared.directory.tenant(entry.tenant).ok_or(Denied::NoTenant)?;
     shared.directory.note_key_use(entry.id);

@@ -4,7 +4,9 @@
 mod bearer;
 mod certificate;
 mod entry;
+mod inbox;
 mod password;
+mod refusals;
 mod resolve;
 mod token;
 
@@ -12,9 +14,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use secrecy::zeroize::Zeroizing;
+
 use crate::auth::scram::Binding;
 use crate::auth::{Attempt, Source};
 use crate::client::credential::{Identity, TokenUser};
+use crate::client::handshake::inbox::Inbox;
+pub(super) use crate::client::handshake::refusals::{lost_server, no_server};
+use crate::client::handshake::refusals::{no_welcome, too_many_clients};
 use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, audit, crowded_out, farewell};
@@ -24,12 +31,12 @@ use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::net::tls::{HANDSHAKE_RECORD, VerifiedBy};
-use crate::pool::{AttachError, CheckoutError, Welcome, WelcomeError};
+use crate::pool::Welcome;
 use crate::registry::HardeningWatch;
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
-use crate::tenant::{Level, Limits, Status, Tenant};
+use crate::tenant::{Level, Status, Tenant};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::startup::{self, FirstPacket, MAX_STARTUP_BYTES, Startup};
 use crate::wire::write;
@@ -104,7 +111,15 @@ pub(super) async fn run(
     source: Option<Source>,
     stay: Stay,
 ) -> Result<Option<Login>, Refusal> {
-    let mut hello = Hello { stream, mode, source, buf: Vec::new(), binding: None, verified_by: None };
+    let mut hello = Hello {
+        stream,
+        mode,
+        source,
+        inbox: Inbox::default(),
+        named: None,
+        binding: None,
+        verified_by: None,
+    };
     match hello.log_in(shared, stay).await {
         Ok(login) => Ok(Some(login)),
         Err(Halt::Over) => Ok(None),
@@ -117,7 +132,9 @@ struct Hello<'a> {
     /// Whether it may, must or cannot be encrypted.
     mode: ListenMode,
     source: Option<Source>,
-    buf: Vec<u8>,
+    inbox: Inbox,
+    /// The tenant it says it is of, in its words.
+    named: Option<String>,
     /// What the password's proof may be bound to, with TLS.
     binding: Option<Binding>,
     /// What its certificate was verified by, with TLS.
@@ -168,7 +185,7 @@ impl Hello<'_> {
         if identity.admin.is_some() {
             session.write_down();
         }
-        Ok(Login { identity, place, session, admission, early: std::mem::take(&mut self.buf) })
+        Ok(Login { identity, place, session, admission, early: self.inbox.to_vec() })
     }
 
     /// Who the client is, and that it may be here.
@@ -183,10 +200,13 @@ impl Hello<'_> {
         })?;
         let shown = self.shown(shared)?;
         let evidence = self.evidence(shared, &startup, shown.as_ref())?;
+        self.named = evidence.tenant().map(|named| named.to_string());
         let token_user = TokenUser::of(user, &shared.config.auth);
         let is_proof = shown.as_ref().is_some_and(|shown| shown.logs_in);
         let attempt = if token_user.is_some() || is_proof { Attempt::Token } else { Attempt::Password(user) };
         self.refuse_guesses(shared, attempt)?;
+        // Whatever it names is known from here on, or there is none.
+        shared.directory.catch_up().await;
         let (mut identity, by_end) = match token_user {
             Some(login) => (self.by_token(shared, &evidence, login).await?, false),
             None if is_proof => self.by_certificate(shared, user, &evidence).await?,
@@ -213,7 +233,7 @@ impl Hello<'_> {
     async fn startup(&mut self, shared: &Arc<Shared>) -> Result<Startup, Halt> {
         let (mut ssl_asked, mut gss_asked) = (false, false);
         if self.begins_with_tls().await? {
-            let first = std::mem::take(&mut self.buf);
+            let first = self.inbox.take_all();
             self.encrypt(shared, Some(&first)).await?;
             (ssl_asked, gss_asked) = (true, true);
         }
@@ -239,7 +259,7 @@ impl Hello<'_> {
             }
             // Whatever was sent behind the question was sent without waiting for the answer: it could be
             // an attacker's, put in front of an encrypted session (CVE-2021-23214).
-            if !self.buf.is_empty() {
+            if !self.inbox.is_empty() {
                 return Err(Refusal::protocol("received unencrypted data after encryption request").into());
             }
             if packet == FirstPacket::Ssl && self.may_encrypt(shared) {
@@ -254,10 +274,10 @@ impl Hello<'_> {
 
     /// Whether the client begins with a TLS handshake in place of a packet.
     async fn begins_with_tls(&mut self) -> Result<bool, Halt> {
-        while self.buf.is_empty() {
+        while self.inbox.is_empty() {
             self.fill().await?;
         }
-        Ok(self.buf.first() == Some(&HANDSHAKE_RECORD))
+        Ok(self.inbox.first() == Some(&HANDSHAKE_RECORD))
     }
 
     /// Whether there is TLS for this client.
@@ -299,11 +319,11 @@ impl Hello<'_> {
             .with_hint("Better still, let the client check the certificate: sslmode=verify-full."))
     }
 
-    async fn first_packet(&mut self) -> Result<Vec<u8>, Halt> {
+    async fn first_packet(&mut self) -> Result<Zeroizing<Vec<u8>>, Halt> {
         loop {
-            let len = startup::packet_len(&self.buf).map_err(|e| self.no_startup(&e))?;
-            if let Some(len) = len.filter(|len| self.buf.len() >= *len) {
-                return Ok(self.buf.drain(..len).collect());
+            let len = startup::packet_len(&self.inbox).map_err(|e| self.no_startup(&e))?;
+            if let Some(len) = len.filter(|len| self.inbox.len() >= *len) {
+                return Ok(self.inbox.take(len));
             }
             self.fill().await?;
         }
@@ -335,9 +355,9 @@ impl Hello<'_> {
     }
 
     /// The body of the next message, which must be of type `p` and short.
-    async fn password_message(&mut self) -> Result<Vec<u8>, Halt> {
+    async fn password_message(&mut self) -> Result<Zeroizing<Vec<u8>>, Halt> {
         loop {
-            let head = FrameHead::parse(&self.buf).map_err(|e| Refusal::protocol(e.to_string()))?;
+            let head = FrameHead::parse(&self.inbox).map_err(|e| Refusal::protocol(e.to_string()))?;
             if let Some(head) = head {
                 if head.tag != b'p' {
                     let message = format!("expected password response, got message type {}", head.tag);
@@ -346,9 +366,9 @@ impl Hello<'_> {
                 if head.total > MAX_STARTUP_BYTES {
                     return Err(Refusal::protocol("password response is too long").into());
                 }
-                if self.buf.len() >= head.total {
-                    let frame: Vec<u8> = self.buf.drain(..head.total).collect();
-                    return Ok(frame[HEAD_BYTES..].to_vec());
+                if self.inbox.len() >= head.total {
+                    drop(self.inbox.take(HEAD_BYTES));
+                    return Ok(self.inbox.take(head.total - HEAD_BYTES));
                 }
             }
             self.fill().await?;
@@ -369,9 +389,8 @@ impl Hello<'_> {
     }
 
     async fn fill(&mut self) -> io::Result<()> {
-        let mut chunk = [0; 1024];
-        let n = self.stream.read(&mut chunk).await?;
-        self.buf.extend_from_slice(&chunk[..n]);
+        let n = self.stream.read(self.inbox.space()).await?;
+        self.inbox.received(n);
         if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 }
@@ -524,66 +543,4 @@ fn no_option(word: String) -> Refusal {
 fn is_utf8_compatible(encoding: &str) -> bool {
     let name: String = encoding.chars().filter(char::is_ascii_alphanumeric).collect();
     ["utf8", "unicode", "sqlascii"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-fn no_welcome(error: &WelcomeError) -> Refusal {
-    match error {
-        WelcomeError::Attach(AttachError::Setting(error)) => {
-            Refusal::fatal(SqlState::of_setting(&error.code), error.message.clone())
-                .with_hint("Check the settings in the connection string.")
-        }
-        WelcomeError::Attach(AttachError::Io(_)) => lost_server().into_fatal(),
-        WelcomeError::Attach(AttachError::Cancelled) => no_server(&CheckoutError::Cancelled).into_fatal(),
-        WelcomeError::Checkout(error) => no_server(error).into_fatal(),
-    }
-}
-
-fn too_many_clients(limits: &Limits) -> Refusal {
-    Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "too many clients of this tenant")
-        .with_detail(format!(
-            "{} are connected, which is the limit `limits.max_clients`, or the tenant's own.",
-            limits.max_clients
-        ))
-        .with_hint("Use fewer connections, or raise the limit.")
-}
-
-/// What a client is told when its server connection breaks without a word.
-pub(super) fn lost_server() -> Refusal {
-    Refusal::error(SqlState::CONNECTION_FAILURE, "the server closed the connection unexpectedly")
-}
-
-/// What a client is told when there is no server connection for it. Addresses and roles are for the log.
-pub(super) fn no_server(error: &CheckoutError) -> Refusal {
-    match error {
-        CheckoutError::TimedOut(limit) => Refusal::error(
-            SqlState::TOO_MANY_CONNECTIONS,
-            format!("no server connection became free within {} ms", limit.as_millis()),
-        )
-        .with_detail("All server connections this tenant may have were busy.")
-        .with_hint(
-            "Shorten transactions, or raise `pool.max_server_connections` or `pool.wait_timeout` in the proxy's configuration, or the tenant's own limits.",
-        ),
-        CheckoutError::OverRate(limit, rate) => Refusal::error(
-            SqlState::TOO_MANY_CONNECTIONS,
-            format!(
-                "no turn came within {} ms: this tenant's transactions are limited to {rate} per second",
-                limit.as_millis()
-            ),
-        )
-        .with_detail("It waited for its tenant's rate, not for a connection: the limit is `limits.max_transactions_per_second`, or the tenant's own.")
-        .with_hint("Send fewer transactions, or raise the limit."),
-        CheckoutError::QueueFull(waiting) => Refusal::error(
-            SqlState::TOO_MANY_CONNECTIONS,
-            "too many clients of this tenant wait for a server connection",
-        )
-        .with_detail(format!("{waiting} wait already, which is the limit `limits.max_waiting`, or the tenant's own."))
-        .with_hint("Try again later, use fewer clients, or raise the limit."),
-        CheckoutError::Connect(_) => {
-            Refusal::error(SqlState::CONNECTION_FAILURE, "could not open a server connection")
-                .with_hint("The proxy's log says why; try again later.")
-        }
-        CheckoutError::Cancelled => {
-            Refusal::error(SqlState::QUERY_CANCELED, "canceling statement due to user request")
-        }
-    }
 }

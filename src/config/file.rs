@@ -93,6 +93,8 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let max_unauthenticated = source.take(&keys::LISTEN_MAX_UNAUTHENTICATED);
     let per_address = source.take(&keys::LISTEN_MAX_FAILURES_PER_ADDRESS);
     let per_user = source.take(&keys::LISTEN_MAX_FAILURES_PER_USER);
+    let per_tenant = source.take(&keys::LISTEN_MAX_FAILURES_PER_TENANT);
+    let limit = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
     let tls = tls::listen(source, dir, addresses.as_deref());
@@ -118,8 +120,9 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         tenant_domain: tenant_domain?,
         max_unauthenticated: max_unauthenticated?,
         failures: FailureLimits {
-            per_address: per_address?.and_then(|number| u32::try_from(number).ok()),
-            per_user: per_user?.and_then(|number| u32::try_from(number).ok()),
+            per_address: limit(per_address?),
+            per_user: limit(per_user?),
+            per_tenant: limit(per_tenant?),
         },
         tcp_keepalive: tcp_keepalive?,
         shutdown_timeout: shutdown_timeout?,

@@ -127,6 +127,9 @@ keys! {
     LISTEN_MAX_FAILURES_PER_USER: Option<usize> = listen.max_failures_per_user,
         "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("30"),
         "Logins with one user name that may fail in a minute, before more are refused unseen from wherever that user did not log in lately; all sets no limit.";
+    LISTEN_MAX_FAILURES_PER_TENANT: Option<usize> = listen.max_failures_per_tenant,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("300"),
+        "Logins that name one tenant and may fail in a minute, whatever the user, before more are refused unseen from wherever that user did not log in lately; all sets no limit.";
     LISTEN_TENANT_DOMAIN: Option<String> = listen.tenant_domain,
         "domain name, or \"off\"", kind::domain_or_off, Value("\"off\""),
         "Domain of host names that name a tenant by TLS: with `db.example.com` a client of `acme.db.example.com` is of the tenant acme.";

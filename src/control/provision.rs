@@ -1,12 +1,13 @@
 //! Creating a tenant.
 
 use postgres_protocol::password::scram_sha_256;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
-use crate::auth::MasterKey;
+use crate::auth::{MasterKey, secret_hex};
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
@@ -345,7 +346,7 @@ async fn ensure_user(
 }
 
 pub(super) fn generate_password() -> Result<SecretString, ControlError> {
-    let mut bytes = [0; PASSWORD_BYTES];
-    getrandom::fill(&mut bytes).map_err(ControlError::Random)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    let mut bytes = Zeroizing::new([0; PASSWORD_BYTES]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(ControlError::Random)?;
+    Ok(secret_hex(bytes.as_slice()))
 }

@@ -2,17 +2,17 @@
 //!
 //! A background task keeps it fresh (`refresh`); a registry outage leaves what is known in service.
 
+mod catch_up;
 mod refresh;
-mod unknown;
 mod view;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{DecoySecret, KeyEntry, KeyId, Verifier};
-use crate::registry::directory::unknown::Unknown;
+use crate::registry::directory::catch_up::CatchUp;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
 use crate::registry::{Registry, RegistryError, keys};
@@ -20,12 +20,6 @@ use crate::tenant::{Level, Tenant, TenantId, TenantRef};
 
 /// Changes a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
-
-/// How often what is not known is loaded for one login at most, while other loads get in between.
-const ATTEMPTS: usize = 3;
-
-/// Longest user name PostgreSQL knows, in bytes.
-const MAX_USER_BYTES: usize = 63;
 
 /// A user who may log in: its tenant is in service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +46,7 @@ pub struct Directory {
 struct Inner {
     registry: Registry,
     view: View,
-    /// Counts the background loads that were begun. Held while the view is written, so that a load
-    /// that saw an older state cannot overwrite a newer one.
-    generation: Mutex<u64>,
-    unknown: Unknown,
-    /// The same for tenants that credentials name, so that a flood of one leaves the other alone.
-    unknown_tenants: Unknown,
-    /// The same for API keys.
-    unknown_keys: Unknown,
+    catch_up: CatchUp,
     changes: broadcast::Sender<TenantId>,
     in_touch: watch::Sender<bool>,
 }
@@ -73,10 +60,7 @@ impl Directory {
         let inner = Arc::new(Inner {
             registry,
             view: View::default(),
-            generation: Mutex::new(0),
-            unknown: Unknown::default(),
-            unknown_tenants: Unknown::default(),
-            unknown_keys: Unknown::default(),
+            catch_up: CatchUp::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             in_touch: watch::Sender::new(true),
         });
@@ -106,43 +90,23 @@ impl Directory {
         Verifier::mock(&self.decoy, user_name)
     }
 
-    /// [`lookup`](Self::lookup), then one query for a user who may have been created a moment ago.
-    /// Names that nobody has cannot hammer PostgreSQL: queries are few at once and few a second,
-    /// and a name just looked for is not looked for again. `None` also when the registry is out of reach.
-    pub async fn lookup_or_load(&self, user_name: &str) -> Option<Arc<UserEntry>> {
-        if let Some(entry) = self.lookup(user_name) {
-            return Some(entry);
-        }
-        if user_name.is_empty() || user_name.len() > MAX_USER_BYTES || user_name.contains('\0') {
-            return None;
-        }
-        let load = self.inner.load_user(user_name);
-        self.inner.unknown.ask(user_name, load, || self.lookup(user_name)).await
+    /// Waits until memory has what was committed to the registry before: whoever was created a moment ago is found then, and
+    /// who is not found does not exist. Takes the same time for all names, a quarter of a second at most, and none while
+    /// the registry is out of reach.
+    pub async fn catch_up(&self) {
+        self.inner.catch_up.wait(self.in_touch()).await;
     }
 
-    /// A tenant in service, as a credential names it; asked for where it is not known, as [`lookup_or_load`](Self::lookup_or_load)
-    /// asks for a user.
-    pub async fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
-        let find = || self.inner.view.tenant_named(named);
-        if let Some(tenant) = find() {
-            return Some(tenant);
-        }
-        self.inner.unknown_tenants.ask(&named.to_string(), self.inner.load_named(named), find).await
+    /// A tenant in service, as a credential names it.
+    #[must_use]
+    pub fn tenant_named(&self, named: &TenantRef) -> Option<Arc<Tenant>> {
+        self.inner.view.tenant_named(named)
     }
 
-    /// An API key of a tenant in service, from memory; revoked ones are not there.
+    /// An API key of a tenant in service; revoked ones are not there.
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<KeyEntry> {
         self.inner.view.key(id)
-    }
-
-    /// [`key`](Self::key), asked for where it is not known, as [`lookup_or_load`](Self::lookup_or_load) asks for a
-    /// user.
-    pub async fn key_or_load(&self, id: KeyId) -> Option<KeyEntry> {
-        if let Some(key) = self.key(id) {
-            return Some(key);
-        }
-        self.inner.unknown_keys.ask(&id.to_string(), self.inner.load_key(id), || self.key(id)).await
     }
 
     /// Somebody logged in with this key. It is written down later; not at all where too many wait for that.
@@ -198,57 +162,17 @@ impl Directory {
 }
 
 impl Inner {
-    fn generation(&self) -> MutexGuard<'_, u64> {
-        // The number is whole at every moment, so a panic elsewhere has not broken it.
-        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn reload_all(&self) -> Result<(), RegistryError> {
-        *self.generation() += 1;
         let loaded = self.registry.load_all().await?;
-        let _writing = self.generation();
         let gone = self.view.tenants_not_in(&loaded);
         self.apply(gone, loaded);
         Ok(())
     }
 
     async fn reload(&self, ids: &[TenantId]) -> Result<(), RegistryError> {
-        *self.generation() += 1;
         let loaded = self.registry.load_tenants(ids).await?;
-        let _writing = self.generation();
         let gone = ids.iter().filter(|id| loaded.iter().all(|l| l.tenant.id != **id)).copied().collect();
         self.apply(gone, loaded);
-        Ok(())
-    }
-
-    async fn load_user(&self, user_name: &str) -> Result<(), RegistryError> {
-        self.add(|| self.registry.load_tenant_of(user_name)).await
-    }
-
-    async fn load_named(&self, named: &TenantRef) -> Result<(), RegistryError> {
-        self.add(|| self.registry.load_tenant_named(named)).await
-    }
-
-    async fn load_key(&self, id: KeyId) -> Result<(), RegistryError> {
-        self.add(|| self.registry.load_tenant_of_key(id)).await
-    }
-
-    /// Adds one tenant, unless a background load was begun meanwhile: that one may have seen a later state (a
-    /// suspension), which must stand. What was just made is announced at the same time, so that is not rare: then it
-    /// is loaded again.
-    async fn add<L>(&self, load: impl Fn() -> L) -> Result<(), RegistryError>
-    where
-        L: Future<Output = Result<Option<LoadedTenant>, RegistryError>>,
-    {
-        for _ in 0..ATTEMPTS {
-            let before = *self.generation();
-            let loaded = load().await?;
-            let writing = self.generation();
-            if *writing == before {
-                self.apply(Vec::new(), loaded.into_iter().collect());
-                break;
-            }
-        }
         Ok(())
     }
 

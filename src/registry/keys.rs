@@ -52,16 +52,6 @@ pub(super) async fn add_keys(client: &impl GenericClient, tenants: &mut [LoadedT
     Ok(())
 }
 
-/// The tenant a key belongs to.
-///
-/// # Errors
-/// When the database does not answer.
-pub(super) async fn tenant_of(client: &impl GenericClient, key: KeyId) -> Result<Option<TenantId>, Error> {
-    let sql = "SELECT tenant_id FROM pgtenant.api_keys WHERE id = $1 AND revoked_at IS NULL";
-    let row = client.query_opt(sql, &[&key.to_string()]).await?;
-    row.map(|row| row.try_get(0).map(TenantId)).transpose()
-}
-
 /// What an operator wants to see of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySummary {

@@ -38,7 +38,7 @@ use crate::auth::{DecoySecret, KeyId};
 use crate::config;
 use crate::net::tls::ControlTls;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Tenant, TenantId, TenantRef};
+use crate::tenant::{Tenant, TenantId};
 
 /// Channel on which the registry's triggers name the tenant that changed.
 const CHANNEL: &str = "pgtenant_registry";
@@ -112,36 +112,6 @@ impl Registry {
     pub async fn load_tenants(&self, ids: &[TenantId]) -> Result<Vec<LoadedTenant>, RegistryError> {
         let client = self.client().await?;
         bounded(QUERY_TIMEOUT, store::load(&*client, Some(ids))).await
-    }
-
-    /// The tenant of a user, if it is in service.
-    ///
-    /// # Errors
-    /// When the registry does not answer.
-    pub async fn load_tenant_of(&self, user_name: &str) -> Result<Option<LoadedTenant>, RegistryError> {
-        let client = self.client().await?;
-        bounded(QUERY_TIMEOUT, store::load_tenant_of(&*client, user_name)).await
-    }
-
-    /// A tenant as a credential names it, if it is in service.
-    ///
-    /// # Errors
-    /// When the registry does not answer.
-    pub async fn load_tenant_named(&self, named: &TenantRef) -> Result<Option<LoadedTenant>, RegistryError> {
-        let client = self.client().await?;
-        bounded(QUERY_TIMEOUT, store::load_tenant_named(&*client, named)).await
-    }
-
-    /// The tenant of an API key, if it is in service.
-    ///
-    /// # Errors
-    /// When the registry does not answer.
-    pub async fn load_tenant_of_key(&self, key: KeyId) -> Result<Option<LoadedTenant>, RegistryError> {
-        let client = self.client().await?;
-        match bounded(QUERY_TIMEOUT, keys::tenant_of(&*client, key)).await? {
-            Some(id) => Ok(bounded(QUERY_TIMEOUT, store::load(&*client, Some(&[id]))).await?.pop()),
-            None => Ok(None),
-        }
     }
 
     /// Writes down that keys were used: the one thing of the registry that its reader may write.

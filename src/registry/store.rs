@@ -12,7 +12,7 @@ use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
 use crate::registry::{RegistryError, keys};
 use crate::tenant::{
-    Access, ChannelPrefix, Ident, KeyMark, Level, Slug, Status, Tenant, TenantId, TenantNames, TenantRef,
+    Access, ChannelPrefix, Ident, KeyMark, Level, Slug, Status, Tenant, TenantId, TenantNames,
 };
 
 /// The schema's versions in order; each runs once.
@@ -217,47 +217,6 @@ pub async fn load(client: &impl GenericClient, ids: Option<&[TenantId]>) -> Resu
     let mut loaded = group(&client.query(&sql, &[&ids]).await?)?;
     keys::add_keys(client, &mut loaded).await?;
     Ok(loaded)
-}
-
-/// The tenant in service that a user belongs to, with all its users.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn load_tenant_of(
-    client: &impl GenericClient,
-    user_name: &str,
-) -> Result<Option<LoadedTenant>, Error> {
-    let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
-         FROM pgtenant.tenants t JOIN pgtenant.users u ON u.tenant_id = t.id
-         WHERE t.status = 'active'
-           AND t.id = (SELECT one.tenant_id FROM pgtenant.users one WHERE one.user_name = $1)"
-    );
-    let mut loaded = group(&client.query(&sql, &[&user_name]).await?)?;
-    keys::add_keys(client, &mut loaded).await?;
-    Ok(loaded.pop())
-}
-
-/// A tenant in service as a credential names it, with all its users.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn load_tenant_named(
-    client: &impl GenericClient,
-    named: &TenantRef,
-) -> Result<Option<LoadedTenant>, Error> {
-    let slug = match named {
-        TenantRef::Id(id) => return Ok(load(client, Some(&[*id])).await?.pop()),
-        TenantRef::Slug(slug) => slug.as_str(),
-    };
-    let sql = format!(
-        "SELECT {TENANT_COLUMNS}, u.user_name, u.verifier, u.access
-         FROM pgtenant.tenants t LEFT JOIN pgtenant.users u ON u.tenant_id = t.id
-         WHERE t.status = 'active' AND t.slug = $1"
-    );
-    let mut loaded = group(&client.query(&sql, &[&slug]).await?)?;
-    keys::add_keys(client, &mut loaded).await?;
-    Ok(loaded.pop())
 }
 
 /// Joins rows that are ordered by tenant.

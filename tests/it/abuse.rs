@@ -1,6 +1,7 @@
 //! Strangers who guess passwords, or take the places of those who want to log in.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
 
 use pgtenant::auth::FailureLimits;
 
@@ -13,7 +14,8 @@ const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 fn guarded(per_address: u32, per_user: u32) -> Proxy {
     Proxy::start(&["alpha", "beta"], |config| {
-        config.listen.failures = FailureLimits { per_address: Some(per_address), per_user: Some(per_user) };
+        config.listen.failures =
+            FailureLimits { per_address: Some(per_address), per_user: Some(per_user), per_tenant: None };
     })
 }
 
@@ -48,6 +50,22 @@ fn guessing_gains_nothing_after_some_failures_and_names_that_nobody_has_are_answ
 }
 
 #[test]
+fn name_that_nobody_has_is_not_looked_for_while_its_owner_waits_so_that_the_time_tells_nothing() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let mut admin = proxy.admin();
+    // Whoever asks these tables for a name now waits.
+    admin.run(
+        "begin; lock table pgtenant.users, pgtenant.tenants, pgtenant.api_keys in access exclusive mode",
+    );
+    for user in [proxy.user("alpha").as_str(), "nobody", "another"] {
+        let begin = Instant::now();
+        assert!(is_wrong(log_in(&proxy, HOME, user, "guess")), "{user}");
+        assert!(begin.elapsed() < Duration::from_secs(1), "{user}: {:?}", begin.elapsed());
+    }
+    admin.run("rollback");
+}
+
+#[test]
 fn guesses_lock_nobody_out_who_has_logged_in_from_where_it_is() {
     let proxy = guarded(6, 3);
     let alpha = proxy.user("alpha");
@@ -57,6 +75,23 @@ fn guesses_lock_nobody_out_who_has_logged_in_from_where_it_is() {
     // Another program on the same machine.
     (0..7).for_each(|n| drop(log_in(&proxy, HOME, &format!("nobody {n}"), "guess")));
     assert!(is_throttled(log_in(&proxy, HOME, "nobody", "guess")));
+    assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
+}
+
+#[test]
+fn guesses_at_many_users_of_a_tenant_that_is_named_end_for_that_tenant_and_for_one_that_there_is_not_alike() {
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.listen.failures = FailureLimits { per_tenant: Some(3), ..FailureLimits::default() };
+    });
+    let (alpha, beta) = (proxy.user("alpha"), proxy.user("beta"));
+    assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
+    for tenant in [alpha.as_str(), "nobody"] {
+        for n in 0..3 {
+            assert!(is_wrong(log_in(&proxy, ELSEWHERE, &format!("user{n}.{tenant}"), "guess")), "{tenant}");
+        }
+        assert!(is_throttled(log_in(&proxy, ELSEWHERE, &format!("another.{tenant}"), "guess")), "{tenant}");
+    }
+    assert_eq!(log_in(&proxy, ELSEWHERE, &format!("{beta}.{beta}"), PASSWORD), Ok(()));
     assert_eq!(log_in(&proxy, HOME, &alpha, PASSWORD), Ok(()));
 }
 
@@ -115,7 +150,8 @@ fn who_has_logged_in_and_waits_for_a_server_connection_is_not_one_that_has_not_l
 fn tokens_that_fail_do_not_lock_out_the_tokens_of_others_who_have_the_same_user_name() {
     let proxy = Proxy::start(&["alpha", "beta"], |config| {
         tokens::with_tokens(config);
-        config.listen.failures = FailureLimits { per_address: Some(100), per_user: Some(3) };
+        config.listen.failures =
+            FailureLimits { per_address: Some(100), per_user: Some(3), per_tenant: None };
     });
     for _ in 0..10 {
         assert!(tokens::refusal(&proxy, "token", b"eyJ.eyJ.x").contains("28P01"));

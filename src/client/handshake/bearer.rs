@@ -1,7 +1,5 @@
 //! The part of the handshake in which a client sends a token by OAUTHBEARER.
 
-use std::time::Instant;
-
 use secrecy::ExposeSecret;
 
 use crate::auth::Attempt;
@@ -83,11 +81,11 @@ impl Hello<'_> {
                 write::authentication_sasl_continue(&mut out, challenge.as_bytes());
                 self.stream.write_all(&out).await?;
                 // It asks for nothing more, but the exchange has an end.
-                let understood = self.password_message().await? == bearer::UNDERSTOOD;
+                let understood = *self.password_message().await? == bearer::UNDERSTOOD;
                 note(shared, user, why);
                 // Without a token it only asks who issues them.
                 if token.is_some() {
-                    shared.failures().failed(Instant::now(), self.source, Attempt::Token);
+                    self.count_guess(shared, Attempt::Token);
                 }
                 if !understood {
                     return Err(Refusal::protocol(BearerError::Malformed.to_string()).into());

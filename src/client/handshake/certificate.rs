@@ -1,7 +1,6 @@
 //! The part of the handshake that asks what a client's certificate is good for besides the connection.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::auth::Attempt;
 use crate::auth::certificate::{self, Names};
@@ -54,9 +53,9 @@ impl Hello<'_> {
         user: &str,
         evidence: &Evidence,
     ) -> Result<(Identity, bool), Halt> {
-        let Found { entry, by_end } = resolve::find(shared, evidence).await;
+        let Found { entry, by_end } = resolve::find(shared, evidence);
         let Some(entry) = entry else {
-            shared.failures().failed(Instant::now(), self.source, Attempt::Token);
+            self.count_guess(shared, Attempt::Token);
             shared.counters.credential_refused("certificate_no_user");
             let message = format!("certificate authentication failed for user \"{user}\"");
             return Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::auth::evidence::Evidence;
 use crate::auth::scram::{self, ScramError};
-use crate::auth::{Attempt, bearer as oauth};
+use crate::auth::{Attempt, Guess, bearer as oauth};
 use crate::client::Shared;
 use crate::client::credential::Identity;
 use crate::client::handshake::resolve::{self, Found};
@@ -17,12 +17,21 @@ use crate::wire::write;
 impl Hello<'_> {
     /// After many failures nothing is checked for a while. Names that nobody has are counted too.
     pub(super) fn refuse_guesses(&self, shared: &Shared, attempt: Attempt<'_>) -> Result<(), Refusal> {
-        shared.failures().try_login(Instant::now(), self.source, attempt).map_err(|wait| {
+        shared.failures().try_login(Instant::now(), self.guess(attempt)).map_err(|wait| {
             shared.counters.auth_throttled();
             let seconds = wait.as_secs() + 1;
             Refusal::fatal(SqlState::INVALID_AUTHORIZATION, "too many failed logins")
                 .with_hint(format!("Try again in {seconds} s, with the right password."))
         })
+    }
+
+    /// A login was wrong, and is counted.
+    pub(super) fn count_guess(&self, shared: &Shared, attempt: Attempt<'_>) {
+        shared.failures().failed(Instant::now(), self.guess(attempt));
+    }
+
+    fn guess<'a>(&'a self, attempt: Attempt<'a>) -> Guess<'a> {
+        Guess { source: self.source, attempt, tenant: self.named.as_deref() }
     }
 
     /// Whose session it is, and whether the end of the user name stood for the tenant.
@@ -32,7 +41,7 @@ impl Hello<'_> {
         user: &str,
         evidence: &Evidence,
     ) -> Result<(Identity, bool), Halt> {
-        let Found { entry: known, by_end } = resolve::find(shared, evidence).await;
+        let Found { entry: known, by_end } = resolve::find(shared, evidence);
         let offers_bearer = self.takes_bearer(shared);
         let mut out = Vec::new();
         let mut offered = scram::mechanisms(self.binding.as_ref()).to_vec();
@@ -58,20 +67,16 @@ impl Hello<'_> {
         known: Option<&UserEntry>,
         first: &[u8],
     ) -> Result<(), Halt> {
-        let mock;
-        let verifier = match known {
-            Some(entry) => &entry.verifier,
-            None => {
-                mock = shared.directory.mock(user);
-                &mock
-            }
-        };
-        let source = self.source;
+        // Made for each, so that it takes the same time.
+        let mock = shared.directory.mock(user);
+        let verifier = known.map_or(&mock, |entry| &entry.verifier);
+        let (source, named) = (self.source, self.named.clone());
+        let guess = Guess { source, attempt: Attempt::Password(user), tenant: named.as_deref() };
         let refuse = |error: ScramError| {
             shared.counters.auth_failed();
             match error {
                 ScramError::WrongPassword => {
-                    shared.failures().failed(Instant::now(), source, Attempt::Password(user));
+                    shared.failures().failed(Instant::now(), guess);
                     wrong_password(user)
                 }
                 ScramError::Malformed | ScramError::Mechanism => Refusal::protocol(error.to_string()),

@@ -67,18 +67,9 @@ pub(super) fn is_access(name: &str) -> bool {
 }
 
 /// The first of the users who may be meant. One of another tenant than is named is none.
-pub(super) async fn find(shared: &Shared, evidence: &Evidence) -> Found {
-    let candidates = evidence.candidates();
-    // First those that are known: what nobody has is asked for seldom, and many may wait for that.
-    for candidate in &candidates {
-        if let Some(entry) =
-            shared.directory.lookup(candidate.user).filter(|entry| is_meant(candidate, entry))
-        {
-            return Found { entry: Some(entry), by_end: candidate.by_end };
-        }
-    }
-    for candidate in &candidates {
-        let entry = shared.directory.lookup_or_load(candidate.user).await;
+pub(super) fn find(shared: &Shared, evidence: &Evidence) -> Found {
+    for candidate in &evidence.candidates() {
+        let entry = shared.directory.lookup(candidate.user);
         if let Some(entry) = entry.filter(|entry| is_meant(candidate, entry)) {
             return Found { entry: Some(entry), by_end: candidate.by_end };
         }

@@ -1,9 +1,5 @@
 //! The part of the handshake in which a client sends a token in place of a password.
 
-use std::time::Instant;
-
-use secrecy::{ExposeSecret, SecretSlice};
-
 use crate::auth::Attempt;
 use crate::auth::evidence::Evidence;
 use crate::client::credential::{self, Denied, Grant, Identity, TokenUser, TokenWay};
@@ -43,13 +39,13 @@ impl Hello<'_> {
         let mut out = Vec::new();
         write::authentication_cleartext_password(&mut out);
         self.stream.write_all(&out).await?;
-        let body = SecretSlice::from(self.password_message().await?);
-        let Some((text, [])) = cstr(body.expose_secret()) else {
+        let body = self.password_message().await?;
+        let Some((text, [])) = cstr(&body) else {
             return Err(Refusal::protocol("malformed password packet").into());
         };
         let named = only.cloned().map(TenantRef::Slug).or_else(|| evidence.tenant());
         let grant = credential::redeem(shared, text, named.as_ref()).await.map_err(|why| {
-            shared.failures().failed(Instant::now(), self.source, Attempt::Token);
+            self.count_guess(shared, Attempt::Token);
             deny(shared, user, why)
         })?;
         let identity = self.identity(shared, grant, user, only)?;

@@ -72,7 +72,10 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.listen.unix_socket_dir, None);
     assert_eq!(config.listen.max_clients, 10_000);
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(15));
-    assert_eq!(config.listen.failures, FailureLimits { per_address: Some(300), per_user: Some(30) });
+    assert_eq!(
+        config.listen.failures,
+        FailureLimits { per_address: Some(300), per_user: Some(30), per_tenant: Some(300) }
+    );
     assert_eq!(config.listen.tcp_keepalive, Some(Duration::from_secs(60)));
     assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.server.address, ServerAddress::Tcp("127.0.0.1".into(), 5432));
@@ -207,6 +210,7 @@ tenant_domain = "db.example.com"
 max_unauthenticated = 7
 max_failures_per_address = 8
 max_failures_per_user = "all"
+max_failures_per_tenant = 9
 tcp_keepalive = "off"
 shutdown_timeout = 0
 tls = "required"
@@ -328,7 +332,10 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
     assert_eq!(config.listen.max_unauthenticated, 7);
     assert_eq!(config.listen.tenant_domain.as_deref(), Some("db.example.com"));
-    assert_eq!(config.listen.failures, FailureLimits { per_address: Some(8), per_user: None });
+    assert_eq!(
+        config.listen.failures,
+        FailureLimits { per_address: Some(8), per_user: None, per_tenant: Some(9) }
+    );
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
     assert_eq!(config.server.database, "shop");

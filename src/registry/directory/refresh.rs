@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::task::AbortOnDropHandle;
@@ -68,8 +68,16 @@ async fn begin(inner: &Inner) -> Result<Listener, RegistryError> {
     Ok(listener)
 }
 
-/// Loads what is announced until something fails.
+/// Loads what is announced, and tells those who ask how far that is, until something fails.
 async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
+    let (client, heard) = (Arc::clone(&listener.client), Arc::clone(&listener.heard));
+    tokio::select! {
+        error = load_news(inner, &mut listener) => error,
+        error = inner.catch_up.serve(&client, &heard) => error,
+    }
+}
+
+async fn load_news(inner: &Inner, listener: &mut Listener) -> RegistryError {
     let now = Instant::now();
     let (mut full, mut ping) = (interval_at(now + FULL_LOAD, FULL_LOAD), interval_at(now + PING, PING));
     full.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -86,7 +94,8 @@ async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
                 if heard.is_all() {
                     sleep_until(rested_full).await;
                 }
-                let done = match heard.take() {
+                let (news, upto) = heard.take();
+                let done = match news {
                     News::All => {
                         let done = inner.reload_all().await;
                         rested_full = Instant::now() + REST_FULL;
@@ -94,6 +103,9 @@ async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
                     }
                     News::Some(ids) => inner.reload(&ids).await,
                 };
+                if done.is_ok() {
+                    heard.loaded.send_replace(upto);
+                }
                 rested = Instant::now() + REST;
                 done
             }
@@ -107,7 +119,7 @@ async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
 /// A connection that only listens.
 #[derive(Debug)]
 pub(super) struct Listener {
-    client: Client,
+    client: Arc<Client>,
     heard: Arc<Heard>,
     driver: AbortOnDropHandle<RegistryError>,
 }
@@ -120,7 +132,7 @@ impl Listener {
         let driver = AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard))));
         let listen = format!("LISTEN {CHANNEL}");
         bounded(QUERY_TIMEOUT, client.batch_execute(&listen)).await?;
-        Ok(Self { client, heard, driver })
+        Ok(Self { client: Arc::new(client), heard, driver })
     }
 }
 
@@ -139,9 +151,18 @@ async fn drive(connection: ControlConnection, heard: Arc<Heard>) -> RegistryErro
 
 /// What was announced and not loaded yet; bounded.
 #[derive(Debug, Default)]
-struct Heard {
-    news: Mutex<Option<News<HashSet<TenantId>>>>,
+pub(super) struct Heard {
+    state: Mutex<State>,
     wake: Notify,
+    /// Up to which of them everything has been loaded.
+    loaded: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    news: Option<News<HashSet<TenantId>>>,
+    /// How many were heard.
+    count: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -153,33 +174,45 @@ enum News<T> {
 impl Heard {
     /// Anything but a tenant's id means: everything may have changed.
     fn add(&self, payload: &str) {
-        let mut news = self.news();
-        match (payload.parse::<Uuid>(), news.get_or_insert_with(|| News::Some(HashSet::new()))) {
+        let mut state = self.state();
+        state.count += 1;
+        match (payload.parse::<Uuid>(), state.news.get_or_insert_with(|| News::Some(HashSet::new()))) {
             (_, News::All) => {}
             (Ok(id), News::Some(ids)) if ids.len() < MANY => {
                 ids.insert(TenantId(id));
             }
-            _ => *news = Some(News::All),
+            _ => state.news = Some(News::All),
         }
-        drop(news);
+        drop(state);
         self.wake.notify_one();
     }
 
     fn is_all(&self) -> bool {
-        matches!(*self.news(), Some(News::All))
+        matches!(self.state().news, Some(News::All))
     }
 
-    fn take(&self) -> News<Vec<TenantId>> {
-        match self.news().take() {
+    /// What to load, and up to which notification that is.
+    fn take(&self) -> (News<Vec<TenantId>>, u64) {
+        let mut state = self.state();
+        let news = match state.news.take() {
             Some(News::All) => News::All,
             Some(News::Some(ids)) => News::Some(ids.into_iter().collect()),
             None => News::Some(Vec::new()),
-        }
+        };
+        (news, state.count)
     }
 
-    fn news(&self) -> std::sync::MutexGuard<'_, Option<News<HashSet<TenantId>>>> {
-        // The value is whole at every moment, so a panic elsewhere has not broken it.
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn count(&self) -> u64 {
+        self.state().count
+    }
+
+    pub(super) fn loaded(&self) -> watch::Receiver<u64> {
+        self.loaded.subscribe()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is whole at every moment, so a panic elsewhere has not broken it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,8 +226,8 @@ mod tests {
         let id = Uuid::from_u128(7);
         heard.add(&id.to_string());
         heard.add(&id.to_string());
-        assert_eq!(heard.take(), News::Some(vec![TenantId(id)]));
-        assert_eq!(heard.take(), News::Some(vec![]));
+        assert_eq!(heard.take(), (News::Some(vec![TenantId(id)]), 2));
+        assert_eq!(heard.take(), (News::Some(vec![]), 2));
     }
 
     #[test]
@@ -203,7 +236,7 @@ mod tests {
         heard.add(&Uuid::from_u128(7).to_string());
         heard.add("gibberish");
         heard.add(&Uuid::from_u128(8).to_string());
-        assert_eq!(heard.take(), News::All);
+        assert_eq!(heard.take().0, News::All);
     }
 
     #[test]
@@ -212,6 +245,6 @@ mod tests {
         for number in 0..=MANY {
             heard.add(&Uuid::from_u128(number as u128).to_string());
         }
-        assert_eq!(heard.take(), News::All);
+        assert_eq!(heard.take().0, News::All);
     }
 }
