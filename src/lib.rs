@@ -1,5 +1,6 @@
 //! pgtenant: a PostgreSQL wire-protocol proxy for schema-per-tenant databases.
 
+pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod client;

@@ -48,15 +48,24 @@ impl AdminArgs {
     /// When no administrator is named, the connection string is of another database than the one
     /// served, or the server refuses.
     pub async fn connect(&self, config: &Config) -> Result<Client> {
+        let login = self.login_with_password(config)?;
+        open_with(&login, config.server.connect_timeout, &config.server.tls)
+            .await
+            .context("cannot log in as the administrator")
+    }
+
+    /// How to log in as the administrator.
+    ///
+    /// # Errors
+    /// When no administrator is named, or the connection string is of another database than the one served.
+    pub(in crate::cli) fn login_with_password(&self, config: &Config) -> Result<tokio_postgres::Config> {
         let mut login = self.login(config)?;
         if login.get_password().is_none()
             && let Some(password) = self.password()?
         {
             login.password(password.expose_secret());
         }
-        open_with(&login, config.server.connect_timeout, &config.server.tls)
-            .await
-            .context("cannot log in as the administrator")
+        Ok(login)
     }
 
     fn login(&self, config: &Config) -> Result<tokio_postgres::Config> {

@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::auth::api_key::{ApiKey, ID_BYTES, SECRET_BYTES};
 use crate::auth::{Access, KeyId};
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::cli::tenant::output::{printable, write_columns, write_json};
 use crate::config::Config;
-use crate::control::ControlError;
-use crate::registry::keys::{self, KeySummary, NewKey};
+use crate::control::{ControlError, KeyTerms, create_key, revoke_key};
+use crate::registry::keys::{self, KeySummary};
 use crate::registry::store;
 use crate::tenant::Slug;
 
@@ -121,28 +120,12 @@ async fn create(args: &CreateArgs, config: &Config, out: &mut dyn Write) -> Resu
     if name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
         bail!("`--name` has at most {MAX_NAME_CHARS} characters and no control characters");
     }
-    let (mut id, mut secret) = ([0; ID_BYTES], [0; SECRET_BYTES]);
-    getrandom::fill(&mut id).map_err(no_random)?;
-    getrandom::fill(&mut secret).map_err(no_random)?;
-    let key = ApiKey::new(id, &secret);
     let client = args.admin.connect(config).await?;
-    store::require_current(&client).await?;
-    let new = NewKey {
-        tenant: &slug,
-        id: key.id,
-        digest: key.digest(),
-        access: args.scope,
-        name,
-        lifetime: args.expires.0,
-    };
-    let made = keys::insert(&client, new).await;
-    if !made.map_err(ControlError::from)? {
-        return Err(ControlError::UnknownTenant(slug).into());
-    }
+    let terms = KeyTerms { access: args.scope, name, lifetime: args.expires.0 };
+    let (key, summary) = create_key(&client, &slug, terms).await?;
     let text = key.text();
-    let summary = find(&client, key.id).await?;
     if args.json {
-        let mut object = to_json(&summary);
+        let mut object = summary.to_json();
         object["key"] = json!(text.expose_secret());
         return write_json(&object, out);
     }
@@ -155,17 +138,13 @@ async fn create(args: &CreateArgs, config: &Config, out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-fn no_random(error: getrandom::Error) -> anyhow::Error {
-    anyhow::anyhow!("the system has no random numbers for a key: {error}")
-}
-
 async fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let slug = args.slug.as_deref().map(Slug::parse).transpose()?;
     let client = connect_reader(config).await?;
     store::require_current(&client).await?;
     let found = keys::summaries(&client, slug.as_ref(), None).await.map_err(ControlError::from)?;
     if args.json {
-        return write_json(&found.iter().map(to_json).collect(), out);
+        return write_json(&found.iter().map(KeySummary::to_json).collect(), out);
     }
     let heads = ["ID", "TENANT", "NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED"];
     let mut rows = vec![heads.map(str::to_owned)];
@@ -185,35 +164,14 @@ async fn revoke(args: &RevokeArgs, config: &Config, out: &mut dyn Write) -> Resu
         );
     };
     let client = args.admin.connect(config).await?;
-    store::require_current(&client).await?;
-    if !keys::revoke(&client, id).await.map_err(ControlError::from)? {
+    let Some(summary) = revoke_key(&client, id).await? else {
         bail!("there is no key {id}; `pgtenant key list` shows all");
-    }
-    let summary = find(&client, id).await?;
+    };
     if args.json {
-        return write_json(&to_json(&summary), out);
+        return write_json(&summary.to_json(), out);
     }
     writeln!(out, "key {id} of tenant {} is revoked", summary.tenant)?;
     Ok(())
-}
-
-async fn find(client: &tokio_postgres::Client, id: KeyId) -> Result<KeySummary> {
-    let found = keys::summaries(client, None, Some(id)).await.map_err(ControlError::from)?.pop();
-    found.ok_or_else(|| anyhow::anyhow!("key {id} is gone already"))
-}
-
-fn to_json(key: &KeySummary) -> Value {
-    json!({
-        "id": key.id,
-        "tenant": key.tenant,
-        "name": key.name,
-        "scope": key.access,
-        "state": key.state,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used_at,
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: what the commands are, and how they end.
 
+pub mod api;
 mod bench;
 mod check;
 pub mod cluster;
@@ -35,6 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Api(api::ApiArgs),
     Bench(Box<bench::BenchArgs>),
     Check(check::CheckArgs),
     Demo(demo::DemoArgs),
@@ -86,6 +88,7 @@ enum Command {
 impl Command {
     fn run(&self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Api(args) => api::run(args),
             Self::Bench(args) => bench::run(args),
             Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),

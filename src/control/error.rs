@@ -3,6 +3,7 @@
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::config::limits::LimitError;
 use crate::registry::{RegistryError, describe};
 use crate::tenant::Slug;
 
@@ -127,6 +128,9 @@ pub enum ControlError {
         /// What it has.
         found: Vec<String>,
     },
+    /// A limit that there is not, or with a wrong value.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// No tenant of this slug.
     #[error("there is no tenant {0}; `pgtenant tenant list` shows all")]
     UnknownTenant(Slug),

@@ -8,8 +8,11 @@ mod decoy;
 mod error;
 mod harden;
 mod init;
+mod keys;
 mod level;
+mod limits;
 mod master;
+pub mod password;
 mod provision;
 mod readers;
 mod role;
@@ -26,7 +29,9 @@ pub use harden::{
     remove_hardening,
 };
 pub use init::{InitPlan, init, tenants_role};
+pub use keys::{KeyTerms, create_key, revoke_key};
 pub use level::{LevelChange, set_level};
+pub use limits::change_limits;
 pub use master::{Checked, MasterKeyChange, Verdict};
 pub use provision::{NewTenant, Provisioned, create_tenant};
 pub use rotate::rotate_password;

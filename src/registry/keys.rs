@@ -75,6 +75,24 @@ pub struct KeySummary {
     pub last_used_at: Option<String>,
 }
 
+impl KeySummary {
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id,
+            "tenant": self.tenant,
+            "name": self.name,
+            "scope": self.access,
+            "state": self.state,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+            "last_used_at": self.last_used_at,
+        })
+    }
+}
+
 /// A key to be added.
 #[derive(Clone, Copy)]
 pub struct NewKey<'a> {

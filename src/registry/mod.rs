@@ -12,8 +12,10 @@ mod hardening;
 pub mod keys;
 mod login;
 pub mod master;
+pub mod requests;
 pub mod spares;
 pub mod store;
+pub mod stripe;
 pub mod users;
 
 pub use audit::{Finding, FindingKind, spare_findings};

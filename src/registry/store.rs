@@ -25,6 +25,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (6, include_str!("schema_6.sql")),
     (7, include_str!("schema_7.sql")),
     (8, include_str!("schema_8.sql")),
+    (9, include_str!("schema_9.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.
@@ -87,6 +88,27 @@ pub struct TenantSummary {
     pub created_at: String,
     /// Limits of its own, as they are written.
     pub limits: BTreeMap<String, String>,
+}
+
+impl TenantSummary {
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let tenant = &self.tenant;
+        serde_json::json!({
+            "id": tenant.id.to_string(),
+            "slug": tenant.slug.as_str(),
+            "name": tenant.name,
+            "status": tenant.status.as_str(),
+            "level": tenant.level.as_str(),
+            "schema": tenant.names.schema.as_str(),
+            "role": tenant.names.role.as_str(),
+            "users": self.users,
+            "stripe_customer_id": self.stripe_customer_id,
+            "created_at": self.created_at,
+            "limits": self.limits,
+        })
+    }
 }
 
 /// Version of the registry in this database; `None` when there is none.
@@ -499,15 +521,51 @@ pub async fn summaries(
     client: &impl GenericClient,
     slug: Option<&Slug>,
 ) -> Result<Vec<TenantSummary>, Error> {
-    let sql = format!(
+    let sql = select_summaries("$1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug");
+    read_summaries(&client.query(&sql, &[&slug.map(Slug::as_str)]).await?)
+}
+
+/// Which tenants to tell of.
+#[derive(Clone, Debug, Default)]
+pub struct TenantPage {
+    /// Those whose slugs come behind this one.
+    pub after: Option<Slug>,
+    /// So many at most.
+    pub limit: i64,
+    /// Only this customer's.
+    pub stripe_customer_id: Option<String>,
+    /// Only those in this status.
+    pub status: Option<Status>,
+}
+
+/// Tenants by slug, one page of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn page(client: &impl GenericClient, page: &TenantPage) -> Result<Vec<TenantSummary>, Error> {
+    let sql = select_summaries(
+        "($1::pg_catalog.text IS NULL OR t.slug COLLATE \"C\" > $1)
+            AND ($2::pg_catalog.text IS NULL OR t.stripe_customer_id = $2)
+            AND ($3::pg_catalog.text IS NULL OR t.status = $3)
+         ORDER BY t.slug COLLATE \"C\" LIMIT $4",
+    );
+    let (after, status) = (page.after.as_ref().map(Slug::as_str), page.status.map(Status::as_str));
+    read_summaries(&client.query(&sql, &[&after, &page.stripe_customer_id, &status, &page.limit]).await?)
+}
+
+fn select_summaries(which: &str) -> String {
+    format!(
         "SELECT {TENANT_COLUMNS}, t.stripe_customer_id,
              ARRAY(SELECT u.user_name FROM pgtenant.users u WHERE u.tenant_id = t.id ORDER BY 1),
              pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-         FROM pgtenant.tenants t WHERE $1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug"
-    );
+         FROM pgtenant.tenants t WHERE {which}"
+    )
+}
+
+fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
     let mut summaries = Vec::new();
-    for row in client.query(&sql, &[&slug.map(Slug::as_str)]).await? {
-        let Some(tenant) = tenant_from(&row)? else { continue };
+    for row in rows {
+        let Some(tenant) = tenant_from(row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
             stripe_customer_id: row.try_get(12)?,

@@ -7,7 +7,7 @@ mod notifications;
 mod pgbench;
 mod psql;
 mod rust;
-mod stories;
+pub(crate) mod stories;
 
 use std::collections::BTreeSet;
 use std::io::Write;

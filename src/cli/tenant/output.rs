@@ -38,7 +38,7 @@ pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) 
 
 pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
     let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
-    let mut object = summary_json(&done.summary);
+    let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
     object["steps"] = done
         .steps
@@ -70,7 +70,7 @@ pub(super) fn list(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()>
 }
 
 pub(super) fn list_json(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()> {
-    write_json(&tenants.iter().map(summary_json).collect(), out)
+    write_json(&tenants.iter().map(TenantSummary::to_json).collect(), out)
 }
 
 /// `size` is the number of tables and the bytes of the schema.
@@ -96,7 +96,7 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
 }
 
 pub(super) fn show_json(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Write) -> Result<()> {
-    let mut object = summary_json(summary);
+    let mut object = summary.to_json();
     object["tables"] = json!(size.0);
     object["bytes"] = json!(size.1);
     write_json(&object, out)
@@ -204,23 +204,6 @@ pub(super) fn level_json(change: &LevelChange, out: &mut dyn Write) -> Result<()
         }),
         out,
     )
-}
-
-fn summary_json(summary: &TenantSummary) -> Value {
-    let tenant = &summary.tenant;
-    json!({
-        "id": tenant.id.to_string(),
-        "slug": tenant.slug.as_str(),
-        "name": tenant.name,
-        "status": tenant.status.as_str(),
-        "level": tenant.level.as_str(),
-        "schema": tenant.names.schema.as_str(),
-        "role": tenant.names.role.as_str(),
-        "users": summary.users,
-        "stripe_customer_id": summary.stripe_customer_id,
-        "created_at": summary.created_at,
-        "limits": summary.limits,
-    })
 }
 
 fn own_limits(summary: &TenantSummary) -> String {

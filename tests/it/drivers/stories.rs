@@ -71,6 +71,11 @@ fn story(proxy: &Proxy, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]
     command
 }
 
+/// A program that came with the Python drivers.
+pub(crate) fn python_program(name: &str) -> Command {
+    Command::new(installed().python.with_file_name(name))
+}
+
 pub(super) fn python(proxy: &Proxy, script: &str) -> Command {
     let mut command = story(proxy, &installed().python, &[], script);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
