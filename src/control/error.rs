@@ -117,6 +117,17 @@ pub enum ControlError {
         /// What it has.
         found: Vec<String>,
     },
+    /// What it would have of the template could leave the tenant's role.
+    #[error(
+        "tenant {slug} cannot be of level shared in a database that is not hardened, because the template has what can \
+         run code; run `pgtenant init --harden`, create it with `--level dedicated`, or drop the original of this from the template:\n  {}", .found.join("\n  ")
+    )]
+    TemplateHasCode {
+        /// The tenant.
+        slug: Slug,
+        /// What it would have.
+        found: Vec<String>,
+    },
     /// Its code could leave the tenant's role once the hardening is gone.
     #[error(
         "the hardening cannot be removed while tenant {slug} is of level shared and has what can run code; run \
@@ -142,7 +153,7 @@ pub enum ControlError {
     NoTemplate(String),
     /// The template holds what a clone cannot carry. Nothing is left out silently.
     #[error(
-        "the template schema holds what cannot be cloned yet; move it out of the template and run this again:\n  {}",
+        "the template schema holds what cannot be cloned; change it or move it out of the template, and run this again:\n  {}",
         .0.join("\n  ")
     )]
     Template(Vec<String>),

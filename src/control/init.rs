@@ -225,7 +225,10 @@ pub(super) async fn grant_global(
     global: &Ident,
 ) -> Result<Vec<Step>, ControlError> {
     let unreadable = "SELECT c.relname::text, pg_catalog.pg_has_role(CURRENT_USER, c.relowner, 'USAGE')
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         FROM pg_catalog.pg_namespace n
+         JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+              AND d.refobjid = n.oid AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+         JOIN pg_catalog.pg_class c ON c.oid = d.objid
          WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
            AND NOT pg_catalog.has_table_privilege('public', c.oid, 'SELECT')
          ORDER BY 1";

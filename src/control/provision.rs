@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::auth::{MasterKey, secret_hex};
 use crate::config::Schemas;
+use crate::control::clone::Original;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
 use crate::registry::master;
@@ -229,7 +230,9 @@ async fn ensure_schema(
             client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
             // Before the clone: PostgreSQL lets a role own only where it may create.
             client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
-            let tables = clone::clone_template(client, template, names).await?;
+            // So that none of its routines is open for a moment.
+            close_routines(client, names).await?;
+            let tables = clone::clone_schema(client, Original::Template(template), names).await?;
             let plural = if tables == 1 { "" } else { "s" };
             Step::new(
                 Outcome::Created,
@@ -271,8 +274,13 @@ async fn close_routines(
         .await?;
     let open = client
         .query(
-            "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
-             JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+            // By what the role owns: pg_proc has no index for that, and holds the routines of all tenants.
+            "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_roles r
+             JOIN pg_catalog.pg_shdepend s
+                 ON s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND s.refobjid = r.oid AND s.deptype = 'o'
+                 AND s.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                 AND s.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+             JOIN pg_catalog.pg_proc p ON p.oid = s.objid
              WHERE r.rolname = $1 AND p.prokind IN ('f', 'p', 'a', 'w')
                AND EXISTS (SELECT FROM pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
                            WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE')",
@@ -299,7 +307,14 @@ async fn ensure_level(
 ) -> Result<(), ControlError> {
     let wanted = if created { new.level.unwrap_or(new.default_level) } else { tenant.level };
     if wanted == Level::Shared {
-        steps.push(level::apply(client, tenant, wanted).await?);
+        let applied = level::apply(client, tenant, wanted).await;
+        steps.push(applied.map_err(|error| match error {
+            // A new tenant has nothing that the template does not have.
+            ControlError::TenantHasCode { slug, found } if created => {
+                ControlError::TemplateHasCode { slug, found }
+            }
+            other => other,
+        })?);
     }
     Ok(())
 }

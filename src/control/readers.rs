@@ -26,7 +26,10 @@ pub(super) async fn ensure(
     let made = role::ensure(client, &reader, RoleKind::Tenant(&password)).await?;
     let joined = role::ensure_member(client, &reader, &roles.tenants_role).await?;
     let entered = role::enter(client, &tenant.names.role).await?;
-    client.batch_execute(&grants(&tenant.names, &reader)).await?;
+    client.batch_execute(&by_default(&tenant.names, &reader)).await?;
+    for row in client.query(UNREADABLE, &[&tenant.names.schema.as_str(), &reader.as_str()]).await? {
+        client.batch_execute(row.try_get(0)?).await?;
+    }
     if entered {
         role::leave(client, &tenant.names.role).await?;
     }
@@ -45,14 +48,27 @@ async fn register(client: &impl GenericClient, tenant: &Tenant) -> Result<Ident,
     Ok(reader)
 }
 
-/// What is there, and what the tenant makes later.
-fn grants(TenantNames { schema, role }: &TenantNames, reader: &Ident) -> String {
+/// What the tenant makes later.
+fn by_default(TenantNames { schema, role }: &TenantNames, reader: &Ident) -> String {
     let by_default = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} GRANT SELECT ON");
     format!(
         "GRANT USAGE ON SCHEMA {schema} TO {reader};
-         GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader};
-         GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {reader};
          {by_default} TABLES TO {reader};
          {by_default} SEQUENCES TO {reader}"
     )
 }
+
+/// What is there and is not granted yet, as statements. ON ALL TABLES would look through pg_class, which holds the
+/// relations of all tenants and has no index for the schema; pg_depend has one.
+const UNREADABLE: &str =
+    "SELECT pg_catalog.format('GRANT SELECT ON %s %s TO %I', k.kind,
+                pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ' ORDER BY c.relname), $2::pg_catalog.text)
+     FROM pg_catalog.pg_namespace n
+     JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.refobjid = n.oid
+          AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+     JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind IN ('S', 'f', 'm', 'p', 'r', 'v')
+     CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END) AS k (kind)
+     WHERE n.nspname = $1 AND NOT EXISTS (
+         SELECT FROM pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+         WHERE r.rolname = $2::pg_catalog.text AND a.privilege_type = 'SELECT')
+     GROUP BY k.kind ORDER BY k.kind";
