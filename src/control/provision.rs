@@ -12,7 +12,9 @@ use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
 use crate::registry::master;
 use crate::registry::store::{self, Installation, TenantSummary};
-use crate::tenant::{Access, Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::tenant::{
+    Access, Ident, Level, Overrides, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
+};
 
 /// Random bytes in a generated password: 160 bits.
 const PASSWORD_BYTES: usize = 20;
@@ -127,6 +129,7 @@ async fn register(
         level: Level::Dedicated,
         access: Access::ReadWrite,
         reader_role: None,
+        schema: SchemaState::default(),
     };
     let stripe = new.stripe_customer_id.as_deref();
     let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
