@@ -10,6 +10,7 @@ mod harden;
 mod init;
 mod level;
 mod master;
+pub mod migrate;
 mod provision;
 mod readers;
 mod role;

@@ -10,8 +10,8 @@ use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
-use crate::registry::master;
 use crate::registry::store::{self, Installation, TenantSummary};
+use crate::registry::{ledger, master};
 use crate::tenant::{
     Access, Ident, Level, Overrides, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
 };
@@ -231,7 +231,9 @@ async fn ensure_schema(
             client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
             // Before the clone: PostgreSQL lets a role own only where it may create.
             client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
+            ledger::hold_template(client).await?;
             let tables = clone::clone_template(client, template, names).await?;
+            ledger::inherit(client, schema).await?;
             let plural = if tables == 1 { "" } else { "s" };
             Step::new(
                 Outcome::Created,
