@@ -10,7 +10,9 @@ pub mod init;
 pub mod key;
 pub mod load;
 pub mod master_key;
+pub mod migrate;
 pub mod out;
+pub mod progress;
 pub mod serve;
 pub mod tenant;
 pub mod token;
@@ -53,6 +55,13 @@ enum Command {
         config: load::ConfigArgs,
         #[command(subcommand)]
         command: key::KeyCommand,
+    },
+    /// Apply migrations to the template and to all tenants, and show where they stand
+    Migrate {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(subcommand)]
+        command: migrate::MigrateCommand,
     },
     /// Give all roles on the server their passwords of a new master key, while they are served. Can be run again
     RotateMasterKey {
@@ -100,6 +109,12 @@ impl Command {
             Self::Key { config, command } => {
                 let config = config.load()?;
                 block_on(key::run(command.clone(), &config, &mut std::io::stdout()))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Migrate { config, command } => {
+                let config = config.load()?;
+                let mut bar = progress::Bar::new("tenants");
+                block_on(migrate::run(command.clone(), &config, &mut std::io::stdout(), &mut bar))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::RotateMasterKey { config, args } => {

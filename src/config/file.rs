@@ -18,7 +18,8 @@ use crate::config::problem::Problems;
 use crate::config::source::Source;
 use crate::config::tls;
 use crate::config::{
-    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Server, ServerAddress, Tenants,
+    Config, Guard, Listen, Log, Migrations, Notify, Pool, PublicSchema, Registry, Schemas, Server,
+    ServerAddress, Tenants,
 };
 use crate::tenant::{Limits, WEIGHT};
 
@@ -60,6 +61,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let notify = notify(&mut source);
     let secrets = secrets::secrets(&mut source, input);
     let tenants = tenants(&mut source);
+    let migrations = migrations(&mut source, dir);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
@@ -77,6 +79,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             notify: notify?,
             secrets: secrets?,
             tenants: tenants?,
+            migrations: migrations?,
             schemas: schemas?,
             log: log?,
         })
@@ -307,6 +310,13 @@ fn notify(source: &mut Source<'_>) -> Option<Notify> {
 fn tenants(source: &mut Source<'_>) -> Option<Tenants> {
     let level = source.take(&keys::TENANTS_LEVEL);
     Some(Tenants { level: level? })
+}
+
+fn migrations(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Migrations> {
+    let directory = source.take(&keys::MIGRATIONS_DIRECTORY);
+    let lock_timeout = source.take(&keys::MIGRATIONS_LOCK_TIMEOUT);
+    let beside = |path: PathBuf| dir.map_or_else(|| path.clone(), |dir| dir.join(&path));
+    Some(Migrations { directory: directory?.map(beside), lock_timeout: lock_timeout? })
 }
 
 fn schemas(source: &mut Source<'_>) -> Option<Schemas> {

@@ -380,6 +380,13 @@ keys! {
         "\"dedicated\" or \"shared\"", kind::level, Value("\"dedicated\""),
         "Level of new tenants: whether their server connections are their own, or those of all shared tenants.";
 
+    MIGRATIONS_DIRECTORY: Option<PathBuf> = migrations.directory,
+        "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
+        "Directory with the files of `pgtenant migrate`, as 0042_add_orders.sql; a relative path starts at this file's directory.";
+    MIGRATIONS_LOCK_TIMEOUT: Duration = migrations.lock_timeout,
+        "duration", kind::duration, Value("\"500ms\""),
+        "How long a migration waits for a lock, with others waiting behind it, before it lets go and tries again later.";
+
     SCHEMAS_GLOBAL: Ident = schemas.global,
         "schema name", kind::schema, Value("\"global\""),
         "Schema that every tenant can read, second in the search_path.";

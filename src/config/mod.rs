@@ -43,6 +43,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// New tenants.
     pub tenants: Tenants,
+    /// Migrations.
+    pub migrations: Migrations,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.
@@ -230,6 +232,15 @@ impl Secrets {
 pub struct Tenants {
     /// Level of a new tenant for which the command says nothing else.
     pub level: Level,
+}
+
+/// `[migrations]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrations {
+    /// Where their files are; `None` where there are none.
+    pub directory: Option<PathBuf>,
+    /// How long one waits for a lock before it lets go of all it has and tries again later.
+    pub lock_timeout: Duration,
 }
 
 /// `[schemas]`.

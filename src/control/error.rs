@@ -4,6 +4,7 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::config::limits::LimitError;
+use crate::control::migrate::Conflict;
 use crate::registry::{RegistryError, describe};
 use crate::tenant::Slug;
 
@@ -157,6 +158,20 @@ pub enum ControlError {
         .0.join("\n  ")
     )]
     Template(Vec<String>),
+    /// Files that are no migrations, or cannot be read.
+    #[error("the directory of migrations is not as it has to be:\n  {}", .0.join("\n  "))]
+    Files(Vec<String>),
+    /// The ledger and the files do not go together.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// Another run is under way.
+    #[error(
+        "another `pgtenant migrate` is in progress; wait for its end, and run this again if something is left"
+    )]
+    Migrating,
+    /// A part of the run ended by an error of this program.
+    #[error("a part of the run broke off: {0}; run this again, it goes on from where it was")]
+    Task(String),
     /// Another administrator holds what this needs.
     #[error("another administrator's command is in progress; run this again in a moment ({0})")]
     Busy(String),

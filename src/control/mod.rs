@@ -12,6 +12,7 @@ mod keys;
 mod level;
 mod limits;
 mod master;
+pub mod migrate;
 pub mod password;
 mod provision;
 mod readers;

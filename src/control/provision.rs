@@ -12,9 +12,11 @@ use crate::config::Schemas;
 use crate::control::clone::Original;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
-use crate::registry::master;
 use crate::registry::store::{self, Installation, TenantSummary};
-use crate::tenant::{Access, Ident, Level, Overrides, Slug, Status, Tenant, TenantId, TenantNames};
+use crate::registry::{ledger, master};
+use crate::tenant::{
+    Access, Ident, Level, Overrides, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
+};
 
 /// Random bytes in a generated password: 160 bits.
 const PASSWORD_BYTES: usize = 20;
@@ -129,6 +131,7 @@ async fn register(
         level: Level::Dedicated,
         access: Access::ReadWrite,
         reader_role: None,
+        schema: SchemaState::default(),
     };
     let stripe = new.stripe_customer_id.as_deref();
     let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
@@ -232,7 +235,9 @@ async fn ensure_schema(
             client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
             // So that none of its routines is open for a moment.
             close_routines(client, names).await?;
+            ledger::hold_template(client).await?;
             let tables = clone::clone_schema(client, Original::Template(template), names).await?;
+            ledger::inherit(client, schema).await?;
             let plural = if tables == 1 { "" } else { "s" };
             Step::new(
                 Outcome::Created,

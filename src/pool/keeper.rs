@@ -70,6 +70,7 @@ impl Pool {
         }
         if let Some(commons) = self.commons.get(&tenant.id) {
             commons.set_limits(limits);
+            commons.follow_schema(tenant.schema);
         }
     }
 

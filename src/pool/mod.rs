@@ -143,8 +143,11 @@ impl Pool {
     pub fn commons(&self, tenant: &Tenant) -> Arc<Commons> {
         let new = || {
             // What `renew` put there is newer than what a client logged in with.
-            let newer = self.lock().tenants.get(&tenant.id).map(|tenant| self.limits.with(&tenant.limits));
-            Arc::new(Commons::new(newer.unwrap_or_else(|| self.limits.with(&tenant.limits))))
+            let newer = self.lock().tenants.get(&tenant.id).cloned();
+            let tenant = newer.as_deref().unwrap_or(tenant);
+            let commons = Commons::new(self.limits.with(&tenant.limits));
+            commons.follow_schema(tenant.schema);
+            Arc::new(commons)
         };
         Arc::clone(&self.commons.entry(tenant.id).or_insert_with(new))
     }

@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod hardening;
 pub mod keys;
+pub mod ledger;
 mod login;
 pub mod master;
 pub mod requests;

@@ -12,7 +12,7 @@ use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
 use crate::registry::{RegistryError, keys};
 use crate::tenant::{
-    Access, ChannelPrefix, Ident, KeyMark, Level, Slug, Status, Tenant, TenantId, TenantNames,
+    Access, ChannelPrefix, Ident, KeyMark, Level, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
 };
 
 /// The schema's versions in order; each runs once.
@@ -26,6 +26,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (7, include_str!("schema_7.sql")),
     (8, include_str!("schema_8.sql")),
     (9, include_str!("schema_9.sql")),
+    (10, include_str!("schema_10.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.
@@ -36,7 +37,9 @@ const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
 const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
-     (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix";
+     (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix,
+     COALESCE((SELECT s.epoch FROM pgtenant.schema_states s WHERE s.tenant_id = t.id), 0) AS schema_epoch,
+     EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,8 +268,8 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 /// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
 /// this program cannot understand.
 fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
-    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(12)?, row.try_get(13)?);
-    let access: Option<&str> = row.try_get(14)?;
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(14)?, row.try_get(15)?);
+    let access: Option<&str> = row.try_get(16)?;
     let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
     match (Verifier::parse(verifier), Access::from_word(access)) {
         (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
@@ -328,6 +331,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         level,
         access: Access::ReadWrite,
         reader_role,
+        schema: SchemaState { epoch: row.try_get(12)?, is_changing: row.try_get(13)? },
     }))
 }
 
@@ -568,9 +572,9 @@ fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
         let Some(tenant) = tenant_from(row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(12)?,
-            users: row.try_get(13)?,
-            created_at: row.try_get(14)?,
+            stripe_customer_id: row.try_get(14)?,
+            users: row.try_get(15)?,
+            created_at: row.try_get(16)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
         });
     }

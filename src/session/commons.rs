@@ -1,11 +1,11 @@
 //! [`Commons`]: what the sessions of one tenant share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::session::code::Code;
 use crate::session::statements::StatementStore;
-use crate::tenant::Limits;
+use crate::tenant::{Limits, SchemaState};
 
 /// So many transactions that left sequence state and were not followed by one that read it show that the tenant's
 /// clients do not do that.
@@ -25,6 +25,8 @@ pub struct Commons {
     /// Whether that may have changed since.
     code_is_old: AtomicBool,
     limits: RwLock<Arc<Limits>>,
+    /// What was followed last.
+    schema: Mutex<Option<SchemaState>>,
     clients: AtomicUsize,
 }
 
@@ -43,6 +45,16 @@ impl Commons {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits: RwLock::new(Arc::new(limits)), ..Self::default() }
+    }
+
+    /// What the registry says of changes of the tenant's schema. Functions may be others too.
+    pub fn follow_schema(&self, schema: SchemaState) {
+        let before = self.schema.lock().unwrap_or_else(PoisonError::into_inner).replace(schema);
+        // What was prepared before anybody looked may be older than what is seen first.
+        if before != Some(schema) {
+            self.statements.schema_changes(schema.is_changing);
+            self.doubt_code();
+        }
     }
 
     /// What the tenant may use.

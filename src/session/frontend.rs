@@ -330,11 +330,12 @@ impl Session {
     }
 
     fn on_sync(&mut self, server: Option<&mut ServerState>) -> Step {
-        if server.is_none() {
+        let Some(server) = server else {
             self.pipeline.synced_here();
             self.reply_ready();
             return Step::Drop;
-        }
+        };
+        server.statements.next_round();
         self.pipeline.push_sync();
         self.role_unit_ends();
         Cleared::without_text(b'S', &self.scope).map_or(Step::Drop, Step::Forward)

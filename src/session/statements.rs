@@ -5,12 +5,14 @@
 //!
 //! What a definition means is settled when it is parsed: tables, and the types of parameters. A client that
 //! sends Parse sees the schema as it is then, so a copy on a server that is older than the client's own Parse
-//! is prepared anew before that client uses it.
+//! is prepared anew before that client uses it. So is one from before a change of the schema that the proxy was told of, and while such a
+//! change is under way each copy once in every transaction: PostgreSQL's Parse keeps what the statement reads as it is until
+//! the transaction ends.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard::Effects;
@@ -34,6 +36,16 @@ struct Shared {
     key: Box<[u8]>,
     definition_len: usize,
     effects: Arc<Effects>,
+    changes: Arc<Changes>,
+}
+
+/// Changes of the tenant's schema that the proxy was told of.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Copies from before this Parse of the tenant's are out of date.
+    floor: AtomicU64,
+    /// Whether one is under way.
+    is_under_way: AtomicBool,
 }
 
 /// What one client's Parse made.
@@ -62,6 +74,11 @@ impl Statement {
     /// Memory that the client holds by it, in bytes.
     fn size(&self) -> usize {
         self.shared.key.len()
+    }
+
+    /// Copies from before this Parse are too old for it.
+    fn needed_since(&self) -> u64 {
+        self.since.max(self.shared.changes.floor.load(Ordering::Relaxed))
     }
 
     /// What executing it does to the session.
@@ -115,8 +132,9 @@ pub struct StatementStore(Mutex<StoreInner>);
 struct StoreInner {
     known: HashSet<Interned>,
     next: u64,
-    /// Parses so far.
+    /// Parses so far, and changes of the schema.
     parses: u64,
+    changes: Arc<Changes>,
     /// Size at which unused definitions are looked for next.
     sweep_at: usize,
 }
@@ -133,6 +151,14 @@ impl StatementStore {
         inner.parses += 1;
         let shared = inner.shared(&key, definition.len(), effects);
         Arc::new(Statement { shared, since: inner.parses, columns: AtomicU64::new(0) })
+    }
+
+    /// The schema has changed, or is going to until this is called again.
+    pub fn schema_changes(&self, is_under_way: bool) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.parses += 1;
+        inner.changes.floor.store(inner.parses, Ordering::Relaxed);
+        inner.changes.is_under_way.store(is_under_way, Ordering::Relaxed);
     }
 }
 
@@ -151,6 +177,7 @@ impl StoreInner {
             key: key.into(),
             definition_len,
             effects: Arc::clone(effects),
+            changes: Arc::clone(&self.changes),
         });
         self.known.insert(Interned(Arc::clone(&statement)));
         statement
@@ -218,6 +245,8 @@ impl ClientStatements {
 pub struct ServerStatements {
     used: HashMap<u64, Use>,
     clock: u64,
+    /// Counts what may have ended a transaction.
+    round: u64,
 }
 
 #[derive(Debug)]
@@ -228,6 +257,16 @@ struct Use {
     by_client: bool,
     /// A hash of the columns it returns, where it was described.
     columns: Option<u64>,
+    /// The round it was prepared in; `None` for one of unknown age.
+    round: Option<u64>,
+}
+
+impl Use {
+    /// Whether a client may run its statement from it.
+    fn is_as_new_as(&self, statement: &Statement, round: u64) -> bool {
+        let is_under_way = statement.shared.changes.is_under_way.load(Ordering::Relaxed);
+        self.since >= statement.needed_since() && (!is_under_way || self.round == Some(round))
+    }
 }
 
 /// Whether a client was told the columns that its statement returns on a server connection.
@@ -262,29 +301,44 @@ pub enum Readiness {
 impl ServerStatements {
     /// Notes a client's own Parse, which the caller sends. Gives what to close before: no copy is as new.
     pub fn parsed(&mut self, statement: &Statement) -> Option<OnServer> {
-        let Readiness::Missing(old) = self.need(statement) else { return None };
-        if let Some(copy) = self.used.get_mut(&statement.number()) {
-            copy.by_client = true;
-        }
+        self.clock += 1;
+        let (number, since) = (statement.number(), statement.since);
+        let old = match self.used.get(&number) {
+            Some(known) => Some(OnServer { number, since: known.since }),
+            None => self.make_room(),
+        };
+        self.prepared(number, since, true);
         old
     }
 
     /// Notes a use, and says what is missing for it. The caller sends the Parse.
     pub fn need(&mut self, statement: &Statement) -> Readiness {
-        let (number, since) = (statement.number(), statement.since);
         self.clock += 1;
-        let full = self.used.len() >= MAX_ON_SERVER;
+        let (number, round) = (statement.number(), self.round);
         let closes = match self.used.get_mut(&number) {
-            Some(known) if known.since >= since => {
+            Some(known) if known.is_as_new_as(statement, round) => {
                 known.last = self.clock;
                 return Readiness::Prepared;
             }
             Some(known) => Some(OnServer { number, since: known.since }),
-            None if full => self.evict(),
-            None => None,
+            None => self.make_room(),
         };
-        self.keep(OnServer { number, since });
+        self.prepared(number, statement.needed_since(), false);
         Readiness::Missing(closes)
+    }
+
+    /// A transaction may have ended: what is prepared from now on is prepared in another one.
+    pub const fn next_round(&mut self) {
+        self.round += 1;
+    }
+
+    fn make_room(&mut self) -> Option<OnServer> {
+        (self.used.len() >= MAX_ON_SERVER).then(|| self.evict()).flatten()
+    }
+
+    fn prepared(&mut self, number: u64, since: u64, by_client: bool) {
+        let (last, round) = (self.clock, Some(self.round));
+        self.used.insert(number, Use { last, since, by_client, columns: None, round });
     }
 
     /// Whether the client was told the columns that it returns here.
@@ -294,7 +348,8 @@ impl ServerStatements {
             0 => return Told::Right,
             told => told,
         };
-        match self.used.get(&statement.number()).filter(|copy| copy.since >= statement.since) {
+        let copy = self.used.get(&statement.number());
+        match copy.filter(|copy| copy.is_as_new_as(statement, self.round)) {
             Some(Use { columns: Some(columns), .. }) if *columns != told => Told::Wrong,
             Some(Use { columns: Some(_), .. }) => Told::Right,
             Some(copy) if copy.by_client && copy.since == statement.since => Told::Right,
@@ -312,7 +367,7 @@ impl ServerStatements {
     /// The server does not run it any more: it is older than any client's Parse.
     pub fn stale(&mut self, number: u64) {
         if let Some(copy) = self.used.get_mut(&number) {
-            (copy.since, copy.by_client, copy.columns) = (0, false, None);
+            (copy.since, copy.by_client, copy.columns, copy.round) = (0, false, None, None);
         }
     }
 
@@ -336,7 +391,8 @@ impl ServerStatements {
     /// A Close or DEALLOCATE failed or was skipped.
     pub fn keep(&mut self, statement: OnServer) {
         let OnServer { number, since } = statement;
-        self.used.insert(number, Use { last: self.clock, since, by_client: false, columns: None });
+        let last = self.clock;
+        self.used.insert(number, Use { last, since, by_client: false, columns: None, round: None });
     }
 
     /// DISCARD ALL or DEALLOCATE ALL.
@@ -457,6 +513,44 @@ mod tests {
         // Its Describe was skipped, or is not answered yet.
         server.need(&statement);
         assert_eq!(server.told(&statement), Told::Unknown);
+    }
+
+    #[test]
+    fn copies_from_before_a_change_of_the_schema_are_prepared_anew_once() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let statement = store.intern(b"select * from t\0\0\0", b"", &Arc::default());
+        statement.told_columns(b"\0\0a");
+        server.parsed(&statement);
+        store.schema_changes(false);
+        assert_eq!(server.told(&statement), Told::Unknown, "it may return others now");
+        assert!(matches!(server.need(&statement), Readiness::Missing(Some(_))));
+        assert_eq!(server.need(&statement), Readiness::Prepared);
+        server.next_round();
+        assert_eq!(server.need(&statement), Readiness::Prepared);
+        // A new Parse is newer than the change, on whichever connection.
+        let newer = store.intern(b"select * from t\0\0\0", b"", &Arc::default());
+        assert!(server.parsed(&newer).is_some());
+        assert_eq!(server.need(&newer), Readiness::Prepared);
+    }
+
+    #[test]
+    fn while_the_schema_changes_a_copy_is_good_for_one_transaction() {
+        let (store, mut server) = (StatementStore::default(), ServerStatements::default());
+        let statement = store.intern(b"select * from t\0\0\0", b"", &Arc::default());
+        store.schema_changes(true);
+        for _ in 0..3 {
+            assert!(matches!(server.need(&statement), Readiness::Missing(_)));
+            assert_eq!(server.need(&statement), Readiness::Prepared, "in the same transaction");
+            server.next_round();
+        }
+        // Its Close was skipped: nobody knows in which transaction it was prepared.
+        server.need(&statement);
+        server.keep(OnServer { number: statement.number(), since: statement.needed_since() });
+        assert!(matches!(server.need(&statement), Readiness::Missing(Some(_))));
+        store.schema_changes(false);
+        server.need(&statement);
+        server.next_round();
+        assert_eq!(server.need(&statement), Readiness::Prepared);
     }
 
     #[test]

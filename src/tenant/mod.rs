@@ -86,6 +86,15 @@ impl Level {
     }
 }
 
+/// What is known of changes of a tenant's schema that are made past the proxy (`pgtenant migrate`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SchemaState {
+    /// Moves with every change.
+    pub epoch: i64,
+    /// Whether one is under way.
+    pub is_changing: bool,
+}
+
 /// One tenant as the proxy knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
@@ -113,4 +122,6 @@ pub struct Tenant {
     pub access: Access,
     /// The role of those that only read, which older registries do not have.
     pub reader_role: Option<Ident>,
+    /// Where its schema is in its changes.
+    pub schema: SchemaState,
 }

@@ -26,6 +26,7 @@ mod level;
 mod levels;
 mod limits;
 mod master_key;
+mod migrations;
 mod notify;
 mod parity;
 mod pooling;

@@ -377,9 +377,11 @@ fn answers_to_unknown_users_and_channels_are_the_same_before_and_after() {
     assert_eq!(salts(later.addr()), before);
 }
 
-/// Takes back what version 8 of the registry added.
+/// Takes back what version 8 of the registry and those behind it added.
 const TO_VERSION_7: &str = "ALTER TABLE pgtenant.tenants DROP COLUMN password_key;
     ALTER TABLE pgtenant.installation DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;
+    DROP TABLE pgtenant.migrations, pgtenant.template_migrations, pgtenant.schema_states, pgtenant.migration_run;
+    DROP FUNCTION pgtenant.fate(text);
     DELETE FROM pgtenant.schema_versions WHERE version > 7";
 
 #[test]

@@ -84,6 +84,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert!(config.server.settings.is_empty());
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(5));
     assert_eq!(config.tenants.level, Level::Dedicated);
+    assert_eq!(config.migrations, Migrations { directory: None, lock_timeout: Duration::from_millis(500) });
     assert_eq!(
         config.pool,
         Pool {
@@ -283,6 +284,9 @@ cache_bytes = 2_000_000
 master_key_file = "master.key"
 [tenants]
 level = "shared"
+[migrations]
+directory = "sql"
+lock_timeout = "2s"
 [schemas]
 global = "common"
 template = "blank"
@@ -389,6 +393,9 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(derived.expose_secret(), expected.expose_secret());
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(2));
     assert_eq!(config.tenants.level, Level::Shared);
+    let seconds = Duration::from_secs(2);
+    let directory = Some(PathBuf::from("etc/sql"));
+    assert_eq!(config.migrations, Migrations { directory, lock_timeout: seconds });
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));

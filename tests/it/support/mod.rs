@@ -284,6 +284,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             previous_master_key: None,
         },
         tenants: config::Tenants { level: Level::Dedicated },
+        migrations: config::Migrations { directory: None, lock_timeout: second / 2 },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),
             template: Ident::parse("base_template").unwrap(),
