@@ -144,7 +144,8 @@ impl Hello<'_> {
         let terms = Terms { level: scope.level, hardened: scope.hardened };
         let certificate = identity.certificate.clone();
         let user = identity.registered_user().map(Arc::from);
-        let bearer = Bearer { tenant: identity.tenant.id, user, api_key: identity.key, certificate };
+        let (tenant, names) = (identity.tenant.id, identity.tenant.names.clone());
+        let bearer = Bearer { tenant, names, user, api_key: identity.key, certificate };
         let place = shared
             .roster
             .enter(bearer, terms, key_len, stop)
@@ -466,6 +467,9 @@ fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Re
     }
     if tenant.level != terms.level {
         return Err(farewell::moved());
+    }
+    if tenant.names != identity.tenant.names {
+        return Err(farewell::renamed());
     }
     let hardened = terms.level != Level::Shared || shared.hardening.borrow().serves() == Some(terms.hardened);
     if !hardened || shared.spares.borrow().is_exposed() {

@@ -230,6 +230,8 @@ impl Secrets {
 pub struct Tenants {
     /// Level of a new tenant for which the command says nothing else.
     pub level: Level,
+    /// How long a tenant that was dropped can be kept after all.
+    pub drop_grace: Duration,
 }
 
 /// `[schemas]`.

@@ -2,16 +2,21 @@
 //!
 //! Runs on an administrator's connection. Every verb is one transaction and can be run again.
 
+mod adopt;
 mod channels;
 mod clone;
 mod decoy;
+mod dropping;
+mod edges;
 mod error;
 mod harden;
 mod init;
 mod level;
 mod master;
 mod provision;
+mod purge;
 mod readers;
+mod rename;
 mod role;
 mod rotate;
 mod shared;
@@ -20,6 +25,8 @@ mod status;
 mod users;
 mod watch;
 
+pub use adopt::{Adopted, Adoption, Hole, Known, adopt, adoptable, known};
+pub use dropping::{DropChange, drop_tenant, undrop_tenant};
 pub use error::ControlError;
 pub use harden::{
     AuditFinding, HARDENING_VERSION, HardenReport, HardeningState, Run, Severity, harden, hardening_state,
@@ -29,6 +36,8 @@ pub use init::{InitPlan, init, tenants_role};
 pub use level::{LevelChange, set_level};
 pub use master::{Checked, MasterKeyChange, Verdict};
 pub use provision::{NewTenant, Provisioned, create_tenant};
+pub use purge::{Purge, due_tenants, end_sessions, plan_purge, purge_tenant};
+pub use rename::{ObjectNames, Renamed, rename_tenant};
 pub use rotate::rotate_password;
 pub use shared::pool_role;
 pub use spares::{SpareWatcher, spare_role};

@@ -25,6 +25,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (6, include_str!("schema_6.sql")),
     (7, include_str!("schema_7.sql")),
     (8, include_str!("schema_8.sql")),
+    (9, include_str!("schema_9.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.
@@ -87,6 +88,8 @@ pub struct TenantSummary {
     pub created_at: String,
     /// Limits of its own, as they are written.
     pub limits: BTreeMap<String, String>,
+    /// When it will be deleted, UTC, ISO 8601; only where it is to be dropped.
+    pub drop_after: Option<String>,
 }
 
 /// Version of the registry in this database; `None` when there is none.
@@ -543,7 +546,8 @@ pub async fn summaries(
     let sql = format!(
         "SELECT {TENANT_COLUMNS}, t.stripe_customer_id,
              ARRAY(SELECT u.user_name FROM pgtenant.users u WHERE u.tenant_id = t.id ORDER BY 1),
-             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+             pg_catalog.to_char(t.drop_after AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
          FROM pgtenant.tenants t WHERE $1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug"
     );
     let mut summaries = Vec::new();
@@ -555,6 +559,7 @@ pub async fn summaries(
             users: row.try_get(13)?,
             created_at: row.try_get(14)?,
             limits: written_limits(row.try_get(7)?).unwrap_or_default(),
+            drop_after: row.try_get(15)?,
         });
     }
     Ok(summaries)

@@ -37,6 +37,8 @@ pub enum Status {
     Active,
     /// Taken out of service by an operator.
     Suspended,
+    /// Out of service, and deleted when its time has come.
+    Dropping,
 }
 
 impl Status {
@@ -47,13 +49,16 @@ impl Status {
             Self::Creating => "creating",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Dropping => "dropping",
         }
     }
 
     /// Reads the registry's word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Creating, Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == word)
+        [Self::Creating, Self::Active, Self::Suspended, Self::Dropping]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod abuse;
+mod adopt;
 mod attack;
 mod audit;
 mod bench;
@@ -14,6 +15,7 @@ mod copy;
 mod cut;
 mod directory;
 mod drivers;
+mod dropping;
 mod extended;
 mod failure;
 mod guard;
@@ -30,6 +32,7 @@ mod parity;
 mod pooling;
 mod program;
 mod readers;
+mod rename;
 mod report;
 mod rotation;
 mod search_path;

@@ -13,12 +13,7 @@ use crate::registry::store::TenantSummary;
 use crate::tenant::{Limits, Slug};
 
 pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
-    for step in &done.steps {
-        writeln!(out, "{:<8} {}", step.outcome, printable(&step.what))?;
-    }
-    for note in &done.notes {
-        writeln!(out, "note: {}", printable(note))?;
-    }
+    steps(&done.steps, &done.notes, out)?;
     let tenant = &done.summary.tenant;
     let verb = if done.created { "created" } else { "exists" };
     writeln!(
@@ -36,15 +31,26 @@ pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) 
     Ok(())
 }
 
+/// What was done, a line each, and what is to be known of it.
+pub(super) fn steps(steps: &[Step], notes: &[String], out: &mut dyn Write) -> Result<()> {
+    for step in steps {
+        writeln!(out, "{:<8} {}", step.outcome, printable(&step.what))?;
+    }
+    for note in notes {
+        writeln!(out, "note: {}", printable(note))?;
+    }
+    Ok(())
+}
+
+pub(super) fn steps_json(steps: &[Step]) -> Value {
+    steps.iter().map(|step| json!({ "outcome": step.outcome.to_string(), "what": step.what })).collect()
+}
+
 pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
     let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
     let mut object = summary_json(&done.summary);
     object["created"] = json!(done.created);
-    object["steps"] = done
-        .steps
-        .iter()
-        .map(|step| json!({ "outcome": step.outcome.to_string(), "what": step.what }))
-        .collect();
+    object["steps"] = steps_json(&done.steps);
     object["notes"] = json!(done.notes);
     object["user"] = json!(user_of(done));
     object["password"] = json!(password);
@@ -81,6 +87,7 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("name", printable(&tenant.name)),
         ("id", tenant.id.to_string()),
         ("status", tenant.status.as_str().to_owned()),
+        ("dropped after", summary.drop_after.clone().unwrap_or_else(|| "-".to_owned())),
         ("level", tenant.level.as_str().to_owned()),
         ("schema", printable(tenant.names.schema.as_str())),
         ("role", printable(tenant.names.role.as_str())),
@@ -220,6 +227,7 @@ fn summary_json(summary: &TenantSummary) -> Value {
         "stripe_customer_id": summary.stripe_customer_id,
         "created_at": summary.created_at,
         "limits": summary.limits,
+        "drop_after": summary.drop_after,
     })
 }
 

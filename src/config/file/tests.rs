@@ -81,6 +81,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert!(config.server.settings.is_empty());
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(5));
     assert_eq!(config.tenants.level, Level::Dedicated);
+    assert_eq!(config.tenants.drop_grace, Duration::from_secs(7 * 86_400));
     assert_eq!(
         config.pool,
         Pool {
@@ -279,6 +280,7 @@ cache_bytes = 2_000_000
 master_key_file = "master.key"
 [tenants]
 level = "shared"
+drop_grace = "12h"
 [schemas]
 global = "common"
 template = "blank"
@@ -382,6 +384,7 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(derived.expose_secret(), expected.expose_secret());
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(2));
     assert_eq!(config.tenants.level, Level::Shared);
+    assert_eq!(config.tenants.drop_grace, Duration::from_secs(43_200));
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));
