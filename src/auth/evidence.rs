@@ -206,6 +206,7 @@ mod tests {
             level: Level::Dedicated,
             access: Access::ReadWrite,
             reader_role: None,
+            settings: std::collections::BTreeMap::new(),
         }
     }
 

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod dropping;
 pub(in crate::cli) mod output;
 pub mod rename;
+pub mod set;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
@@ -37,6 +38,8 @@ pub enum TenantCommand {
     Show(ShowArgs),
     /// Give a tenant limits of its own, or put them back to the configuration's. Running proxies follow at once.
     Limit(LimitArgs),
+    /// Set the name of a tenant, its customer at Stripe, and PostgreSQL settings that its sessions begin with.
+    Set(Box<set::SetArgs>),
     /// Move a tenant to a level: server connections of its own, or those of all shared tenants. Running proxies
     /// follow at once; clients that are connected are disconnected when their transaction ends.
     Level(LevelArgs),
@@ -231,6 +234,7 @@ pub async fn run(
         TenantCommand::Undrop(args) => dropping::undrop(&args, config, out).await,
         TenantCommand::Purge(args) => dropping::purge(&args, config, out).await,
         TenantCommand::Rename(args) => rename::run(&args, config, out).await,
+        TenantCommand::Set(args) => set::run(&args, config, out).await,
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
     }
 }

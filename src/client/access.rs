@@ -90,6 +90,7 @@ mod tests {
             level: Level::Shared,
             access: Access::ReadWrite,
             reader_role: Some(Ident::parse("reader_acme").unwrap()),
+            settings: std::collections::BTreeMap::new(),
         })
     }
 

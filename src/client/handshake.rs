@@ -496,11 +496,16 @@ fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
     }
 }
 
-/// The settings of the startup packet, `options` first as the server takes them, each one judged, and the
+/// The settings of the tenant, then those of the startup packet, `options` first as the server takes them, each one judged, and the
 /// refusals that are only reported.
-fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settings, Vec<Denial>), Refusal> {
+fn settings(
+    shared: &Shared,
+    startup: &Startup,
+    scope: &Scope,
+    mut settings: Settings,
+) -> Result<(Settings, Vec<Denial>), Refusal> {
     let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
-    let (mut settings, mut reports) = (Settings::default(), Vec::new());
+    let mut reports = Vec::new();
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.chain(startup.settings()) {
         let is_encoding = name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value);

@@ -8,6 +8,7 @@ pub mod keys;
 mod kind;
 pub mod limits;
 pub mod problem;
+pub mod settings;
 mod source;
 pub mod tls;
 

@@ -152,6 +152,14 @@ pub enum ControlError {
         /// How many of them are closed with `--fix`.
         fixable: usize,
     },
+    /// Every login of the tenant would fail with it.
+    #[error("setting {name} cannot be a tenant's: {why}")]
+    BadSetting {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
     /// It could not go on with its application.
     #[error(
         "role {0} has NOINHERIT, so its application could not go on; run ALTER ROLE {0} INHERIT, or release it with \

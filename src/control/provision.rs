@@ -2,7 +2,7 @@
 
 use postgres_protocol::password::scram_sha_256;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
@@ -134,23 +134,26 @@ pub(super) async fn register(
         level: Level::Dedicated,
         access: Access::ReadWrite,
         reader_role: None,
+        settings: std::collections::BTreeMap::new(),
     };
     let stripe = new.stripe_customer_id.as_deref();
-    let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
-        let stripe_taken = error.code() == Some(&SqlState::UNIQUE_VIOLATION)
-            && error
-                .as_db_error()
-                .and_then(tokio_postgres::error::DbError::constraint)
-                .is_some_and(|name| name.contains("stripe"));
-        if stripe_taken {
-            return ControlError::StripeCustomerTaken(stripe.unwrap_or_default().to_owned());
-        }
-        error.into()
-    })?;
+    let added =
+        store::insert_tenant(client, &tenant, stripe).await.map_err(|error| stripe_taken(error, stripe))?;
     if !added {
         store::lock_tenant(client, &new.slug).await?;
     }
     Ok(added)
+}
+
+/// Says it in its own words where another tenant is the customer.
+pub(super) fn stripe_taken(error: tokio_postgres::Error, stripe: Option<&str>) -> ControlError {
+    let is_taken = error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+        && error.as_db_error().and_then(DbError::constraint).is_some_and(|name| name.contains("stripe"));
+    if is_taken {
+        ControlError::StripeCustomerTaken(stripe.unwrap_or_default().to_owned())
+    } else {
+        error.into()
+    }
 }
 
 pub(super) async fn read(client: &impl GenericClient, slug: &Slug) -> Result<TenantSummary, ControlError> {

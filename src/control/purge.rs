@@ -165,7 +165,7 @@ async fn thin_out(client: &mut Client, slug: &Slug) -> Result<usize, ControlErro
 async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<TenantSummary>, ControlError> {
     store::lock_tenant(tx, slug).await?;
     let Some(summary) = store::summaries(tx, Some(slug)).await?.pop() else {
-        let is_known = !names::former_owners(tx, slug).await?.is_empty();
+        let is_known = names::was_dropped(tx, slug).await?;
         return if is_known { Ok(None) } else { Err(ControlError::UnknownTenant(slug.clone())) };
     };
     if summary.tenant.status != Status::Dropping {

@@ -15,6 +15,7 @@ pub mod keys;
 mod login;
 pub mod master;
 pub mod names;
+pub mod settings;
 pub mod spares;
 pub mod store;
 pub mod users;

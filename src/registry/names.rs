@@ -88,6 +88,17 @@ pub async fn change(client: &impl GenericClient, id: TenantId, to: &NewNames<'_>
         .map(drop)
 }
 
+/// Whether a tenant of this slug was dropped; not whether one was renamed.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn was_dropped(client: &impl GenericClient, slug: &Slug) -> Result<bool, Error> {
+    let sql = "SELECT FROM pgtenant.former_names f WHERE f.kind = 'slug' AND f.name = $1
+                   AND NOT EXISTS (SELECT FROM pgtenant.tenants t WHERE t.id = f.tenant_id)
+               LIMIT 1";
+    Ok(client.query_opt(sql, &[&slug.as_str()]).await?.is_some())
+}
+
 /// The tenants that had this slug, the last one first, and until when, in UTC.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
--- Registry, version 9: tenants that are to be dropped, the owner that the schema of an adopted tenant had, and names that
--- are not given to another tenant: a proxy that has not heard of a change would take one tenant for the other.
+-- Registry, version 9: tenants that are to be dropped, the owner that the schema of an adopted tenant had, settings that the
+-- sessions of a tenant begin with ({"timezone": "Europe/Berlin"}), and names that are not given to another tenant: a proxy that has not heard of a change would take one tenant for the other.
 ALTER TABLE pgtenant.tenants DROP CONSTRAINT tenants_status_check;
 ALTER TABLE pgtenant.tenants
     ADD CONSTRAINT tenants_status_check CHECK (status IN ('creating', 'active', 'suspended', 'dropping')),
@@ -9,6 +9,7 @@ ALTER TABLE pgtenant.tenants
     -- Some of its objects are gone: there is no way back.
     ADD COLUMN drop_begun boolean NOT NULL DEFAULT false,
     ADD COLUMN adopted_from text,
+    ADD COLUMN settings jsonb NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(settings) = 'object'),
     ADD CONSTRAINT tenants_drop_check
         CHECK ((status = 'dropping') = (drop_after IS NOT NULL AND status_before_drop IS NOT NULL));
 

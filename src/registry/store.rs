@@ -36,7 +36,7 @@ const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
 const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
-     (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix";
+     (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix, t.settings";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,8 +287,8 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 /// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
 /// this program cannot understand.
 fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
-    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(12)?, row.try_get(13)?);
-    let access: Option<&str> = row.try_get(14)?;
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(13)?, row.try_get(14)?);
+    let access: Option<&str> = row.try_get(15)?;
     let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
     match (Verifier::parse(verifier), Access::from_word(access)) {
         (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
@@ -319,7 +319,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         warn!(tenant = %id, slug, status, level, schema, role, "a tenant in the registry cannot be understood");
         return Ok(None);
     };
-    let limits = match written_limits(row.try_get(7)?).map(|written| limits::overrides(&written)) {
+    let limits = match texts(row.try_get(7)?).map(|written| limits::overrides(&written)) {
         Some(Ok(limits)) => limits,
         Some(Err(error)) => {
             warn!(tenant = %id, slug = slug.as_str(), %error, "a tenant's limits in the registry cannot be understood");
@@ -350,10 +350,12 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         level,
         access: Access::ReadWrite,
         reader_role,
+        // Of another program, and nothing that keeps tenants apart.
+        settings: texts(row.try_get(12)?).unwrap_or_default(),
     }))
 }
 
-fn written_limits(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
+fn texts(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
     serde_json::from_value(value).ok()
 }
 
@@ -555,11 +557,11 @@ pub async fn summaries(
         let Some(tenant) = tenant_from(&row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(12)?,
-            users: row.try_get(13)?,
-            created_at: row.try_get(14)?,
-            limits: written_limits(row.try_get(7)?).unwrap_or_default(),
-            drop_after: row.try_get(15)?,
+            stripe_customer_id: row.try_get(13)?,
+            users: row.try_get(14)?,
+            created_at: row.try_get(15)?,
+            limits: texts(row.try_get(7)?).unwrap_or_default(),
+            drop_after: row.try_get(16)?,
         });
     }
     Ok(summaries)

@@ -153,6 +153,7 @@ mod tests {
             level: Level::Dedicated,
             access: Access::ReadWrite,
             reader_role: None,
+            settings: std::collections::BTreeMap::new(),
         }
     }
 

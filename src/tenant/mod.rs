@@ -14,6 +14,7 @@ pub use mark::KeyMark;
 pub use reference::TenantRef;
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use uuid::Uuid;
@@ -118,4 +119,6 @@ pub struct Tenant {
     pub access: Access,
     /// The role of those that only read, which older registries do not have.
     pub reader_role: Option<Ident>,
+    /// PostgreSQL settings that its sessions begin with, and go back to; names in lower case.
+    pub settings: BTreeMap<String, String>,
 }

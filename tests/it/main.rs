@@ -37,6 +37,7 @@ mod report;
 mod rotation;
 mod search_path;
 mod server_login;
+mod set;
 mod settings;
 mod settings_tracking;
 mod shared;

@@ -377,8 +377,10 @@ fn answers_to_unknown_users_and_channels_are_the_same_before_and_after() {
     assert_eq!(salts(later.addr()), before);
 }
 
-/// Takes back what version 8 of the registry added.
-const TO_VERSION_7: &str = "ALTER TABLE pgtenant.tenants DROP COLUMN password_key;
+/// Takes back what versions 8 and 9 of the registry added.
+const TO_VERSION_7: &str = "ALTER TABLE pgtenant.tenants DROP COLUMN password_key, DROP COLUMN drop_after,
+        DROP COLUMN status_before_drop, DROP COLUMN drop_begun, DROP COLUMN adopted_from, DROP COLUMN settings;
+    DROP TABLE pgtenant.former_names;
     ALTER TABLE pgtenant.installation DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;
     DELETE FROM pgtenant.schema_versions WHERE version > 7";
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use pgtenant::cli::tenant::dropping::DropArgs;
 use pgtenant::cli::tenant::rename::RenameArgs;
 use pgtenant::cli::tenant::{StatusArgs, TenantCommand};
 use serde_json::Value;
@@ -191,6 +192,9 @@ async fn two_operators_at_once_and_slugs_that_are_taken() {
     assert!(lost.contains("there is no tenant"), "{lost}");
     let (one, other) = tokio::join!(db.tenant(to("beta", "gamma"), ""), db.tenant(to("beta", "gamma"), ""));
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    // Who was renamed is not gone.
+    let now = DropArgs { tenant: args(&db, "beta", "x").tenant, now: true, yes: true, no_backup: true };
+    assert!(db.tenant(TenantCommand::Drop(now), "").await.unwrap_err().contains("there is no tenant"));
     db.admin_run(&format!("CREATE SCHEMA {}", db.schema("delta"))).await;
     let error = db.tenant(to("gamma", "delta"), "").await.unwrap_err();
     assert!(error.contains("belongs to no registered tenant"), "{error}");

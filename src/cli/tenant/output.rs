@@ -1,5 +1,6 @@
 //! What the tenant commands print, for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -94,7 +95,8 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("users", printable(&summary.users.join(", "))),
         ("stripe customer", printable(summary.stripe_customer_id.as_deref().unwrap_or("-"))),
         ("created", summary.created_at.clone()),
-        ("limits", printable(&own_limits(summary))),
+        ("limits", printable(&pairs(&summary.limits))),
+        ("settings", printable(&pairs(&tenant.settings))),
         ("tables", size.0.to_string()),
         ("size", human_bytes(size.1)),
     ]
@@ -227,12 +229,13 @@ fn summary_json(summary: &TenantSummary) -> Value {
         "stripe_customer_id": summary.stripe_customer_id,
         "created_at": summary.created_at,
         "limits": summary.limits,
+        "settings": tenant.settings,
         "drop_after": summary.drop_after,
     })
 }
 
-fn own_limits(summary: &TenantSummary) -> String {
-    let own: Vec<_> = summary.limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
+fn pairs(own: &BTreeMap<String, String>) -> String {
+    let own: Vec<_> = own.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if own.is_empty() { "-".to_owned() } else { own.join(" ") }
 }
 

@@ -155,6 +155,7 @@ mod tests {
             name: slug.to_string(),
             names: TenantNames::for_slug(&slug),
             reader_role: Some(TenantNames::reader_for_slug(&slug)),
+            settings: std::collections::BTreeMap::new(),
             slug,
             status: Status::Active,
             password_version: 1,
