@@ -142,7 +142,7 @@ pub async fn adopt(
     if created && role::exists(&tx, &tenant.names.role).await? {
         return Err(ControlError::ForeignRole(tenant.names.role.as_str().to_owned()));
     }
-    let owner = old_owner(&tx, adoption, tenant.id).await?;
+    let owner = old_owner(&tx, adoption, tenant.id, created).await?;
     let survey = holes::survey(&tx, adoption, tenant, owner.as_ref(), schemas).await?;
     survey.refuse_open(adoption)?;
     let mut steps = Vec::new();
@@ -192,9 +192,12 @@ async fn old_owner(
     client: &impl GenericClient,
     adoption: &Adoption,
     id: TenantId,
+    created: bool,
 ) -> Result<Option<Ident>, ControlError> {
-    if let Some(owner) = adopted::from(client, id).await? {
-        return Ok(Some(owner));
+    let known = adopted::from(client, id).await?;
+    // Released, or whoever owns the schema by now is an administrator.
+    if known.is_some() || !created {
+        return Ok(known);
     }
     let Some(owner) = schema_owner(client, &adoption.schema).await? else {
         return Err(ControlError::NoSchema(adoption.schema.as_str().to_owned()));
