@@ -207,6 +207,7 @@ mod tests {
             access: Access::ReadWrite,
             reader_role: None,
             schema: crate::tenant::SchemaState::default(),
+            settings: std::collections::BTreeMap::new(),
         }
     }
 

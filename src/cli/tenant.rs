@@ -1,6 +1,10 @@
-//! `pgtenant tenant create`, `list`, `show`, `limit`, `level`, `suspend`, `resume` and `rotate-password`.
+//! `pgtenant tenant …`: what operators do to tenants.
 
+pub mod adopt;
+pub mod dropping;
 pub(in crate::cli) mod output;
+pub mod rename;
+pub mod set;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
@@ -37,6 +41,8 @@ pub enum TenantCommand {
     Show(ShowArgs),
     /// Give a tenant limits of its own, or put them back to the configuration's. Running proxies follow at once.
     Limit(LimitArgs),
+    /// Set the name of a tenant, its customer at Stripe, and PostgreSQL settings that its sessions begin with.
+    Set(Box<set::SetArgs>),
     /// Move a tenant to a level: server connections of its own, or those of all shared tenants. Running proxies
     /// follow at once; clients that are connected are disconnected when their transaction ends.
     Level(LevelArgs),
@@ -44,6 +50,17 @@ pub enum TenantCommand {
     Suspend(StatusArgs),
     /// Take a suspended tenant back into service.
     Resume(StatusArgs),
+    /// Make tenants of the schemas of an application that runs already. It goes on as before until it is released.
+    Adopt(Box<adopt::AdoptArgs>),
+    /// Drop a tenant: its sessions end at once, and `tenant purge` deletes it when its time of grace is over.
+    Drop(dropping::DropArgs),
+    /// Keep a tenant that was dropped, as long as it is there.
+    Undrop(StatusArgs),
+    /// Delete the tenants that were dropped, and whose time of grace is over: schema, roles, users, keys.
+    Purge(dropping::PurgeArgs),
+    /// Give a tenant another slug. Its schema and roles get new names with it, and its sessions end; its users, keys and
+    /// passwords stay.
+    Rename(rename::RenameArgs),
     /// Give the server roles of a tenant, or of all, their next password. Nobody is disconnected, and running proxies
     /// need not be told.
     RotatePassword(RotateArgs),
@@ -140,7 +157,7 @@ pub struct LevelArgs {
     pub admin: AdminArgs,
 }
 
-/// Arguments of `tenant suspend` and `tenant resume`.
+/// A tenant, and how to go about what is done to it; the arguments of `tenant suspend` and `tenant resume`.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// The tenant's short name.
@@ -215,6 +232,12 @@ pub async fn run(
         TenantCommand::Level(args) => level(&args, config, out).await,
         TenantCommand::Suspend(args) => status(&args, Status::Suspended, config, out).await,
         TenantCommand::Resume(args) => status(&args, Status::Active, config, out).await,
+        TenantCommand::Adopt(args) => adopt::run(&args, config, out).await,
+        TenantCommand::Drop(args) => dropping::drop(&args, config, out).await,
+        TenantCommand::Undrop(args) => dropping::undrop(&args, config, out).await,
+        TenantCommand::Purge(args) => dropping::purge(&args, config, out).await,
+        TenantCommand::Rename(args) => rename::run(&args, config, out).await,
+        TenantCommand::Set(args) => set::run(&args, config, out).await,
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
         .with_hint("Connect again as another user."),
         Dismissal::Distrusted => distrusted(),
         Dismissal::Moved => moved(),
+        Dismissal::Renamed => renamed(),
         Dismissal::Hardening => Refusal::fatal(
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection: the hardening of the database has changed",
@@ -53,6 +54,11 @@ pub(super) fn distrusted() -> Refusal {
 pub(super) fn moved() -> Refusal {
     Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was moved to another level")
         .with_hint("Connect again.")
+}
+
+pub(super) fn renamed() -> Refusal {
+    Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was renamed")
+        .with_hint("Connect again; its schema has another name now.")
 }
 
 /// To a client of a tenant of level shared, while what keeps such tenants apart is damaged.

@@ -161,7 +161,8 @@ impl Hello<'_> {
         let terms = Terms { level: scope.level, hardened: scope.hardened };
         let certificate = identity.certificate.clone();
         let user = identity.registered_user().map(Arc::from);
-        let bearer = Bearer { tenant: identity.tenant.id, user, api_key: identity.key, certificate };
+        let (tenant, names) = (identity.tenant.id, identity.tenant.names.clone());
+        let bearer = Bearer { tenant, names, user, api_key: identity.key, certificate };
         let place = shared
             .roster
             .enter(bearer, terms, key_len, stop)
@@ -486,6 +487,9 @@ fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Re
     if tenant.level != terms.level {
         return Err(farewell::moved());
     }
+    if tenant.names != identity.tenant.names {
+        return Err(farewell::renamed());
+    }
     let hardened = terms.level != Level::Shared || shared.hardening.borrow().serves() == Some(terms.hardened);
     if !hardened || shared.spares.borrow().is_exposed() {
         return Err(farewell::not_kept_apart(&tenant.slug));
@@ -511,11 +515,16 @@ fn scope(config: &Config, tenant: &Tenant, hardened: bool) -> Scope {
     }
 }
 
-/// The settings of the startup packet, `options` first as the server takes them, each one judged, and the
+/// The settings of the tenant, then those of the startup packet, `options` first as the server takes them, each one judged, and the
 /// refusals that are only reported.
-fn settings(shared: &Shared, startup: &Startup, scope: &Scope) -> Result<(Settings, Vec<Denial>), Refusal> {
+fn settings(
+    shared: &Shared,
+    startup: &Startup,
+    scope: &Scope,
+    mut settings: Settings,
+) -> Result<(Settings, Vec<Denial>), Refusal> {
     let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
-    let (mut settings, mut reports) = (Settings::default(), Vec::new());
+    let mut reports = Vec::new();
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in options.chain(startup.settings()) {
         let is_encoding = name.eq_ignore_ascii_case("client_encoding") && is_utf8_compatible(value);

@@ -158,6 +158,7 @@ impl Shared {
     pub fn tenant_changed(&self, tenant: &Tenant) {
         self.vetted.remove(&tenant.id);
         self.roster.move_to(tenant.id, tenant.level);
+        self.roster.rename(tenant.id, &tenant.names);
     }
 }
 

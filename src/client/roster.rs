@@ -13,7 +13,7 @@ use crate::auth::{KeyId, same};
 use crate::net::tls::PeerCertificate;
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
-use crate::tenant::{Level, TenantId};
+use crate::tenant::{Level, TenantId, TenantNames};
 use crate::wire::startup::CancelRequest;
 
 /// Cancel requests on their way to the server at once; more are dropped, as a cancel may always be late.
@@ -30,6 +30,7 @@ pub struct Roster {
 struct Member {
     key: Vec<u8>,
     tenant: TenantId,
+    names: TenantNames,
     terms: Terms,
     user: Option<Arc<str>>,
     api_key: Option<KeyId>,
@@ -45,6 +46,8 @@ struct Member {
 pub struct Bearer {
     /// Its tenant.
     pub tenant: TenantId,
+    /// What its tenant's schema and role were called when it logged in.
+    pub names: TenantNames,
     /// The registered user as which it logged in.
     pub user: Option<Arc<str>>,
     /// The API key it logged in with.
@@ -69,6 +72,8 @@ pub enum Dismissal {
     OutOfService,
     /// Its tenant was moved to another level.
     Moved,
+    /// Its tenant's schema and role have other names than when it logged in.
+    Renamed,
     /// The hardening is in another state than when it logged in.
     Hardening,
     /// The API key it logged in with was revoked.
@@ -83,7 +88,7 @@ impl Dismissal {
     /// Whether nothing is waited for, not even the end of a transaction.
     #[must_use]
     pub const fn is_at_once(self) -> bool {
-        matches!(self, Self::OutOfService | Self::Revoked | Self::Removed | Self::Distrusted)
+        matches!(self, Self::OutOfService | Self::Renamed | Self::Revoked | Self::Removed | Self::Distrusted)
     }
 }
 
@@ -147,6 +152,7 @@ impl Roster {
                 vacant.insert(Member {
                     key: key.clone(),
                     tenant: bearer.tenant,
+                    names: bearer.names.clone(),
                     terms,
                     user: bearer.user.clone(),
                     api_key: bearer.api_key,
@@ -185,6 +191,12 @@ impl Roster {
     /// Disconnects the clients of a tenant that logged in while it was of another level, when their transactions end.
     pub fn move_to(&self, tenant: TenantId, level: Level) {
         self.dismiss(Dismissal::Moved, |member| member.tenant == tenant && member.terms.level != level);
+    }
+
+    /// Disconnects the clients of a tenant whose schema or role was called otherwise when they logged in, at once: what
+    /// they send would not be found any more, not even in an open transaction.
+    pub fn rename(&self, tenant: TenantId, names: &TenantNames) {
+        self.dismiss(Dismissal::Renamed, |member| member.tenant == tenant && member.names != *names);
     }
 
     /// Disconnects the clients of shared tenants that logged in under another state of the hardening, when their
@@ -297,9 +309,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::tenant::Slug;
 
-    const fn of(tenant: TenantId) -> Bearer {
-        Bearer { tenant, user: None, api_key: None, certificate: None }
+    fn of(tenant: TenantId) -> Bearer {
+        let names = TenantNames::for_slug(&Slug::parse("acme").unwrap());
+        Bearer { tenant, names, user: None, api_key: None, certificate: None }
     }
 
     const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };
@@ -318,8 +332,11 @@ mod tests {
         roster.follow_hardening(Some(false));
         assert_eq!(gone(), [false, true, false]);
         assert_eq!(hard.dismissal(), Dismissal::Hardening);
+        roster.rename(one, &of(one).names);
         roster.move_to(one, Level::Shared);
         assert_eq!((gone(), dedicated.dismissal()), ([true, true, false], Dismissal::Moved));
+        roster.rename(one, &TenantNames::for_slug(&Slug::parse("acme2").unwrap()));
+        assert_eq!((dedicated.dismissal(), soft.stop.is_cancelled()), (Dismissal::Renamed, false));
         roster.disconnect(one);
         assert_eq!(dedicated.dismissal(), Dismissal::OutOfService);
         roster.follow_hardening(None);

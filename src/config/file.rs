@@ -309,7 +309,8 @@ fn notify(source: &mut Source<'_>) -> Option<Notify> {
 
 fn tenants(source: &mut Source<'_>) -> Option<Tenants> {
     let level = source.take(&keys::TENANTS_LEVEL);
-    Some(Tenants { level: level? })
+    let drop_grace = source.take(&keys::TENANTS_DROP_GRACE);
+    Some(Tenants { level: level?, drop_grace: drop_grace? })
 }
 
 fn migrations(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Migrations> {

@@ -379,6 +379,9 @@ keys! {
     TENANTS_LEVEL: Level = tenants.level,
         "\"dedicated\" or \"shared\"", kind::level, Value("\"dedicated\""),
         "Level of new tenants: whether their server connections are their own, or those of all shared tenants.";
+    TENANTS_DROP_GRACE: Duration = tenants.drop_grace,
+        "duration, or \"off\"", kind::duration_or_zero, Value("\"7d\""),
+        "How long a tenant that was dropped can be kept after all, before `pgtenant tenant purge` deletes it.";
 
     MIGRATIONS_DIRECTORY: Option<PathBuf> = migrations.directory,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),

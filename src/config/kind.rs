@@ -14,7 +14,9 @@ pub(in crate::config) use auth::{
     admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,
     https_url_or_off, leeway, lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
 };
-pub(in crate::config) use names::{database, extra_settings, functions, role, schema, schemas, settings};
+pub(in crate::config) use names::{
+    database, extra_settings, functions, role, schema, schemas, setting_name, settings,
+};
 
 use std::time::Duration;
 

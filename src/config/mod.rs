@@ -8,6 +8,7 @@ pub mod keys;
 mod kind;
 pub mod limits;
 pub mod problem;
+pub mod settings;
 mod source;
 pub mod tls;
 
@@ -232,6 +233,8 @@ impl Secrets {
 pub struct Tenants {
     /// Level of a new tenant for which the command says nothing else.
     pub level: Level,
+    /// How long a tenant that was dropped can be kept after all.
+    pub drop_grace: Duration,
 }
 
 /// `[migrations]`.

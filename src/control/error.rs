@@ -146,6 +146,93 @@ pub enum ControlError {
     /// No tenant of this slug.
     #[error("there is no tenant {0}; `pgtenant tenant list` shows all")]
     UnknownTenant(Slug),
+    /// Another tenant has the slug.
+    #[error("there is a tenant {0} already; choose another slug, or rename that one first")]
+    SlugTaken(Slug),
+    /// It is out of service for good, unless it is kept.
+    #[error("tenant {0} is to be dropped; `pgtenant tenant undrop {0}` keeps it")]
+    IsDropping(Slug),
+    /// The schema of a tenant to be.
+    #[error("there is no schema {0}")]
+    NoSchema(String),
+    /// What is around it, or in it.
+    #[error(
+        "schema {schema} is not adopted; {} this and run it again:\n  {}",
+        if *fixable == found.len() { "use `--fix`, or correct" } else { "correct" }, .found.join("\n  ")
+    )]
+    NotAdopted {
+        /// The schema.
+        schema: String,
+        /// The holes.
+        found: Vec<String>,
+        /// How many of them are closed with `--fix`.
+        fixable: usize,
+    },
+    /// Every login of the tenant would fail with it.
+    #[error("setting {name} cannot be a tenant's: {why}")]
+    BadSetting {
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// It could not go on with its application.
+    #[error(
+        "role {0} has NOINHERIT, so its application could not go on; run ALTER ROLE {0} INHERIT, or release it with \
+         `--release-owner` once the application connects to the proxy"
+    )]
+    DoesNotInherit(String),
+    /// The application's own table of tenants.
+    #[error(
+        "table {table} {why}; `--tenants-table` is one with the columns id and slug, such as global.tenants"
+    )]
+    BadTenantsTable {
+        /// The table.
+        table: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no way back.
+    #[error(
+        "some tables of tenant {0} are deleted already, so it cannot be kept; finish with `pgtenant tenant purge {0}`, and \
+         restore it from its backup"
+    )]
+    DropBegun(Slug),
+    /// It is not to be dropped.
+    #[error("tenant {0} is not to be dropped; `pgtenant tenant drop {0}` comes first")]
+    NotDropping(Slug),
+    /// Its time of grace is not over.
+    #[error(
+        "tenant {slug} can still be kept, until {after}; wait, or delete it with `pgtenant tenant drop {slug} --now --yes`"
+    )]
+    NotDue {
+        /// The tenant.
+        slug: Slug,
+        /// Until when, UTC.
+        after: String,
+    },
+    /// Deleting it would delete something of others, or leave something of its own.
+    #[error(
+        "tenant {slug} is not deleted, and stays out of service; correct this and run it again:\n  {}",
+        .found.join("\n  ")
+    )]
+    StillNeeded {
+        /// The tenant.
+        slug: Slug,
+        /// What is in the way, and what to do with it.
+        found: Vec<String>,
+    },
+    /// What would not be found under its new name.
+    #[error(
+        "the schema of tenant {slug} cannot get another name, because this names it in a text; change that, or run it \
+         again with `--keep-names`:\n  {}", .found.join("\n  ")
+    )]
+    NamesItsSchema {
+        /// The tenant.
+        slug: Slug,
+        /// What it has.
+        found: Vec<String>,
+    },
     /// Its creation has not come to its end.
     #[error("tenant {0} is not created yet; run `pgtenant tenant create {0}` again")]
     NotCreated(Slug),

@@ -2,9 +2,12 @@
 //!
 //! Runs on an administrator's connection. Every verb is one transaction and can be run again.
 
+mod adopt;
 mod channels;
 mod clone;
 mod decoy;
+mod dropping;
+mod edges;
 mod error;
 mod harden;
 mod init;
@@ -15,15 +18,20 @@ mod master;
 pub mod migrate;
 pub mod password;
 mod provision;
+mod purge;
 mod readers;
+mod rename;
 mod role;
 mod rotate;
+mod settings;
 mod shared;
 mod spares;
 mod status;
 mod users;
 mod watch;
 
+pub use adopt::{Adopted, Adoption, Hole, Known, adopt, adoptable, known};
+pub use dropping::{DropChange, drop_tenant, undrop_tenant};
 pub use error::ControlError;
 pub use harden::{
     AuditFinding, HARDENING_VERSION, HardenReport, HardeningState, Run, Severity, harden, hardening_state,
@@ -35,7 +43,10 @@ pub use level::{LevelChange, set_level};
 pub use limits::change_limits;
 pub use master::{Checked, MasterKeyChange, Verdict};
 pub use provision::{NewTenant, Provisioned, create_tenant};
+pub use purge::{Purge, due_tenants, end_sessions, plan_purge, purge_tenant};
+pub use rename::{ObjectNames, Renamed, rename_tenant};
 pub use rotate::rotate_password;
+pub use settings::{Change, Set, set_tenant};
 pub use shared::pool_role;
 pub use spares::{SpareWatcher, spare_role};
 pub use status::{StatusChange, set_status};

@@ -3,7 +3,7 @@
 use postgres_protocol::password::scram_sha_256;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::auth::{MasterKey, secret_hex};
 use crate::config::Schemas;
 use crate::control::clone::Original;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers};
+use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers, rename};
 use crate::registry::store::{self, Installation, TenantSummary};
 use crate::registry::{ledger, master};
 use crate::tenant::{
@@ -73,11 +73,17 @@ pub async fn create_tenant(
     let tx = client.transaction().await?;
     store::require_current(&tx).await?;
     let roles = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
-    let created = register(&tx, new, master_key).await?;
+    let id = TenantId(Uuid::now_v7());
+    let names = rename::free_names(&tx, &new.slug, id).await?;
+    let created = register(&tx, new, id, names, master_key).await?;
     channels::ensure_secret(&tx, &new.slug, master_key).await?;
     let found = read(&tx, &new.slug).await?;
     let tenant = &found.tenant;
-    let mut notes = if created { Vec::new() } else { differences(new, &found) };
+    let mut notes = if created {
+        rename::note_on_former_owner(&tx, &new.slug, tenant.id).await?.into_iter().collect()
+    } else {
+        differences(new, &found)
+    };
     let mut steps = Vec::new();
     if created {
         refuse_foreign(&tx, &tenant.names).await?;
@@ -110,16 +116,17 @@ pub async fn create_tenant(
 }
 
 /// Adds the registry's row, or locks the one that is there. Returns whether it was added.
-async fn register(
+pub(super) async fn register(
     client: &impl GenericClient,
     new: &NewTenant,
+    id: TenantId,
+    names: TenantNames,
     master_key: &MasterKey,
 ) -> Result<bool, ControlError> {
-    let id = TenantId(Uuid::now_v7());
     let tenant = Tenant {
         id,
         name: new.name.clone().unwrap_or_else(|| new.slug.to_string()),
-        names: TenantNames::for_slug(&new.slug),
+        names,
         slug: new.slug.clone(),
         status: Status::Creating,
         password_version: 1,
@@ -132,26 +139,29 @@ async fn register(
         access: Access::ReadWrite,
         reader_role: None,
         schema: SchemaState::default(),
+        settings: std::collections::BTreeMap::new(),
     };
     let stripe = new.stripe_customer_id.as_deref();
-    let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
-        let stripe_taken = error.code() == Some(&SqlState::UNIQUE_VIOLATION)
-            && error
-                .as_db_error()
-                .and_then(tokio_postgres::error::DbError::constraint)
-                .is_some_and(|name| name.contains("stripe"));
-        if stripe_taken {
-            return ControlError::StripeCustomerTaken(stripe.unwrap_or_default().to_owned());
-        }
-        error.into()
-    })?;
+    let added =
+        store::insert_tenant(client, &tenant, stripe).await.map_err(|error| stripe_taken(error, stripe))?;
     if !added {
         store::lock_tenant(client, &new.slug).await?;
     }
     Ok(added)
 }
 
-async fn read(client: &impl GenericClient, slug: &Slug) -> Result<TenantSummary, ControlError> {
+/// Says it in its own words where another tenant is the customer.
+pub(super) fn stripe_taken(error: tokio_postgres::Error, stripe: Option<&str>) -> ControlError {
+    let is_taken = error.code() == Some(&SqlState::UNIQUE_VIOLATION)
+        && error.as_db_error().and_then(DbError::constraint).is_some_and(|name| name.contains("stripe"));
+    if is_taken {
+        ControlError::StripeCustomerTaken(stripe.unwrap_or_default().to_owned())
+    } else {
+        error.into()
+    }
+}
+
+pub(super) async fn read(client: &impl GenericClient, slug: &Slug) -> Result<TenantSummary, ControlError> {
     let found = store::summaries(client, Some(slug)).await?.pop();
     found.ok_or_else(|| ControlError::UnreadableTenant(slug.clone()))
 }
@@ -179,6 +189,12 @@ fn differences(new: &NewTenant, found: &TenantSummary) -> Vec<String> {
     if found.tenant.status == Status::Suspended {
         notes.push("the tenant is suspended and stays so".into());
     }
+    if found.tenant.status == Status::Dropping {
+        let slug = &found.tenant.slug;
+        notes.push(format!(
+            "the tenant is to be dropped and stays so; `pgtenant tenant undrop {slug}` keeps it"
+        ));
+    }
     notes
 }
 
@@ -193,14 +209,17 @@ async fn refuse_foreign(client: &impl GenericClient, names: &TenantNames) -> Res
     Ok(())
 }
 
-async fn schema_owner(client: &impl GenericClient, schema: &Ident) -> Result<Option<String>, ControlError> {
+pub(super) async fn schema_owner(
+    client: &impl GenericClient,
+    schema: &Ident,
+) -> Result<Option<String>, ControlError> {
     let sql = "SELECT r.rolname::text FROM pg_catalog.pg_namespace n
                JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner WHERE n.nspname = $1";
     let row = client.query_opt(sql, &[&schema.as_str()]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-async fn ensure_role(
+pub(super) async fn ensure_role(
     client: &impl GenericClient,
     tenant: &Tenant,
     roles: &Installation,
@@ -267,7 +286,7 @@ async fn ensure_schema(
 /// Without it USAGE of the schema would be all that keeps others out, and PostgreSQL does not ask for that
 /// where a type is given by its number (Parse with a parameter type): a domain's check then runs for anybody,
 /// with its owner's rights where a function in it is SECURITY DEFINER.
-async fn close_routines(
+pub(super) async fn close_routines(
     client: &impl GenericClient,
     names: &TenantNames,
 ) -> Result<Option<Step>, ControlError> {

@@ -40,7 +40,7 @@ pub(super) async fn ensure(
 
 /// Chooses its name. A role that is there under it is somebody else's.
 async fn register(client: &impl GenericClient, tenant: &Tenant) -> Result<Ident, ControlError> {
-    let reader = TenantNames::reader_for_slug(&tenant.slug);
+    let reader = tenant.names.reader().unwrap_or_else(|| TenantNames::reader_for_slug(&tenant.slug));
     if role::exists(client, &reader).await? {
         return Err(ControlError::ForeignRole(reader.as_str().to_owned()));
     }

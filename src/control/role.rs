@@ -123,6 +123,31 @@ pub(super) async fn ensure_member(
     Ok(Outcome::Created)
 }
 
+/// Lets an application's own role go on with the rights of `role`. One that does not inherit has them with SET ROLE only.
+pub(super) async fn ensure_application(
+    client: &impl GenericClient,
+    application: &Ident,
+    role: &Ident,
+) -> Result<Outcome, ControlError> {
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.pg_has_role(r.oid, $2::pg_catalog.name, 'USAGE'), r.rolinherit
+             FROM pg_catalog.pg_roles r WHERE r.rolname = $1",
+            &[&application.as_str(), &role.as_str()],
+        )
+        .await?;
+    let (has_rights, inherits): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    if has_rights {
+        return Ok(Outcome::Unchanged);
+    }
+    if !inherits {
+        return Err(ControlError::DoesNotInherit(application.as_str().to_owned()));
+    }
+    let options = if server_version(client).await? >= 160_000 { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    client.batch_execute(&format!("GRANT {role} TO {application}{options}")).await?;
+    Ok(Outcome::Created)
+}
+
 /// Lets the pool role become `role`, without having its rights until then, and without passing it on.
 pub(super) async fn ensure_pool_member(
     client: &impl GenericClient,

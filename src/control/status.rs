@@ -37,6 +37,9 @@ pub async fn set_status(
     if before == Status::Creating || status == Status::Creating {
         return Err(ControlError::NotCreated(slug.clone()));
     }
+    if before == Status::Dropping {
+        return Err(ControlError::IsDropping(slug.clone()));
+    }
     if before != status {
         store::set_status(&tx, summary.tenant.id, status).await?;
         summary.tenant.status = status;

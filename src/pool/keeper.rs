@@ -40,13 +40,15 @@ impl Pool {
 
     /// A tenant changed: what is opened from now on is opened for the tenant as it is now. Where its level is
     /// another, who waits is moved to the end of the other queue, and its own connections are closed, those in
-    /// use when they come back; a shared connection is in nobody's way.
+    /// use when they come back; a shared connection is in nobody's way. They are closed too where its schema or role has
+    /// another name.
     pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
         self.welcomes.forget(tenant.id);
         let limits = self.limits.with(&tenant.limits);
         let mut inner = self.lock();
         let before = inner.tenants.insert(tenant.id, Arc::clone(tenant));
-        let moves = before.is_some_and(|before| before.level != tenant.level);
+        let moves = before.as_ref().is_some_and(|before| before.level != tenant.level);
+        let is_renamed = before.is_some_and(|before| before.names != tenant.names);
         if moves {
             for client in inner.scheduler.take_waiting(tenant.id) {
                 if let Some(waiting) = inner.waiting.remove(&client) {
@@ -67,6 +69,9 @@ impl Pool {
             self.close_idle("level", |_, owner| {
                 owner == Owner::Tenant(tenant.id) && tenant.level == Level::Shared
             });
+        }
+        if is_renamed {
+            self.close_idle("renamed", |_, owner| owner == Owner::Tenant(tenant.id));
         }
         if let Some(commons) = self.commons.get(&tenant.id) {
             commons.set_limits(limits);

@@ -298,7 +298,7 @@ impl Pool {
         conn.returned = now;
         let (owner, id) = (conn.owner, conn.id);
         let mut inner = self.lock();
-        if let Some(reason) = inner.is_misplaced(owner) {
+        if let Some(reason) = inner.is_misplaced(&conn) {
             drop(inner);
             return self.close(conn, reason);
         }
@@ -355,11 +355,11 @@ impl Pool {
 
     /// A connection is an owner's from now on.
     fn begun(self: &Arc<Self>, conn: Box<ServerConn>, event: Event) {
-        let (owner, id) = (conn.owner, conn.id);
+        let id = conn.id;
         let mut inner = self.lock();
+        let misplaced = inner.is_misplaced(&conn);
         inner.idle.insert(id, conn);
         self.event(&mut inner, Instant::now(), event);
-        let misplaced = inner.is_misplaced(owner);
         drop(inner);
         if let Some(reason) = misplaced {
             self.close_idle(reason, |idle, _| idle == id);
@@ -464,14 +464,15 @@ impl Grant {
 }
 
 impl Inner {
-    /// Why an owner's connections are of no use any more, if so.
-    fn is_misplaced(&self, owner: Owner) -> Option<&'static str> {
-        let Owner::Tenant(tenant) = owner else { return None };
-        match self.tenants.get(&tenant).map(|tenant| tenant.level) {
-            // Every checkout puts its tenant there, so it was retired since.
-            None => Some("retired"),
-            Some(Level::Shared) => Some("level"),
-            Some(Level::Dedicated) => None,
+    /// Why a connection is of no use any more, if so.
+    fn is_misplaced(&self, conn: &ServerConn) -> Option<&'static str> {
+        let Owner::Tenant(tenant) = conn.owner else { return None };
+        // Every checkout puts its tenant there, so it was retired since.
+        let Some(tenant) = self.tenants.get(&tenant) else { return Some("retired") };
+        match tenant.level {
+            Level::Shared => Some("level"),
+            Level::Dedicated if conn.names.as_ref() != Some(&tenant.names) => Some("renamed"),
+            Level::Dedicated => None,
         }
     }
 

@@ -3,17 +3,21 @@
 //! The proxy reads it as a role of its own that may do nothing else. All SQL is schema-qualified and
 //! runs on connections with a fixed `search_path` that no client's parameter ever touches.
 
+pub mod adopted;
 mod audit;
 mod code;
 mod connect;
 mod directory;
+pub mod dropping;
 mod error;
 mod hardening;
 pub mod keys;
 pub mod ledger;
 mod login;
 pub mod master;
+pub mod names;
 pub mod requests;
+pub mod settings;
 pub mod spares;
 pub mod store;
 pub mod stripe;

@@ -27,6 +27,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (8, include_str!("schema_8.sql")),
     (9, include_str!("schema_9.sql")),
     (10, include_str!("schema_10.sql")),
+    (11, include_str!("schema_11.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.
@@ -39,7 +40,7 @@ const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
      (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix,
      COALESCE((SELECT s.epoch FROM pgtenant.schema_states s WHERE s.tenant_id = t.id), 0) AS schema_epoch,
-     EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes";
+     EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes, t.settings";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct TenantSummary {
     pub created_at: String,
     /// Limits of its own, as they are written.
     pub limits: BTreeMap<String, String>,
+    /// When it will be deleted, UTC, ISO 8601; only where it is to be dropped.
+    pub drop_after: Option<String>,
 }
 
 impl TenantSummary {
@@ -110,6 +113,8 @@ impl TenantSummary {
             "stripe_customer_id": self.stripe_customer_id,
             "created_at": self.created_at,
             "limits": self.limits,
+            "settings": tenant.settings,
+            "drop_after": self.drop_after,
         })
     }
 }
@@ -268,8 +273,8 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 /// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
 /// this program cannot understand.
 fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
-    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(14)?, row.try_get(15)?);
-    let access: Option<&str> = row.try_get(16)?;
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(15)?, row.try_get(16)?);
+    let access: Option<&str> = row.try_get(17)?;
     let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
     match (Verifier::parse(verifier), Access::from_word(access)) {
         (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
@@ -300,7 +305,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         warn!(tenant = %id, slug, status, level, schema, role, "a tenant in the registry cannot be understood");
         return Ok(None);
     };
-    let limits = match written_limits(row.try_get(7)?).map(|written| limits::overrides(&written)) {
+    let limits = match texts(row.try_get(7)?).map(|written| limits::overrides(&written)) {
         Some(Ok(limits)) => limits,
         Some(Err(error)) => {
             warn!(tenant = %id, slug = slug.as_str(), %error, "a tenant's limits in the registry cannot be understood");
@@ -332,10 +337,12 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         access: Access::ReadWrite,
         reader_role,
         schema: SchemaState { epoch: row.try_get(12)?, is_changing: row.try_get(13)? },
+        // Of another program, and nothing that keeps tenants apart.
+        settings: texts(row.try_get(14)?).unwrap_or_default(),
     }))
 }
 
-fn written_limits(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
+fn texts(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
     serde_json::from_value(value).ok()
 }
 
@@ -561,7 +568,8 @@ fn select_summaries(which: &str) -> String {
     format!(
         "SELECT {TENANT_COLUMNS}, t.stripe_customer_id,
              ARRAY(SELECT u.user_name FROM pgtenant.users u WHERE u.tenant_id = t.id ORDER BY 1),
-             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+             pg_catalog.to_char(t.drop_after AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
          FROM pgtenant.tenants t WHERE {which}"
     )
 }
@@ -572,10 +580,11 @@ fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
         let Some(tenant) = tenant_from(row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(14)?,
-            users: row.try_get(15)?,
-            created_at: row.try_get(16)?,
-            limits: written_limits(row.try_get(7)?).unwrap_or_default(),
+            stripe_customer_id: row.try_get(15)?,
+            users: row.try_get(16)?,
+            created_at: row.try_get(17)?,
+            limits: texts(row.try_get(7)?).unwrap_or_default(),
+            drop_after: row.try_get(18)?,
         });
     }
     Ok(summaries)

@@ -173,9 +173,12 @@ impl Dialer {
         password: &SecretString,
     ) -> Result<ServerConn, ConnectError> {
         // A role and its schema have the same name: "$user" is the schema of whom the connection works for.
-        let mut read_only = None;
+        let (mut read_only, mut names) = (None, None);
         let (schema, speaker) = match login {
-            Login::Tenant(tenant) => (tenant.names.schema.to_string(), Some(tenant.id)),
+            Login::Tenant(tenant) => {
+                names = Some(tenant.names.clone());
+                (tenant.names.schema.to_string(), Some(tenant.id))
+            }
             Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
         let mut stream = self.endpoint.dial().await?;
@@ -204,6 +207,7 @@ impl Dialer {
             returned: now,
             weighed: Instant::now(),
             search_path: None,
+            names,
             served: HashSet::new(),
         };
         if let Login::Spare(login) = login {

@@ -18,7 +18,7 @@ use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
 use crate::server::connect::Endpoint;
 use crate::session::ServerState;
-use crate::tenant::TenantId;
+use crate::tenant::{TenantId, TenantNames};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
 
@@ -62,6 +62,8 @@ pub struct ServerConn {
     pub weighed: Instant,
     /// SQL that sets the `search_path` of a bound spare, which RESET does not know.
     pub search_path: Option<String>,
+    /// What the schema and the role of the tenant it is logged in as were called then.
+    pub names: Option<TenantNames>,
     /// Whom a shared connection has served, where that is limited.
     pub served: HashSet<TenantId>,
 }

@@ -154,6 +154,7 @@ mod tests {
             access: Access::ReadWrite,
             reader_role: None,
             schema: crate::tenant::SchemaState::default(),
+            settings: std::collections::BTreeMap::new(),
         }
     }
 

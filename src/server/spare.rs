@@ -88,6 +88,7 @@ pub async fn bind(conn: &mut ServerConn, tenant: &Arc<Tenant>, login: &SpareLogi
     conn.owner = Owner::Tenant(tenant.id);
     conn.voice = Arc::new(Voice::new(conn.key.pid, Some(tenant.id)));
     conn.search_path = Some(search_path);
+    conn.names = Some(tenant.names.clone());
     Ok(())
 }
 

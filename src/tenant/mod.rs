@@ -14,6 +14,7 @@ pub use mark::KeyMark;
 pub use reference::TenantRef;
 pub use slug::{Ident, IdentError, Slug, SlugError, TenantNames, quote_identifier};
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use uuid::Uuid;
@@ -37,6 +38,8 @@ pub enum Status {
     Active,
     /// Taken out of service by an operator.
     Suspended,
+    /// Out of service, and deleted when its time has come.
+    Dropping,
 }
 
 impl Status {
@@ -47,13 +50,16 @@ impl Status {
             Self::Creating => "creating",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Dropping => "dropping",
         }
     }
 
     /// Reads the registry's word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Creating, Self::Active, Self::Suspended].into_iter().find(|status| status.as_str() == word)
+        [Self::Creating, Self::Active, Self::Suspended, Self::Dropping]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 }
 
@@ -124,4 +130,6 @@ pub struct Tenant {
     pub reader_role: Option<Ident>,
     /// Where its schema is in its changes.
     pub schema: SchemaState,
+    /// PostgreSQL settings that its sessions begin with, and go back to; names in lower case.
+    pub settings: BTreeMap<String, String>,
 }

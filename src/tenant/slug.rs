@@ -133,6 +133,25 @@ impl TenantNames {
         Self { schema: name.clone(), role: name }
     }
 
+    /// Other names for a tenant of this slug, where the usual ones are another's: `tenant_<slug>_<number>`, the slug cut where
+    /// it would not fit.
+    #[must_use]
+    pub fn numbered(slug: &Slug, number: u32) -> Self {
+        let end = format!("_{number}");
+        let room = MAX_IDENTIFIER_BYTES - TENANT_PREFIX.len() - end.len();
+        // A slug is ASCII.
+        let slug = slug.as_str();
+        let name = Ident(format!("{TENANT_PREFIX}{}{end}", &slug[..slug.len().min(room)]));
+        Self { schema: name.clone(), role: name }
+    }
+
+    /// The role of those that may only read, beside a role that derives from a slug: `reader_` for `tenant_`.
+    #[must_use]
+    pub fn reader(&self) -> Option<Ident> {
+        let rest = self.role.as_str().strip_prefix(TENANT_PREFIX)?;
+        Some(Ident(format!("{READER_PREFIX}{rest}")))
+    }
+
     /// The role of those that may only read a new tenant's data: `reader_<slug>`. No tenant's own role begins like
     /// that, whatever its slug.
     #[must_use]
@@ -177,6 +196,16 @@ mod tests {
     fn identifier_that_postgresql_would_cut_is_refused() {
         assert_eq!(Ident::parse(&"x".repeat(64)), Err(IdentError::Length(64)));
         assert_eq!(Ident::parse("a\0b"), Err(IdentError::Nul));
+    }
+
+    #[test]
+    fn numbered_names_fit_and_have_a_reader_beside_them() {
+        let slug = Slug::parse("acme").unwrap();
+        let names = TenantNames::numbered(&slug, 2);
+        assert_eq!(names.role.as_str(), "tenant_acme_2");
+        assert_eq!(names.reader().unwrap().as_str(), "reader_acme_2");
+        let long = Slug::parse(&"a".repeat(56)).unwrap();
+        assert_eq!(TenantNames::numbered(&long, 12).role.as_str().len(), 63);
     }
 
     #[test]

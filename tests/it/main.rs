@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod abuse;
+mod adopt;
 mod api;
 mod attack;
 mod audit;
@@ -15,6 +16,7 @@ mod copy;
 mod cut;
 mod directory;
 mod drivers;
+mod dropping;
 mod extended;
 mod failure;
 mod guard;
@@ -32,10 +34,12 @@ mod parity;
 mod pooling;
 mod program;
 mod readers;
+mod rename;
 mod report;
 mod rotation;
 mod search_path;
 mod server_login;
+mod set;
 mod settings;
 mod settings_tracking;
 mod shared;

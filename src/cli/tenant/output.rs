@@ -1,5 +1,6 @@
 //! What the tenant commands print, for people and as JSON.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -13,12 +14,7 @@ use crate::registry::store::TenantSummary;
 use crate::tenant::{Limits, Slug};
 
 pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
-    for step in &done.steps {
-        writeln!(out, "{:<8} {}", step.outcome, printable(&step.what))?;
-    }
-    for note in &done.notes {
-        writeln!(out, "note: {}", printable(note))?;
-    }
+    steps(&done.steps, &done.notes, out)?;
     let tenant = &done.summary.tenant;
     let verb = if done.created { "created" } else { "exists" };
     writeln!(
@@ -36,15 +32,26 @@ pub(super) fn created(done: &Provisioned, config: &Config, out: &mut dyn Write) 
     Ok(())
 }
 
+/// What was done, a line each, and what is to be known of it.
+pub(super) fn steps(steps: &[Step], notes: &[String], out: &mut dyn Write) -> Result<()> {
+    for step in steps {
+        writeln!(out, "{:<8} {}", step.outcome, printable(&step.what))?;
+    }
+    for note in notes {
+        writeln!(out, "note: {}", printable(note))?;
+    }
+    Ok(())
+}
+
+pub(super) fn steps_json(steps: &[Step]) -> Value {
+    steps.iter().map(|step| json!({ "outcome": step.outcome.to_string(), "what": step.what })).collect()
+}
+
 pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
     let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
     let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
-    object["steps"] = done
-        .steps
-        .iter()
-        .map(|step| json!({ "outcome": step.outcome.to_string(), "what": step.what }))
-        .collect();
+    object["steps"] = steps_json(&done.steps);
     object["notes"] = json!(done.notes);
     object["user"] = json!(user_of(done));
     object["password"] = json!(password);
@@ -81,13 +88,15 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("name", printable(&tenant.name)),
         ("id", tenant.id.to_string()),
         ("status", tenant.status.as_str().to_owned()),
+        ("dropped after", summary.drop_after.clone().unwrap_or_else(|| "-".to_owned())),
         ("level", tenant.level.as_str().to_owned()),
         ("schema", printable(tenant.names.schema.as_str())),
         ("role", printable(tenant.names.role.as_str())),
         ("users", printable(&summary.users.join(", "))),
         ("stripe customer", printable(summary.stripe_customer_id.as_deref().unwrap_or("-"))),
         ("created", summary.created_at.clone()),
-        ("limits", printable(&own_limits(summary))),
+        ("limits", printable(&pairs(&summary.limits))),
+        ("settings", printable(&pairs(&tenant.settings))),
         ("tables", size.0.to_string()),
         ("size", human_bytes(size.1)),
     ]
@@ -206,8 +215,8 @@ pub(super) fn level_json(change: &LevelChange, out: &mut dyn Write) -> Result<()
     )
 }
 
-fn own_limits(summary: &TenantSummary) -> String {
-    let own: Vec<_> = summary.limits.iter().map(|(name, value)| format!("{name}={value}")).collect();
+fn pairs(own: &BTreeMap<String, String>) -> String {
+    let own: Vec<_> = own.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if own.is_empty() { "-".to_owned() } else { own.join(" ") }
 }
 

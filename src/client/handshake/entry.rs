@@ -4,7 +4,8 @@ use crate::client::credential::Identity;
 use crate::client::handshake::{Proved, admit, hardened, no_option, resolve, scope, settings};
 use crate::client::{Shared, access, tell_report};
 use crate::session::Refusal;
-use crate::tenant::Access;
+use crate::session::params::Settings;
+use crate::tenant::{Access, Tenant};
 use crate::wire::startup::{self, Startup};
 
 /// What the session will be.
@@ -20,12 +21,21 @@ pub(super) async fn let_in(
     admit(shared, startup, &identity.tenant)?;
     let hardened = hardened(shared, &identity.tenant).await?;
     let scope = scope(&shared.config, &identity.tenant, hardened);
-    let (settings, reports) = settings(shared, startup, &scope)?;
+    let (settings, reports) = settings(shared, startup, &scope, own_settings(&identity.tenant))?;
     // The client's own span begins when it is served.
     let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);
     span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
     let reported = !reports.is_empty();
     Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor() })
+}
+
+/// What its operator has it begin with, which no client's rules bind. What the client says outranks it.
+fn own_settings(tenant: &Tenant) -> Settings {
+    let mut settings = Settings::default();
+    for (name, value) in &tenant.settings {
+        settings.set(name, value);
+    }
+    settings
 }
 
 /// What the client asks for, by [`access::OPTION`].

@@ -85,6 +85,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(5));
     assert_eq!(config.tenants.level, Level::Dedicated);
     assert_eq!(config.migrations, Migrations { directory: None, lock_timeout: Duration::from_millis(500) });
+    assert_eq!(config.tenants.drop_grace, Duration::from_secs(7 * 86_400));
     assert_eq!(
         config.pool,
         Pool {
@@ -287,6 +288,7 @@ level = "shared"
 [migrations]
 directory = "sql"
 lock_timeout = "2s"
+drop_grace = "12h"
 [schemas]
 global = "common"
 template = "blank"
@@ -396,6 +398,7 @@ fn every_key_of_the_file_is_read() {
     let seconds = Duration::from_secs(2);
     let directory = Some(PathBuf::from("etc/sql"));
     assert_eq!(config.migrations, Migrations { directory, lock_timeout: seconds });
+    assert_eq!(config.tenants.drop_grace, Duration::from_secs(43_200));
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));

@@ -192,7 +192,7 @@ pub(in crate::config) fn extra_settings(given: Given<'_>) -> Result<Vec<String>,
 }
 
 /// The name of a setting of a server connection, in lower case.
-fn setting_name(text: &str) -> Result<String, Wrong> {
+pub(in crate::config) fn setting_name(text: &str) -> Result<String, Wrong> {
     let name = plain_setting_name(text)?;
     match RESERVED_SETTINGS.iter().find(|(reserved, _)| *reserved == name) {
         Some((_, why)) => {

@@ -156,6 +156,7 @@ mod tests {
             names: TenantNames::for_slug(&slug),
             reader_role: Some(TenantNames::reader_for_slug(&slug)),
             schema: crate::tenant::SchemaState::default(),
+            settings: std::collections::BTreeMap::new(),
             slug,
             status: Status::Active,
             password_version: 1,

@@ -283,7 +283,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             master_key: MasterKey::parse(&"5a".repeat(32)).unwrap(),
             previous_master_key: None,
         },
-        tenants: config::Tenants { level: Level::Dedicated },
+        tenants: config::Tenants { level: Level::Dedicated, drop_grace: 7 * 86_400 * second },
         migrations: config::Migrations { directory: None, lock_timeout: second / 2 },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),

@@ -1,0 +1,241 @@
+//! `pgtenant tenant drop`, `undrop` and `purge`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::cli::connect::AdminArgs;
+use crate::cli::tenant::StatusArgs;
+use crate::cli::tenant::output::{steps, steps_json, write_json};
+use crate::config::Config;
+use crate::control::{
+    DropChange, Purge, Run, Step, drop_tenant, due_tenants, end_sessions, plan_purge, purge_tenant,
+    undrop_tenant,
+};
+use crate::registry::store::TenantSummary;
+use crate::tenant::{Slug, Status};
+
+/// Arguments of `tenant drop`.
+#[derive(Args, Clone, Debug)]
+pub struct DropArgs {
+    /// Which tenant, and how.
+    #[command(flatten)]
+    pub tenant: StatusArgs,
+    /// Delete it now, without a time of grace. Needs `--yes`.
+    #[arg(long)]
+    pub now: bool,
+    /// Yes, delete the data of this tenant for good.
+    #[arg(long, requires = "now")]
+    pub yes: bool,
+    /// Delete it without a backup.
+    #[arg(long, requires = "now")]
+    pub no_backup: bool,
+}
+
+/// Arguments of `tenant purge`.
+#[derive(Args, Clone, Debug)]
+pub struct PurgeArgs {
+    /// The tenant's short name [default: all whose time of grace is over].
+    pub slug: Option<String>,
+    /// Delete them without a backup.
+    #[arg(long)]
+    pub no_backup: bool,
+    /// Say what would be deleted, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print a JSON array, with an object for each tenant.
+    #[arg(long)]
+    pub json: bool,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.tenant.slug)?;
+    let run = if args.tenant.dry_run { Run::Dry } else { Run::Apply };
+    if args.now && !args.yes && run == Run::Apply {
+        bail!("`--now` deletes the data of tenant {slug} for good; add `--yes` if that is meant");
+    }
+    if args.now && run == Run::Apply {
+        // Before anybody is disconnected.
+        require_backup(args.no_backup, &slug)?;
+    }
+    let mut client = args.tenant.admin.connect(config).await?;
+    let grace = if args.now { Duration::ZERO } else { config.tenants.drop_grace };
+    let change = match drop_tenant(&mut client, &slug, grace, run).await {
+        Err(_) if was_dropped(&mut client, &slug).await => None,
+        change => Some(change?),
+    };
+    if let Some(change) = &change
+        && !(args.now && run == Run::Apply)
+    {
+        return if args.tenant.json {
+            told_json(change, out)
+        } else {
+            told(change, args.tenant.dry_run, out)
+        };
+    }
+    let done = purge_one(&mut client, &slug, args.no_backup, run).await.with_context(|| stays(&slug))?;
+    if args.tenant.json {
+        write_json(&purged_json(&done), out)
+    } else {
+        purged(&done, args.tenant.dry_run, out)
+    }
+}
+
+pub(super) async fn undrop(args: &StatusArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let run = if args.dry_run { Run::Dry } else { Run::Apply };
+    let mut client = args.admin.connect(config).await?;
+    let change = undrop_tenant(&mut client, &slug, run).await?;
+    if args.json { told_json(&change, out) } else { told(&change, args.dry_run, out) }
+}
+
+/// One tenant that cannot be deleted does not stop the others.
+pub(super) async fn purge(args: &PurgeArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let run = if args.dry_run { Run::Dry } else { Run::Apply };
+    let mut client = args.admin.connect(config).await?;
+    let slugs = match &args.slug {
+        Some(slug) => vec![Slug::parse(slug)?],
+        None => due_tenants(&client).await?,
+    };
+    let (mut objects, mut failed) = (Vec::new(), Vec::new());
+    for slug in &slugs {
+        let done = match require_backup(args.no_backup || args.dry_run, slug) {
+            Ok(()) => purge_one(&mut client, slug, args.no_backup, run).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(done) if args.json => objects.push(purged_json(&done)),
+            Ok(done) => purged(&done, args.dry_run, out)?,
+            Err(error) => {
+                objects.push(
+                    json!({ "slug": slug.as_str(), "outcome": "failed", "error": format!("{error:#}") }),
+                );
+                failed.push(error.context(stays(slug)));
+            }
+        }
+    }
+    if args.json {
+        write_json(&objects.into(), out)?;
+    } else if slugs.is_empty() {
+        writeln!(out, "no tenant is due")?;
+    }
+    let count = failed.len();
+    match failed.into_iter().next() {
+        None => Ok(()),
+        Some(first) if count == 1 => Err(first),
+        Some(first) => Err(first.context(format!("{count} of {} tenants were not deleted", slugs.len()))),
+    }
+}
+
+fn stays(slug: &Slug) -> String {
+    format!("tenant {slug} is not deleted")
+}
+
+async fn was_dropped(client: &mut Client, slug: &Slug) -> bool {
+    plan_purge(client, slug).await.is_ok_and(|plan| plan.summary.is_none())
+}
+
+/// What is in the way is said before anybody is disconnected or anything written.
+async fn purge_one(client: &mut Client, slug: &Slug, no_backup: bool, run: Run) -> Result<Purge> {
+    let mut plan = plan_purge(client, slug).await?;
+    let Some(summary) = plan.summary.clone().filter(|_| run == Run::Apply) else { return Ok(plan) };
+    plan.steps.push(end_sessions(client, &summary.tenant).await?);
+    if !no_backup {
+        plan.steps.push(back_up(&summary).await?);
+    }
+    let steps = purge_tenant(client, &plan).await?;
+    plan.steps.extend(steps);
+    Ok(plan)
+}
+
+/// Refuses before anything happens where no backup could be made.
+fn require_backup(no_backup: bool, slug: &Slug) -> Result<()> {
+    if no_backup {
+        return Ok(());
+    }
+    bail!(
+        "this version cannot make the backup of tenant {slug} that comes first; make one with pg_dump, and run it again with \
+         `--no-backup`"
+    )
+}
+
+/// Writes the data of a tenant, whose sessions have ended, to where it can be restored from. This is the place for
+/// `pgtenant tenant backup`; [`require_backup`] goes then.
+#[expect(clippy::unused_async, reason = "making a backup will be")]
+async fn back_up(summary: &TenantSummary) -> Result<Step> {
+    require_backup(false, &summary.tenant.slug)?;
+    bail!("there is no backup of tenant {}", summary.tenant.slug)
+}
+
+fn told(change: &DropChange, dry: bool, out: &mut dyn Write) -> Result<()> {
+    steps(std::slice::from_ref(&change.step), &[], out)?;
+    let tenant = &change.summary.tenant;
+    let (is, slug) = (if dry { "would be" } else { "is" }, &tenant.slug);
+    match (&change.state, tenant.status == change.before) {
+        (Some(state), _) => writeln!(
+            out,
+            "tenant {slug} {is} out of service, and deleted by `pgtenant tenant purge` after {}\n\
+             until then `pgtenant tenant undrop {slug}` keeps it",
+            state.after
+        )?,
+        (None, true) => writeln!(out, "tenant {slug} is {}", tenant.status.as_str())?,
+        (None, false) => writeln!(out, "tenant {slug} {is} {}, and kept", tenant.status.as_str())?,
+    }
+    if dry {
+        writeln!(out, "dry run: nothing was changed")?;
+    }
+    Ok(())
+}
+
+fn told_json(change: &DropChange, out: &mut dyn Write) -> Result<()> {
+    let tenant = &change.summary.tenant;
+    write_json(
+        &json!({
+            "slug": tenant.slug.as_str(),
+            "status": tenant.status.as_str(),
+            "before": change.before.as_str(),
+            "drop_after": change.state.as_ref().map(|state| state.after.clone()),
+            "outcome": change.step.outcome.to_string(),
+        }),
+        out,
+    )
+}
+
+fn purged(done: &Purge, dry: bool, out: &mut dyn Write) -> Result<()> {
+    steps(&done.steps, &[], out)?;
+    match (&done.summary, dry) {
+        (None, _) => writeln!(out, "tenant {} is not there any more", done.slug)?,
+        (Some(_), false) => writeln!(out, "tenant {} is deleted", done.slug)?,
+        (Some(summary), true) => writeln!(
+            out,
+            "tenant {} would be deleted: {} objects of schema {}, in {} transactions\ndry run: nothing was changed",
+            done.slug,
+            done.objects,
+            summary.tenant.names.schema.as_str(),
+            done.transactions
+        )?,
+    }
+    Ok(())
+}
+
+fn purged_json(done: &Purge) -> Value {
+    let is_there = done.summary.as_ref().is_some_and(|summary| summary.tenant.status == Status::Dropping);
+    json!({
+        "slug": done.slug.as_str(),
+        "outcome": match (is_there, done.steps.is_empty()) {
+            (false, _) => "gone",
+            (true, true) => "would be removed",
+            (true, false) => "removed",
+        },
+        "objects": done.objects,
+        "transactions": done.transactions,
+        "steps": steps_json(&done.steps),
+    })
+}
