@@ -1,6 +1,9 @@
-//! `pgtenant tenant create`, `list`, `show`, `limit`, `level`, `suspend`, `resume` and `rotate-password`.
+//! `pgtenant tenant create`, `list`, `show`, `limit`, `level`, `suspend`, `resume`, `rotate-password`, `backup` and `restore`.
 
+mod backup;
 pub(in crate::cli) mod output;
+
+pub use backup::{BackupArgs, HowArgs, RestoreArgs};
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
@@ -44,6 +47,10 @@ pub enum TenantCommand {
     /// Give the server roles of a tenant, or of all, their next password. Nobody is disconnected, and running proxies
     /// need not be told.
     RotatePassword(RotateArgs),
+    /// Write a backup of a tenant, while it and all others work: a directory with a dump, a manifest and checksums.
+    Backup(BackupArgs),
+    /// Restore a backup: as a new tenant, or with `--replace` in the place of what the tenant has.
+    Restore(RestoreArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -213,6 +220,8 @@ pub async fn run(
         TenantCommand::Suspend(args) => status(&args, Status::Suspended, config, out).await,
         TenantCommand::Resume(args) => status(&args, Status::Active, config, out).await,
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
+        TenantCommand::Backup(args) => backup::backup(&args, config, out).await,
+        TenantCommand::Restore(args) => backup::restore(&args, config, out).await,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Runs on an administrator's connection. Every verb is one transaction and can be run again.
 
+pub mod backup;
 mod channels;
 mod clone;
 mod decoy;

@@ -11,16 +11,20 @@ mod tests;
 use std::collections::BTreeSet;
 
 use pgtenant_sqltree::enums::{GrantTargetType, ObjectType};
-use pgtenant_sqltree::{Kind, Message, Walk, field, parse};
+use pgtenant_sqltree::{Kind, Message, Walk, field};
 use thiserror::Error;
 
 use crate::guard::lexer::{Lexer, Piece, Token};
 use crate::guard::names;
+use crate::guard::parse::tree;
 use crate::tenant::{Ident, quote_identifier};
 
 /// `ROLESPEC_CSTRING` and `ROLESPEC_PUBLIC` in libpg_query's numbers.
 const NAMED_ROLE: u64 = 1;
 const PUBLIC: u64 = 5;
+
+/// Longest statement that is taken: a routine of more text, or a view, is none that anybody wrote.
+const MOST_BYTES: usize = 8 << 20;
 
 /// What is called otherwise.
 #[derive(Clone, Debug)]
@@ -84,7 +88,7 @@ pub enum NotTaken {
 /// # Errors
 /// [`NotTaken`]: it is not to be run.
 pub fn take(text: &str, names: &Names) -> Result<Taken, NotTaken> {
-    let tree = parse(text).map_err(|error| NotTaken::Unparsable(error.message))?;
+    let tree = tree(text, MOST_BYTES, &mut 0).map_err(|denial| NotTaken::Unparsable(denial.message))?;
     let mut statements = tree.root().children(field::parse_result::STMTS);
     let Some(first) = statements.next() else { return Ok(Taken::Nothing) };
     if statements.next().is_some() {
@@ -271,6 +275,19 @@ fn policy(text: &Text<'_>, statement: Message<'_>, names: &Names) -> Result<Take
         roles.join(", ")
     );
     Ok(Taken::Policy(text.renamed(names, &names.aside, &stand_in), later))
+}
+
+/// A search_path with `to` in the place of `from`, if that is in it.
+#[must_use]
+pub fn path_renamed(list: &str, from: &Ident, to: &Ident) -> Option<String> {
+    let entries = names::split(list, ',')?;
+    if !entries.iter().any(|entry| entry == from.as_str()) {
+        return None;
+    }
+    let named = |entry: &std::borrow::Cow<'_, str>| {
+        if entry == from.as_str() { to.to_string() } else { quote_identifier(entry) }
+    };
+    Some(entries.iter().map(named).collect::<Vec<_>>().join(", "))
 }
 
 fn object_type(statement: Message<'_>, number: u32) -> ObjectType {

@@ -5,6 +5,7 @@
 mod abuse;
 mod attack;
 mod audit;
+mod backup;
 mod bench;
 mod cancel;
 mod certificates;

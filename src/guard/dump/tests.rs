@@ -190,3 +190,11 @@ fn statement_that_no_dump_of_a_schema_holds_is_refused() {
         assert!(take(text, &names()).is_err(), "{text}: {:?}", take(text, &names()));
     }
 }
+
+#[test]
+fn search_path_is_renamed_entry_by_entry() {
+    let renamed = |list: &str| path_renamed(list, &ident("aside_beta"), &ident("tenant_beta"));
+    assert_eq!(renamed("aside_beta, pg_catalog"), Some("\"tenant_beta\", \"pg_catalog\"".into()));
+    assert_eq!(renamed("\"$user\", \"aside_beta\""), Some("\"$user\", \"tenant_beta\"".into()));
+    assert_eq!(renamed("aside_beta2, \"x, aside_beta\""), None);
+}
