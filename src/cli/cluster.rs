@@ -18,7 +18,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::cluster::watchdog::Watchdog;
 
-pub use find::find_binaries;
+pub use find::{find_binaries, find_clients};
 
 /// The only superuser of a private server.
 pub const SUPERUSER: &str = "postgres";

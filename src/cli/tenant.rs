@@ -1,10 +1,13 @@
 //! `pgtenant tenant …`: what operators do to tenants.
 
 pub mod adopt;
+mod backup;
 pub mod dropping;
 pub(in crate::cli) mod output;
 pub mod rename;
 pub mod set;
+
+pub use backup::{BackupArgs, HowArgs, RestoreArgs};
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
@@ -64,6 +67,10 @@ pub enum TenantCommand {
     /// Give the server roles of a tenant, or of all, their next password. Nobody is disconnected, and running proxies
     /// need not be told.
     RotatePassword(RotateArgs),
+    /// Write a backup of a tenant, while it and all others work: a directory with a dump, a manifest and checksums.
+    Backup(BackupArgs),
+    /// Restore a backup: as a new tenant, or with `--replace` in the place of what the tenant has.
+    Restore(RestoreArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -239,6 +246,8 @@ pub async fn run(
         TenantCommand::Rename(args) => rename::run(&args, config, out).await,
         TenantCommand::Set(args) => set::run(&args, config, out).await,
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
+        TenantCommand::Backup(args) => backup::backup(&args, config, out).await,
+        TenantCommand::Restore(args) => backup::restore(&args, config, out).await,
     }
 }
 

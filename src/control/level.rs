@@ -118,7 +118,7 @@ fn require_same_name(tenant: &Tenant) -> Result<(), ControlError> {
 
 /// Without the hardening, what a tenant has already must not be able to run code: the guard does not see it. A new tenant
 /// has little, and the hardening is looked at in time that grows with the number of all tenants: so that comes last.
-async fn refuse_code(client: &impl GenericClient, tenant: &Tenant) -> Result<(), ControlError> {
+pub(super) async fn refuse_code(client: &impl GenericClient, tenant: &Tenant) -> Result<(), ControlError> {
     let found = code_of(client, &tenant.names).await?;
     if found.is_empty() || hardening_state(client).await?.is_in_force() {
         return Ok(());

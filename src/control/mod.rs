@@ -3,6 +3,7 @@
 //! Runs on an administrator's connection. Every verb is one transaction and can be run again.
 
 mod adopt;
+pub mod backup;
 mod channels;
 mod clone;
 mod decoy;

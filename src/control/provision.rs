@@ -71,36 +71,70 @@ pub async fn create_tenant(
     schemas: &Schemas,
 ) -> Result<Provisioned, ControlError> {
     let tx = client.transaction().await?;
-    store::require_current(&tx).await?;
-    let roles = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
+    let done = create_in(&tx, new, master_key, schemas, Content::Template).await?;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// What a new tenant's schema holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content<'a> {
+    /// The template's tables.
+    Template,
+    /// What was loaded into a schema aside, by a role of the same name.
+    Loaded {
+        /// Both.
+        aside: &'a Ident,
+        /// Whether it is said otherwise what the role of those that only read may read of it.
+        has_grants: bool,
+        /// Whether its users come from elsewhere.
+        has_users: bool,
+    },
+}
+
+/// The same inside the caller's transaction.
+pub(super) async fn create_in(
+    tx: &impl GenericClient,
+    new: &NewTenant,
+    master_key: &MasterKey,
+    schemas: &Schemas,
+    content: Content<'_>,
+) -> Result<Provisioned, ControlError> {
+    store::require_current(tx).await?;
+    let roles = store::installation(tx).await?.ok_or(ControlError::NoInstallation)?;
     let id = TenantId(Uuid::now_v7());
-    let names = rename::free_names(&tx, &new.slug, id).await?;
-    let created = register(&tx, new, id, names, master_key).await?;
-    channels::ensure_secret(&tx, &new.slug, master_key).await?;
-    let found = read(&tx, &new.slug).await?;
+    let names = rename::free_names(tx, &new.slug, id).await?;
+    let created = register(tx, new, id, names, master_key).await?;
+    channels::ensure_secret(tx, &new.slug, master_key).await?;
+    let found = read(tx, &new.slug).await?;
     let tenant = &found.tenant;
     let mut notes = if created {
-        rename::note_on_former_owner(&tx, &new.slug, tenant.id).await?.into_iter().collect()
+        rename::note_on_former_owner(tx, &new.slug, tenant.id).await?.into_iter().collect()
     } else {
         differences(new, &found)
     };
     let mut steps = Vec::new();
     if created {
-        refuse_foreign(&tx, &tenant.names).await?;
+        refuse_foreign(tx, &tenant.names).await?;
     }
-    ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
-    ensure_schema(&tx, &tenant.names, &schemas.template, &mut steps).await?;
-    steps.push(readers::ensure(&tx, tenant, &roles, master_key).await?);
-    master::set_password_key(&tx, tenant.id, master_key.mark()).await?;
-    steps.extend(init::grant_global(&tx, &schemas.global).await?);
-    ensure_level(&tx, new, tenant, created, &mut steps).await?;
+    ensure_role(tx, tenant, &roles, master_key, &mut steps).await?;
+    ensure_schema(tx, &tenant.names, (&schemas.template, content), &mut steps).await?;
+    let (has_grants, has_users) = match content {
+        Content::Loaded { has_grants, has_users, .. } => (has_grants, has_users),
+        Content::Template => (false, false),
+    };
+    let there = if has_grants { readers::There::AsItIs } else { readers::There::Open };
+    steps.push(readers::ensure(tx, tenant, (&roles, master_key), there).await?);
+    master::set_password_key(tx, tenant.id, master_key.mark()).await?;
+    steps.extend(init::grant_global(tx, &schemas.global).await?);
+    ensure_level(tx, new, tenant, created, &mut steps).await?;
     let user = new.user.clone().or_else(|| {
         // A slug is an identifier.
-        found.users.is_empty().then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()
+        (found.users.is_empty() && !has_users).then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()
     });
     let mut generated_password = None;
     if let Some(user) = &user {
-        let (step, generated) = ensure_user(&tx, tenant.id, user, new, &mut notes).await?;
+        let (step, generated) = ensure_user(tx, tenant.id, user, new, &mut notes).await?;
         steps.push(step);
         generated_password = generated;
     } else if new.password.is_some() {
@@ -109,9 +143,8 @@ pub async fn create_tenant(
                 .into(),
         );
     }
-    store::activate(&tx, tenant.id).await?;
-    let summary = read(&tx, &new.slug).await?;
-    tx.commit().await?;
+    store::activate(tx, tenant.id).await?;
+    let summary = read(tx, &new.slug).await?;
     Ok(Provisioned { summary, created, steps, notes, user, generated_password })
 }
 
@@ -241,14 +274,18 @@ pub(super) async fn ensure_role(
 async fn ensure_schema(
     client: &impl GenericClient,
     names: &TenantNames,
-    template: &Ident,
+    (template, content): (&Ident, Content<'_>),
     steps: &mut Vec<Step>,
 ) -> Result<(), ControlError> {
     let TenantNames { schema, role } = names;
     let owner = schema_owner(client, schema).await?;
     let entered = role::enter(client, role).await?;
-    let step = match owner {
-        None => {
+    let step = match (owner, content) {
+        (None, Content::Loaded { aside, .. }) => {
+            take_loaded(client, aside, names).await?;
+            Step::new(Outcome::Created, format!("schema {} with what was loaded", schema.as_str()))
+        }
+        (None, Content::Template) => {
             client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
             // Before the clone: PostgreSQL lets a role own only where it may create.
             client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;
@@ -263,7 +300,7 @@ async fn ensure_schema(
                 format!("schema {} with {tables} table{plural} of the template", schema.as_str()),
             )
         }
-        Some(owner) => {
+        (Some(owner), _) => {
             let wrong_owner = owner == role.as_str();
             if wrong_owner {
                 client.batch_execute(&format!("ALTER SCHEMA {schema} OWNER TO CURRENT_USER")).await?;
@@ -278,6 +315,24 @@ async fn ensure_schema(
     if entered {
         role::leave(client, role).await?;
     }
+    Ok(())
+}
+
+/// Gives the schema that was loaded aside its name, and what is in it to the tenant's role.
+pub(super) async fn take_loaded(
+    client: &impl GenericClient,
+    aside: &Ident,
+    TenantNames { schema, role }: &TenantNames,
+) -> Result<(), ControlError> {
+    // The role aside is dropped in the same transaction: there is nothing to leave.
+    role::enter(client, aside).await?;
+    // What is owned by the role aside is named in no text.
+    client
+        .batch_execute(&format!(
+            "ALTER SCHEMA {aside} RENAME TO {schema}; COMMENT ON SCHEMA {schema} IS NULL;
+             GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}; REASSIGN OWNED BY {aside} TO {role}"
+        ))
+        .await?;
     Ok(())
 }
 

@@ -11,12 +11,21 @@ use crate::control::{ControlError, Outcome, Step};
 use crate::registry::store::{self, Installation};
 use crate::tenant::{Ident, Tenant, TenantNames};
 
+/// What it may read of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum There {
+    /// All of it.
+    Open,
+    /// What it may read of it already, or will be told by others.
+    AsItIs,
+}
+
 /// Creates it, or puts it right: also what it may read of what is there by now.
 pub(super) async fn ensure(
     client: &impl GenericClient,
     tenant: &Tenant,
-    roles: &Installation,
-    master_key: &MasterKey,
+    (roles, master_key): (&Installation, &MasterKey),
+    there: There,
 ) -> Result<Step, ControlError> {
     let reader = match &tenant.reader_role {
         Some(reader) => reader.clone(),
@@ -26,10 +35,7 @@ pub(super) async fn ensure(
     let made = role::ensure(client, &reader, RoleKind::Tenant(&password)).await?;
     let joined = role::ensure_member(client, &reader, &roles.tenants_role).await?;
     let entered = role::enter(client, &tenant.names.role).await?;
-    client.batch_execute(&by_default(&tenant.names, &reader)).await?;
-    for row in client.query(UNREADABLE, &[&tenant.names.schema.as_str(), &reader.as_str()]).await? {
-        client.batch_execute(row.try_get(0)?).await?;
-    }
+    open_to(client, &tenant.names, &reader, there).await?;
     if entered {
         role::leave(client, &tenant.names.role).await?;
     }
@@ -48,14 +54,27 @@ async fn register(client: &impl GenericClient, tenant: &Tenant) -> Result<Ident,
     Ok(reader)
 }
 
-/// What the tenant makes later.
-fn by_default(TenantNames { schema, role }: &TenantNames, reader: &Ident) -> String {
+/// What is there, and what the tenant makes later.
+pub(super) async fn open_to(
+    client: &impl GenericClient,
+    TenantNames { schema, role }: &TenantNames,
+    reader: &Ident,
+    there: There,
+) -> Result<(), ControlError> {
     let by_default = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {schema} GRANT SELECT ON");
-    format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {reader};
-         {by_default} TABLES TO {reader};
-         {by_default} SEQUENCES TO {reader}"
-    )
+    client
+        .batch_execute(&format!(
+            "GRANT USAGE ON SCHEMA {schema} TO {reader};
+             {by_default} TABLES TO {reader};
+             {by_default} SEQUENCES TO {reader}"
+        ))
+        .await?;
+    if there == There::Open {
+        for row in client.query(UNREADABLE, &[&schema.as_str(), &reader.as_str()]).await? {
+            client.batch_execute(row.try_get(0)?).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What is there and is not granted yet, as statements. ON ALL TABLES would look through pg_class, which holds the

@@ -13,6 +13,7 @@ mod cache;
 mod code;
 mod code_settings;
 mod constants;
+pub mod dump;
 pub mod explain;
 mod facts;
 mod function_class;

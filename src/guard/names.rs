@@ -39,7 +39,7 @@ pub(super) fn split(text: &str, separator: char) -> Option<Vec<Cow<'_, str>>> {
 }
 
 /// One identifier off the front.
-fn identifier(text: &str, separator: char) -> Option<(Cow<'_, str>, &str)> {
+pub(super) fn identifier(text: &str, separator: char) -> Option<(Cow<'_, str>, &str)> {
     if let Some(quoted) = text.strip_prefix('"') {
         let mut name = String::new();
         let mut rest = quoted;

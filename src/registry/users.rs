@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Error, GenericClient};
 
-use crate::tenant::{Ident, Slug};
+use crate::tenant::{Ident, Slug, TenantId};
 
 /// A user as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,19 @@ pub async fn summaries(
         Ok(UserSummary { name, tenant, access, created_at })
     };
     rows.iter().map(read).collect()
+}
+
+/// Users of a tenant by name, with their access and what their passwords are checked against.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verifiers(
+    client: &impl GenericClient,
+    tenant: TenantId,
+) -> Result<Vec<(String, String, String)>, Error> {
+    let sql = "SELECT user_name, access, verifier FROM pgtenant.users WHERE tenant_id = $1 ORDER BY 1";
+    let rows = client.query(sql, &[&tenant.0]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
 /// Replaces what a user's password is checked against. The tenant it is of; `None` where there is no such user.

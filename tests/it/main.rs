@@ -7,6 +7,7 @@ mod adopt;
 mod api;
 mod attack;
 mod audit;
+mod backup;
 mod bench;
 mod cancel;
 mod certificates;

@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 /// Programs a private server needs.
 const NEEDED: [&str; 3] = ["initdb", "postgres", "pg_ctl"];
 
+/// Programs that back up and restore.
+const CLIENTS: [&str; 2] = ["pg_dump", "pg_restore"];
+
 /// Homebrew's prefixes on Apple silicon and on Intel.
 const HOMEBREW: [&str; 2] = ["/opt/homebrew/opt", "/usr/local/opt"];
 
@@ -16,45 +19,61 @@ const HOMEBREW: [&str; 2] = ["/opt/homebrew/opt", "/usr/local/opt"];
 const REMEDY: &str = "install them with `sudo apt-get install postgresql`, `sudo dnf install postgresql-server` \
      or `brew install postgresql@17`, or name their directory with PGTENANT_PG_BIN";
 
-/// The directory with PostgreSQL's programs: the one given, else PGTENANT_PG_BIN, else the first on
+/// The same for clients.
+const CLIENT_REMEDY: &str = "install them with `sudo apt-get install postgresql-client`, `sudo dnf install postgresql` \
+     or `brew install libpq`, or name their directory with `--pg-bin` or PGTENANT_PG_BIN";
+
+/// The directory with PostgreSQL's server programs: the one given, else PGTENANT_PG_BIN, else the first on
 /// PATH, else the highest version in Debian's, Red Hat's and Homebrew's places.
 ///
 /// # Errors
 /// When there is none, or the one asked for is not complete; the message says how to install them.
 pub fn find_binaries(explicit: Option<&Path>) -> Result<PathBuf> {
+    find(explicit, &NEEDED, "server", REMEDY)
+}
+
+/// The same with the programs that back up and restore.
+///
+/// # Errors
+/// The same.
+pub fn find_clients(explicit: Option<&Path>) -> Result<PathBuf> {
+    find(explicit, &CLIENTS, "client", CLIENT_REMEDY)
+}
+
+fn find(explicit: Option<&Path>, needed: &[&str], what: &str, remedy: &str) -> Result<PathBuf> {
     let asked_for =
         explicit.map(Path::to_owned).or_else(|| env::var_os("PGTENANT_PG_BIN").map(PathBuf::from));
     if let Some(dir) = asked_for {
-        if let Some(missing) = missing_program(&dir) {
-            bail!("{} holds no PostgreSQL server program `{missing}`; {REMEDY}", dir.display());
+        if let Some(missing) = missing_program(&dir, needed) {
+            bail!("{} holds no PostgreSQL {what} program `{missing}`; {remedy}", dir.display());
         }
         return Ok(dir);
     }
     let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    search(on_path, usual_places())
-        .with_context(|| format!("PostgreSQL's server programs are missing; {REMEDY}"))
+    search(on_path, usual_places(), needed)
+        .with_context(|| format!("PostgreSQL's {what} programs are missing; {remedy}"))
 }
 
 /// PATH in its own order, then the usual places by version.
-fn search(on_path: Vec<PathBuf>, mut usual: Vec<(u32, PathBuf)>) -> Option<PathBuf> {
+fn search(on_path: Vec<PathBuf>, mut usual: Vec<(u32, PathBuf)>, needed: &[&str]) -> Option<PathBuf> {
     usual.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     on_path
         .into_iter()
         .chain(usual.into_iter().map(|(_, dir)| dir))
-        .find(|dir| missing_program(dir).is_none())
-        .map(|dir| resolve_wrapper(&dir))
+        .find(|dir| missing_program(dir, needed).is_none())
+        .map(|dir| resolve_wrapper(&dir, needed))
 }
 
-fn missing_program(dir: &Path) -> Option<&'static str> {
-    NEEDED.into_iter().find(|program| !dir.join(program).is_file())
+fn missing_program<'n>(dir: &Path, needed: &[&'n str]) -> Option<&'n str> {
+    needed.iter().copied().find(|program| !dir.join(program).is_file())
 }
 
 /// A directory on PATH may hold links to the programs only; their own directory has the rest too.
-fn resolve_wrapper(dir: &Path) -> PathBuf {
-    let real = fs::canonicalize(dir.join(NEEDED[1])).ok();
+fn resolve_wrapper(dir: &Path, needed: &[&str]) -> PathBuf {
+    let real = fs::canonicalize(dir.join(needed[1])).ok();
     real.as_deref()
         .and_then(Path::parent)
-        .filter(|real| missing_program(real).is_none())
+        .filter(|real| missing_program(real, needed).is_none())
         .map_or_else(|| dir.to_owned(), Path::to_owned)
 }
 
@@ -101,9 +120,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let [old, new, on_path] = ["9", "17", "path"].map(|name| programs_in(&temp.path().join(name)));
         let usual = vec![(9, old), (17, new.clone())];
-        assert_eq!(search(vec![temp.path().join("none"), on_path.clone()], usual.clone()), Some(on_path));
-        assert_eq!(search(vec![], usual), Some(new));
-        assert_eq!(search(vec![], vec![]), None);
+        assert_eq!(
+            search(vec![temp.path().join("none"), on_path.clone()], usual.clone(), &NEEDED),
+            Some(on_path)
+        );
+        assert_eq!(search(vec![], usual, &NEEDED), Some(new));
+        assert_eq!(search(vec![], vec![], &NEEDED), None);
     }
 
     #[test]
@@ -111,6 +133,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let error = find_binaries(Some(temp.path())).unwrap_err().to_string();
         assert!(error.contains("apt-get install postgresql") && error.contains("PGTENANT_PG_BIN"), "{error}");
+        let error = find_clients(Some(temp.path())).unwrap_err().to_string();
+        assert!(error.contains("pg_dump") && error.contains("postgresql-client"), "{error}");
     }
 
     #[test]

@@ -249,7 +249,7 @@ fn user_of(done: &Provisioned) -> &str {
 }
 
 /// Binary units with one decimal.
-fn human_bytes(bytes: i64) -> String {
+pub(super) fn human_bytes(bytes: i64) -> String {
     let mut value = bytes as f64;
     let mut unit = "bytes";
     for larger in ["kB", "MB", "GB", "TB"] {

@@ -149,7 +149,7 @@ pub async fn adopt(
     provision::ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
     steps.extend(take_over(&tx, &tenant.names, &survey).await?);
     steps.extend(keep_or_release(&tx, adoption, tenant.id, &tenant.names.role, owner.as_ref()).await?);
-    steps.push(readers::ensure(&tx, tenant, &roles, master_key).await?);
+    steps.push(readers::ensure(&tx, tenant, (&roles, master_key), readers::There::Open).await?);
     master::set_password_key(&tx, tenant.id, master_key.mark()).await?;
     steps.extend(init::grant_global(&tx, &schemas.global).await?);
     store::activate(&tx, tenant.id).await?;

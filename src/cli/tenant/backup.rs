@@ -1,0 +1,270 @@
+//! `pgtenant tenant backup` and `restore`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::cluster::find_clients;
+use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::cli::tenant::output::{created, human_bytes, printable, proxy_url, write_json};
+use crate::config::Config;
+use crate::control::Run;
+use crate::control::backup::{
+    self, Backup, BackupError, BackupOptions, Manifest, Programs, RestoreOptions, Restored, Stopped,
+};
+use crate::tenant::Slug;
+
+/// How often somebody at a terminal is told how far it is.
+const TELLS: Duration = Duration::from_millis(200);
+
+/// Arguments of `tenant backup`.
+#[derive(Args, Clone, Debug)]
+pub struct BackupArgs {
+    /// The tenant's short name.
+    pub slug: String,
+    /// What the backup is to be called; in a directory that exists it gets a name of slug and time.
+    #[arg(long, value_name = "FILE|DIR", default_value = ".")]
+    pub to: PathBuf,
+    /// With the tenant's users and the verifiers of their passwords.
+    #[arg(long)]
+    pub with_users: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// How and how long.
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+/// Arguments of `tenant restore`.
+#[derive(Args, Clone, Debug)]
+pub struct RestoreArgs {
+    /// The backup.
+    pub file: PathBuf,
+    /// Make another tenant of it, with this short name. The tenant that it is of may exist.
+    #[arg(long = "as", value_name = "NEWSLUG")]
+    pub new_slug: Option<String>,
+    /// Put it in the place of what the tenant (with `--as`, that one) has now. What that is, is lost: make a backup of it
+    /// before.
+    #[arg(long)]
+    pub replace: bool,
+    /// Read and check all of it but the rows, say what would be, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// How and how long.
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Who does it.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// What both need.
+#[derive(Args, Clone, Debug)]
+pub struct HowArgs {
+    /// Directory of pg_dump and pg_restore [default: found, see the manual].
+    #[arg(long, value_name = "DIR")]
+    pub pg_bin: Option<PathBuf>,
+    /// Give up after this time.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
+    pub time_limit: Duration,
+}
+
+impl Default for HowArgs {
+    fn default() -> Self {
+        Self { pg_bin: None, time_limit: Duration::from_secs(12 * 3600) }
+    }
+}
+
+impl HowArgs {
+    /// Where they are, also for other commands that back up first.
+    pub(in crate::cli) fn programs(&self) -> Result<Programs> {
+        let dir = find_clients(self.pg_bin.as_deref())?;
+        Ok(Programs { pg_dump: dir.join("pg_dump"), pg_restore: dir.join("pg_restore") })
+    }
+
+    /// Ctrl-C, SIGTERM, or the end of the time.
+    async fn stopped(&self) -> Stopped {
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut terminate) => drop(terminate.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => Stopped::Interrupted,
+            () = terminated => Stopped::Interrupted,
+            () = tokio::time::sleep(self.time_limit) => Stopped::TimeLimit,
+        }
+    }
+}
+
+pub(super) async fn backup(args: &BackupArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    let options =
+        BackupOptions { to: args.to.clone(), with_users: args.with_users, programs: args.how.programs()? };
+    let registry = connect_reader(config).await?;
+    let bar = Bar::new();
+    let tell = |what, bytes| bar.tell(what, bytes);
+    let done = tokio::select! {
+        done = backup::backup(&registry, &slug, config, &options, &tell) => done,
+        stopped = args.how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
+    };
+    bar.end();
+    let done = done.with_context(|| format!("there is no backup of tenant {slug}"))?;
+    if args.json { backup_json(&done, out) } else { backup_words(&done, out) }
+}
+
+pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let options = RestoreOptions {
+        from: args.file.clone(),
+        slug: args.new_slug.as_deref().map(Slug::parse).transpose()?,
+        replace: args.replace,
+        run: if args.dry_run { Run::Dry } else { Run::Apply },
+        programs: args.how.programs()?,
+    };
+    let mut admin = args.admin.connect(config).await?;
+    let bar = Bar::new();
+    let tell = |what, bytes| bar.tell(what, bytes);
+    let done = backup::restore(&mut admin, config, &options, &tell, args.how.stopped()).await;
+    bar.end();
+    let done = done.with_context(|| format!("{} is not restored", args.file.display()))?;
+    if args.json {
+        restore_json(&done, args.dry_run, config, out)
+    } else {
+        restore_words(&done, args.dry_run, config, out)
+    }
+}
+
+/// How far it is, on one line of a terminal that is overwritten.
+struct Bar(Option<Mutex<Option<Instant>>>);
+
+impl Bar {
+    fn new() -> Self {
+        Self(io::stderr().is_terminal().then(|| Mutex::new(None)))
+    }
+
+    fn tell(&self, what: &str, bytes: u64) {
+        let Some(Ok(mut told)) = self.0.as_ref().map(Mutex::lock) else { return };
+        if told.is_none_or(|told| told.elapsed() >= TELLS) {
+            *told = Some(Instant::now());
+            // Who does not look any more does not end it.
+            let _ = write!(io::stderr(), "\r{what} {:<12}", size(bytes));
+            let _ = io::stderr().flush();
+        }
+    }
+
+    fn end(&self) {
+        if let Some(Ok(told)) = self.0.as_ref().map(Mutex::lock)
+            && told.is_some()
+        {
+            let _ = write!(io::stderr(), "\r{:<24}\r", "");
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    human_bytes(i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
+fn display(path: &Path) -> String {
+    printable(&path.display().to_string())
+}
+
+fn content(manifest: &Manifest) -> String {
+    let (tables, rows) = (manifest.tables.len(), manifest.rows());
+    let plural = |count: bool| if count { "" } else { "s" };
+    format!("{tables} table{} with {rows} row{}", plural(tables == 1), plural(rows == 1))
+}
+
+fn backup_words(done: &Backup, out: &mut dyn Write) -> Result<()> {
+    let Backup { path, manifest, sha256 } = done;
+    writeln!(out, "backup of tenant {}, of {}", manifest.tenant.slug, manifest.created_at)?;
+    writeln!(out, "{}, {} of dump, SHA-256 {sha256}", content(manifest), size(manifest.dump_bytes))?;
+    match &manifest.users {
+        Some(users) => {
+            let plural = if users.len() == 1 { "" } else { "s" };
+            writeln!(out, "{} user{plural} with the verifiers of their passwords", users.len())?;
+        }
+        None => writeln!(out, "without its users (`--with-users`)")?,
+    }
+    writeln!(out, "{}", display(path))?;
+    Ok(())
+}
+
+fn backup_json(done: &Backup, out: &mut dyn Write) -> Result<()> {
+    let Backup { path, manifest, sha256 } = done;
+    write_json(
+        &json!({
+            "slug": manifest.tenant.slug,
+            "path": path.display().to_string(),
+            "created_at": manifest.created_at,
+            "tables": manifest.tables.len(),
+            "rows": manifest.rows(),
+            "bytes": manifest.dump_bytes,
+            "sha256": sha256,
+            "users": manifest.users.as_ref().map(Vec::len),
+        }),
+        out,
+    )
+}
+
+fn restore_words(done: &Restored, dry: bool, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let Restored { slug, manifest, .. } = done;
+    if let Some(made) = &done.created {
+        created(made, config, out)?;
+    }
+    for note in &done.notes {
+        writeln!(out, "note: {}", printable(note))?;
+    }
+    let verb = match (dry, done.replaced) {
+        (false, false) => "is",
+        (false, true) => "has, in the place of what it had,",
+        (true, false) => "would be",
+        (true, true) => "would have, in the place of what it has,",
+    };
+    writeln!(
+        out,
+        "tenant {slug} {verb} the backup of tenant {} of {}: {}",
+        manifest.tenant.slug,
+        printable(&manifest.created_at),
+        content(manifest)
+    )?;
+    if dry {
+        writeln!(out, "dry run: nothing was changed")?;
+    }
+    Ok(())
+}
+
+fn restore_json(done: &Restored, dry: bool, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let user = done.created.as_ref().and_then(|made| made.user.as_ref());
+    let password = done.created.as_ref().and_then(|made| made.generated_password.as_ref());
+    let password = password.map(ExposeSecret::expose_secret);
+    write_json(
+        &json!({
+            "slug": done.slug.as_str(),
+            "of": done.manifest.tenant.slug,
+            "created_at": done.manifest.created_at,
+            "tables": done.manifest.tables.len(),
+            "rows": done.manifest.rows(),
+            "replaced": done.replaced,
+            "created": done.created.is_some(),
+            "dry_run": dry,
+            "user": user.map(crate::tenant::Ident::as_str),
+            "password": password,
+            "url": user.map(|user| proxy_url(config, user.as_str(), password)),
+            "notes": done.notes,
+        }),
+        out,
+    )
+}
