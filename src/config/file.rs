@@ -18,7 +18,8 @@ use crate::config::problem::Problems;
 use crate::config::source::Source;
 use crate::config::tls;
 use crate::config::{
-    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Server, ServerAddress, Tenants,
+    Config, Guard, Listen, Log, Notify, Pool, PublicSchema, Registry, Schemas, Server, ServerAddress,
+    Tenants, Verify,
 };
 use crate::tenant::{Limits, WEIGHT};
 
@@ -60,6 +61,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let notify = notify(&mut source);
     let secrets = secrets::secrets(&mut source, input);
     let tenants = tenants(&mut source);
+    let verify = verify(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
@@ -77,6 +79,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             notify: notify?,
             secrets: secrets?,
             tenants: tenants?,
+            verify: verify?,
             schemas: schemas?,
             log: log?,
         })
@@ -304,6 +307,12 @@ fn notify(source: &mut Source<'_>) -> Option<Notify> {
 fn tenants(source: &mut Source<'_>) -> Option<Tenants> {
     let level = source.take(&keys::TENANTS_LEVEL);
     Some(Tenants { level: level? })
+}
+
+fn verify(source: &mut Source<'_>) -> Option<Verify> {
+    let interval = source.take(&keys::VERIFY_INTERVAL);
+    let accept = source.take(&keys::VERIFY_ACCEPT);
+    Some(Verify { interval: interval?, accept: accept? })
 }
 
 fn schemas(source: &mut Source<'_>) -> Option<Schemas> {

@@ -374,6 +374,13 @@ keys! {
         "\"dedicated\" or \"shared\"", kind::level, Value("\"dedicated\""),
         "Level of new tenants: whether their server connections are their own, or those of all shared tenants.";
 
+    VERIFY_INTERVAL: Option<Duration> = verify.interval,
+        "duration from 10s, or \"off\"", kind::interval_or_off, Value("\"off\""),
+        "How often `serve` audits the catalogs as `pgtenant verify --no-canary` does.";
+    VERIFY_ACCEPT: Vec<String> = verify.accept,
+        "list of finding ids, alone or as id:object", kind::findings, Value("[]"),
+        "Findings of `pgtenant verify` that the operator knows of and lives with; none that is critical can be accepted.";
+
     SCHEMAS_GLOBAL: Ident = schemas.global,
         "schema name", kind::schema, Value("\"global\""),
         "Schema that every tenant can read, second in the search_path.";

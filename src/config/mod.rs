@@ -43,6 +43,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// New tenants.
     pub tenants: Tenants,
+    /// What looks after isolation.
+    pub verify: Verify,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.
@@ -230,6 +232,15 @@ impl Secrets {
 pub struct Tenants {
     /// Level of a new tenant for which the command says nothing else.
     pub level: Level,
+}
+
+/// `[verify]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Time between two audits of the catalogs while serving; `None` for none.
+    pub interval: Option<Duration>,
+    /// Findings that are known: ids, alone or with `:` and the object.
+    pub accept: Vec<String>,
 }
 
 /// `[schemas]`.

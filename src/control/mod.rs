@@ -18,6 +18,7 @@ mod shared;
 mod spares;
 mod status;
 mod users;
+pub mod verify;
 mod watch;
 
 pub use error::ControlError;

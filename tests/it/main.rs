@@ -48,3 +48,4 @@ mod tenants;
 mod tls;
 mod tokens;
 mod users;
+mod verify;

@@ -284,6 +284,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             previous_master_key: None,
         },
         tenants: config::Tenants { level: Level::Dedicated },
+        verify: config::Verify { interval: None, accept: vec![] },
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),
             template: Ident::parse("base_template").unwrap(),
