@@ -3,9 +3,11 @@
 mod counters;
 mod period;
 mod sparing;
+mod verification;
 
 pub use counters::{Batch, Counters, Snapshot};
 pub use period::Period;
+pub use verification::Verified;
 
 use std::io;
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use pgtenant::config::file::{Input, SecretFile, read};
 use pgtenant::config::keys::{Fallback, ROWS, Row};
+use pgtenant::control::verify::CHECKS;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -160,4 +161,17 @@ fn every_direct_dependency_has_its_reason_and_no_other_is_listed() {
         assert!(listed.insert(name.to_owned()), "{name} is listed twice");
     }
     assert_eq!(listed, used);
+}
+
+#[test]
+fn page_on_verify_has_every_check_with_its_severity_and_meaning_and_nothing_else() {
+    let text = file("docs/verify.md");
+    let headings: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    let checks: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(headings, checks);
+    for check in CHECKS {
+        let line = format!("### `{}`\n\nSeverity: {}. {}\n", check.id, check.severity, check.means);
+        assert!(text.contains(&line), "docs/verify.md lacks {line}");
+    }
 }

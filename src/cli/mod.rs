@@ -17,6 +17,7 @@ pub mod serve;
 pub mod tenant;
 pub mod token;
 pub mod user;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -92,6 +93,14 @@ enum Command {
         #[command(subcommand)]
         command: token::TokenCommand,
     },
+    /// Prove that tenants are kept apart: audit the catalogs, and attack through the running proxy with two tenants of its
+    /// own. Exit code 0 if they are, 1 if something says otherwise, 2 if it could not be looked
+    Verify {
+        #[command(flatten)]
+        config: load::ConfigArgs,
+        #[command(flatten)]
+        args: verify::VerifyArgs,
+    },
 }
 
 impl Command {
@@ -140,6 +149,11 @@ impl Command {
                 let config = config.load()?;
                 block_on(token::run(command.clone(), &config, &mut std::io::stdout()))?;
                 Ok(ExitCode::SUCCESS)
+            }
+            Self::Verify { config, args } => {
+                let config = config.load()?;
+                let done = block_on(verify::run(args.clone(), &config, &mut std::io::stdout()));
+                done.or_else(|error| verify::could_not(&error, args.json, &mut std::io::stdout()))
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::tls::{ListenMode, ListenTls};
 use crate::config::{Config, GuardMode};
-use crate::control::{HardeningWatcher, SpareWatcher};
+use crate::control::{HardeningWatcher, SpareWatcher, verify};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
@@ -107,6 +107,7 @@ impl Server {
         let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await?;
         audit(&registry, &config).await?;
         let pool_role = pool_role(&registry).await?;
+        let verifier = verify::Watcher::new(registry.clone(), Arc::clone(&config), Arc::clone(&counters))?;
         let mut watcher = HardeningWatcher::new(registry.clone());
         let mut spares = SpareWatcher::new(registry.clone(), config.pool.spare_connections);
         spares.check().await;
@@ -145,6 +146,9 @@ impl Server {
         server.spawn_for_clients(async move { hub.run().await });
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.watch(watcher, spares);
+        if let Some(period) = server.shared.config.verify.interval {
+            server.spawn(verifier.run(period));
+        }
         if let Some(tokens) = tokens {
             server.spawn(tokens.run());
         }

@@ -257,8 +257,14 @@ async fn create(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let slug = Slug::parse(&args.slug)?;
+    if slug.is_canary() {
+        bail!(
+            "slugs of that kind are those of `pgtenant verify`, which makes and removes them; choose another slug"
+        );
+    }
     let new = NewTenant {
-        slug: Slug::parse(&args.slug)?,
+        slug,
         name: args.name.as_deref().map(display_name).transpose()?,
         stripe_customer_id: args.stripe_customer.as_deref().map(stripe_customer).transpose()?,
         user: args.user.as_deref().map(user_name).transpose()?,
@@ -275,7 +281,8 @@ async fn create(
 async fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let client = connect_reader(config).await?;
     store::require_current(&client).await?;
-    let tenants = store::summaries(&client, None).await.map_err(ControlError::from)?;
+    let mut tenants = store::summaries(&client, None).await.map_err(ControlError::from)?;
+    tenants.retain(|summary| !summary.tenant.slug.is_canary());
     if args.json { output::list_json(&tenants, out) } else { output::list(&tenants, out) }
 }
 

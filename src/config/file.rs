@@ -19,7 +19,7 @@ use crate::config::source::Source;
 use crate::config::tls;
 use crate::config::{
     Config, Guard, Listen, Log, Migrations, Notify, Pool, PublicSchema, Registry, Schemas, Server,
-    ServerAddress, Tenants,
+    ServerAddress, Tenants, Verify,
 };
 use crate::tenant::{Limits, WEIGHT};
 
@@ -62,6 +62,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let secrets = secrets::secrets(&mut source, input);
     let tenants = tenants(&mut source);
     let migrations = migrations(&mut source, dir);
+    let verify = verify(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
@@ -80,6 +81,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             secrets: secrets?,
             tenants: tenants?,
             migrations: migrations?,
+            verify: verify?,
             schemas: schemas?,
             log: log?,
         })
@@ -318,6 +320,12 @@ fn migrations(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Migrations>
     let lock_timeout = source.take(&keys::MIGRATIONS_LOCK_TIMEOUT);
     let beside = |path: PathBuf| dir.map_or_else(|| path.clone(), |dir| dir.join(&path));
     Some(Migrations { directory: directory?.map(beside), lock_timeout: lock_timeout? })
+}
+
+fn verify(source: &mut Source<'_>) -> Option<Verify> {
+    let interval = source.take(&keys::VERIFY_INTERVAL);
+    let accept = source.take(&keys::VERIFY_ACCEPT);
+    Some(Verify { interval: interval?, accept: accept? })
 }
 
 fn schemas(source: &mut Source<'_>) -> Option<Schemas> {

@@ -390,6 +390,13 @@ keys! {
         "duration", kind::duration, Value("\"500ms\""),
         "How long a migration waits for a lock, with others waiting behind it, before it lets go and tries again later.";
 
+    VERIFY_INTERVAL: Option<Duration> = verify.interval,
+        "duration from 10s, or \"off\"", kind::interval_or_off, Value("\"off\""),
+        "How often `serve` audits the catalogs as `pgtenant verify --no-canary` does.";
+    VERIFY_ACCEPT: Vec<String> = verify.accept,
+        "list of finding ids, alone or as id:object", kind::findings, Value("[]"),
+        "Findings of `pgtenant verify` that the operator knows of and lives with; none that is critical can be accepted.";
+
     SCHEMAS_GLOBAL: Ident = schemas.global,
         "schema name", kind::schema, Value("\"global\""),
         "Schema that every tenant can read, second in the search_path.";

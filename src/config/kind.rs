@@ -171,6 +171,24 @@ pub(in crate::config) fn keepalive_or_off(given: Given<'_>) -> Result<Option<Dur
     off_or_duration(given, Duration::from_secs(1), Duration::from_secs(9 * 60 * 60))
 }
 
+/// At least ten seconds, or `None`: it looks at all tenants.
+pub(in crate::config) fn interval_or_off(given: Given<'_>) -> Result<Option<Duration>, Wrong> {
+    off_or_duration(given, Duration::from_secs(10), MAX_DURATION)
+}
+
+/// Words such as `table_granted` or `table_granted:tenant_acme.notes`. Which of them there are is known elsewhere.
+pub(in crate::config) fn findings(given: Given<'_>) -> Result<Vec<String>, Wrong> {
+    let list = given.list()?;
+    let is_id = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    match list.iter().find(|entry| !is_id(entry.split(':').next().unwrap_or_default())) {
+        None => Ok(list),
+        Some(bad) => Err(Wrong::new(
+            format!("{} is no finding", shown(bad)),
+            "write the id of a finding, or id:object as `pgtenant verify` prints them",
+        )),
+    }
+}
+
 /// At least a second, or `None`.
 pub(in crate::config) fn period_or_off(given: Given<'_>) -> Result<Option<Duration>, Wrong> {
     off_or_duration(given, Duration::from_secs(1), MAX_DURATION)

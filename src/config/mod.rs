@@ -46,6 +46,8 @@ pub struct Config {
     pub tenants: Tenants,
     /// Migrations.
     pub migrations: Migrations,
+    /// What looks after isolation.
+    pub verify: Verify,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.
@@ -244,6 +246,15 @@ pub struct Migrations {
     pub directory: Option<PathBuf>,
     /// How long one waits for a lock before it lets go of all it has and tries again later.
     pub lock_timeout: Duration,
+}
+
+/// `[verify]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verify {
+    /// Time between two audits of the catalogs while serving; `None` for none.
+    pub interval: Option<Duration>,
+    /// Findings that are known: ids, alone or with `:` and the object.
+    pub accept: Vec<String>,
 }
 
 /// `[schemas]`.

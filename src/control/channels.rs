@@ -69,16 +69,21 @@ async fn ensure_secrets(
     Ok(changed)
 }
 
-async fn ensure_function(client: &impl GenericClient) -> Result<Outcome, ControlError> {
+/// Whether the function is as this program makes it; `None` where there is none.
+pub(super) async fn function_is_right(client: &impl GenericClient) -> Result<Option<bool>, ControlError> {
     let found = client
         .query_opt(
-            "SELECT p.prosrc = $2 AND p.prosecdef
+            "SELECT pg_catalog.bool_and(p.prosrc = $2 AND p.prosecdef AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp'])
              FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-             WHERE n.nspname = $1 AND p.proname = 'pg_notify'",
+             WHERE n.nspname = $1 GROUP BY n.oid",
             &[&SCHEMA, &BODY],
         )
         .await?;
-    let right: Option<bool> = found.map(|row| row.try_get(0)).transpose()?;
+    Ok(found.map(|row| row.try_get::<_, Option<bool>>(0)).transpose()?.map(|right| right == Some(true)))
+}
+
+async fn ensure_function(client: &impl GenericClient) -> Result<Outcome, ControlError> {
+    let right = function_is_right(client).await?;
     if right == Some(true) {
         return Ok(Outcome::Unchanged);
     }

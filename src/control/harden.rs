@@ -12,6 +12,7 @@ mod state;
 
 use tokio_postgres::{Client, GenericClient};
 
+pub(super) use audit::weaknesses;
 pub use audit::{AuditFinding, Severity};
 pub use state::{HardeningState, hardening_state};
 
@@ -27,7 +28,7 @@ use crate::tenant::Ident;
 pub const HARDENING_VERSION: i32 = 3;
 
 /// Start of the name of the role that owns the wrappers.
-const GUARD_ROLE_PREFIX: &str = "pgtenant_guard_";
+pub(super) const GUARD_ROLE_PREFIX: &str = "pgtenant_guard_";
 
 /// Marks the guard's role as ours.
 const ROLE_COMMENT: &str = "pgtenant: owns the functions of the hardening, has no rights of its own";

@@ -29,6 +29,7 @@ mod shared;
 mod spares;
 mod status;
 mod users;
+pub mod verify;
 mod watch;
 
 pub use adopt::{Adopted, Adoption, Hole, Known, adopt, adoptable, known};

@@ -228,8 +228,12 @@ mod tests {
     ) -> SpareWatch {
         let ident = |name: &str| Ident::parse(name).unwrap();
         let extension = binds.map(|binds| SetUser { schema: ident("public"), binds, granted });
-        let finding =
-            |kind: &FindingKind| Finding { kind: *kind, role: "x".into(), object: "f(text)".into() };
+        let finding = |kind: &FindingKind| Finding {
+            kind: *kind,
+            role: "x".into(),
+            object: "f(text)".into(),
+            revokes: None,
+        };
         let findings: Vec<_> = kinds.iter().map(finding).collect();
         judge(role.then(|| spare_role("app")), extension, &findings, wanted)
     }

@@ -77,6 +77,17 @@ impl FindingKind {
         ("session_auth", Self::SessionAuth),
         ("set_user", Self::SetUser),
     ];
+
+    /// The word in the audit query; the id of the finding in `pgtenant verify`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find_map(|(word, kind)| (*kind == self).then_some(*word)).unwrap_or_default()
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::WORDS.iter().map(|(_, kind)| *kind)
+    }
 }
 
 /// One right too many. `Display` is a sentence with the remedy.
@@ -88,6 +99,8 @@ pub struct Finding {
     pub role: String,
     /// On what: a schema, a role, a database; empty for an attribute of the role.
     pub object: String,
+    /// What takes away a membership that is not direct.
+    pub revokes: Option<String>,
 }
 
 impl Finding {
@@ -103,7 +116,11 @@ impl Finding {
             FindingKind::CreateDb => format!("ALTER ROLE {role} NOCREATEDB"),
             FindingKind::OwnsDatabase => format!("ALTER DATABASE {object} OWNER TO CURRENT_USER"),
             FindingKind::OwnsSchema => format!("ALTER SCHEMA {object} OWNER TO CURRENT_USER"),
-            FindingKind::Member => format!("REVOKE {object} FROM {role}"),
+            // A membership may be both.
+            FindingKind::Member => match &self.revokes {
+                Some(revokes) => format!("REVOKE {object} FROM {role}; {revokes}"),
+                None => format!("REVOKE {object} FROM {role}"),
+            },
             FindingKind::ForeignSchema => format!("REVOKE ALL ON SCHEMA {object} FROM {role}"),
             // The right may have come by way of PUBLIC.
             FindingKind::CreateIn => format!("REVOKE CREATE ON SCHEMA {object} FROM PUBLIC, {role}"),
@@ -131,35 +148,42 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Finding {
+    /// A sentence without the remedy.
+    #[must_use]
+    pub fn what(&self) -> String {
         let Self { role, object, .. } = self;
         match self.kind {
-            FindingKind::Superuser => write!(f, "role {role} is a superuser"),
-            FindingKind::BypassRls => write!(f, "role {role} has BYPASSRLS"),
-            FindingKind::Replication => write!(f, "role {role} has REPLICATION"),
-            FindingKind::CreateRole => write!(f, "role {role} has CREATEROLE"),
-            FindingKind::CreateDb => write!(f, "role {role} has CREATEDB"),
-            FindingKind::OwnsDatabase => write!(f, "role {role} owns the database {object}"),
-            FindingKind::OwnsSchema => write!(f, "role {role} owns the schema {object}"),
+            FindingKind::Superuser => format!("role {role} is a superuser"),
+            FindingKind::BypassRls => format!("role {role} has BYPASSRLS"),
+            FindingKind::Replication => format!("role {role} has REPLICATION"),
+            FindingKind::CreateRole => format!("role {role} has CREATEROLE"),
+            FindingKind::CreateDb => format!("role {role} has CREATEDB"),
+            FindingKind::OwnsDatabase => format!("role {role} owns the database {object}"),
+            FindingKind::OwnsSchema => format!("role {role} owns the schema {object}"),
             FindingKind::Member => {
-                write!(f, "role {role} is a member of {object}, which has rights beyond one tenant")
+                format!("role {role} is a member of {object}, which has rights beyond one tenant")
             }
-            FindingKind::ForeignSchema => write!(f, "{role} has rights on the tenant schema {object}"),
-            FindingKind::CreateIn => write!(f, "role {role} may create objects in the schema {object}"),
-            FindingKind::UseOf => write!(f, "role {role} may look into the schema {object}"),
-            FindingKind::CreateSchema => write!(f, "role {role} may create schemas in the database {object}"),
-            FindingKind::PoolInherit => write!(f, "role {role} has INHERIT"),
-            FindingKind::PoolInherits => write!(f, "role {role} has the rights of {object} by inheritance"),
-            FindingKind::PoolAdmin => write!(f, "role {role} may make others members of {object}"),
-            FindingKind::PoolSetting => write!(f, "role {role} begins as another role, by a setting"),
-            FindingKind::PoolRight => write!(f, "role {role} owns or has rights on {object}"),
-            FindingKind::SpareSetting => write!(f, "role {role} has settings of its own"),
+            FindingKind::ForeignSchema => format!("{role} has rights on the tenant schema {object}"),
+            FindingKind::CreateIn => format!("role {role} may create objects in the schema {object}"),
+            FindingKind::UseOf => format!("role {role} may look into the schema {object}"),
+            FindingKind::CreateSchema => format!("role {role} may create schemas in the database {object}"),
+            FindingKind::PoolInherit => format!("role {role} has INHERIT"),
+            FindingKind::PoolInherits => format!("role {role} has the rights of {object} by inheritance"),
+            FindingKind::PoolAdmin => format!("role {role} may make others members of {object}"),
+            FindingKind::PoolSetting => format!("role {role} begins as another role, by a setting"),
+            FindingKind::PoolRight => format!("role {role} owns or has rights on {object}"),
+            FindingKind::SpareSetting => format!("role {role} has settings of its own"),
             FindingKind::SessionAuth | FindingKind::SetUser => {
-                write!(f, "{role} may call {object}, and so become another role")
+                format!("{role} may call {object}, and so become another role")
             }
-        }?;
-        write!(f, "; as an administrator run: {}", self.remedy())
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; as an administrator run: {}", self.what(), self.remedy())
     }
 }
 
@@ -171,8 +195,11 @@ fn quoted(name: &str) -> String {
     }
 }
 
-/// Runs the audit query.
-pub(super) async fn findings(
+/// Rights that would let one tenant reach another, on any connection that may read the registry.
+///
+/// # Errors
+/// When the catalogs cannot be read.
+pub async fn login_findings(
     client: &impl GenericClient,
     registry_role: &str,
     schemas: &Schemas,
@@ -201,7 +228,9 @@ fn read(rows: &[Row]) -> Result<Vec<Finding>, RegistryError> {
                 .iter()
                 .find_map(|(known, kind)| (*known == word).then_some(*kind))
                 .ok_or_else(|| RegistryError::UnknownFinding(word.to_owned()))?;
-            Ok(Finding { kind, role: row.try_get(1)?, object: row.try_get(2)? })
+            // The query on spare connections has no such column.
+            let revokes = if row.len() > 3 { row.try_get(3)? } else { None };
+            Ok(Finding { kind, role: row.try_get(1)?, object: row.try_get(2)?, revokes })
         })
         .collect()
 }
@@ -212,8 +241,12 @@ mod tests {
 
     #[test]
     fn finding_says_who_has_what_and_how_to_take_it_away() {
-        let finding =
-            Finding { kind: FindingKind::Member, role: "tenant_a".into(), object: "odd\"role".into() };
+        let finding = Finding {
+            kind: FindingKind::Member,
+            role: "tenant_a".into(),
+            object: "odd\"role".into(),
+            revokes: None,
+        };
         let text = finding.to_string();
         assert!(text.starts_with("role tenant_a is a member of odd\"role"), "{text}");
         assert!(text.ends_with("REVOKE \"odd\"\"role\" FROM \"tenant_a\""), "{text}");
@@ -221,8 +254,12 @@ mod tests {
 
     #[test]
     fn public_is_not_quoted() {
-        let finding =
-            Finding { kind: FindingKind::ForeignSchema, role: "PUBLIC".into(), object: "tenant_a".into() };
+        let finding = Finding {
+            kind: FindingKind::ForeignSchema,
+            role: "PUBLIC".into(),
+            object: "tenant_a".into(),
+            revokes: None,
+        };
         assert_eq!(finding.remedy(), "REVOKE ALL ON SCHEMA \"tenant_a\" FROM PUBLIC");
     }
 }

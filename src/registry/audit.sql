@@ -1,4 +1,4 @@
--- Rights that DESIGN's invariant on logins forbids. One row a finding: kind, role, object.
+-- Rights that DESIGN's invariant on logins forbids. One row a finding: kind, role, object, and what takes away a membership that is not direct.
 -- $1 role that reads the registry, $2 schema global, $3 schema of the template.
 WITH RECURSIVE tenant AS (
     SELECT r.oid AS role_oid, t.role_name, t.schema_name, t.reader_role
@@ -28,10 +28,14 @@ granted AS (
     SELECT s.oid, s.nspname, s.role_name, s.reader_role, a.grantee, a.privilege_type
     FROM tenant_schema s, pg_catalog.aclexplode(s.nspacl) a
 ),
+-- With the membership to take away: the first on the way, but that in the role all tenants share, which every tenant is to have.
 reach AS (
-    SELECT l.oid AS login, m.roleid FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid
+    SELECT l.oid AS login, m.roleid, m.roleid AS cut, l.oid AS cut_from
+    FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid
     UNION
-    SELECT r.login, m.roleid FROM reach r JOIN pg_catalog.pg_auth_members m ON m.member = r.roleid
+    SELECT r.login, m.roleid, CASE WHEN s.oid IS NULL THEN r.cut ELSE m.roleid END, COALESCE(s.oid, r.cut_from)
+    FROM reach r JOIN pg_catalog.pg_auth_members m ON m.member = r.roleid
+    LEFT JOIN (SELECT o.oid FROM pg_catalog.pg_roles o JOIN pgtenant.installation i ON i.tenants_role = o.rolname) s ON s.oid = r.cut
 ),
 -- Whoever is a member of one of these can reach what is not its own.
 powerful AS (
@@ -45,7 +49,8 @@ powerful AS (
        OR r.oid IN (SELECT nspowner FROM common)
        OR r.oid IN (SELECT grantee FROM granted)
        OR r.oid = (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-)
+),
+finding AS (
 SELECT 'superuser' AS kind, rolname::text AS role, '' AS object FROM login WHERE rolsuper
 UNION ALL SELECT 'bypass_rls', rolname, '' FROM login WHERE rolbypassrls
 UNION ALL SELECT 'replication', rolname, '' FROM login WHERE rolreplication
@@ -135,4 +140,15 @@ SELECT 'create_schema', l.rolname, pg_catalog.current_database()
 FROM login l
 WHERE NOT l.rolsuper
   AND pg_catalog.has_database_privilege(l.oid, pg_catalog.current_database(), 'CREATE')
+)
+SELECT f.kind, f.role, f.object, m.revokes
+FROM finding f LEFT JOIN (
+    SELECT u.rolname AS role, o.rolname AS object,
+        pg_catalog.string_agg(DISTINCT pg_catalog.format('REVOKE %I FROM %I', c.rolname, w.rolname), '; ') AS revokes
+    FROM reach r JOIN pg_catalog.pg_roles u ON u.oid = r.login JOIN pg_catalog.pg_roles o ON o.oid = r.roleid
+    JOIN pg_catalog.pg_roles c ON c.oid = r.cut JOIN pg_catalog.pg_roles w ON w.oid = r.cut_from
+    -- Where it is direct, that is all there is to say.
+    WHERE r.roleid <> r.cut OR r.login <> r.cut_from
+    GROUP BY 1, 2
+) m ON f.kind = 'member' AND m.role = f.role AND m.object = f.object
 ORDER BY 1, 2, 3

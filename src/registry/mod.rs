@@ -23,7 +23,7 @@ pub mod store;
 pub mod stripe;
 pub mod users;
 
-pub use audit::{Finding, FindingKind, spare_findings};
+pub use audit::{Finding, FindingKind, login_findings, spare_findings};
 pub use code::code_of;
 pub use connect::{listener_login, server_config, session_options};
 pub use directory::{Directory, UserEntry};
@@ -147,7 +147,7 @@ impl Registry {
     pub async fn audit_logins(&self, schemas: &config::Schemas) -> Result<Vec<Finding>, RegistryError> {
         let client = self.sweeper().await?;
         let login = self.login.user();
-        bounded(SWEEP_TIMEOUT, audit::findings(&client, login, schemas)).await
+        bounded(SWEEP_TIMEOUT, login_findings(&client, login, schemas)).await
     }
 
     /// Why a tenant cannot be served at level shared where the database is not hardened, if so.
@@ -168,7 +168,10 @@ impl Registry {
     }
 
     /// A connection of its own for one long query, so that those of the pool stay free and keep their short limit.
-    async fn sweeper(&self) -> Result<Client, RegistryError> {
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses the login.
+    pub async fn sweeper(&self) -> Result<Client, RegistryError> {
         let mut login = self.login.clone();
         login.change(|login| {
             login.options(session_options(SWEEP_TIMEOUT));

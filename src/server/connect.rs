@@ -13,6 +13,7 @@ use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use crate::config::tls::ServerTls;
 use crate::config::{self, Config, ServerAddress};
 use crate::error::SqlState;
 use crate::net::stream::Stream;
@@ -248,7 +249,13 @@ impl Endpoint {
     /// As `[server]` says.
     #[must_use]
     pub fn new(server: &config::Server) -> Self {
-        Self(Arc::new(Inner { address: server.address.clone(), tls: Connector::new(&server.tls) }))
+        Self::at(server.address.clone(), &server.tls)
+    }
+
+    /// At any address.
+    #[must_use]
+    pub fn at(address: ServerAddress, tls: &ServerTls) -> Self {
+        Self(Arc::new(Inner { address, tls: Connector::new(tls) }))
     }
 
     /// Opens a bare connection: encrypted where it is to be, and nobody logged in.
@@ -269,7 +276,7 @@ impl Endpoint {
     }
 }
 
-async fn authenticate(
+pub(super) async fn authenticate(
     stream: &mut Stream,
     reader: &mut MessageReader,
     password: &SecretString,
@@ -322,7 +329,7 @@ fn mechanism(stream: &Stream, offered: &[u8]) -> Option<(&'static str, ChannelBi
     }
 }
 
-async fn until_ready(
+pub(super) async fn until_ready(
     stream: &mut Stream,
     reader: &mut MessageReader,
 ) -> Result<(BackendKey, Vec<(String, String)>), ConnectError> {

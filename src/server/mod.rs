@@ -6,6 +6,7 @@ pub mod connect;
 mod passwords;
 pub mod reset;
 pub mod spare;
+pub mod visit;
 mod voice;
 
 use std::collections::HashSet;
@@ -230,13 +231,13 @@ impl MessageReader {
         if self.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
+    /// Nothing is lost or made up where the caller does not wait for the end.
     async fn fill(&mut self, stream: &mut Stream) -> io::Result<()> {
         self.buf.drain(..self.start);
         self.start = 0;
-        let old = self.buf.len();
-        self.buf.resize(old + 4096, 0);
-        let n = stream.read(&mut self.buf[old..]).await?;
-        self.buf.truncate(old + n);
+        let mut chunk = [0; 4096];
+        let n = stream.read(&mut chunk).await?;
+        self.buf.extend_from_slice(&chunk[..n]);
         if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 }

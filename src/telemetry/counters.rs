@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::telemetry::sparing::Sparing;
+use crate::telemetry::verification::{Verification, Verified};
 
 /// What one client did since it last told [`Counters::add`]. Clients count for themselves and tell at
 /// the end of a transaction, so that the busiest counters are not written for every message.
@@ -43,6 +44,7 @@ pub struct Counters {
     pins_started: Tally,
     pins_ended: Tally,
     listeners: Apart<Listeners>,
+    verification: Verification,
 }
 
 /// Keeps its content on cache lines of its own: 128 bytes, since processors fetch lines in pairs.
@@ -286,6 +288,16 @@ impl Counters {
         self.listeners.0.dropped.add(reason);
     }
 
+    /// The catalogs were audited, with so many findings of each severity.
+    pub fn verified(&self, findings: impl IntoIterator<Item = (&'static str, u64)>) {
+        self.verification.done(findings);
+    }
+
+    /// The catalogs could not be audited.
+    pub fn verify_failed(&self) {
+        self.verification.failed();
+    }
+
     /// All counters as they are.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -342,6 +354,7 @@ impl Counters {
             listeners_current: self.listeners.0.came.get().saturating_sub(listeners_left),
             notifications_delivered: self.listeners.0.delivered.get(),
             notifications_dropped: self.listeners.0.dropped.get(),
+            verified: self.verification.get(),
         }
     }
 }
@@ -423,6 +436,8 @@ pub struct Snapshot {
     pub notifications_delivered: u64,
     /// Notifications that went to nobody, and clients disconnected instead of given some, by reason.
     pub notifications_dropped: BTreeMap<&'static str, u64>,
+    /// Audits of isolation while serving, and what the last one found.
+    pub verified: Verified,
 }
 
 /// One counter.

@@ -63,6 +63,11 @@ impl fmt::Display for Period<'_> {
         if self.later.listeners_current > 0 {
             write!(f, ", listeners {}", self.later.listeners_current)?;
         }
+        let mut holes = self.later.verified.findings.clone();
+        holes.retain(|severity, _| matches!(*severity, "critical" | "error"));
+        if !holes.is_empty() {
+            write!(f, ", isolation findings{}", List(&holes))?;
+        }
         let events = [
             ("clients accepted", self.grown(|s| s.clients_accepted)),
             ("clients refused", self.grown(|s| s.clients_refused)),

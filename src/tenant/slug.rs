@@ -13,6 +13,9 @@ const TENANT_PREFIX: &str = "tenant_";
 /// The same of the role that only reads; as long, so that it fits too.
 const READER_PREFIX: &str = "reader_";
 
+/// What the slugs of the tenants begin with that `pgtenant verify` makes for its attack, and removes again.
+const CANARY_PREFIX: &str = "pgtenant_canary_";
+
 /// A tenant's short name: `^[a-z0-9_]+$`, short enough that `tenant_<slug>` is a whole identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slug(String);
@@ -56,6 +59,20 @@ impl Slug {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Of a tenant that `pgtenant verify` attacks with. Nobody's customer: it is there for some seconds.
+    #[must_use]
+    pub fn is_canary(&self) -> bool {
+        self.0.starts_with(CANARY_PREFIX)
+    }
+
+    /// Of one of the two of a run, if the parts are short and of a slug's characters.
+    ///
+    /// # Errors
+    /// [`SlugError`].
+    pub fn canary(run: &str, which: &str) -> Result<Self, SlugError> {
+        Self::parse(&format!("{CANARY_PREFIX}{run}_{which}"))
     }
 }
 
@@ -184,6 +201,12 @@ mod tests {
         assert!(Slug::parse(&"a".repeat(56)).is_ok());
         assert_eq!(Slug::parse(&"a".repeat(57)), Err(SlugError::TooLong(57)));
         assert_eq!(Slug::parse(&"a".repeat(70)), Err(SlugError::TooLong(70)));
+    }
+
+    #[test]
+    fn canaries_have_slugs_that_no_tenant_gets() {
+        assert!(Slug::canary("0a1b", "a").unwrap().is_canary());
+        assert!(!Slug::parse("canary").unwrap().is_canary());
     }
 
     #[test]

@@ -55,3 +55,4 @@ mod tenants;
 mod tls;
 mod tokens;
 mod users;
+mod verify;

@@ -86,6 +86,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.tenants.level, Level::Dedicated);
     assert_eq!(config.migrations, Migrations { directory: None, lock_timeout: Duration::from_millis(500) });
     assert_eq!(config.tenants.drop_grace, Duration::from_secs(7 * 86_400));
+    assert_eq!(config.verify, Verify { interval: None, accept: vec![] });
     assert_eq!(
         config.pool,
         Pool {
@@ -285,10 +286,13 @@ cache_bytes = 2_000_000
 master_key_file = "master.key"
 [tenants]
 level = "shared"
+drop_grace = "12h"
 [migrations]
 directory = "sql"
 lock_timeout = "2s"
-drop_grace = "12h"
+[verify]
+interval = "5m"
+accept = ["table_granted", "risky_extension:postgres_fdw"]
 [schemas]
 global = "common"
 template = "blank"
@@ -399,6 +403,8 @@ fn every_key_of_the_file_is_read() {
     let directory = Some(PathBuf::from("etc/sql"));
     assert_eq!(config.migrations, Migrations { directory, lock_timeout: seconds });
     assert_eq!(config.tenants.drop_grace, Duration::from_secs(43_200));
+    assert_eq!(config.verify.interval, Some(Duration::from_secs(300)));
+    assert_eq!(config.verify.accept, ["table_granted", "risky_extension:postgres_fdw"]);
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));
@@ -606,6 +612,8 @@ fn duration_without_unit_or_sense_is_refused() {
     refused("listen", "tcp_keepalive = \"10ms\"", "too short", "at least 1s");
     refused("listen", "tcp_keepalive = \"10h\"", "too long", "at most 9h");
     refused("log", "stats_period = \"10ms\"", "too short", "at least 1s");
+    refused("verify", "interval = \"1s\"", "too short", "at least 10s");
+    refused("verify", "accept = [\"Public Table\"]", "is no finding", "id:object");
 }
 
 #[test]

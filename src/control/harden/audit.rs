@@ -5,6 +5,7 @@ use std::fmt;
 use tokio_postgres::GenericClient;
 
 use crate::control::ControlError;
+use crate::control::harden::names;
 use crate::control::harden::parts::Names;
 
 /// How bad a finding is.
@@ -36,12 +37,26 @@ pub struct AuditFinding {
     pub what: String,
     /// What an administrator can do.
     pub remedy: String,
+    /// Short name of the kind of finding, as `pgtenant verify` has it.
+    pub id: String,
+    /// The remedy as SQL, where one statement is it.
+    pub fix: Option<String>,
 }
 
 impl fmt::Display for AuditFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}; {}", self.object, self.what, self.remedy)
     }
+}
+
+/// The same for whoever does not know the roles' names yet; needs no rights but to read the registry.
+///
+/// # Errors
+/// [`ControlError`] when the registry is missing or the database does not answer.
+pub(in crate::control) async fn weaknesses(
+    client: &impl GenericClient,
+) -> Result<Vec<AuditFinding>, ControlError> {
+    findings(client, &names(client).await?).await
 }
 
 /// Looks for them, the worst first.
@@ -57,6 +72,8 @@ pub(super) async fn findings(
                 object: row.try_get(1)?,
                 what: row.try_get(2)?,
                 remedy: row.try_get(3)?,
+                id: row.try_get(4)?,
+                fix: row.try_get(5)?,
             })
         })
         .collect()

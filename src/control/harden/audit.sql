@@ -1,4 +1,4 @@
--- What weakens the hardening: breaks, object, what, remedy.
+-- What weakens the hardening: breaks, object, what, remedy, id of the check, and the remedy as SQL where one statement is it.
 WITH tenant AS ({tenants}),
 holder AS ({holders}),
 -- Extensions that an administrator should think about where tenants share a database.
@@ -37,7 +37,11 @@ callable AS (
     SELECT p.oid, p.prosrc, p.prosecdef, p.proconfig, p.proowner, l.lanname,
         (SELECT e.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
          WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
-           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) AS extension
+           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) AS extension,
+        (SELECT pg_catalog.format('REVOKE EXECUTE ON ROUTINE %s FROM ', p.oid::pg_catalog.regprocedure) || pg_catalog.string_agg(
+             DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::pg_catalog.regrole::text END, ', ')
+         FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+         WHERE a.privilege_type = 'EXECUTE' AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder))) AS revoke
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.prokind <> 'a' AND l.lanname <> 'internal' AND p.proowner NOT IN (SELECT oid FROM tenant)
@@ -75,24 +79,28 @@ moved AS (
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = 'pgtenant_guard' AND p.oid < 16384
 )
-SELECT r.breaks, 'extension ' || e.extname, r.what, r.remedy
+SELECT r.breaks, 'extension ' || e.extname, r.what, r.remedy,
+    CASE WHEN r.breaks THEN 'risky_extension' ELSE 'noted_extension' END,
+    CASE WHEN r.breaks THEN pg_catalog.format('DROP EXTENSION %I', e.extname) END
 FROM pg_catalog.pg_extension e JOIN risky r ON r.name = e.extname
 UNION ALL
 SELECT false, 'extension ' || e.extname, 'has functions in C that nobody looked at for this',
-    'make sure that none runs SQL text given by its caller'
+    'make sure that none runs SQL text given by its caller', 'unknown_extension', NULL
 FROM pg_catalog.pg_extension e
 WHERE e.extname NOT IN (SELECT name FROM risky UNION ALL SELECT name FROM harmless)
   AND EXISTS (SELECT FROM callable c WHERE c.extension = e.extname AND c.lanname = 'c')
 UNION ALL
 SELECT true, 'language ' || l.lanname, 'may be used by tenants; its handlers are no part of the hardening',
-    pg_catalog.format('REVOKE USAGE ON LANGUAGE %I FROM PUBLIC', l.lanname)
+    pg_catalog.format('REVOKE USAGE ON LANGUAGE %I FROM PUBLIC', l.lanname),
+    'open_language', pg_catalog.format('REVOKE USAGE ON LANGUAGE %I FROM PUBLIC', l.lanname)
 FROM pg_catalog.pg_language l
 WHERE l.lanname NOT IN ('internal', 'c', 'sql', 'plpgsql')
   AND EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(l.lanacl, pg_catalog.acldefault('l', l.lanowner))) a
               WHERE l.lanpltrusted AND (a.grantee = 0 OR a.grantee IN (SELECT oid FROM holder)))
 UNION ALL
 SELECT true, 'routine ' || p.oid::pg_catalog.regprocedure, 'belongs to a tenant and is in language ' || l.lanname,
-    pg_catalog.format('ALTER ROUTINE %s OWNER TO CURRENT_USER, or drop it', p.oid::pg_catalog.regprocedure)
+    pg_catalog.format('ALTER ROUTINE %s OWNER TO CURRENT_USER, or drop it', p.oid::pg_catalog.regprocedure),
+    'tenant_language', pg_catalog.format('ALTER ROUTINE %s OWNER TO CURRENT_USER', p.oid::pg_catalog.regprocedure)
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 WHERE p.proowner IN (SELECT oid FROM tenant) AND p.prokind <> 'a'
   AND l.lanname NOT IN ('internal', 'sql', 'plpgsql')
@@ -101,19 +109,20 @@ SELECT j.breaks, 'routine ' || j.oid::pg_catalog.regprocedure,
     CASE WHEN j.breaks THEN 'runs as the tenant that calls it and may run SQL text or change the role'
          ELSE 'runs as the tenant that calls it; its text builds no SQL and changes no role' END,
     pg_catalog.format('ALTER ROUTINE %1$s SECURITY DEFINER if that is meant, or REVOKE EXECUTE ON ROUTINE %1$s FROM PUBLIC, or move it to a schema tenants cannot use',
-        j.oid::pg_catalog.regprocedure)
+        j.oid::pg_catalog.regprocedure),
+    CASE WHEN j.breaks THEN 'caller_routine' ELSE 'plain_routine' END, j.revoke
 FROM judged j WHERE j.breaks OR j.extension IS NULL
 UNION ALL
 SELECT false, 'routine ' || c.oid::pg_catalog.regprocedure, 'is in C, by no extension, and cannot be looked into',
-    'make sure that it runs no SQL text given by its caller'
+    'make sure that it runs no SQL text given by its caller', 'c_routine', c.revoke
 FROM callable c WHERE c.lanname = 'c' AND c.extension IS NULL
 UNION ALL
 SELECT false, 'routine ' || c.oid::pg_catalog.regprocedure,
     'runs with the rights of ' || c.proowner::pg_catalog.regrole || ', whichever tenant calls it',
-    'make sure that it names everything with its schema and checks what it is given'
+    'make sure that it names everything with its schema and checks what it is given', 'definer_routine', c.revoke
 FROM callable c WHERE c.prosecdef AND c.extension IS NULL
 UNION ALL
 SELECT false, x.object, 'calls PostgreSQL''s own ' || m.proname || ', which tenants may not call any more',
-    'create it anew, then it calls the wrapper'
+    'create it anew, then it calls the wrapper', 'old_expression', NULL
 FROM expression x JOIN moved m ON pg_catalog.strpos(x.tree, m.word) > 0
 ORDER BY 1 DESC, 2, 3

@@ -1,5 +1,7 @@
 //! Attacks beyond the corpus: what a text does not show, and what only a server in use gives away. Run
-//! directly as alpha's role, and through the proxy.
+//! directly as alpha's role, and through the proxy. Those that `pgtenant verify` sends too are the program's.
+
+use pgtenant::control::verify::attacks::{self, Parties};
 
 use crate::attack::world::Text;
 
@@ -17,30 +19,21 @@ const LIST: &[&str] = &[
      raise notice '%', r; end $$",
     "do $$ begin perform set_config('ro' || 'le', 'tenant_' || 'beta', false); raise notice '%', \
      (select name from customers limit 1); end $$; table customers",
-    "do $$ begin execute 'set session auth' || 'orization tenant_' || 'beta'; end $$; table customers",
-    "do $$ begin execute 'reset role'; execute 'reset session authorization'; execute 'table tenant_' || 'beta.customers'; end $$",
     "do $$ begin perform set_config('search_' || 'path', 'tenant_' || 'beta', false); end $$; table customers; table notes_of_beta",
     "do $$ begin execute 'alter role tenant_' || 'alpha superuser'; end $$",
-    "do $$ begin execute 'grant tenant_' || 'beta to tenant_alpha'; end $$",
     "do $$ begin execute 'create role z superuser login'; end $$",
     "do $$ begin execute 'alter role tenant_' || 'beta password ''x'''; end $$",
     "do $$ begin execute 'alter role tenant_' || 'alpha set role = tenant_' || 'beta'; end $$",
     "do $$ begin execute 'copy tenant_' || 'beta.customers to program ''cat'''; end $$",
     "do $$ begin execute 'copy customers (name) from ''/etc/passwd'''; end $$; table customers",
     "do $$ begin execute 'lock table tenant_' || 'beta.ledger in access exclusive mode'; end $$",
-    "do $$ begin execute 'truncate tenant_' || 'beta.customers'; end $$",
-    "do $$ begin execute 'drop schema tenant_' || 'beta cascade'; end $$",
-    "do $$ begin execute 'drop owned by tenant_' || 'beta'; end $$",
     "do $$ begin execute 'reassign owned by tenant_' || 'beta to tenant_alpha'; end $$",
     "do $$ begin execute 'vacuum full'; end $$",
     "do $$ begin execute 'alter system set work_mem = ''1GB'''; end $$",
     "do language plpgsql $$ begin execute convert_from(decode('5441424c452074656e616e745f626574612e637573746f6d657273', 'hex'), 'utf8'); end $$",
     "do language plpython3u $$ print(1) $$",
-    "select query_to_xml('table tenant_' || 'beta.customers', true, true, '')",
     "select query_to_xml(chr(116) || 'able tenant_' || reverse('ateb') || '.customers', true, true, '')",
-    "select table_to_xml(TABLE::regclass, true, true, '')",
     "select table_to_xml_and_xmlschema(TABLE::regclass, true, true, '')",
-    "select schema_to_xml(('tenant_' || 'beta')::name, true, true, '')",
     "select schema_to_xml((select nspname from pg_namespace where nspname like '%beta' limit 1), true, true, '')",
     "select database_to_xml(true, true, '')",
     "select database_to_xml_and_xmlschema(true, true, '')",
@@ -49,9 +42,7 @@ const LIST: &[&str] = &[
     "select * from global.crosstab('select a, b, c from tenant_' || 'beta.t') as x(a text, b text)",
     "select cursor_to_xml('c', 100, true, true, '')",
     "select set_config(n, v, false) from (values ('role', 'tenant_beta')) as x(n, v); table customers",
-    "select set_config(lower('ROLE'), 'tenant_' || 'beta', false); select current_user; table customers",
     "select set_config(n, v, false) from (values ('session_authorization', 'tenant_beta')) as x(n, v); table customers",
-    "select set_config(concat('search', '_path'), 'tenant_' || 'beta', false); table customers",
     "select set_config(concat('row_', 'security'), 'off', false); table global.messages",
     "select set_config(concat('session_', 'preload_libraries'), '/tmp/x.so', false)",
     "select set_config(concat('zero_damaged', '_pages'), 'on', false)",
@@ -60,7 +51,6 @@ const LIST: &[&str] = &[
     "update pg_settings set setting = 'tenant_beta' where name = concat('ro', 'le')",
     // By number instead of by name.
     "select TABLE::regclass, pg_relation_size(TABLE), pg_get_indexdef(indexrelid) from pg_index where indrelid = TABLE",
-    "select currtid2((TABLE)::regclass::text, '(0,1)')",
     "select nextval(oid::regclass) from pg_class where relkind = 'S'",
     "select setval(oid::regclass, 1) from pg_class where relkind = 'S' and relname <> 's'",
     "select pg_sequence_last_value(oid) from pg_class where relkind = 'S'",
@@ -93,21 +83,12 @@ const LIST: &[&str] = &[
     "select pg_table_is_visible(TABLE), pg_describe_object('pg_class'::regclass, TABLE, 0)",
     "select row_security_active(TABLE)",
     // What statistics and other sessions hold.
-    "select * from pg_stats",
     "select most_common_vals, histogram_bounds from pg_stats where tablename in ('customers', 'messages')",
-    "select * from pg_statistic",
     "select * from pg_stats_ext",
     "select * from pg_statistic_ext_data",
     "select * from pg_stats_ext_exprs",
-    "select * from pg_stat_activity",
     "select query from pg_stat_activity where usename like '%beta'",
-    "select pg_stat_get_backend_activity(s.n) from pg_stat_get_backend_idset() as s(n)",
-    "select * from pg_stat_get_activity(null)",
     "select * from pg_locks",
-    "select * from pg_cursors",
-    "select * from pg_prepared_statements",
-    "select * from pg_prepared_xacts",
-    "select * from pg_stat_statements",
     "select * from pg_stat_progress_copy",
     "select * from pg_shmem_allocations",
     "select * from pg_backend_memory_contexts",
@@ -207,12 +188,11 @@ const LIST: &[&str] = &[
     "create sequence sneak owned by customers.id; alter sequence sneak owned by none; alter sequence sneak owner to tenant_beta",
     "alter table customers owner to tenant_beta",
     "alter function f(int) owner to postgres",
-    "alter default privileges for role tenant_beta grant select on tables to public",
     "alter default privileges grant execute on functions to public",
     "alter role current_user password 'stolen'",
     "alter role current_user set search_path = 'tenant_beta'",
-    "alter role current_user in database app set role = 'tenant_beta'",
     "alter role current_user bypassrls",
+    "alter role current_user in database app set role = 'tenant_beta'",
     "alter role current_user connection limit -1 replication",
     "alter role all set search_path = 'tenant_beta'",
     "alter role postgres password 'x'",
@@ -226,10 +206,6 @@ const LIST: &[&str] = &[
     "load 'auto_explain'",
     "load '$libdir/plugins/x'",
     "security label on role tenant_beta is 'x'",
-    "set local role tenant_beta; set session authorization default; set role none; reset role; select current_user",
-    "grant usage on schema tenant_beta to tenant_alpha; grant all on all tables in schema tenant_beta to tenant_alpha",
-    "revoke all on schema tenant_beta from tenant_beta",
-    "drop owned by tenant_beta cascade",
     "drop function global.crosstab(text)",
     "drop policy own on global.messages; table global.messages",
     "alter table global.messages disable row level security; table global.messages",
@@ -256,13 +232,11 @@ const LIST: &[&str] = &[
     "create trigger sneak after insert on global.messages execute function f()",
     "create table sneak (body text references global.messages (body))",
     // Foreign keys that would ask beta's tables, and errors that would quote them.
-    "create table sneak (id int references tenant_beta.customers)",
     "alter table tickets add foreign key (customer_id) references tenant_beta.customers not valid",
     "do $$ begin execute format('create table sneak (id int references %s)', TABLE::regclass); exception when others then raise notice '%', sqlerrm; end $$",
     "do $$ begin execute format('insert into %s (id, email) select id, email from customers', TABLE::regclass); end $$",
     "insert into customers select * from customers; select 1",
     "create table sneak partition of tenant_beta.events for values from (2000) to (3000)",
-    "alter table customers inherit tenant_beta.customers",
     "create table sneak () inherits (global.messages); table sneak",
     "create table sneak (like global.messages including all); table sneak",
     "create view sneak as select * from global.messages; table sneak",
@@ -278,12 +252,9 @@ const LIST: &[&str] = &[
     "do $$ begin execute 'lis' || 'ten c'; end $$",
     // What a session shares with nobody.
     "vacuum; analyze; select * from pg_stats where schemaname like '%beta'",
-    "vacuum (full, analyze) tenant_beta.customers",
     "reindex database app",
     "cluster",
     "checkpoint",
-    "prepare sneak as table tenant_beta.customers; execute sneak",
-    "declare sneak cursor with hold for table tenant_beta.customers; fetch all from sneak",
     "select (select x from (select query_to_xml('table ' || quote_ident('tenant_' || 'beta') || '.customers', true, true, '')) as s(x))",
     "with recursive r(n) as (select 1 union all select n + 1 from r where n < 50) select query_to_xml('select * from tenant_' || 'beta.customers limit ' || n, true, true, '') from r",
     "merge into tickets t using (select query_to_xml('table tenant_' || 'beta.customers', true, true, '')::text as x) s on false when not matched then insert values (9, 9, s.x)",
@@ -291,7 +262,6 @@ const LIST: &[&str] = &[
     "select xmlparse(document '<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>')",
     "select * from xmltable('/' passing query_to_xml('table tenant_' || 'beta.customers', true, true, '') columns a text)",
     "select jsonb_path_query(to_jsonb(s), '$') from pg_stat_activity s",
-    "select to_json(x) from tenant_beta.customers x",
     "select pg_describe_object(classid, objid, 0), pg_identify_object(classid, objid, 0) from pg_depend",
     "select * from information_schema.tables; select * from information_schema.columns; select * from information_schema.sequences",
     "select * from pg_sequences; select * from pg_tables; select * from pg_views; select * from pg_rules; select * from pg_policies; select * from pg_indexes",
@@ -303,9 +273,12 @@ const LIST: &[&str] = &[
 
 /// The texts, ready to be sent.
 pub(super) fn texts() -> Vec<Text> {
+    let parties = Parties { victim: "tenant_beta", attacker: "tenant_alpha", table: "customers" };
+    let verify = attacks::texts(parties).into_iter().enumerate();
+    let verify = verify.map(|(number, sql)| Text { name: format!("verify {number}: {sql:.70}"), sql });
     let text = |(number, sql): (usize, &&str)| Text {
         name: format!("list {number}: {sql:.70}"),
         sql: sql.replace("TABLE", TABLE),
     };
-    LIST.iter().enumerate().map(text).collect()
+    verify.chain(LIST.iter().enumerate().map(text)).collect()
 }
