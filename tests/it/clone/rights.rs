@@ -4,7 +4,8 @@ use pgtenant::tenant::Level;
 
 use crate::support::{Db, sqlstate, value};
 
-/// Counts in the clone's own sequence that it ran, tries to be somebody else, and never fails.
+/// Counts in the clone's own sequence that it ran, tries to be somebody else, and never fails. What is IMMUTABLE may do no such thing itself,
+/// and may call what does.
 const EVIL: &str = "BEGIN
         PERFORM nextval('ran');
         BEGIN PERFORM set_config('role', 'postgres', true); CREATE ROLE {stolen}; EXCEPTION WHEN OTHERS THEN NULL; END;
@@ -30,7 +31,8 @@ async fn with_evil(db: &Db) -> String {
          CREATE TABLE part PARTITION OF parts FOR VALUES FROM (evil()) TO (9);
          CREATE VIEW v AS SELECT evil() AS who;
          CREATE MATERIALIZED VIEW m AS SELECT evil() AS who, count(*) FROM t WHERE x > evil();
-         CREATE OR REPLACE FUNCTION evil() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $${}$$",
+         CREATE FUNCTION harm() RETURNS int LANGUAGE plpgsql AS $${}$$;
+         CREATE OR REPLACE FUNCTION evil() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN harm(); END'",
         EVIL.replace("{stolen}", &stolen)
     ))
     .await;
