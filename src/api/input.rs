@@ -96,5 +96,11 @@ pub(super) fn user_name(text: &str) -> Result<Ident, Problem> {
 }
 
 pub(super) fn slug(text: &str) -> Result<Slug, Problem> {
-    Slug::parse(text).map_err(|error| Problem::invalid(format!("`slug`: {error}")))
+    let slug = Slug::parse(text).map_err(|error| Problem::invalid(format!("`slug`: {error}")))?;
+    if slug.is_canary() {
+        return Err(Problem::invalid(
+            "`slug`: names of that kind are those of `pgtenant verify`; choose another",
+        ));
+    }
+    Ok(slug)
 }

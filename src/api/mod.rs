@@ -4,6 +4,7 @@
 //! the proxy.
 
 mod bearer;
+mod changes;
 mod idempotency;
 mod input;
 mod keys;
@@ -170,7 +171,9 @@ pub(crate) fn is_display_name(name: &str) -> bool {
 fn router(api: Arc<Api>) -> Router {
     let verbs = Router::new()
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
-        .route("/v1/tenants/{slug}", get(tenants::show))
+        .route("/v1/tenants/{slug}", get(tenants::show).patch(changes::change).delete(changes::drop))
+        .route("/v1/tenants/{slug}/undrop", post(changes::undrop))
+        .route("/v1/tenants/{slug}/rename", post(changes::rename))
         .route("/v1/tenants/{slug}/limits", axum::routing::patch(tenants::limits))
         .route("/v1/tenants/{slug}/level", put(tenants::level))
         .route("/v1/tenants/{slug}/suspend", post(tenants::suspend))

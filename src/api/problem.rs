@@ -89,6 +89,13 @@ const fn kind(error: &ControlError) -> (StatusCode, &'static str) {
         ControlError::TenantHasCode { .. } | ControlError::SharedTenantHasCode { .. } => {
             (StatusCode::CONFLICT, "tenant_has_code")
         }
+        ControlError::BadSetting { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        ControlError::SlugTaken(_) => (StatusCode::CONFLICT, "slug_taken"),
+        ControlError::IsDropping(_) => (StatusCode::CONFLICT, "is_dropping"),
+        ControlError::NotDropping(_) => (StatusCode::CONFLICT, "not_dropping"),
+        ControlError::DropBegun(_) => (StatusCode::CONFLICT, "drop_begun"),
+        ControlError::NamesItsSchema { .. } => (StatusCode::CONFLICT, "names_its_schema"),
+        ControlError::TemplateHasCode { .. } => (StatusCode::CONFLICT, "template_has_code"),
         ControlError::NotCreated(_) => (StatusCode::CONFLICT, "not_created"),
         ControlError::Template(_) => (StatusCode::CONFLICT, "template"),
         ControlError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

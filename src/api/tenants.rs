@@ -60,12 +60,15 @@ pub(super) async fn list(
     let more = found.len() > usize::from(limit);
     found.truncate(limit.into());
     let next = found.last().filter(|_| more).map(|summary| summary.tenant.slug.to_string());
+    // Nobody's, and there for some seconds.
+    found.retain(|summary| !summary.tenant.slug.is_canary());
     let tenants: Vec<Value> = found.iter().map(store::TenantSummary::to_json).collect();
     Ok(Json(json!({ "tenants": tenants, "next": next })).into_response())
 }
 
 fn status_word(text: &str) -> Result<Status, Problem> {
-    Status::from_word(text).ok_or_else(|| Problem::invalid("`status` is `creating`, `active` or `suspended`"))
+    Status::from_word(text)
+        .ok_or_else(|| Problem::invalid("`status` is `creating`, `active`, `suspended` or `dropping`"))
 }
 
 pub(super) async fn show(State(api): State<Arc<Api>>, name: Named) -> Result<Response, Problem> {

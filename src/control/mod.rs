@@ -94,4 +94,10 @@ impl Step {
     fn new(outcome: Outcome, what: impl Into<String>) -> Self {
         Self { outcome, what: what.into() }
     }
+
+    /// What was made.
+    #[must_use]
+    pub fn created(what: impl Into<String>) -> Self {
+        Self::new(Outcome::Created, what)
+    }
 }

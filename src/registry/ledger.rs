@@ -334,6 +334,37 @@ pub async fn baseline(
     }
 }
 
+/// Files that are applied to a tenant's schema, in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_tenant(client: &impl GenericClient, tenant: TenantId) -> Result<Vec<Migration>, Error> {
+    let sql = "SELECT number, name, checksum FROM pgtenant.migrations
+         WHERE tenant_id = $1 AND state = 'applied' ORDER BY number";
+    let read = |row: &Row| {
+        let checksum: Vec<u8> = row.try_get(2)?;
+        // The table checks its length.
+        let checksum = checksum.try_into().unwrap_or_default();
+        Ok(Migration { number: row.try_get(0)?, name: row.try_get(1)?, checksum })
+    };
+    client.query(sql, &[&tenant.0]).await?.iter().map(read).collect()
+}
+
+/// Writes down that these files and no others are applied to a tenant's schema, which was replaced, and tells proxies that it has changed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn replace(
+    client: &impl GenericClient,
+    tenant: TenantId,
+    files: &[Migration],
+) -> Result<(), Error> {
+    client.execute("DELETE FROM pgtenant.migrations WHERE tenant_id = $1", &[&tenant.0]).await?;
+    baseline(client, Target::Tenant(tenant), files).await?;
+    begin_change(client, &[tenant]).await?;
+    end_change(client, &[tenant]).await
+}
+
 /// Tells proxies that the schemas of these tenants begin to change.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ pub mod settings;
 pub mod spares;
 pub mod store;
 pub mod stripe;
+mod summary;
 pub mod users;
 
 pub use audit::{Finding, FindingKind, login_findings, spare_findings};

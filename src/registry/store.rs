@@ -15,6 +15,8 @@ use crate::tenant::{
     Access, ChannelPrefix, Ident, KeyMark, Level, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
 };
 
+pub use crate::registry::summary::{TenantPage, TenantSummary, page, schema_size, summaries};
+
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
     (1, include_str!("schema.sql")),
@@ -37,7 +39,7 @@ pub const FIRST_WITH_DECOY: i32 = 8;
 const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 
 /// Columns [`tenant_from`] reads.
-const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
+pub(super) const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
      (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix,
      COALESCE((SELECT s.epoch FROM pgtenant.schema_states s WHERE s.tenant_id = t.id), 0) AS schema_epoch,
      EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes, t.settings";
@@ -77,46 +79,6 @@ pub struct Installation {
     pub pool_role: Option<Ident>,
     /// Whether `pgtenant init --harden` ran, and the hardening was not taken out by `--remove-hardening`.
     pub hardened: bool,
-}
-
-/// What an operator wants to see of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantSummary {
-    /// The tenant.
-    pub tenant: Tenant,
-    /// Customer at the payment provider.
-    pub stripe_customer_id: Option<String>,
-    /// User names in order.
-    pub users: Vec<String>,
-    /// Creation time, UTC, ISO 8601.
-    pub created_at: String,
-    /// Limits of its own, as they are written.
-    pub limits: BTreeMap<String, String>,
-    /// When it will be deleted, UTC, ISO 8601; only where it is to be dropped.
-    pub drop_after: Option<String>,
-}
-
-impl TenantSummary {
-    /// For programs.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let tenant = &self.tenant;
-        serde_json::json!({
-            "id": tenant.id.to_string(),
-            "slug": tenant.slug.as_str(),
-            "name": tenant.name,
-            "status": tenant.status.as_str(),
-            "level": tenant.level.as_str(),
-            "schema": tenant.names.schema.as_str(),
-            "role": tenant.names.role.as_str(),
-            "users": self.users,
-            "stripe_customer_id": self.stripe_customer_id,
-            "created_at": self.created_at,
-            "limits": self.limits,
-            "settings": tenant.settings,
-            "drop_after": self.drop_after,
-        })
-    }
 }
 
 /// Version of the registry in this database; `None` when there is none.
@@ -290,7 +252,7 @@ fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
 }
 
 /// Reads [`TENANT_COLUMNS`]; `None`, with a line in the log, for a row this program cannot understand.
-fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
+pub(super) fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
     let id = TenantId(row.try_get(0)?);
     let (slug, status): (&str, &str) = (row.try_get(1)?, row.try_get(3)?);
     let (schema, role, level): (&str, &str, &str) = (row.try_get(4)?, row.try_get(5)?, row.try_get(8)?);
@@ -342,7 +304,7 @@ fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
     }))
 }
 
-fn texts(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
+pub(super) fn texts(value: serde_json::Value) -> Option<BTreeMap<String, String>> {
     serde_json::from_value(value).ok()
 }
 
@@ -522,88 +484,4 @@ pub async fn insert_user(
         )
         .await?;
     Ok(rows == 1)
-}
-
-/// Tenants in any status, by slug: all, or the one asked for.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn summaries(
-    client: &impl GenericClient,
-    slug: Option<&Slug>,
-) -> Result<Vec<TenantSummary>, Error> {
-    let sql = select_summaries("$1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug");
-    read_summaries(&client.query(&sql, &[&slug.map(Slug::as_str)]).await?)
-}
-
-/// Which tenants to tell of.
-#[derive(Clone, Debug, Default)]
-pub struct TenantPage {
-    /// Those whose slugs come behind this one.
-    pub after: Option<Slug>,
-    /// So many at most.
-    pub limit: i64,
-    /// Only this customer's.
-    pub stripe_customer_id: Option<String>,
-    /// Only those in this status.
-    pub status: Option<Status>,
-}
-
-/// Tenants by slug, one page of them.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn page(client: &impl GenericClient, page: &TenantPage) -> Result<Vec<TenantSummary>, Error> {
-    let sql = select_summaries(
-        "($1::pg_catalog.text IS NULL OR t.slug COLLATE \"C\" > $1)
-            AND ($2::pg_catalog.text IS NULL OR t.stripe_customer_id = $2)
-            AND ($3::pg_catalog.text IS NULL OR t.status = $3)
-         ORDER BY t.slug COLLATE \"C\" LIMIT $4",
-    );
-    let (after, status) = (page.after.as_ref().map(Slug::as_str), page.status.map(Status::as_str));
-    read_summaries(&client.query(&sql, &[&after, &page.stripe_customer_id, &status, &page.limit]).await?)
-}
-
-fn select_summaries(which: &str) -> String {
-    format!(
-        "SELECT {TENANT_COLUMNS}, t.stripe_customer_id,
-             ARRAY(SELECT u.user_name FROM pgtenant.users u WHERE u.tenant_id = t.id ORDER BY 1),
-             pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
-             pg_catalog.to_char(t.drop_after AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
-         FROM pgtenant.tenants t WHERE {which}"
-    )
-}
-
-fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
-    let mut summaries = Vec::new();
-    for row in rows {
-        let Some(tenant) = tenant_from(row)? else { continue };
-        summaries.push(TenantSummary {
-            tenant,
-            stripe_customer_id: row.try_get(15)?,
-            users: row.try_get(16)?,
-            created_at: row.try_get(17)?,
-            limits: texts(row.try_get(7)?).unwrap_or_default(),
-            drop_after: row.try_get(18)?,
-        });
-    }
-    Ok(summaries)
-}
-
-/// Tables in a schema, and bytes on disk of everything in it with indexes and TOAST.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn schema_size(client: &impl GenericClient, schema: &Ident) -> Result<(i64, i64), Error> {
-    let row = client
-        .query_one(
-            "SELECT pg_catalog.count(*) FILTER (WHERE c.relkind IN ('r', 'p')),
-                 COALESCE(pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))
-                     FILTER (WHERE c.relkind IN ('r', 'm', 'S')), 0)::pg_catalog.int8
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = $1",
-            &[&schema.as_str()],
-        )
-        .await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
 }

@@ -9,6 +9,7 @@ use pgtenant::tenant::Level;
 use serde_json::Value;
 use tokio_postgres::Client;
 
+use crate::dropping::no_backup;
 use crate::support::{Db, admin_args, connect, sqlstate, try_connect, value};
 
 /// An application's database, before anybody thought of a proxy.
@@ -299,7 +300,7 @@ async fn adoption_is_tried_first_said_in_json_done_by_two_at_once_and_lived_with
     db.harden().await.unwrap();
     db.tenant(TenantCommand::Level(shared), "").await.unwrap();
     let now = |tenant| {
-        TenantCommand::Drop(DropArgs { tenant: named(db, tenant), now: true, yes: true, no_backup: true })
+        TenantCommand::Drop(DropArgs { tenant: named(db, tenant), now: true, yes: true, backup: no_backup() })
     };
     db.tenant(now("beta"), "").await.unwrap();
     assert_eq!(value(&admin, count).await, "1");

@@ -12,7 +12,7 @@ use pgtenant::cli::api::{ApiOptions, prepare};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::proxy::{Proxy, eventually};
+use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::secrets::watch_for;
 use crate::support::wire::Wire;
 use crate::support::{admin_args, value};
@@ -196,6 +196,54 @@ fn tenant_lives_by_the_api_as_by_the_commands() {
     eventually("it is served", || api.log_in(&slug, &password).is_ok());
     assert_eq!(api.call("POST", &api.path("acme", "/rotate-password"), Value::Null).status, 200);
     assert!(api.log_in(&slug, &password).is_ok(), "users keep their passwords");
+}
+
+#[test]
+fn tenant_gets_settings_another_slug_and_an_end_that_can_be_taken_back() {
+    let proxy = Proxy::start(&["acme", "beta"], |_| {});
+    let api = Served::start(&proxy);
+    let customer = format!("cus_{}", proxy.db.name);
+    let changed = api.call(
+        "PATCH",
+        &api.path("acme", ""),
+        json!({ "name": "Acme Ltd", "stripe_customer_id": customer, "settings": { "timezone": "Asia/Tokyo", "app.plan": 7 } }),
+    );
+    assert_eq!(changed.body["settings"], json!({ "timezone": "Asia/Tokyo", "app.plan": "7" }), "{changed:?}");
+    eventually("sessions begin with it", || proxy.wire("acme").value("show timezone") == "Asia/Tokyo");
+    let changed = api.call(
+        "PATCH",
+        &api.path("acme", ""),
+        json!({ "stripe_customer_id": null, "settings": { "app.plan": null } }),
+    );
+    assert_eq!(
+        (&changed.body["name"], &changed.body["stripe_customer_id"], &changed.body["settings"]),
+        (&json!("Acme Ltd"), &Value::Null, &json!({ "timezone": "Asia/Tokyo" }))
+    );
+    for wrong in
+        [json!({ "role": "postgres" }), json!({ "search_path": "x" }), json!({ "no_such_setting": 1 })]
+    {
+        let refused = api.call("PATCH", &api.path("acme", ""), json!({ "settings": wrong }));
+        assert_eq!(problem(&refused), (422, "invalid"), "{refused:?}");
+    }
+
+    let taken = api.call("POST", &api.path("acme", "/rename"), json!({ "slug": proxy.user("beta") }));
+    assert_eq!(problem(&taken), (409, "slug_taken"));
+    let renamed = api.call("POST", &api.path("acme", "/rename"), json!({ "slug": proxy.user("apex") }));
+    assert_eq!(
+        (&renamed.body["slug"], &renamed.body["before"]),
+        (&json!(proxy.user("apex")), &json!(proxy.user("acme")))
+    );
+    assert_eq!(problem(&api.call("GET", &api.path("acme", ""), Value::Null)), (404, "unknown_tenant"));
+    eventually("its user logs in", || api.log_in(&proxy.user("acme"), PASSWORD).is_ok());
+
+    let dropped = api.call("DELETE", &api.path("apex", ""), Value::Null);
+    assert_eq!((&dropped.body["status"], &dropped.body["before"]), (&json!("dropping"), &json!("active")));
+    assert!(dropped.body["drop_after"].is_string());
+    eventually("nobody is let in", || api.log_in(&proxy.user("acme"), PASSWORD).is_err());
+    assert_eq!(problem(&api.call("POST", &api.path("apex", "/resume"), Value::Null)), (409, "is_dropping"));
+    let kept = api.call("POST", &api.path("apex", "/undrop"), Value::Null);
+    assert_eq!((&kept.body["status"], &kept.body["drop_after"]), (&json!("active"), &Value::Null));
+    eventually("it is served", || api.log_in(&proxy.user("acme"), PASSWORD).is_ok());
 }
 
 #[test]

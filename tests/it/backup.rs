@@ -502,3 +502,31 @@ fn user_of_a_restored_tenant_gets_a_password_that_works() {
         Wire::log_in(proxy.addr(), &[("user", &slug), ("database", &db.name)], &password).is_ok()
     });
 }
+
+#[tokio::test]
+async fn restored_tenant_has_the_migrations_of_the_backup_and_its_settings_are_left_to_the_operator() {
+    let db = Db::ready().await;
+    db.create("alpha").await.unwrap();
+    let add = "INSERT INTO pgtenant.migrations (tenant_id, number, name, checksum, state)
+         SELECT id, {n}, 'file', decode(repeat('ab', 32), 'hex'), 'applied' FROM pgtenant.tenants";
+    db.admin_run(&add.replace("{n}", "7")).await;
+    // A manifest may be forged, and a setting could be more than data.
+    db.admin_run("UPDATE pgtenant.tenants SET settings = '{\"work_mem\": \"1MB\"}'").await;
+    let (_dir, file) = backed_up(&db, "alpha").await;
+    db.admin_run(&add.replace("{n}", "8")).await;
+
+    let told = restored_as(&db, &file, "beta").await.unwrap();
+    assert!(told.contains("tenant set") && told.contains("work_mem=1MB"), "{told}");
+    replaced(&db, &file).await.unwrap();
+    let admin = db.admin().await;
+    for tenant in ["alpha", "beta"] {
+        let slug = db.slug(tenant);
+        let ledger = format!(
+            "SELECT string_agg(m.number || encode(m.checksum, 'hex'), ',')
+             FROM pgtenant.migrations m JOIN pgtenant.tenants t ON t.id = m.tenant_id WHERE t.slug = '{slug}'"
+        );
+        assert_eq!(value(&admin, &ledger).await, format!("7{}", "ab".repeat(32)), "{tenant}");
+    }
+    let settings = format!("SELECT settings FROM pgtenant.tenants WHERE slug = '{}'", db.slug("beta"));
+    assert_eq!(value(&admin, &settings).await, "{}");
+}

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use pgtenant::cli::cluster::{Options, PrivateCluster};
-use pgtenant::cli::tenant::dropping::{DropArgs, PurgeArgs};
+use pgtenant::cli::tenant::dropping::{DropArgs, FirstArgs, PurgeArgs};
 use pgtenant::cli::tenant::rename::RenameArgs;
-use pgtenant::cli::tenant::{ShowArgs, StatusArgs, TenantCommand};
+use pgtenant::cli::tenant::{HowArgs, RestoreArgs, ShowArgs, StatusArgs, TenantCommand};
 use serde_json::Value;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::wire::Wire;
-use crate::support::{Db, admin_args, value};
+use crate::support::{Db, admin_args, cluster, value};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
@@ -21,18 +21,23 @@ fn named(db: &Db, tenant: &str) -> StatusArgs {
     StatusArgs { slug: db.slug(tenant).to_string(), dry_run: false, json: false, admin }
 }
 
+/// Said of tenants whose data nobody wants.
+pub(crate) fn no_backup() -> FirstArgs {
+    FirstArgs { no_backup: true, ..FirstArgs::default() }
+}
+
 fn later(db: &Db, tenant: &str) -> DropArgs {
-    DropArgs { tenant: named(db, tenant), now: false, yes: false, no_backup: false }
+    DropArgs { tenant: named(db, tenant), now: false, yes: false, backup: FirstArgs::default() }
 }
 
 fn now(db: &Db, tenant: &str) -> TenantCommand {
-    TenantCommand::Drop(DropArgs { now: true, yes: true, no_backup: true, ..later(db, tenant) })
+    TenantCommand::Drop(DropArgs { now: true, yes: true, backup: no_backup(), ..later(db, tenant) })
 }
 
 fn purge(db: &Db, tenant: Option<&str>) -> PurgeArgs {
     PurgeArgs {
         slug: tenant.map(|tenant| db.slug(tenant).to_string()),
-        no_backup: true,
+        backup: no_backup(),
         dry_run: false,
         json: false,
         admin: admin_args(&db.admin_url),
@@ -99,8 +104,9 @@ fn dropped_tenant_loses_its_sessions_is_kept_by_undrop_and_deleted_when_its_time
 
     tell(TenantCommand::Drop(later(db, "acme"))).unwrap();
     proxy.admin().run(TIME_PASSES);
-    let unsaved = tell(TenantCommand::Purge(PurgeArgs { no_backup: false, ..purge(db, None) })).unwrap_err();
-    assert!(unsaved.contains("--no-backup") && unsaved.contains("pg_dump"), "{unsaved}");
+    let unsaved = tell(TenantCommand::Purge(PurgeArgs { backup: FirstArgs::default(), ..purge(db, None) }))
+        .unwrap_err();
+    assert!(unsaved.contains("--no-backup") && unsaved.contains("--backup-to"), "{unsaved}");
     let dry = tell(TenantCommand::Purge(PurgeArgs { dry_run: true, ..purge(db, None) })).unwrap();
     assert!(dry.contains("1 objects of schema") && dry.contains("nothing was changed"), "{dry}");
     let told = tell(TenantCommand::Purge(PurgeArgs { json: true, ..purge(db, None) })).unwrap();
@@ -134,7 +140,7 @@ fn tenant_is_deleted_now_from_under_its_sessions_only_where_that_is_said_twice()
     );
     at_work.run("begin; insert into notes (body) values ('never committed')");
     let tell = |args| run(db.tenant(TenantCommand::Drop(args), ""));
-    let once = tell(DropArgs { now: true, no_backup: true, ..later(db, "acme") }).unwrap_err();
+    let once = tell(DropArgs { now: true, backup: no_backup(), ..later(db, "acme") }).unwrap_err();
     assert!(once.contains("for good; add `--yes`"), "{once}");
     let unsaved = tell(DropArgs { now: true, yes: true, ..later(db, "acme") }).unwrap_err();
     assert!(unsaved.contains("--no-backup"), "{unsaved}");
@@ -259,4 +265,41 @@ async fn administrator_without_superuser_renames_sets_and_deletes_what_it_made()
     let told = db.tenant(now(&db, "apex"), "").await.unwrap();
     assert!(told.contains("is deleted"), "{told}");
     assert_eq!(value(&superuser, &left(db.slug("apex").as_str())).await, "0");
+}
+
+#[test]
+fn tenant_that_is_purged_leaves_a_backup_that_brings_it_back_with_its_users() {
+    let proxy = Proxy::start(&["acme", "beta"], |_| {});
+    let db = &proxy.db;
+    proxy.wire("acme").run("insert into notes (body) values ('kept')");
+    let dir = tempfile::tempdir().unwrap();
+    let tell = |command| run(db.tenant(command, ""));
+    let nowhere = FirstArgs { backup_to: Some(dir.path().join("none")), ..FirstArgs::default() };
+    let gone =
+        tell(TenantCommand::Drop(DropArgs { now: true, yes: true, backup: nowhere, ..later(db, "acme") }));
+    assert!(gone.unwrap_err().contains("make it first"));
+    assert_eq!(proxy.wire("acme").value("select body from notes"), "kept", "nobody was disconnected");
+
+    tell(TenantCommand::Drop(later(db, "acme"))).unwrap();
+    proxy.admin().run(TIME_PASSES);
+    let how = HowArgs { pg_bin: Some(cluster().bin("")), ..HowArgs::default() };
+    let first =
+        FirstArgs { backup_to: Some(dir.path().to_owned()), how: how.clone(), ..FirstArgs::default() };
+    let told = tell(TenantCommand::Purge(PurgeArgs { backup: first, ..purge(db, None) })).unwrap();
+    assert!(told.contains("created  backup") && told.contains("is deleted"), "{told}");
+    assert_eq!(proxy.admin().value(&left(&proxy.user("acme"))), "0");
+
+    let file = std::fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
+    tell(TenantCommand::Restore(RestoreArgs {
+        file,
+        new_slug: None,
+        replace: false,
+        dry_run: false,
+        json: false,
+        how,
+        admin: admin_args(&db.admin_url),
+    }))
+    .unwrap();
+    eventually("it is served, with its user", || log_in(&proxy, "acme").is_ok());
+    assert_eq!(proxy.wire("acme").value("select body from notes"), "kept");
 }

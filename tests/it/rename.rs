@@ -7,6 +7,7 @@ use pgtenant::cli::tenant::rename::RenameArgs;
 use pgtenant::cli::tenant::{StatusArgs, TenantCommand};
 use serde_json::Value;
 
+use crate::dropping::no_backup;
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::wire::Wire;
 use crate::support::{Db, admin_args};
@@ -193,7 +194,7 @@ async fn two_operators_at_once_and_slugs_that_are_taken() {
     let (one, other) = tokio::join!(db.tenant(to("beta", "gamma"), ""), db.tenant(to("beta", "gamma"), ""));
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
     // Who was renamed is not gone.
-    let now = DropArgs { tenant: args(&db, "beta", "x").tenant, now: true, yes: true, no_backup: true };
+    let now = DropArgs { tenant: args(&db, "beta", "x").tenant, now: true, yes: true, backup: no_backup() };
     assert!(db.tenant(TenantCommand::Drop(now), "").await.unwrap_err().contains("there is no tenant"));
     db.admin_run(&format!("CREATE SCHEMA {}", db.schema("delta"))).await;
     let error = db.tenant(to("gamma", "delta"), "").await.unwrap_err();

@@ -15,10 +15,10 @@ use crate::cli::cluster::find_clients;
 use crate::cli::connect::{AdminArgs, connect_reader};
 use crate::cli::tenant::output::{created, human_bytes, printable, proxy_url, write_json};
 use crate::config::Config;
-use crate::control::Run;
 use crate::control::backup::{
     self, Backup, BackupError, BackupOptions, Manifest, Programs, RestoreOptions, Restored, Stopped,
 };
+use crate::control::{Run, Step};
 use crate::tenant::Slug;
 
 /// How often somebody at a terminal is told how far it is.
@@ -123,6 +123,18 @@ pub(super) async fn backup(args: &BackupArgs, config: &Config, out: &mut dyn Wri
     bar.end();
     let done = done.with_context(|| format!("there is no backup of tenant {slug}"))?;
     if args.json { backup_json(&done, out) } else { backup_words(&done, out) }
+}
+
+/// Backs a tenant up that is about to be deleted, with its users.
+pub(super) async fn backup_first(slug: &Slug, dir: &Path, how: &HowArgs, config: &Config) -> Result<Step> {
+    let options = BackupOptions { to: dir.to_owned(), with_users: true, programs: how.programs()? };
+    let registry = connect_reader(config).await?;
+    let done = tokio::select! {
+        done = backup::backup(&registry, slug, config, &options, &|_, _| {}) => done,
+        stopped = how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
+    };
+    let done = done.with_context(|| format!("there is no backup of tenant {slug}"))?;
+    Ok(Step::created(format!("backup {}", done.path.display())))
 }
 
 pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn Write) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `pgtenant tenant drop`, `undrop` and `purge`.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -10,14 +11,46 @@ use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
 use crate::cli::tenant::StatusArgs;
+use crate::cli::tenant::backup::{HowArgs, backup_first};
 use crate::cli::tenant::output::{steps, steps_json, write_json};
 use crate::config::Config;
 use crate::control::{
-    DropChange, Purge, Run, Step, drop_tenant, due_tenants, end_sessions, plan_purge, purge_tenant,
-    undrop_tenant,
+    DropChange, Purge, Run, drop_tenant, due_tenants, end_sessions, plan_purge, purge_tenant, undrop_tenant,
 };
-use crate::registry::store::TenantSummary;
 use crate::tenant::{Slug, Status};
+
+/// The backup that comes first.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FirstArgs {
+    /// Directory for a backup of each tenant that is deleted, with its users, before it is.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_backup")]
+    pub backup_to: Option<PathBuf>,
+    /// Delete without a backup.
+    #[arg(long)]
+    pub no_backup: bool,
+    /// How and how long.
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+impl FirstArgs {
+    /// Refuses before anything happens where nobody has said what is to become of the data.
+    fn require(&self, slug: &Slug) -> Result<()> {
+        let Some(dir) = &self.backup_to else {
+            if self.no_backup {
+                return Ok(());
+            }
+            bail!(
+                "tenant {slug} is deleted for good, and a backup comes first: say where with `--backup-to DIR`, or that you need none with \
+                 `--no-backup`"
+            );
+        };
+        if !dir.is_dir() {
+            bail!("there is no directory {} for the backup of tenant {slug}; make it first", dir.display());
+        }
+        Ok(())
+    }
+}
 
 /// Arguments of `tenant drop`.
 #[derive(Args, Clone, Debug)]
@@ -31,9 +64,9 @@ pub struct DropArgs {
     /// Yes, delete the data of this tenant for good.
     #[arg(long, requires = "now")]
     pub yes: bool,
-    /// Delete it without a backup.
-    #[arg(long, requires = "now")]
-    pub no_backup: bool,
+    /// What comes before that.
+    #[command(flatten)]
+    pub backup: FirstArgs,
 }
 
 /// Arguments of `tenant purge`.
@@ -41,9 +74,9 @@ pub struct DropArgs {
 pub struct PurgeArgs {
     /// The tenant's short name [default: all whose time of grace is over].
     pub slug: Option<String>,
-    /// Delete them without a backup.
-    #[arg(long)]
-    pub no_backup: bool,
+    /// What comes before that.
+    #[command(flatten)]
+    pub backup: FirstArgs,
     /// Say what would be deleted, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -63,7 +96,7 @@ pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) 
     }
     if args.now && run == Run::Apply {
         // Before anybody is disconnected.
-        require_backup(args.no_backup, &slug)?;
+        args.backup.require(&slug)?;
     }
     let mut client = args.tenant.admin.connect(config).await?;
     let grace = if args.now { Duration::ZERO } else { config.tenants.drop_grace };
@@ -80,7 +113,8 @@ pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) 
             told(change, args.tenant.dry_run, out)
         };
     }
-    let done = purge_one(&mut client, &slug, args.no_backup, run).await.with_context(|| stays(&slug))?;
+    let done =
+        purge_one(&mut client, &slug, (&args.backup, config), run).await.with_context(|| stays(&slug))?;
     if args.tenant.json {
         write_json(&purged_json(&done), out)
     } else {
@@ -106,8 +140,9 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, out: &mut dyn Write
     };
     let (mut objects, mut failed) = (Vec::new(), Vec::new());
     for slug in &slugs {
-        let done = match require_backup(args.no_backup || args.dry_run, slug) {
-            Ok(()) => purge_one(&mut client, slug, args.no_backup, run).await,
+        let allowed = if args.dry_run { Ok(()) } else { args.backup.require(slug) };
+        let done = match allowed {
+            Ok(()) => purge_one(&mut client, slug, (&args.backup, config), run).await,
             Err(error) => Err(error),
         };
         match done {
@@ -143,35 +178,21 @@ async fn was_dropped(client: &mut Client, slug: &Slug) -> bool {
 }
 
 /// What is in the way is said before anybody is disconnected or anything written.
-async fn purge_one(client: &mut Client, slug: &Slug, no_backup: bool, run: Run) -> Result<Purge> {
+async fn purge_one(
+    client: &mut Client,
+    slug: &Slug,
+    (first, config): (&FirstArgs, &Config),
+    run: Run,
+) -> Result<Purge> {
     let mut plan = plan_purge(client, slug).await?;
     let Some(summary) = plan.summary.clone().filter(|_| run == Run::Apply) else { return Ok(plan) };
     plan.steps.push(end_sessions(client, &summary.tenant).await?);
-    if !no_backup {
-        plan.steps.push(back_up(&summary).await?);
+    if let Some(dir) = &first.backup_to {
+        plan.steps.push(backup_first(slug, dir, &first.how, config).await?);
     }
     let steps = purge_tenant(client, &plan).await?;
     plan.steps.extend(steps);
     Ok(plan)
-}
-
-/// Refuses before anything happens where no backup could be made.
-fn require_backup(no_backup: bool, slug: &Slug) -> Result<()> {
-    if no_backup {
-        return Ok(());
-    }
-    bail!(
-        "this version cannot make the backup of tenant {slug} that comes first; make one with pg_dump, and run it again with \
-         `--no-backup`"
-    )
-}
-
-/// Writes the data of a tenant, whose sessions have ended, to where it can be restored from. This is the place for
-/// `pgtenant tenant backup`; [`require_backup`] goes then.
-#[expect(clippy::unused_async, reason = "making a backup will be")]
-async fn back_up(summary: &TenantSummary) -> Result<Step> {
-    require_backup(false, &summary.tenant.slug)?;
-    bail!("there is no backup of tenant {}", summary.tenant.slug)
 }
 
 fn told(change: &DropChange, dry: bool, out: &mut dyn Write) -> Result<()> {

@@ -16,7 +16,7 @@ use crate::control::backup::manifest::{FORMAT, TableRows, UserRow};
 use crate::control::backup::package::{CHUNK, Draft, SUFFIX, hex};
 use crate::control::backup::session::{open_tenant, server_version};
 use crate::control::backup::{BackupError, Manifest, Programs, Progress};
-use crate::registry::{describe, store, users};
+use crate::registry::{describe, ledger, store, users};
 use crate::tenant::{Ident, Slug, Status};
 
 /// How to make a backup.
@@ -66,6 +66,7 @@ pub async fn backup(
         true => Some(users_of(registry, tenant.id).await?),
         false => None,
     };
+    let migrations = ledger::of_tenant(registry, tenant.id).await?.iter().map(Into::into).collect();
     let (mut client, password) = open_tenant(config, tenant).await?;
     let snapshot = Snapshot::take(&mut client, &tenant.names.schema).await?;
     let path = target(&options.to, slug, &snapshot.created_at);
@@ -88,6 +89,7 @@ pub async fn backup(
         tenant: (&summary).into(),
         tables,
         dump_bytes,
+        migrations,
         users,
     };
     draft.finish(&manifest, &sha256)?;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auth::api_key::from_hex;
 use crate::control::backup::BackupError;
+use crate::control::backup::package::hex;
+use crate::registry::ledger::Migration;
 use crate::registry::store::TenantSummary;
 use crate::tenant::{Ident, Level, Slug};
 
@@ -30,6 +33,9 @@ pub struct Manifest {
     pub tables: Vec<TableRows>,
     /// Size of the dump in bytes.
     pub dump_bytes: u64,
+    /// Files of `pgtenant migrate` that its schema has.
+    #[serde(default)]
+    pub migrations: Vec<MigrationRow>,
     /// Users, where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserRow>>,
@@ -50,6 +56,9 @@ pub struct TenantRow {
     pub level: String,
     /// Limits of its own.
     pub limits: BTreeMap<String, String>,
+    /// Settings that its sessions begin with.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Schema.
     pub schema: String,
     /// Role.
@@ -58,6 +67,17 @@ pub struct TenantRow {
     pub reader_role: Option<String>,
     /// When it was created.
     pub created_at: String,
+}
+
+/// A file that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationRow {
+    /// Its place in the order.
+    pub number: i64,
+    /// The rest of its name.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub checksum: String,
 }
 
 /// A table and its rows.
@@ -110,6 +130,7 @@ impl From<&TenantSummary> for TenantRow {
             status: tenant.status.as_str().to_owned(),
             level: tenant.level.as_str().to_owned(),
             limits: summary.limits.clone(),
+            settings: tenant.settings.clone(),
             schema: tenant.names.schema.as_str().to_owned(),
             role: tenant.names.role.as_str().to_owned(),
             reader_role: tenant.reader_role.as_ref().map(|role| role.as_str().to_owned()),
@@ -118,7 +139,28 @@ impl From<&TenantSummary> for TenantRow {
     }
 }
 
+impl From<&Migration> for MigrationRow {
+    fn from(file: &Migration) -> Self {
+        Self { number: file.number, name: file.name.clone(), checksum: hex(&file.checksum) }
+    }
+}
+
 impl Manifest {
+    /// What the ledger is to say of the schema.
+    pub(super) fn ledger(&self) -> Result<Vec<Migration>, BackupError> {
+        let read = |row: &MigrationRow| {
+            let wrong = || {
+                BackupError::Item(format!(
+                    "its manifest gives {:?} as the checksum of a migration",
+                    row.checksum
+                ))
+            };
+            let checksum = from_hex(&row.checksum).filter(|_| row.number > 0).ok_or_else(wrong)?;
+            Ok(Migration { number: row.number, name: row.name.clone(), checksum })
+        };
+        self.migrations.iter().map(read).collect()
+    }
+
     /// Reads one. What it says is anybody's until its names are read too.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]

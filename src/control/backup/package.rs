@@ -209,6 +209,7 @@ mod tests {
                 status: "active".into(),
                 level: "dedicated".into(),
                 limits: BTreeMap::new(),
+                settings: BTreeMap::new(),
                 schema: "tenant_acme".into(),
                 role: "tenant_acme".into(),
                 reader_role: None,
@@ -216,6 +217,7 @@ mod tests {
             },
             tables: vec![],
             dump_bytes: 5,
+            migrations: vec![],
             users: None,
         }
     }

@@ -1,5 +1,7 @@
 //! The last step of a restore: what was loaded aside becomes the tenant's, in one transaction.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 
@@ -14,7 +16,7 @@ use crate::control::backup::{BackupError, Manifest, UserRow};
 use crate::control::provision::{Content, create_in, take_loaded};
 use crate::control::{ControlError, NewTenant, Provisioned, level, readers, role};
 use crate::guard::dump::path_renamed;
-use crate::registry::store;
+use crate::registry::{ledger, store};
 use crate::tenant::{Access, Ident, Level, Slug, Tenant, TenantNames, quote_identifier};
 
 /// How often the step is tried where the tenant's sessions hold its tables, or a deadlock was broken.
@@ -73,6 +75,8 @@ impl Loaded<'_> {
         for user in users {
             notes.extend(add_user(&tx, tenant, user).await?);
         }
+        ledger::replace(&tx, tenant.id, &manifest.ledger()?).await?;
+        notes.extend(settings_note(slug, &manifest.tenant.settings));
         match limits::overrides(&manifest.tenant.limits) {
             Ok(_) => drop(store::set_limits(&tx, slug, &manifest.tenant.limits).await?),
             Err(error) => notes.push(format!("its limits were not taken: {error}")),
@@ -133,6 +137,7 @@ impl Loaded<'_> {
         if entered {
             role::leave(&tx, &names.role).await?;
         }
+        ledger::replace(&tx, tenant.id, &self.manifest().ledger()?).await?;
         if tenant.level == Level::Shared {
             level::refuse_code(&tx, &tenant).await?;
         }
@@ -259,4 +264,16 @@ async fn add_user(
         return Ok(None);
     }
     Ok(Some(format!("user {:?} belongs to another tenant by now, and was left out", user.name)))
+}
+
+/// A manifest may be forged, and settings are more than data: the operator has them checked.
+fn settings_note(slug: &Slug, settings: &BTreeMap<String, String>) -> Option<String> {
+    let pairs: Vec<_> = settings.iter().map(|(name, value)| shown(&format!("{name}={value}"))).collect();
+    let set = || {
+        format!(
+            "its settings were not taken; see whether they are right, then run `pgtenant tenant set {slug} {}`",
+            pairs.join(" ")
+        )
+    };
+    (!pairs.is_empty()).then(set)
 }
