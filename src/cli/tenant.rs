@@ -2,6 +2,7 @@
 
 pub mod adopt;
 mod backup;
+pub mod copy;
 pub mod dropping;
 pub(in crate::cli) mod output;
 pub mod rename;
@@ -71,6 +72,8 @@ pub enum TenantCommand {
     Backup(BackupArgs),
     /// Restore a backup: as a new tenant, or with `--replace` in the place of what the tenant has.
     Restore(RestoreArgs),
+    /// Make another tenant with the same data: a backup that is restored at once, while all work.
+    Clone(copy::CloneArgs),
 }
 
 /// Arguments of `tenant create`.
@@ -248,6 +251,7 @@ pub async fn run(
         TenantCommand::RotatePassword(args) => rotate(&args, config, out).await,
         TenantCommand::Backup(args) => backup::backup(&args, config, out).await,
         TenantCommand::Restore(args) => backup::restore(&args, config, out).await,
+        TenantCommand::Clone(args) => copy::run(&args, config, out).await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pgtenant::cli::tenant::copy::CloneArgs;
 use pgtenant::cli::tenant::{BackupArgs, HowArgs, LevelArgs, RestoreArgs, TenantCommand};
 use pgtenant::tenant::Level;
 use serde_json::Value;
@@ -529,4 +530,30 @@ async fn restored_tenant_has_the_migrations_of_the_backup_and_its_settings_are_l
     }
     let settings = format!("SELECT settings FROM pgtenant.tenants WHERE slug = '{}'", db.slug("beta"));
     assert_eq!(value(&admin, &settings).await, "{}");
+}
+
+#[tokio::test]
+async fn clone_of_a_tenant_has_the_same_data_and_leaves_nothing_on_the_way() {
+    let db = db_with_everything(Level::Dedicated, false).await;
+    let dir = tempfile::tempdir().unwrap();
+    let clone = |to: &str| CloneArgs {
+        slug: db.slug("alpha").to_string(),
+        new_slug: db.slug(to).to_string(),
+        work_dir: Some(dir.path().to_owned()),
+        dry_run: false,
+        json: false,
+        how: how(),
+        admin: admin_args(&db.admin_url),
+    };
+    let dry = CloneArgs { dry_run: true, ..clone("beta") };
+    let told = db.tenant(TenantCommand::Clone(dry), "").await.unwrap();
+    assert!(told.contains("nothing was changed"), "{told}");
+    db.tenant(TenantCommand::Clone(clone("beta")), "").await.unwrap();
+    assert_same(&described(&db, "beta", &["alpha", "beta"]), &described(&db, "alpha", &["alpha", "beta"]));
+    let again = db.tenant(TenantCommand::Clone(clone("beta")), "").await.unwrap_err();
+    assert!(again.contains("exists"), "{again}");
+    let itself = db.tenant(TenantCommand::Clone(clone("alpha")), "").await.unwrap_err();
+    assert!(itself.contains("another short name"), "{itself}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    assert_nothing_aside(&db).await;
 }

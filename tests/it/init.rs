@@ -62,7 +62,7 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
          ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels, pgtenant.api_keys;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role,
              DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;
-         DROP TABLE pgtenant.migrations, pgtenant.template_migrations, pgtenant.schema_states, pgtenant.migration_run;
+         DROP TABLE pgtenant.api_requests, pgtenant.stripe_events, pgtenant.stripe_suspensions, pgtenant.migrations, pgtenant.template_migrations, pgtenant.schema_states, pgtenant.migration_run;
          DROP FUNCTION pgtenant.fate(text);
          DELETE FROM pgtenant.schema_versions WHERE version > 1; DROP OWNED BY {pool}; DROP ROLE {pool}"
     ))

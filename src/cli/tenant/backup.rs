@@ -111,30 +111,34 @@ impl HowArgs {
 
 pub(super) async fn backup(args: &BackupArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let slug = Slug::parse(&args.slug)?;
-    let options =
-        BackupOptions { to: args.to.clone(), with_users: args.with_users, programs: args.how.programs()? };
-    let registry = connect_reader(config).await?;
-    let bar = Bar::new();
-    let tell = |what, bytes| bar.tell(what, bytes);
-    let done = tokio::select! {
-        done = backup::backup(&registry, &slug, config, &options, &tell) => done,
-        stopped = args.how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
-    };
-    bar.end();
-    let done = done.with_context(|| format!("there is no backup of tenant {slug}"))?;
+    let done = take(&slug, &args.to, args.with_users, &args.how, config).await?;
     if args.json { backup_json(&done, out) } else { backup_words(&done, out) }
 }
 
 /// Backs a tenant up that is about to be deleted, with its users.
 pub(super) async fn backup_first(slug: &Slug, dir: &Path, how: &HowArgs, config: &Config) -> Result<Step> {
-    let options = BackupOptions { to: dir.to_owned(), with_users: true, programs: how.programs()? };
+    let done = take(slug, dir, true, how, config).await?;
+    Ok(Step::created(format!("backup {}", done.path.display())))
+}
+
+/// Makes a backup, with what there is to see of it at a terminal.
+pub(super) async fn take(
+    slug: &Slug,
+    to: &Path,
+    with_users: bool,
+    how: &HowArgs,
+    config: &Config,
+) -> Result<Backup> {
+    let options = BackupOptions { to: to.to_owned(), with_users, programs: how.programs()? };
     let registry = connect_reader(config).await?;
+    let bar = Bar::new();
+    let tell = |what, bytes| bar.tell(what, bytes);
     let done = tokio::select! {
-        done = backup::backup(&registry, slug, config, &options, &|_, _| {}) => done,
+        done = backup::backup(&registry, slug, config, &options, &tell) => done,
         stopped = how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
     };
-    let done = done.with_context(|| format!("there is no backup of tenant {slug}"))?;
-    Ok(Step::created(format!("backup {}", done.path.display())))
+    bar.end();
+    done.with_context(|| format!("there is no backup of tenant {slug}"))
 }
 
 pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
