@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::{Client, GenericClient};
 use tracing::warn;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::control::backup::load::Source;
@@ -11,10 +12,10 @@ use crate::control::backup::manifest::Named;
 use crate::control::backup::package::Package;
 use crate::control::backup::settle::{Loaded, schema_number};
 use crate::control::backup::{BackupError, Manifest, Programs, Progress, aside};
-use crate::control::{ControlError, Provisioned, Run};
+use crate::control::{ControlError, Provisioned, Run, rename};
 use crate::guard::dump::Names;
 use crate::registry::store::{self, TenantSummary};
-use crate::tenant::{Ident, Slug, TenantNames};
+use crate::tenant::{Ident, Slug, TenantId, TenantNames};
 
 /// How to restore.
 #[derive(Clone, Debug)]
@@ -87,7 +88,9 @@ pub async fn restore(
     aside::require_server(admin, package.manifest.server_version).await?;
     let slug = options.slug.as_ref().unwrap_or(&named.slug).clone();
     let existing = store::summaries(admin, Some(&slug)).await?.pop();
-    let target = Target::choose(&slug, existing.as_ref(), options.replace)?;
+    // A name that was a tenant's is nobody's again, also where that tenant comes back.
+    let free = rename::free_names(admin, &slug, TenantId(Uuid::now_v7())).await?;
+    let target = Target::choose(&slug, existing.as_ref(), free, options.replace)?;
     let before = schema_number(admin, &target.names.schema).await?;
     let names = target.mapping(&named, aside::name(&slug)?);
     let mut source = Source {
@@ -157,18 +160,23 @@ struct Target {
 }
 
 impl Target {
-    fn choose(slug: &Slug, existing: Option<&TenantSummary>, replace: bool) -> Result<Self, BackupError> {
-        let reader = TenantNames::reader_for_slug(slug);
+    fn choose(
+        slug: &Slug,
+        existing: Option<&TenantSummary>,
+        free: TenantNames,
+        replace: bool,
+    ) -> Result<Self, BackupError> {
+        let reader = free.reader().unwrap_or_else(|| TenantNames::reader_for_slug(slug));
         match (existing, replace) {
             (Some(_), false) => Err(BackupError::TenantExists(slug.clone())),
             (None, true) => Err(BackupError::NothingToReplace(slug.clone())),
-            (None, false) => Ok(Self { names: TenantNames::for_slug(slug), reader }),
+            (None, false) => Ok(Self { names: free, reader }),
             (Some(summary), true) => {
                 let tenant = &summary.tenant;
                 if tenant.status == crate::tenant::Status::Creating {
                     return Err(ControlError::NotCreated(slug.clone()).into());
                 }
-                let reader = tenant.reader_role.clone().unwrap_or(reader);
+                let reader = tenant.reader_role.clone().or_else(|| tenant.names.reader()).unwrap_or(reader);
                 Ok(Self { names: tenant.names.clone(), reader })
             }
         }

@@ -71,6 +71,10 @@ impl Loaded<'_> {
             return Err(BackupError::TenantExists(slug.clone()));
         }
         let tenant = &done.summary.tenant;
+        // Somebody took the name that everything was written for.
+        if tenant.names.schema != self.source.names.to {
+            return Err(BackupError::ReplacedMeanwhile(slug.clone()));
+        }
         self.finish(&tx, &tenant.names).await?;
         for user in users {
             notes.extend(add_user(&tx, tenant, user).await?);
