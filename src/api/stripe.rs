@@ -5,6 +5,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::auth::api_key::from_hex;
 use crate::tenant::Slug;
 
 /// How old an event may be when it arrives, in seconds; Stripe's own libraries have the same.
@@ -38,7 +39,7 @@ pub(super) fn verify(secret: &[u8], header: &str, body: &[u8], now: u64) -> Resu
         match part.trim().split_once('=').ok_or(SignatureError::Malformed)? {
             ("t", value) if time.is_none() => time = Some(value),
             ("t", _) => return Err(SignatureError::Malformed),
-            ("v1", value) => signatures.extend(bytes(value)),
+            ("v1", value) => signatures.extend(from_hex::<32>(value)),
             _ => {}
         }
     }
@@ -56,13 +57,6 @@ pub(super) fn verify(secret: &[u8], header: &str, body: &[u8], now: u64) -> Resu
         return Err(SignatureError::Wrong);
     }
     if seconds.abs_diff(now) > TOLERANCE { Err(SignatureError::Stale) } else { Ok(()) }
-}
-
-fn bytes(hex: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> =
-        hex.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    (digits.len() == 64).then(|| bytes.try_into().ok()).flatten()
 }
 
 /// What an event asks for.
