@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_postgres::Client;
 
+use crate::registry::RegistryError;
 use crate::registry::directory::refresh::Heard;
-use crate::registry::{QUERY_TIMEOUT, RegistryError, bounded};
 
 /// Who can wait at once; beyond, nobody waits. All of them are clients in their handshake, which has limits of its own.
 const MOST_WAITING: usize = 10_000;
@@ -63,8 +62,11 @@ impl CatchUp {
         }
     }
 
-    /// Asks for those who wait, until the connection fails.
-    pub(super) async fn serve(&self, client: &Client, heard: &Heard) -> RegistryError {
+    /// Asks for those who wait, until the connection fails. `ask` is the empty query.
+    pub(super) async fn serve<F>(&self, ask: impl Fn() -> F, heard: &Heard) -> RegistryError
+    where
+        F: Future<Output = Result<(), RegistryError>>,
+    {
         let mut asked = self.asked.lock().await;
         let (mut waiting, mut rested) = (Vec::new(), Instant::now());
         loop {
@@ -77,12 +79,53 @@ impl CatchUp {
                 waiting.push(one);
             }
             rested = Instant::now() + REST;
-            if let Err(error) = bounded(QUERY_TIMEOUT, client.batch_execute("")).await {
+            if let Err(error) = ask().await {
                 return error;
             }
             for answer in waiting.drain(..) {
                 let _ = answer.send(Mark { heard: heard.count(), loaded: heard.loaded() });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// How many queries these logins take, which all come at once or one after the other, and for how long they go on.
+    async fn queries(logins: usize, at_once: bool) -> (usize, Duration) {
+        let (catch_up, heard, asked) = (CatchUp::default(), Heard::default(), Cell::new(0));
+        let in_touch = watch::Sender::new(true);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            std::future::ready(Ok(()))
+        };
+        let begin = Instant::now();
+        let come = async {
+            if at_once {
+                let all = (0..logins).map(|_| catch_up.wait(in_touch.subscribe()));
+                futures_util::future::join_all(all).await;
+            } else {
+                for _ in 0..logins {
+                    catch_up.wait(in_touch.subscribe()).await;
+                }
+            }
+        };
+        tokio::select! {
+            _ = catch_up.serve(ask, &heard) => unreachable!("nothing fails"),
+            () = come => {}
+        }
+        (asked.get(), begin.elapsed())
+    }
+
+    #[tokio::test]
+    async fn logins_at_the_same_time_take_one_query_and_others_one_a_millisecond() {
+        assert_eq!(queries(1000, true).await.0, 1);
+        let (asked, time) = queries(100, false).await;
+        assert_eq!(asked, 100);
+        assert!(time >= 99 * REST, "{time:?}");
     }
 }

@@ -71,9 +71,13 @@ async fn begin(inner: &Inner) -> Result<Listener, RegistryError> {
 /// Loads what is announced, and tells those who ask how far that is, until something fails.
 async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
     let (client, heard) = (Arc::clone(&listener.client), Arc::clone(&listener.heard));
+    let ask = move || {
+        let client = Arc::clone(&client);
+        async move { bounded(QUERY_TIMEOUT, client.batch_execute("")).await }
+    };
     tokio::select! {
         error = load_news(inner, &mut listener) => error,
-        error = inner.catch_up.serve(&client, &heard) => error,
+        error = inner.catch_up.serve(ask, &heard) => error,
     }
 }
 
