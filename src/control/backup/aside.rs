@@ -10,7 +10,7 @@ use tokio_postgres::{Client, GenericClient};
 use crate::control::backup::BackupError;
 use crate::control::provision::generate_password;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, backup::session};
+use crate::control::{ControlError, backup::session, init};
 use crate::registry::store;
 use crate::tenant::{Ident, Slug};
 
@@ -52,6 +52,9 @@ async fn try_create(admin: &mut Client, slug: &Slug) -> Result<Aside, BackupErro
     let tx = admin.transaction().await?;
     store::require_current(&tx).await?;
     let installation = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
+    // What is looked at in two steps is of one moment then: of two restores of a tenant one waits here, and sees both or
+    // neither of the other's.
+    init::lock(&tx).await?;
     remove_left_behind(&tx, slug, name).await?;
     if role::exists(&tx, name).await? {
         return Err(ControlError::ForeignRole(name.as_str().to_owned()).into());
