@@ -128,7 +128,7 @@ pub fn check(key: &ApiKey, known: Option<&KeyEntry>, now: UnixTime) -> Result<Ke
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -79,6 +79,11 @@ impl MasterKey {
         ChannelPrefix::new(&self.mac(&[b"channel", tenant.0.as_bytes().as_slice()].concat()))
     }
 
+    /// What is put behind the random bytes of a cancel request's key.
+    pub(super) fn cancel_proof(&self, pid: i32, random: &[u8]) -> [u8; 32] {
+        self.mac(&[b"cancel", &pid.to_be_bytes()[..], random].concat())
+    }
+
     /// What seals a secret that the registry keeps.
     pub(super) fn sealing_key(&self) -> [u8; 32] {
         self.mac(b"seal")

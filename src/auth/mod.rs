@@ -3,6 +3,7 @@
 mod access;
 pub mod api_key;
 pub mod bearer;
+pub mod cancel_key;
 pub mod certificate;
 mod decoy;
 pub mod evidence;

@@ -55,7 +55,7 @@ pub struct ApiOptions {
 
 /// Serves until SIGTERM or SIGINT; requests that were begun are finished.
 pub(super) fn run(args: &ApiArgs) -> Result<ExitCode> {
-    let config = args.config.load()?;
+    let config = args.config.load_with_registry()?;
     start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

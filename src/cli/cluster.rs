@@ -5,6 +5,7 @@
 //! binary whose statics are never dropped.
 
 mod find;
+mod standby;
 mod watchdog;
 
 use std::fs::{self, DirBuilder};
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::cli::cluster::watchdog::Watchdog;
 
 pub use find::{find_binaries, find_clients};
+pub use standby::PRIMARY_SETTINGS;
 
 /// The only superuser of a private server.
 pub const SUPERUSER: &str = "postgres";

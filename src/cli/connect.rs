@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::config::Config;
 use crate::config::tls::ServerTls;
 use crate::net::tls::{ControlConnection, ControlTls};
-use crate::registry::{ReaderLogin, RegistryError, describe, server_config, session_options};
+use crate::registry::{ReaderLogin, RegistryError, cluster_config, describe, session_options};
 
 /// Longest statement of an administrator's command.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -69,7 +69,7 @@ impl AdminArgs {
     }
 
     fn login(&self, config: &Config) -> Result<tokio_postgres::Config> {
-        let configured = server_config(&config.server.address, &config.server.database)?;
+        let configured = cluster_config(&config.server)?;
         let mut login = match (&self.admin_url, &self.admin_user) {
             (Some(url), _) => from_url(url, configured, &config.server.database)?,
             (None, Some(user)) => {

@@ -31,6 +31,28 @@ impl ConfigArgs {
         self.read(&environment, &read_secret)
     }
 
+    /// The same, for a command that works on the registry.
+    ///
+    /// # Errors
+    /// Everything that is wrong; that there is no registry, where the tenants stand in a file.
+    pub fn load_with_registry(&self) -> Result<Config, Problems> {
+        let config = self.load()?;
+        let Some(file) = &config.tenants.file else { return Ok(config) };
+        let mut problems = Problems::default();
+        problems.push(Problem {
+            place: Place::File { name: self.name(), line: None },
+            key: Some("tenants.file".to_owned()),
+            wrong: format!(
+                "the tenants stand in {}, so there is no registry for this command",
+                file.path.display()
+            ),
+            remedy:
+                "edit that file and reload the proxy; or set tenants.file to \"off\" and run `pgtenant init`"
+                    .to_owned(),
+        });
+        Err(problems)
+    }
+
     /// Reads what the guard goes by. The rest must be right too, but the master key is not looked at: who
     /// checks statements need not have it.
     ///
@@ -48,6 +70,7 @@ impl ConfigArgs {
         // A variable wins over a file that is named in the configuration.
         environment.push((keys::MASTER_KEY_VARIABLE.into(), "0".repeat(64).into()));
         environment.push(("PGTENANT_SECRETS_PREVIOUS_MASTER_KEY_FILE".into(), "off".into()));
+        environment.push(("PGTENANT_TENANTS_FILE".into(), "off".into()));
         let no_secret = |_: &Path| Err(io::ErrorKind::Unsupported.into());
         self.read(&environment, &no_secret).map(|config| (config.guard, config.schemas))
     }

@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod out;
 pub mod progress;
 pub mod serve;
+pub mod statics;
 pub mod tenant;
 pub mod token;
 pub mod user;
@@ -72,6 +73,11 @@ enum Command {
         args: master_key::RotateMasterKeyArgs,
     },
     Serve(serve::ServeArgs),
+    /// For tenants that stand in a file, without a registry: verifiers for it, and what the database needs
+    Static {
+        #[command(subcommand)]
+        command: statics::StaticCommand,
+    },
     /// Create, list and show tenants
     Tenant {
         #[command(flatten)]
@@ -111,36 +117,40 @@ impl Command {
             Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),
             Self::Init { config, args } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 block_on(init::run(args.clone(), &config, &mut std::io::stdout()))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Key { config, command } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 block_on(key::run(command.clone(), &config, &mut std::io::stdout()))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Migrate { config, command } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 let mut bar = progress::Bar::new("tenants");
                 block_on(migrate::run(command.clone(), &config, &mut std::io::stdout(), &mut bar))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::RotateMasterKey { config, args } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 let (mut output, mut progress) = (std::io::stdout(), std::io::stderr());
                 block_on(master_key::run(args.clone(), &config, &mut output, &mut progress))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Serve(args) => serve::run(args),
+            Self::Static { command } => {
+                statics::run(command, &mut std::io::stdin().lock(), &mut std::io::stdout())?;
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Tenant { config, command } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
                 block_on(tenant::run(command.clone(), &config, &mut input, &mut output))?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::User { config, command } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 let (mut input, mut output) = (std::io::stdin().lock(), std::io::stdout());
                 block_on(user::run(command.clone(), &config, &mut input, &mut output))?;
                 Ok(ExitCode::SUCCESS)
@@ -151,7 +161,7 @@ impl Command {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify { config, args } => {
-                let config = config.load()?;
+                let config = config.load_with_registry()?;
                 let done = block_on(verify::run(args.clone(), &config, &mut std::io::stdout()));
                 done.or_else(|error| verify::could_not(&error, args.json, &mut std::io::stdout()))
             }

@@ -17,16 +17,16 @@ use crate::cli::{ONLY_REPORTS, start_log};
 use crate::client::{self, Parts, Shared};
 use crate::config::tls::{ListenMode, ListenTls};
 use crate::config::{Config, GuardMode};
-use crate::control::{HardeningWatcher, SpareWatcher, verify};
+use crate::control::{HardeningWatcher, ReplicaWatcher, SpareWatcher, verify};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
 use crate::notify::Hub;
 use crate::pool::Pool;
-use crate::registry::{Directory, Registry, SpareWatch, store};
+use crate::registry::{Directory, Registry, SpareWatch};
 use crate::server::spare::SpareLogin;
 use crate::telemetry::Counters;
-use crate::tenant::{Ident, Tenant};
+use crate::tenant::Tenant;
 use crate::tokens::Tokens;
 
 /// How long to wait before accepting again when descriptors or memory ran out.
@@ -104,9 +104,9 @@ impl Server {
         }
         let counters = Arc::new(Counters::new());
         let tokens = Tokens::open(&config.auth, Arc::clone(&counters))?;
-        let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await?;
+        let registry = Registry::open(&config).await?;
         audit(&registry, &config).await?;
-        let pool_role = pool_role(&registry).await?;
+        let pool_role = registry.pool_role().await?;
         let verifier = verify::Watcher::new(registry.clone(), Arc::clone(&config), Arc::clone(&counters))?;
         let mut watcher = HardeningWatcher::new(registry.clone());
         let mut spares = SpareWatcher::new(registry.clone(), config.pool.spare_connections);
@@ -144,8 +144,15 @@ impl Server {
         server.spawn_for_clients(Arc::clone(&server.shared.pool).keep());
         let hub = Arc::clone(&server.shared.hub);
         server.spawn_for_clients(async move { hub.run().await });
+        server.spawn_for_clients(Arc::clone(&server.shared).follow_peers());
         server.spawn(follow_changes(Arc::clone(&server.shared)));
         server.watch(watcher, spares);
+        if let Some(replicas) =
+            ReplicaWatcher::new(&server.shared.config, server.shared.pool.replicas().all())?
+        {
+            let pool = Arc::clone(&server.shared.pool);
+            server.spawn(replicas.run(move || pool.follow_replicas()));
+        }
         if let Some(period) = server.shared.config.verify.interval {
             server.spawn(verifier.run(period));
         }
@@ -241,12 +248,6 @@ async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
     }
     let list: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
     bail!("the database does not keep tenants apart; not serving until this is mended:\n{}", list.join("\n"))
-}
-
-/// What server connections that tenants share log in as.
-async fn pool_role(registry: &Registry) -> anyhow::Result<Option<Ident>> {
-    let client = registry.reader().await?;
-    Ok(store::installation(&*client).await?.and_then(|made| made.pool_role))
 }
 
 /// TLS towards clients.

@@ -16,7 +16,7 @@ use crate::cli::tenant::output::{proxy_url, write_json};
 use crate::config::Config;
 use crate::config::auth::AdminTokens;
 use crate::control::ControlError;
-use crate::registry::store;
+use crate::registry::{listed_tenant, store};
 use crate::tenant::{Slug, Status, Tenant};
 use crate::tokens;
 
@@ -140,6 +140,10 @@ async fn tenant(args: &IssueArgs, config: &Config) -> Result<Option<Tenant>> {
         bail!("name the tenant it is for with `--tenant`");
     };
     let slug = Slug::parse(slug)?;
+    if let Some(file) = &config.tenants.file {
+        let found = listed_tenant(file, &config.secrets, &slug);
+        return Ok(Some(found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?));
+    }
     let client = connect_reader(config).await?;
     store::require_current(&client).await?;
     let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();

@@ -247,9 +247,7 @@ impl Hello<'_> {
                     return Ok(startup);
                 }
                 FirstPacket::Cancel(request) => {
-                    if shared.roster.cancel(&request).await {
-                        shared.counters.cancel_forwarded();
-                    }
+                    shared.cancel(&request).await;
                     return Err(Halt::Over);
                 }
                 FirstPacket::Ssl if !ssl_asked => ssl_asked = true,

@@ -6,6 +6,7 @@ mod certificates;
 mod clock;
 mod credential;
 mod drive;
+mod elsewhere;
 mod farewell;
 mod handshake;
 mod listening;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::auth::{Failures, Source};
+use crate::client::elsewhere::Elsewhere;
 use crate::client::lobby::Lobby;
 use crate::config::Config;
 use crate::config::tls::ListenMode;
@@ -79,6 +81,7 @@ pub struct Shared {
     long_texts: Arc<Semaphore>,
     connected: AtomicUsize,
     lobby: Arc<Lobby>,
+    elsewhere: Elsewhere,
     failures: Mutex<Failures>,
 }
 
@@ -113,8 +116,10 @@ impl Shared {
     pub fn new(parts: Parts) -> Arc<Self> {
         let listen = &parts.config.listen;
         let (lobby, failures) = (Lobby::new(listen.max_unauthenticated), Failures::new(listen.failures));
+        let roster = Roster::new(parts.config.secrets.oldest());
         Arc::new(Self {
             lobby,
+            elsewhere: Elsewhere::new(),
             failures: Mutex::new(failures),
             config: parts.config,
             guard: parts.guard,
@@ -124,7 +129,7 @@ impl Shared {
             tokens: parts.tokens,
             hardening: parts.hardening,
             spares: parts.spares,
-            roster: Arc::new(Roster::default()),
+            roster: Arc::new(roster),
             tls: parts.tls,
             counters: parts.counters,
             shutdown: CancellationToken::new(),

@@ -9,7 +9,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{KeyId, same};
+use crate::auth::{KeyId, MasterKey, cancel_key, same};
 use crate::net::tls::PeerCertificate;
 use crate::server::cancel::CancelSlot;
 use crate::session::pin::PinReason;
@@ -24,6 +24,8 @@ const CANCELS_AT_ONCE: usize = 32;
 pub struct Roster {
     clients: DashMap<i32, Member>,
     cancels: Semaphore,
+    /// Makes keys that other proxies know.
+    master: Option<MasterKey>,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,17 @@ impl Dismissal {
     }
 }
 
+/// What a cancel request met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// It went to a server process that works for the client.
+    Server,
+    /// The client is here; it waits, does nothing, or too many requests are on their way.
+    Client,
+    /// No client has this process id and key.
+    Nobody,
+}
+
 /// A client that keeps its server connection beyond a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pinned {
@@ -123,11 +136,17 @@ pub struct Place {
 
 impl Default for Roster {
     fn default() -> Self {
-        Self { clients: DashMap::new(), cancels: Semaphore::new(CANCELS_AT_ONCE) }
+        Self { clients: DashMap::new(), cancels: Semaphore::new(CANCELS_AT_ONCE), master: None }
     }
 }
 
 impl Roster {
+    /// Nobody is here. Other proxies with this master key know the keys of its clients for one of theirs.
+    #[must_use]
+    pub fn new(master: &MasterKey) -> Self {
+        Self { master: Some(master.clone()), ..Self::default() }
+    }
+
     /// Takes a client in, under a number nobody else has and with a key of `key_len` random bytes.
     ///
     /// # Errors
@@ -146,6 +165,9 @@ impl Roster {
             getrandom::fill(&mut number)?;
             let pid = i32::from_be_bytes(number) & i32::MAX;
             if let Entry::Vacant(vacant) = self.clients.entry(pid) {
+                if let Some(master) = &self.master {
+                    cancel_key::complete(master, pid, &mut key);
+                }
                 let slot = Arc::new(CancelSlot::default());
                 let pin = Arc::<Mutex<_>>::default();
                 let dismissal = Arc::<Mutex<_>>::default();
@@ -167,15 +189,22 @@ impl Roster {
         }
     }
 
-    /// Carries out a cancel request; one with a wrong key does nothing, like on a server. Returns
-    /// whether it went to a server.
-    pub async fn cancel(&self, request: &CancelRequest) -> bool {
-        let slot = match self.clients.get(&request.pid) {
-            Some(member) if same(&member.key, &request.key) => Arc::clone(&member.slot),
-            _ => return false,
-        };
-        let Ok(_permit) = self.cancels.try_acquire() else { return false };
-        slot.cancel().await
+    /// Carries out a cancel request; one with a wrong key does nothing, like on a server.
+    pub async fn cancel(&self, request: &CancelRequest) -> Hit {
+        let Some(slot) = self.slot(request) else { return Hit::Nobody };
+        let Ok(_permit) = self.cancels.try_acquire() else { return Hit::Client };
+        if slot.cancel().await { Hit::Server } else { Hit::Client }
+    }
+
+    /// Whether a cancel request is for one of these clients.
+    #[must_use]
+    pub fn has(&self, request: &CancelRequest) -> bool {
+        self.slot(request).is_some()
+    }
+
+    fn slot(&self, request: &CancelRequest) -> Option<Arc<CancelSlot>> {
+        let member = self.clients.get(&request.pid)?;
+        same(&member.key, &request.key).then(|| Arc::clone(&member.slot))
     }
 
     /// Disconnects all clients of a tenant that goes out of service, at once.

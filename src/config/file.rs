@@ -2,6 +2,7 @@
 
 mod auth;
 mod secrets;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,12 @@ use crate::config::source::Source;
 use crate::config::tls;
 use crate::config::{
     Config, Guard, Listen, Log, Migrations, Notify, Pool, PublicSchema, Registry, Schemas, Server,
-    ServerAddress, Tenants, Verify,
+    ServerAddress, Verify,
 };
 use crate::tenant::{Limits, WEIGHT};
+
+/// Bits of a mode that let anybody but the owner read or write.
+const OTHERS_MAY: u32 = 0o066;
 
 /// A file that holds a secret, as the caller found it.
 #[derive(Debug)]
@@ -60,13 +64,18 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let guard = guard(&mut source);
     let notify = notify(&mut source);
     let secrets = secrets::secrets(&mut source, input);
-    let tenants = tenants(&mut source);
+    let tenants = tenants::tenants(&mut source, input);
     let migrations = migrations(&mut source, dir);
     let verify = verify(&mut source);
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
         auth::require_client_ca(&mut source, auth, listen);
+    }
+    if let (Some(tenants), Some(registry), Some(schemas), Some(verify)) =
+        (&tenants, &registry, &schemas, &verify)
+    {
+        tenants::agree(&mut source, tenants, (registry, schemas, verify));
     }
     let config = (|| {
         Some(Config {
@@ -142,25 +151,64 @@ fn server(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Server> {
     let connect_timeout = source.take(&keys::SERVER_CONNECT_TIMEOUT);
     let settings = source.take(&keys::SERVER_SETTINGS);
     let hardening_check_period = source.take(&keys::SERVER_HARDENING_CHECK_PERIOD);
+    let failover = source.take(&keys::SERVER_FAILOVER_HOSTS);
+    let read_replicas = source.take(&keys::SERVER_READ_REPLICAS);
+    let max_replica_lag = source.take(&keys::SERVER_MAX_REPLICA_LAG);
+    let replica_check_period = source.take(&keys::SERVER_REPLICA_CHECK_PERIOD);
     let address = host.zip(port).map(|(host, port)| {
-        if !host.starts_with('/') {
-            return ServerAddress::Tcp(host, port);
-        }
-        let path = unix_socket(Path::new(&host), port);
-        if let Some(wrong) = too_long_for_a_socket(&path) {
+        address(host, port).unwrap_or_else(|(address, wrong)| {
             source.refuse(&keys::SERVER_HOST.row, wrong);
-        }
-        ServerAddress::Unix(path)
+            address
+        })
     });
+    let failover = others(source, &keys::SERVER_FAILOVER_HOSTS.row, failover, (port, address.as_ref()));
+    let read_replicas = others(source, &keys::SERVER_READ_REPLICAS.row, read_replicas, (port, None));
     let tls = tls::server(source, dir, address.as_ref());
     Some(Server {
         address: address?,
+        failover: failover?,
+        read_replicas: read_replicas?,
+        max_replica_lag: max_replica_lag?,
+        replica_check_period: replica_check_period?,
         database: database?,
         connect_timeout: connect_timeout?,
         settings: settings?,
         hardening_check_period: hardening_check_period?,
         tls: tls?,
     })
+}
+
+/// A beginning `/` makes it a Unix socket, as in libpq.
+fn address(host: String, port: u16) -> Result<ServerAddress, (ServerAddress, Wrong)> {
+    if !host.starts_with('/') {
+        return Ok(ServerAddress::Tcp(host, port));
+    }
+    let path = unix_socket(Path::new(&host), port);
+    let wrong = too_long_for_a_socket(&path);
+    let address = ServerAddress::Unix(path);
+    wrong.map_or_else(|| Ok(address.clone()), |wrong| Err((address.clone(), wrong)))
+}
+
+/// More servers, each once and none of them the first; those without a port have the first one's.
+fn others(
+    source: &mut Source<'_>,
+    row: &keys::Row,
+    given: Option<Vec<(String, Option<u16>)>>,
+    (port, first): (Option<u16>, Option<&ServerAddress>),
+) -> Option<Vec<ServerAddress>> {
+    let mut read = Vec::new();
+    for (host, own) in given? {
+        let address = address(host, own.or(port)?).unwrap_or_else(|(address, wrong)| {
+            source.refuse(row, wrong);
+            address
+        });
+        if first == Some(&address) || read.contains(&address) {
+            let wrong = Wrong::new(format!("{address} is named twice"), "name each server once");
+            source.refuse(row, wrong);
+        }
+        read.push(address);
+    }
+    Some(read)
 }
 
 /// The name PostgreSQL gives its sockets, which libpq looks for.
@@ -307,12 +355,6 @@ fn notify(source: &mut Source<'_>) -> Option<Notify> {
         max_channels_per_client: max_channels_per_client?,
         max_queued_bytes: max_queued_bytes?,
     })
-}
-
-fn tenants(source: &mut Source<'_>) -> Option<Tenants> {
-    let level = source.take(&keys::TENANTS_LEVEL);
-    let drop_grace = source.take(&keys::TENANTS_DROP_GRACE);
-    Some(Tenants { level: level?, drop_grace: drop_grace? })
 }
 
 fn migrations(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Migrations> {

@@ -176,6 +176,18 @@ keys! {
     SERVER_PORT: u16 = server.port,
         "number from 1 to 65535", kind::port, Value("5432"),
         "PostgreSQL's port, also part of the name of its Unix socket.";
+    SERVER_FAILOVER_HOSTS: Vec<(String, Option<u16>)> = server.failover_hosts,
+        "list of hosts, each with its port where that is another", kind::hosts, Value("[]"),
+        "Other servers of the same cluster: whichever takes writes is the primary.";
+    SERVER_READ_REPLICAS: Vec<(String, Option<u16>)> = server.read_replicas,
+        "list of hosts, each with its port where that is another", kind::hosts, Value("[]"),
+        "Standbys of the server, for sessions that only read.";
+    SERVER_MAX_REPLICA_LAG: Duration = server.max_replica_lag,
+        "duration", kind::duration, Value("\"10s\""),
+        "How far a read replica may be behind; sessions that only read go to the primary otherwise.";
+    SERVER_REPLICA_CHECK_PERIOD: Duration = server.replica_check_period,
+        "duration", kind::duration, Value("\"1s\""),
+        "How often read replicas are looked at.";
     SERVER_DATABASE: String = server.database,
         "database name", kind::database, Required,
         "The one database that is served; clients ask for it by this name too.";
@@ -382,6 +394,9 @@ keys! {
     TENANTS_DROP_GRACE: Duration = tenants.drop_grace,
         "duration, or \"off\"", kind::duration_or_zero, Value("\"7d\""),
         "How long a tenant that was dropped can be kept after all, before `pgtenant tenant purge` deletes it.";
+    TENANTS_FILE: Option<PathBuf> = tenants.file,
+        "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
+        "File with all tenants and their users, for a database without a registry, readable by its owner only; a relative path starts at this file's directory.";
 
     MIGRATIONS_DIRECTORY: Option<PathBuf> = migrations.directory,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),

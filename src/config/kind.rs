@@ -7,15 +7,15 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    addresses, directory_or_off, domain_or_off, file_or_off, host, key_file, key_file_or_off, pem_files,
-    port, tls_by_address,
+    addresses, directory_or_off, domain_or_off, file_or_off, host, hosts, key_file, key_file_or_off,
+    pem_files, port, tls_by_address,
 };
 pub(in crate::config) use auth::{
     admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,
     https_url_or_off, leeway, lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
 };
 pub(in crate::config) use names::{
-    database, extra_settings, functions, role, schema, schemas, setting_name, settings,
+    database, extra_settings, functions, role, schema, schemas, setting_name, settings, tenants_own,
 };
 
 use std::time::Duration;

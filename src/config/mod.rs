@@ -10,14 +10,18 @@ pub mod limits;
 pub mod problem;
 pub mod settings;
 mod source;
+pub mod tenants_file;
 pub mod tls;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{FailureLimits, MasterKey, WhichKey, key_of};
+use crate::config::tenants_file::TenantsFile;
 use crate::config::tls::{ListenTls, ServerTls};
 use crate::tenant::{Ident, KeyMark, Level, Limits};
 
@@ -93,6 +97,14 @@ pub enum ServerAddress {
 pub struct Server {
     /// Host and port, or Unix socket (`host` beginning with `/` is a directory, as in libpq).
     pub address: ServerAddress,
+    /// Others of which one may become the primary.
+    pub failover: Vec<ServerAddress>,
+    /// Standbys that sessions which only read are served by.
+    pub read_replicas: Vec<ServerAddress>,
+    /// How far they may be behind.
+    pub max_replica_lag: Duration,
+    /// How often that is looked at.
+    pub replica_check_period: Duration,
     /// The one database that is served, also its name towards clients.
     pub database: String,
     /// Time for dialling and logging in to the server.
@@ -103,6 +115,23 @@ pub struct Server {
     pub hardening_check_period: Duration,
     /// TLS towards the server.
     pub tls: ServerTls,
+}
+
+impl Server {
+    /// Where the primary may be.
+    pub fn addresses(&self) -> impl Iterator<Item = &ServerAddress> {
+        std::iter::once(&self.address).chain(&self.failover)
+    }
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// When a server connection is reset on return.
@@ -237,6 +266,8 @@ pub struct Tenants {
     pub level: Level,
     /// How long a tenant that was dropped can be kept after all.
     pub drop_grace: Duration,
+    /// All tenants, where they stand in a file and not in a registry.
+    pub file: Option<Arc<TenantsFile>>,
 }
 
 /// `[migrations]`.

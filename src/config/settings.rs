@@ -35,12 +35,20 @@ pub fn assignment(text: &str) -> Result<(String, String), SettingError> {
             "write a setting as NAME=VALUE, for example timezone=UTC",
         ));
     };
-    let (left, value) = (name(left)?, value.trim());
+    pair(left, value.trim())
+}
+
+/// The same of a name and a value.
+///
+/// # Errors
+/// As [`assignment`].
+pub fn pair(left: &str, value: &str) -> Result<(String, String), SettingError> {
+    let left = name(left)?;
     if value.len() > MAX_VALUE_BYTES || value.contains('\0') {
-        return Err(error(
-            format!("the value of `{left}` is too long, or holds a NUL byte"),
-            "give a shorter one",
-        ));
+        return Err(SettingError {
+            wrong: format!("the value of `{left}` is too long, or holds a NUL byte"),
+            remedy: "give a shorter one".to_owned(),
+        });
     }
     Ok((left, value.to_owned()))
 }

@@ -120,6 +120,11 @@ impl<'a> Source<'a> {
         self.problems.push(Problem { place, key: row.map(Row::path), wrong, remedy });
     }
 
+    /// Notes a problem in another file.
+    pub(in crate::config) fn add(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
     /// The file, where no line is meant.
     pub(in crate::config) fn nowhere(&self) -> Place {
         self.line(None)

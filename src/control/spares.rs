@@ -13,7 +13,7 @@ use crate::auth::MasterKey;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, init};
 use crate::registry::{
-    Finding, FindingKind, Registry, RegistryError, SpareWatch, master, spare_findings,
+    Finding, FindingKind, Registry, RegistryError, SpareWatch, master,
     spares::{self, SetUser},
 };
 use crate::tenant::Ident;
@@ -180,10 +180,11 @@ impl SpareWatcher {
 async fn look(registry: &Registry, wanted: usize) -> Result<SpareWatch, ControlError> {
     let client = registry.reader().await?;
     let looking = async {
-        let role = spares::spare_role(&*client).await?;
+        let role = if registry.is_file() { None } else { spares::spare_role(&*client).await? };
         let extension = spares::set_user(&*client, role.as_ref()).await?;
         // Without the extension there is nothing to find, but for what was looked for at the start.
-        let findings = if extension.is_some() { spare_findings(&*client).await? } else { Vec::new() };
+        let findings =
+            if extension.is_some() { registry.spare_findings(&*client).await? } else { Vec::new() };
         Ok(judge(role, extension, &findings, wanted))
     };
     timeout(LOOK_TIMEOUT, looking).await.unwrap_or(Err(RegistryError::Timeout.into()))

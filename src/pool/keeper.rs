@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::pool::{Grant, Pool, kept, quota};
+use crate::pool::{Grant, Pool, REPLICA, kept, quota};
 use crate::schedule::{Owner, Scheduler, ServerId};
+use crate::server::ServerConn;
 use crate::tenant::{Level, Tenant, TenantId};
 
 /// How often the keeper looks.
@@ -95,6 +96,17 @@ impl Pool {
     pub fn close_all_idle(self: &Arc<Self>) {
         self.keep_spares(None);
         self.close_idle("shutdown", |_, _| true);
+    }
+
+    /// A read replica may not be read from any more, or may be again: idle connections of it are closed, or those at the
+    /// primary of those who only read.
+    pub fn follow_replicas(self: &Arc<Self>) {
+        let misplaced: Vec<ServerId> = {
+            let inner = self.lock();
+            let is_misplaced = |conn: &ServerConn| inner.is_misplaced(conn) == Some(REPLICA);
+            inner.idle.iter().filter(|(_, conn)| is_misplaced(conn)).map(|(id, _)| *id).collect()
+        };
+        self.close_idle(REPLICA, |id, _| misplaced.contains(&id));
     }
 
     fn sweep(self: &Arc<Self>, now: Instant) {

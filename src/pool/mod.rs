@@ -27,6 +27,7 @@ use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Sch
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
 use crate::server::connect::{ConnectError, Dialer, Login};
+use crate::server::replicas::Replicas;
 use crate::server::spare::SpareLogin;
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
@@ -38,6 +39,9 @@ pub use welcome::{Welcome, WelcomeError};
 
 /// How long a tenant keeps its last connection busy while another tenant has none.
 const QUANTUM: Duration = Duration::from_millis(100);
+
+/// Why a connection is closed that is of another server than it should be.
+const REPLICA: &str = "replica";
 
 /// All server connections of one database.
 #[derive(Debug)]
@@ -69,6 +73,8 @@ struct Inner {
     next_client: u64,
     /// When the scheduler will be told the time.
     alarm: Option<Instant>,
+    /// Which of them may be read from.
+    replicas: Arc<Replicas>,
 }
 
 /// What comes to a client that waits.
@@ -114,7 +120,9 @@ impl Pool {
         };
         let mut scheduler = Scheduler::new(limits);
         scheduler.set_shared_minimum(config.pool.min_shared_connections);
+        let dialer = Dialer::new(config, shared, Arc::clone(&counters));
         let inner = Inner {
+            replicas: Arc::clone(dialer.replicas()),
             scheduler,
             idle: HashMap::new(),
             waiting: HashMap::new(),
@@ -128,7 +136,7 @@ impl Pool {
             inner: Mutex::new(inner),
             config: config.pool.clone(),
             limits: config.limits.clone(),
-            dialer: Dialer::new(config, shared, Arc::clone(&counters)),
+            dialer,
             counters,
             hub,
             commons: DashMap::new(),
@@ -150,6 +158,12 @@ impl Pool {
             Arc::new(commons)
         };
         Arc::clone(&self.commons.entry(tenant.id).or_insert_with(new))
+    }
+
+    /// The read replicas, for whoever looks after them.
+    #[must_use]
+    pub const fn replicas(&self) -> &Arc<Replicas> {
+        self.dialer.replicas()
     }
 
     /// Counts.
@@ -472,7 +486,16 @@ impl Inner {
         match tenant.level {
             Level::Shared => Some("level"),
             Level::Dedicated if conn.names.as_ref() != Some(&tenant.names) => Some("renamed"),
+            Level::Dedicated if self.reads_elsewhere(conn, tenant) => Some(REPLICA),
             Level::Dedicated => None,
+        }
+    }
+
+    /// Whether it is of a replica that may not be read from any more, or of the primary and a replica may.
+    fn reads_elsewhere(&self, conn: &ServerConn, tenant: &Tenant) -> bool {
+        match &conn.replica {
+            Some(replica) => !replica.is_usable(),
+            None => tenant.access == Access::ReadOnly && self.replicas.any_usable(),
         }
     }
 

@@ -211,6 +211,42 @@ pub async fn login_findings(
     Ok(findings)
 }
 
+/// The same for tenants that are listed elsewhere: there are no tables of the registry, and none of the roles that only an
+/// installation with a registry has.
+pub(super) async fn listed_findings(
+    client: &impl GenericClient,
+    registry_role: &str,
+    schemas: &Schemas,
+    tenants: &serde_json::Value,
+) -> Result<Vec<Finding>, RegistryError> {
+    let (global, template) = (schemas.global.as_str(), schemas.template.as_str());
+    let logins = listed(include_str!("audit.sql"), "$4");
+    let mut findings = read(&client.query(&logins, &[&registry_role, &global, &template, tenants]).await?)?;
+    findings.extend(listed_spare_findings(client, tenants).await?);
+    Ok(findings)
+}
+
+/// A part of it.
+pub(super) async fn listed_spare_findings(
+    client: &impl GenericClient,
+    tenants: &serde_json::Value,
+) -> Result<Vec<Finding>, RegistryError> {
+    read(&client.query(&listed(include_str!("spares.sql"), "$1"), &[tenants]).await?)
+}
+
+/// The query with rows in place of the registry's tables.
+fn listed(sql: &str, tenants: &str) -> String {
+    let tenants = format!(
+        "pg_catalog.jsonb_to_recordset({tenants}::pg_catalog.jsonb)
+         AS t (role_name pg_catalog.name, schema_name pg_catalog.name, reader_role pg_catalog.name, isolation pg_catalog.text)"
+    );
+    sql.replace("pgtenant.tenants t", &tenants).replace("pgtenant.installation i", NO_INSTALLATION)
+}
+
+const NO_INSTALLATION: &str =
+    "(SELECT NULL::pg_catalog.name AS registry_role, NULL::pg_catalog.name AS tenants_role,
+    NULL::pg_catalog.name AS pool_role, NULL::pg_catalog.name AS spare_role) AS i";
+
 /// What there is to find about spare connections and the extension that binds them; a part of
 /// [`audit_logins`](crate::registry::Registry::audit_logins).
 ///
@@ -238,6 +274,14 @@ fn read(rows: &[Row]) -> Result<Vec<Finding>, RegistryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn query_on_listed_tenants_reads_no_table_of_the_registry() {
+        for sql in [include_str!("audit.sql"), include_str!("spares.sql")] {
+            let listed = listed(sql, "$4");
+            assert!(!listed.contains("pgtenant.") && sql.contains("pgtenant."), "{listed}");
+        }
+    }
 
     #[test]
     fn finding_says_who_has_what_and_how_to_take_it_away() {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tokio_postgres::config::TargetSessionAttrs;
 
 use crate::auth::MasterKey;
 use crate::config::{self, ServerAddress};
@@ -22,7 +23,31 @@ pub fn server_config(
     database: &str,
 ) -> Result<tokio_postgres::Config, RegistryError> {
     let mut config = tokio_postgres::Config::new();
-    config.dbname(database).keepalives_idle(KEEPALIVE).keepalives_interval(Duration::from_secs(5));
+    config.dbname(database);
+    add_host(&mut config, address)?;
+    Ok(config)
+}
+
+/// The same for whichever of the configured servers takes writes.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn cluster_config(server: &config::Server) -> Result<tokio_postgres::Config, RegistryError> {
+    let mut config = server_config(&server.address, &server.database)?;
+    if !server.failover.is_empty() {
+        for address in &server.failover {
+            add_host(&mut config, address)?;
+        }
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        // One that does not answer leaves time for the next.
+        let hosts = u32::try_from(server.failover.len() + 1).unwrap_or(u32::MAX);
+        config.connect_timeout(server.connect_timeout / hosts);
+    }
+    Ok(config)
+}
+
+fn add_host(config: &mut tokio_postgres::Config, address: &ServerAddress) -> Result<(), RegistryError> {
+    config.keepalives_idle(KEEPALIVE).keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3).tcp_user_timeout(KEEPALIVE);
     match address {
         ServerAddress::Tcp(host, port) => config.host(host).port(*port),
@@ -32,19 +57,33 @@ pub fn server_config(
             config.host_path(dir).port(port)
         }
     };
-    Ok(config)
+    Ok(())
 }
 
-/// The login that may read the registry and nothing else, with the password derived for it.
+/// The login that may read the registry and nothing else, with the password derived for it: one for each server that may be
+/// the primary.
 ///
 /// # Errors
 /// As [`server_config`].
-pub(super) fn reader_config(
+pub(super) fn reader_configs(
+    server: &config::Server,
+    registry: &config::Registry,
+    master_key: &MasterKey,
+) -> Result<Vec<tokio_postgres::Config>, RegistryError> {
+    let login =
+        |address| reader_config(server_config(address, &server.database)?, server, registry, master_key);
+    server.addresses().map(login).collect()
+}
+
+fn reader_config(
+    mut config: tokio_postgres::Config,
     server: &config::Server,
     registry: &config::Registry,
     master_key: &MasterKey,
 ) -> Result<tokio_postgres::Config, RegistryError> {
-    let mut config = server_config(&server.address, &server.database)?;
+    if !server.failover.is_empty() {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
     config
         .user(&registry.user)
         .password(master_key.role_password(&registry.user).expose_secret())

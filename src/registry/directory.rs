@@ -3,6 +3,7 @@
 //! A background task keeps it fresh (`refresh`); a registry outage leaves what is known in service.
 
 mod catch_up;
+mod peers;
 mod refresh;
 mod view;
 
@@ -12,7 +13,9 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::auth::{DecoySecret, KeyEntry, KeyId, Verifier};
+use crate::config::tenants_file::TenantsFile;
 use crate::registry::directory::catch_up::CatchUp;
+use crate::registry::directory::peers::Peers;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
 use crate::registry::{Registry, RegistryError, keys};
@@ -47,6 +50,7 @@ struct Inner {
     registry: Registry,
     view: View,
     catch_up: CatchUp,
+    peers: Peers,
     changes: broadcast::Sender<TenantId>,
     in_touch: watch::Sender<bool>,
 }
@@ -61,11 +65,12 @@ impl Directory {
             registry,
             view: View::default(),
             catch_up: CatchUp::default(),
+            peers: Peers::default(),
             changes: broadcast::Sender::new(CHANGES_KEPT),
             in_touch: watch::Sender::new(true),
         });
         let decoy = inner.registry.decoy().await?;
-        let listener = refresh::Listener::connect(&inner.registry).await?;
+        let listener = refresh::Listener::connect(&inner).await?;
         inner.reload_all().await?;
         let task = tokio::spawn(refresh::run(Arc::clone(&inner), listener));
         let (key_uses, notebook) = keys::notebook(inner.registry.clone());
@@ -95,6 +100,26 @@ impl Directory {
     /// the registry is out of reach.
     pub async fn catch_up(&self) {
         self.inner.catch_up.wait(self.in_touch()).await;
+    }
+
+    /// What the file with the tenants says from now on, where they stand in one.
+    ///
+    /// # Errors
+    /// Cannot fail for a file; the registry's otherwise.
+    pub async fn relist(&self, file: &Arc<TenantsFile>) -> Result<(), RegistryError> {
+        self.inner.registry.relist(file);
+        self.inner.reload_all().await
+    }
+
+    /// Tells all proxies, this one too. `false` where too much waits to be told, or the registry is out of reach. The payload is hexadecimal.
+    pub fn tell_peers(&self, payload: String) -> bool {
+        *self.inner.in_touch.borrow() && self.inner.peers.tell(payload)
+    }
+
+    /// What proxies tell; anybody else who can log in to the server can too.
+    #[must_use]
+    pub fn peers(&self) -> broadcast::Receiver<String> {
+        self.inner.peers.subscribe()
     }
 
     /// A tenant in service, as a credential names it.

@@ -10,6 +10,7 @@ mod connect;
 mod directory;
 pub mod dropping;
 mod error;
+mod file;
 mod hardening;
 pub mod keys;
 pub mod ledger;
@@ -26,27 +27,31 @@ pub mod users;
 
 pub use audit::{Finding, FindingKind, login_findings, spare_findings};
 pub use code::code_of;
-pub use connect::{listener_login, server_config, session_options};
+pub use connect::{cluster_config, listener_login, server_config, session_options};
 pub use directory::{Directory, UserEntry};
 pub use error::{RegistryError, describe};
+pub use file::listed_tenant;
 pub use hardening::HardeningWatch;
 pub use login::ReaderLogin;
 pub use spares::SpareWatch;
 
 use std::ops::DerefMut;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, Pool, PooledConnection};
 use bb8_postgres::PostgresConnectionManager;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, GenericClient};
 
 use crate::auth::{DecoySecret, KeyId};
 use crate::config;
+use crate::config::tenants_file::TenantsFile;
 use crate::net::tls::ControlTls;
+use crate::registry::file::Listed;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Ident, Tenant, TenantId};
 
 /// Channel on which the registry's triggers name the tenant that changed.
 const CHANNEL: &str = "pgtenant_registry";
@@ -67,15 +72,52 @@ pub struct Registry {
     tls: ControlTls,
     failures: Failures,
     connect_timeout: Duration,
+    /// Where the tenants stand, if not in its tables.
+    listed: Option<Listed>,
 }
 
 impl Registry {
+    /// As the configuration says: the registry in the database, or the file that takes its place.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn open(config: &config::Config) -> Result<Self, RegistryError> {
+        match &config.tenants.file {
+            None => Self::connect(&config.server, &config.registry, &config.secrets).await,
+            Some(file) => {
+                let mut this = Self::build(&config.server, &config.registry, &config.secrets)?;
+                this.listed = Some(Listed::new(Arc::clone(file)));
+                // Whether the login works is known now rather than later.
+                this.client().await?;
+                Ok(this)
+            }
+        }
+    }
+
+    /// Whether the tenants stand in a file: there are no tables then, and nothing that needs them.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        self.listed.is_some()
+    }
+
     /// Logs in and checks that the registry is there, in the version this program knows.
     ///
     /// # Errors
     /// [`RegistryError`] when the server cannot be reached, refuses the login, or `pgtenant init` has
     /// to be run first.
     pub async fn connect(
+        server: &config::Server,
+        registry: &config::Registry,
+        secrets: &config::Secrets,
+    ) -> Result<Self, RegistryError> {
+        let this = Self::build(server, registry, secrets)?;
+        let client = this.client().await?;
+        bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
+        drop(client);
+        Ok(this)
+    }
+
+    fn build(
         server: &config::Server,
         registry: &config::Registry,
         secrets: &config::Secrets,
@@ -97,11 +139,13 @@ impl Registry {
             .error_sink(failures.boxed_clone())
             .build_unchecked(manager);
         let (secrets, connect_timeout) = (secrets.clone(), server.connect_timeout);
-        let this = Self { pool, login, secrets, tls, failures, connect_timeout };
-        let client = this.client().await?;
-        bounded(QUERY_TIMEOUT, store::require_current(&*client)).await?;
-        drop(client);
-        Ok(this)
+        Ok(Self { pool, login, secrets, tls, failures, connect_timeout, listed: None })
+    }
+
+    fn relist(&self, file: &Arc<TenantsFile>) {
+        if let Some(listed) = &self.listed {
+            listed.replace(Arc::clone(file));
+        }
     }
 
     /// Every tenant in service, with its users.
@@ -109,6 +153,9 @@ impl Registry {
     /// # Errors
     /// When the registry does not answer.
     pub async fn load_all(&self) -> Result<Vec<LoadedTenant>, RegistryError> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.load(&self.secrets, None));
+        }
         let client = self.sweeper().await?;
         bounded(SWEEP_TIMEOUT, store::load(&client, None)).await
     }
@@ -118,6 +165,9 @@ impl Registry {
     /// # Errors
     /// When the registry does not answer.
     pub async fn load_tenants(&self, ids: &[TenantId]) -> Result<Vec<LoadedTenant>, RegistryError> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.load(&self.secrets, Some(ids)));
+        }
         let client = self.client().await?;
         bounded(QUERY_TIMEOUT, store::load(&*client, Some(ids))).await
     }
@@ -136,6 +186,9 @@ impl Registry {
     /// # Errors
     /// When the registry does not answer, has none, or another master key has sealed it.
     pub async fn decoy(&self) -> Result<DecoySecret, RegistryError> {
+        if self.is_file() {
+            return Ok(self.secrets.oldest().first_decoy());
+        }
         let client = self.client().await?;
         let sealed = bounded(QUERY_TIMEOUT, master::sealed_decoy(&*client)).await?;
         master::open_decoy(sealed.as_deref(), &self.secrets)
@@ -148,6 +201,9 @@ impl Registry {
     pub async fn audit_logins(&self, schemas: &config::Schemas) -> Result<Vec<Finding>, RegistryError> {
         let client = self.sweeper().await?;
         let login = self.login.user();
+        if let Some(listed) = &self.listed {
+            return bounded(SWEEP_TIMEOUT, listed.audit(&client, login, schemas)).await;
+        }
         bounded(SWEEP_TIMEOUT, login_findings(&client, login, schemas)).await
     }
 
@@ -158,6 +214,29 @@ impl Registry {
     pub async fn unfit(&self, tenant: &Tenant) -> Result<Option<String>, RegistryError> {
         let client = self.client().await?;
         bounded(QUERY_TIMEOUT, code::unfit(&*client, &tenant.names)).await
+    }
+
+    /// What server connections that tenants share log in as; `None` where there are none.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn pool_role(&self) -> Result<Option<Ident>, RegistryError> {
+        if self.is_file() {
+            return Ok(None);
+        }
+        let client = self.client().await?;
+        Ok(bounded(QUERY_TIMEOUT, store::installation(&*client)).await?.and_then(|made| made.pool_role))
+    }
+
+    /// What there is to find about spare connections and the extension that binds them.
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn spare_findings(&self, client: &impl GenericClient) -> Result<Vec<Finding>, RegistryError> {
+        match &self.listed {
+            Some(listed) => listed.spare_findings(client).await,
+            None => spare_findings(client).await,
+        }
     }
 
     /// A connection for a few queries of the control plane's, which may read the registry and nothing else.

@@ -19,7 +19,9 @@ use crate::error::SqlState;
 use crate::net::stream::Stream;
 use crate::net::tls::Connector;
 use crate::schedule::{Owner, ServerId};
+use crate::server::hosts::{self, Hosts};
 use crate::server::passwords::{Passwords, Whose};
+use crate::server::replicas::Replicas;
 use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
@@ -30,7 +32,8 @@ use crate::wire::view;
 /// Everything needed to open a connection for any tenant.
 #[derive(Debug)]
 pub struct Dialer {
-    endpoint: Endpoint,
+    hosts: Hosts,
+    replicas: Arc<Replicas>,
     database: String,
     timeout: Duration,
     keepalive: Option<Duration>,
@@ -108,9 +111,23 @@ pub enum ConnectError {
     /// The role of spare connections may not do what it is for.
     #[error("a spare connection cannot be made ready: {} (SQLSTATE {})", .0.message, .0.code)]
     Spare(ServerError),
+    /// None of several servers is the primary.
+    #[error("none of the servers takes writes: {0}")]
+    NoPrimary(String),
     /// SCRAM failed on our side: the server does not know the password either.
     #[error("SCRAM with the server failed: {0}")]
     Scram(io::Error),
+}
+
+impl ConnectError {
+    /// Whether another server may do better: this one is away, or not ready (PostgreSQL's class 57, operator intervention).
+    fn is_of_one_host(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Timeout(_) => true,
+            Self::Refused(error) => error.code.starts_with("57"),
+            _ => false,
+        }
+    }
 }
 
 impl Dialer {
@@ -119,7 +136,8 @@ impl Dialer {
     #[must_use]
     pub fn new(config: &Config, shared: Option<Ident>, counters: Arc<Counters>) -> Self {
         Self {
-            endpoint: Endpoint::new(&config.server),
+            hosts: Hosts::new(&config.server),
+            replicas: Arc::new(Replicas::new(&config.server)),
             database: config.server.database.clone(),
             timeout: config.server.connect_timeout,
             keepalive: config.listen.tcp_keepalive,
@@ -131,45 +149,110 @@ impl Dialer {
         }
     }
 
-    /// Opens a connection.
+    /// The read replicas, for whoever looks after them.
+    #[must_use]
+    pub const fn replicas(&self) -> &Arc<Replicas> {
+        &self.replicas
+    }
+
+    /// Opens a connection: to a read replica for those who only read, where one may be read from; to the primary otherwise.
     ///
     /// # Errors
     /// [`ConnectError`].
     pub async fn open(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
-        let logging_in = async {
-            let whose = match login {
-                Login::Tenant(tenant) => Whose::Tenant(tenant),
-                Login::Shared => Whose::Own(self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?),
-                Login::Spare(spare) => Whose::Own(&spare.role),
-            };
-            // The password may have been changed, and the news not be here yet.
-            let mut refused = None;
-            for rung in self.passwords.rungs(whose) {
-                let password = self.passwords.derive(whose, rung);
-                match self.log_in(login, id, whose.role(), &password).await {
-                    Err(ConnectError::Refused(error)) if error.code == SqlState::INVALID_PASSWORD.0 => {
-                        self.counters.server_password_refused();
-                        refused.get_or_insert(error);
-                    }
-                    Ok(conn) => {
-                        self.passwords.note(whose, rung);
-                        return Ok(conn);
-                    }
-                    failed => return failed,
+        let opening = async {
+            match self.open_replica(login, id).await {
+                Some(conn) => Ok(conn),
+                None => self.open_primary(login, id).await,
+            }
+        };
+        tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+    }
+
+    async fn open_replica(&self, login: &Login, id: ServerId) -> Option<ServerConn> {
+        match login {
+            Login::Tenant(tenant) if tenant.access == Access::ReadOnly => {}
+            _ => return None,
+        }
+        for replica in self.replicas.usable() {
+            // One that does not answer leaves time for the primary.
+            let limit = self.timeout / 2;
+            let opened = tokio::time::timeout(limit, self.open_at(&replica.endpoint, login, id)).await;
+            match opened.unwrap_or(Err(ConnectError::Timeout(limit))) {
+                Ok(mut conn) => {
+                    conn.replica = Some(Arc::clone(replica));
+                    return Some(conn);
+                }
+                Err(error) => {
+                    tracing::warn!(replica = %replica.address, %error, "a read replica is passed over");
+                    // Until the watch looks again.
+                    replica.set_usable(false);
                 }
             }
-            let replaced = self.passwords.is_of_another_key(whose);
-            Err(refused.map_or_else(broken, |error| ConnectError::Password { error, replaced }))
+        }
+        None
+    }
+
+    /// Whichever of several servers says that it takes writes. What all of them would refuse is not tried at all of them.
+    async fn open_primary(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
+        if let Some(endpoint) = self.hosts.only() {
+            return self.open_at(endpoint, login, id).await;
+        }
+        let mut tried = Vec::new();
+        for (number, address, endpoint) in self.hosts.in_turn() {
+            let share = self.timeout / self.hosts.len();
+            let why = match tokio::time::timeout(share, self.open_at(endpoint, login, id)).await {
+                Ok(Ok(conn)) if hosts::takes_writes(&conn) => {
+                    if self.hosts.prefer(number) {
+                        tracing::warn!(server = %address, "this server takes writes now");
+                    }
+                    return Ok(conn);
+                }
+                Ok(Ok(_)) => "it is a standby, or older than PostgreSQL 14".to_owned(),
+                Ok(Err(error)) if error.is_of_one_host() => error.to_string(),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => format!("no answer within {share:?}"),
+            };
+            tried.push(format!("{address}: {why}"));
+        }
+        Err(ConnectError::NoPrimary(tried.join("; ")))
+    }
+
+    async fn open_at(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        id: ServerId,
+    ) -> Result<ServerConn, ConnectError> {
+        let whose = match login {
+            Login::Tenant(tenant) => Whose::Tenant(tenant),
+            Login::Shared => Whose::Own(self.shared.as_ref().ok_or(ConnectError::NoPoolRole)?),
+            Login::Spare(spare) => Whose::Own(&spare.role),
         };
-        tokio::time::timeout(self.timeout, logging_in)
-            .await
-            .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+        // The password may have been changed, and the news not be here yet.
+        let mut refused = None;
+        for rung in self.passwords.rungs(whose) {
+            let password = self.passwords.derive(whose, rung);
+            match self.log_in((endpoint, id), login, whose.role(), &password).await {
+                Err(ConnectError::Refused(error)) if error.code == SqlState::INVALID_PASSWORD.0 => {
+                    self.counters.server_password_refused();
+                    refused.get_or_insert(error);
+                }
+                Ok(conn) => {
+                    self.passwords.note(whose, rung);
+                    return Ok(conn);
+                }
+                failed => return failed,
+            }
+        }
+        let replaced = self.passwords.is_of_another_key(whose);
+        Err(refused.map_or_else(broken, |error| ConnectError::Password { error, replaced }))
     }
 
     async fn log_in(
         &self,
+        (endpoint, id): (&Endpoint, ServerId),
         login: &Login,
-        id: ServerId,
         role: &Ident,
         password: &SecretString,
     ) -> Result<ServerConn, ConnectError> {
@@ -182,7 +265,7 @@ impl Dialer {
             }
             Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
-        let mut stream = self.endpoint.dial().await?;
+        let mut stream = endpoint.dial().await?;
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
         }
@@ -198,7 +281,7 @@ impl Dialer {
         let now = Instant::now();
         let mut conn = ServerConn {
             stream,
-            endpoint: self.endpoint.clone(),
+            endpoint: endpoint.clone(),
             id,
             owner: login.owner(),
             voice: Arc::new(Voice::new(key.pid, speaker)),
@@ -210,6 +293,7 @@ impl Dialer {
             search_path: None,
             names,
             served: HashSet::new(),
+            replica: None,
         };
         if let Login::Spare(login) = login {
             spare::warm(&mut conn, login).await?;

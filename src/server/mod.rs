@@ -3,7 +3,9 @@
 
 pub mod cancel;
 pub mod connect;
+mod hosts;
 mod passwords;
+pub mod replicas;
 pub mod reset;
 pub mod spare;
 pub mod visit;
@@ -18,6 +20,7 @@ use std::time::Instant;
 use crate::net::stream::Stream;
 use crate::schedule::{Owner, ServerId};
 use crate::server::connect::Endpoint;
+use crate::server::replicas::Replica;
 use crate::session::ServerState;
 use crate::tenant::{TenantId, TenantNames};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
@@ -67,6 +70,8 @@ pub struct ServerConn {
     pub names: Option<TenantNames>,
     /// Whom a shared connection has served, where that is limited.
     pub served: HashSet<TenantId>,
+    /// The read replica it is of, where it is not the primary's.
+    pub replica: Option<Arc<Replica>>,
 }
 
 /// An error message of the server, as far as it matters to us.

@@ -80,6 +80,7 @@ struct Clients {
     tls_begun: Count,
     tls_failed: Count,
     cancels: Count,
+    cancels_elsewhere: Count,
 }
 
 #[derive(Debug, Default)]
@@ -163,6 +164,11 @@ impl Counters {
     /// A cancel request was passed on to the server.
     pub fn cancel_forwarded(&self) {
         self.clients.0.cancels.add(1);
+    }
+
+    /// A cancel request that came here was carried out by another proxy.
+    pub fn cancel_forwarded_to_proxy(&self) {
+        self.clients.0.cancels_elsewhere.add(1);
     }
 
     /// Adds what a client counted, and sets that to zero.
@@ -322,6 +328,7 @@ impl Counters {
             tls_begun: self.clients.0.tls_begun.get(),
             tls_failed: self.clients.0.tls_failed.get(),
             cancels_forwarded: self.clients.0.cancels.get(),
+            cancels_elsewhere: self.clients.0.cancels_elsewhere.get(),
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
             role_switches: self.traffic.0.role_switches.get(),
@@ -384,6 +391,8 @@ pub struct Snapshot {
     pub tls_failed: u64,
     /// Cancel requests passed on to the server.
     pub cancels_forwarded: u64,
+    /// Cancel requests that another proxy carried out.
+    pub cancels_elsewhere: u64,
     /// Statement texts judged.
     pub queries: u64,
     /// Transactions.

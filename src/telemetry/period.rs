@@ -88,6 +88,7 @@ impl fmt::Display for Period<'_> {
             ("hand-overs", self.grown(|s| s.handovers)),
             ("discards awaited", self.grown(|s| s.discards_awaited)),
             ("cancels", self.grown(|s| s.cancels_forwarded)),
+            ("cancels elsewhere", self.grown(|s| s.cancels_elsewhere)),
             ("notifications", self.grown(|s| s.notifications_delivered)),
         ];
         for (name, count) in events.into_iter().filter(|(_, count)| *count > 0) {

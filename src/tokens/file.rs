@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use crate::config::file::SecretFile;
 
-/// Most bytes that are read of a file with a secret, far more than a key has.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
+/// Most bytes that are read of a file with secrets: a file with all tenants has half a kilobyte for each.
+const MAX_SECRET_BYTES: u64 = 64 * 1024 * 1024;
 /// The same of a file with public keys.
 pub(super) const MAX_KEYS_BYTES: u64 = 256 * 1024;
 
@@ -22,7 +22,10 @@ pub fn read_secret(path: &Path) -> io::Result<SecretFile> {
     // Of the open file, so that it is the mode of what is read.
     let mode = file.metadata()?.permissions().mode();
     let mut text = String::new();
-    file.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    let read = file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_SECRET_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is far too long"));
+    }
     Ok(SecretFile { text: text.into(), mode })
 }
 

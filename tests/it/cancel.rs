@@ -356,3 +356,64 @@ fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
     });
     assert_eq!(proxy.wire("alpha").value("select count(*) from notes"), "0");
 }
+
+#[test]
+fn cancel_that_comes_to_another_proxy_stops_the_query_before_it_is_closed() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let other = proxy.another(|_| {});
+    for (at, mut wire) in [(other.addr(), proxy.wire("alpha")), (proxy.addr(), other.wire("alpha"))] {
+        for _ in 0..10 {
+            wire.send(&query("select pg_sleep(60) as elsewhere"));
+            until_active(&proxy, "as elsewhere", 1);
+            cancel(at, wire.pid, &wire.key);
+            // What is sent from here on is not what was cancelled.
+            wire.send(&query("select 'next', pg_sleep(0.01)"));
+            let lines = wire.until_ready();
+            assert_eq!(lines[lines.len() - 2..], [CANCELLED, "ReadyForQuery I"]);
+            assert_eq!(wire.until_ready()[1], "DataRow next|");
+        }
+    }
+    assert_eq!(other.shared().counters.snapshot().cancels_elsewhere, 10);
+}
+
+#[test]
+fn cancel_that_no_proxy_gave_the_key_for_is_not_told_to_others_and_none_is_told_readably() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let other = proxy.another(|_| {});
+    let mut admin = proxy.admin();
+    admin.run("listen pgtenant_peers");
+    let gone = proxy.wire("alpha");
+    let (pid, mut key) = (gone.pid, gone.key.clone());
+    drop(gone);
+    eventually("it is gone", || proxy.shared().roster.is_empty());
+    key[3] ^= 1;
+    cancel(other.addr(), pid, &key);
+    cancel(other.addr(), pid ^ 1, &key);
+    key[3] ^= 1;
+    // Of a session that is over: somebody may have it, so all are asked.
+    let begin = Instant::now();
+    cancel(other.addr(), pid, &key);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let heard: Vec<_> =
+        admin.query("select 1").into_iter().filter(|line| line.contains("pgtenant_peers")).collect();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!heard[0].contains(&hex), "{heard:?}");
+}
+
+#[test]
+fn cancel_with_a_forged_key_or_notification_reaches_nobody() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let other = proxy.another(|_| {});
+    let mut wire = proxy.wire("alpha");
+    wire.send(&query("select 'undisturbed', pg_sleep(1) as forged"));
+    until_active(&proxy, "as forged", 1);
+    let mut admin = proxy.admin();
+    for payload in ["", "x", &"00".repeat(74), &"ff".repeat(74)] {
+        admin.run(&format!("notify pgtenant_peers, '{payload}'"));
+    }
+    // A key of the right length that somebody made up.
+    cancel(other.addr(), wire.pid, &[0, 0, 0, 0]);
+    assert_eq!(wire.until_ready()[1], "DataRow undisturbed|");
+    assert_eq!(other.shared().counters.snapshot().cancels_elsewhere, 0);
+}

@@ -63,7 +63,7 @@ fn log_in(proxy: &Proxy, tenant: &str, more: &[(&str, &str)]) -> Result<Wire, St
     Wire::log_in(proxy.addr(), &parameters, PASSWORD)
 }
 
-fn reads(proxy: &Proxy) -> Wire {
+pub(crate) fn reads(proxy: &Proxy) -> Wire {
     log_in(proxy, "alpha", &[]).expect("login")
 }
 

@@ -14,7 +14,7 @@ use crate::cli::connect::{AdminArgs, open_with};
 use crate::cli::out;
 use crate::config::Config;
 use crate::control::{NewTenant, create_tenant};
-use crate::registry::{describe, server_config};
+use crate::registry::{cluster_config, describe};
 use crate::tenant as registered;
 
 /// Administrator's connections at once.
@@ -106,7 +106,7 @@ async fn one(client: &mut tokio_postgres::Client, work: &Work, tenant: &Tenant) 
 /// a table of that name already, with triggers that must not run in an administrator's session.
 async fn fill(config: &Config, tenant: &registered::Tenant) -> Result<()> {
     let registered::Tenant { id, password_version, names, slug, .. } = tenant;
-    let mut login = server_config(&config.server.address, &config.server.database)?;
+    let mut login = cluster_config(&config.server)?;
     let password = config.secrets.master_key.tenant_password(*id, *password_version);
     login.user(names.role.as_str()).password(password.expose_secret()).application_name("pgtenant bench");
     let client = open_with(&login, config.server.connect_timeout, &config.server.tls).await?;

@@ -7,14 +7,11 @@ use secrecy::ExposeSecret;
 
 use crate::auth::MasterKey;
 use crate::config::Secrets;
-use crate::config::file::{Input, SecretFile};
+use crate::config::file::{Input, OTHERS_MAY, SecretFile};
 use crate::config::keys::{self, MASTER_KEY_VARIABLE, PREVIOUS_MASTER_KEY_VARIABLE, Row};
 use crate::config::kind::Wrong;
 use crate::config::problem::Place;
 use crate::config::source::Source;
-
-/// Bits of a mode that let anybody but the owner read or write.
-const OTHERS_MAY: u32 = 0o066;
 
 /// What to do about a text that is no key.
 const KEEP: &str = "keep the old key if tenants were created with it";

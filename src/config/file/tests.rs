@@ -79,13 +79,16 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.listen.tcp_keepalive, Some(Duration::from_secs(60)));
     assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.server.address, ServerAddress::Tcp("127.0.0.1".into(), 5432));
+    assert!(config.server.failover.is_empty() && config.server.read_replicas.is_empty());
+    let replicas = (config.server.max_replica_lag, config.server.replica_check_period);
+    assert_eq!(replicas, (Duration::from_secs(10), Duration::from_secs(1)));
     assert_eq!(config.server.database, "app");
     assert_eq!(config.server.connect_timeout, Duration::from_secs(5));
     assert!(config.server.settings.is_empty());
     assert_eq!(config.server.hardening_check_period, Duration::from_secs(5));
     assert_eq!(config.tenants.level, Level::Dedicated);
     assert_eq!(config.migrations, Migrations { directory: None, lock_timeout: Duration::from_millis(500) });
-    assert_eq!(config.tenants.drop_grace, Duration::from_secs(7 * 86_400));
+    assert_eq!((config.tenants.drop_grace, config.tenants.file), (Duration::from_secs(7 * 86_400), None));
     assert_eq!(config.verify, Verify { interval: None, accept: vec![] });
     assert_eq!(
         config.pool,
@@ -228,6 +231,10 @@ tls_client_crl = "revoked.crl"
 [server]
 host = "/run/postgresql"
 port = 5433
+failover_hosts = ["db2", "db3:5434", "[::1]:5435", "fe80::1", "/run/other"]
+read_replicas = ["db2:5432"]
+max_replica_lag = "3s"
+replica_check_period = "500ms"
 database = "shop"
 connect_timeout = "250ms"
 settings = { Statement_Timeout = "30s", jit = false, work_mem = 4096, "app.x" = "y" }
@@ -348,6 +355,11 @@ fn every_key_of_the_file_is_read() {
     );
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
+    let shown: Vec<_> = config.server.failover.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["db2:5433", "db3:5434", "[::1]:5435", "[fe80::1]:5433", "/run/other/.s.PGSQL.5433"]);
+    assert_eq!(config.server.read_replicas, [ServerAddress::Tcp("db2".into(), 5432)]);
+    let replicas = (config.server.max_replica_lag, config.server.replica_check_period);
+    assert_eq!(replicas, (Duration::from_secs(3), Duration::from_millis(500)));
     assert_eq!(config.server.database, "shop");
     assert_eq!(config.server.connect_timeout, Duration::from_millis(250));
     let settings: Vec<(&str, &str)> =
@@ -659,7 +671,7 @@ fn unix_socket_directory_must_be_absolute_and_short_and_have_a_port() {
 fn host_that_is_a_url_a_list_or_has_a_port_is_refused_without_being_shown() {
     for (text, remedy) in [
         ("postgres://u:hunter2@h/db", "no password"),
-        ("a,b", "one server"),
+        ("a,b", "server.failover_hosts"),
         ("[::1]", "without brackets"),
         ("h:5432", "server.port"),
         ("a b", "host name"),
@@ -981,4 +993,20 @@ fn certificates_that_clients_are_not_asked_for_are_good_for_nothing() {
         }
     }
     refused("auth", "client_certificates = \"on\"", "not known here", "\"off\" or \"tenant\" or \"login\"");
+}
+
+#[test]
+fn server_that_is_named_twice_or_as_no_host_is_refused() {
+    for (list, wrong) in [
+        ("[\"127.0.0.1\"]", "named twice"),
+        ("[\"db2\", \"db2:5432\"]", "named twice"),
+        ("[\"db2:0\"]", "0"),
+        ("[\"db2:x\"]", "x"),
+        ("[\"postgresql://u:secret@db2\"]", "not a host"),
+        ("[\"\"]", "empty"),
+    ] {
+        let found = problem(&format!("[server]\nfailover_hosts = {list}\n"));
+        assert!(found.contains(wrong) && found.contains("server.failover_hosts"), "{list}: {found}");
+        assert!(!found.contains("secret"), "{found}");
+    }
 }

@@ -128,6 +128,24 @@ fn pem_file(text: &str, remedy: &str) -> Result<PathBuf, Wrong> {
     Ok(PathBuf::from(text))
 }
 
+/// Several hosts, each with a port of its own if it has another: `"db2"`, `"db3:5433"`, `"[::1]:5433"`, `"/run/pg"`.
+pub(in crate::config) fn hosts(given: Given<'_>) -> Result<Vec<(String, Option<u16>)>, Wrong> {
+    given.list()?.iter().map(|text| host_and_port(text)).collect()
+}
+
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), Wrong> {
+    let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, rest)) => (name, rest.strip_prefix(':')),
+        // More colons are an IPv6 address without a port.
+        None => match text.rsplit_once(':') {
+            Some((name, port)) if !name.contains(':') && !name.starts_with('/') => (name, Some(port)),
+            _ => (text, None),
+        },
+    };
+    let port = port.map(|port| self::port(Given::Variable(port))).transpose()?;
+    Ok((host(Given::Variable(name))?, port))
+}
+
 /// One host, as libpq's `host` has it. Not repeated in errors: a URL put here may hold a password.
 pub(in crate::config) fn host(given: Given<'_>) -> Result<String, Wrong> {
     let text = given.text()?;
@@ -148,7 +166,7 @@ pub(in crate::config) fn host(given: Given<'_>) -> Result<String, Wrong> {
         );
     }
     if text.contains(',') {
-        return bad("several hosts are given", "give one; pgtenant serves one server");
+        return bad("several hosts are given", "give one; others of the cluster go to server.failover_hosts");
     }
     if text.starts_with('[') {
         return bad(

@@ -16,6 +16,9 @@ const TENANT_PREFIX: &str = "tenant_";
 /// The schema of the registry.
 const REGISTRY_SCHEMA: &str = "pgtenant";
 
+/// The schema of the hardening.
+const GUARD_SCHEMA: &str = "pgtenant_guard";
+
 /// A database name.
 pub(in crate::config) fn database(given: Given<'_>) -> Result<String, Wrong> {
     identifier(given.text()?).map(|name| name.as_str().to_owned())
@@ -59,6 +62,20 @@ fn each_once(what: &str, names: Vec<Ident>) -> Result<Vec<Ident>, Wrong> {
         )),
         None => Ok(names),
     }
+}
+
+/// A schema or a role that is one tenant's.
+pub(in crate::config) fn tenants_own(text: &str) -> Result<Ident, Wrong> {
+    let name = identifier(text)?;
+    let shared = [REGISTRY_SCHEMA, GUARD_SCHEMA, "information_schema", "public", "none"];
+    if name.as_str().starts_with(SYSTEM_PREFIX) || shared.contains(&name.as_str()) {
+        let wrong = format!("{} cannot be one tenant's", shown(name.as_str()));
+        return Err(Wrong::new(
+            wrong,
+            "give the tenant a schema and a role of its own, for example \"tenant_acme\"",
+        ));
+    }
+    Ok(name)
 }
 
 fn schema_name(text: &str) -> Result<Ident, Wrong> {

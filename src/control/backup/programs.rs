@@ -146,15 +146,18 @@ fn environment(
     server: &Server,
     (role, password): (&Ident, &SecretString),
 ) -> Result<(), BackupError> {
-    match &server.address {
-        ServerAddress::Tcp(host, port) => {
-            command.env("PGHOST", host).env("PGPORT", port.to_string());
-        }
-        ServerAddress::Unix(path) => {
-            let login = server_config(&server.address, &server.database)?;
-            let port = login.get_ports().first().copied().unwrap_or_default();
-            command.env("PGHOST", path.parent().unwrap_or(path)).env("PGPORT", port.to_string());
-        }
+    let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+    for address in server.addresses() {
+        let login = server_config(address, &server.database)?;
+        ports.push(login.get_ports().first().copied().unwrap_or_default().to_string());
+        hosts.push(match address {
+            ServerAddress::Tcp(host, _) => host.clone(),
+            ServerAddress::Unix(path) => path.parent().unwrap_or(path).display().to_string(),
+        });
+    }
+    command.env("PGHOST", hosts.join(",")).env("PGPORT", ports.join(","));
+    if hosts.len() > 1 {
+        command.env("PGTARGETSESSIONATTRS", "read-write");
     }
     let tls = &server.tls;
     command

@@ -9,7 +9,7 @@ use crate::auth::{Ladder, Rung};
 use crate::config::Config;
 use crate::control::backup::BackupError;
 use crate::net::tls::ControlTls;
-use crate::registry::{RegistryError, describe, server_config};
+use crate::registry::{RegistryError, cluster_config, describe};
 use crate::tenant::{Ident, Tenant};
 
 /// Settings of a session that may take hours. They win over those that the tenant gave its role.
@@ -23,7 +23,7 @@ pub(super) async fn open(
     password: &SecretString,
 ) -> Result<Client, OpenError> {
     let server = &config.server;
-    let mut login = server_config(&server.address, &server.database).map_err(OpenError::other)?;
+    let mut login = cluster_config(server).map_err(OpenError::other)?;
     login.user(role.as_str()).password(password.expose_secret());
     login.application_name("pgtenant backup").options(SETTINGS);
     let tls = ControlTls::new(&server.tls);

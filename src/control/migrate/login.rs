@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use crate::auth::Ladder;
 use crate::config::{Config, Secrets};
 use crate::net::tls::ControlTls;
-use crate::registry::{RegistryError, server_config, session_options};
+use crate::registry::{RegistryError, cluster_config, session_options};
 use crate::tenant::Tenant;
 
 /// What is not a file's own; files may take as long as they need.
@@ -30,7 +30,7 @@ pub(super) struct TenantLogin {
 
 impl TenantLogin {
     pub(super) fn new(config: &Config) -> Result<Self, RegistryError> {
-        let mut base = server_config(&config.server.address, &config.server.database)?;
+        let mut base = cluster_config(&config.server)?;
         let tls = ControlTls::new(&config.server.tls);
         base.application_name("pgtenant migrate").options(session_options(STATEMENT_TIMEOUT));
         tls.apply_to(&mut base);

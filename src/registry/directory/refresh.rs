@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::task::AbortOnDropHandle;
@@ -17,8 +17,8 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::net::tls::ControlConnection;
-use crate::registry::directory::Inner;
-use crate::registry::{CHANNEL, QUERY_TIMEOUT, Registry, RegistryError, bounded};
+use crate::registry::directory::{Inner, peers};
+use crate::registry::{CHANNEL, QUERY_TIMEOUT, RegistryError, bounded};
 use crate::tenant::TenantId;
 
 /// Everything is loaded again this often, whatever was heard.
@@ -63,7 +63,7 @@ pub(super) async fn run(inner: Arc<Inner>, first: Listener) {
 
 /// Listens first and loads then, so that no change falls between the two.
 async fn begin(inner: &Inner) -> Result<Listener, RegistryError> {
-    let listener = Listener::connect(&inner.registry).await?;
+    let listener = Listener::connect(inner).await?;
     inner.reload_all().await?;
     Ok(listener)
 }
@@ -75,9 +75,19 @@ async fn serve(inner: &Inner, mut listener: Listener) -> RegistryError {
         let client = Arc::clone(&client);
         async move { bounded(QUERY_TIMEOUT, client.batch_execute("")).await }
     };
+    let client = Arc::clone(&listener.client);
+    let notify = move |payload: String| {
+        let client = Arc::clone(&client);
+        // Hexadecimal digits, so there is nothing to quote.
+        async move {
+            let notify = format!("NOTIFY {}, '{payload}'", peers::CHANNEL);
+            bounded(QUERY_TIMEOUT, client.batch_execute(&notify)).await
+        }
+    };
     tokio::select! {
         error = load_news(inner, &mut listener) => error,
         error = inner.catch_up.serve(ask, &heard) => error,
+        error = inner.peers.serve(notify) => error,
     }
 }
 
@@ -129,22 +139,34 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn connect(registry: &Registry) -> Result<Self, RegistryError> {
+    pub(super) async fn connect(inner: &Inner) -> Result<Self, RegistryError> {
+        let registry = &inner.registry;
         let login = registry.login.connect(&registry.tls);
         let (client, connection) = bounded(registry.connect_timeout, login).await?;
         let heard = Arc::new(Heard::default());
-        let driver = AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard))));
-        let listen = format!("LISTEN {CHANNEL}");
+        let driver =
+            AbortOnDropHandle::new(tokio::spawn(drive(connection, Arc::clone(&heard), inner.peers.heard())));
+        let listen = format!("LISTEN {CHANNEL}; LISTEN {}", peers::CHANNEL);
         bounded(QUERY_TIMEOUT, client.batch_execute(&listen)).await?;
         Ok(Self { client: Arc::new(client), heard, driver })
     }
 }
 
 /// Moves the connection's bytes until it ends.
-async fn drive(connection: ControlConnection, heard: Arc<Heard>) -> RegistryError {
+async fn drive(
+    connection: ControlConnection,
+    heard: Arc<Heard>,
+    told: broadcast::Sender<String>,
+) -> RegistryError {
     let mut connection = pin!(connection);
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(notification)))
+                if notification.channel() == peers::CHANNEL =>
+            {
+                // Nobody may be listening yet.
+                let _ = told.send(notification.payload().to_owned());
+            }
             Some(Ok(AsyncMessage::Notification(notification))) => heard.add(notification.payload()),
             Some(Ok(_)) => {}
             Some(Err(error)) => return error.into(),

@@ -33,27 +33,7 @@ impl Binary {
 
     /// The same, with variables in the environment of `serve`.
     pub(crate) fn start_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let database =
-            format!("binary_{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""))
-                .to_lowercase();
-        let admin = cluster().superuser_url("postgres");
-        let created = Command::new(cluster().bin("psql"))
-            .args(["-Xqc", &format!("create database {database}"), &admin])
-            .status()
-            .unwrap();
-        assert!(created.success());
-        let key = dir.path().join("master.key");
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&key).unwrap();
-        file.write_all("5a".repeat(32).as_bytes()).unwrap();
-        let config = format!(
-            "[listen]\naddresses = [\"127.0.0.1:0\"]\n[server]\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"{database}\"\n\
-             [registry]\nuser = \"{database}_proxy\"\n[secrets]\nmaster_key_file = \"master.key\"\n",
-            cluster().port()
-        );
-        fs::write(dir.path().join("pgtenant.toml"), config).unwrap();
+        let (dir, database) = site("");
         let admin = cluster().superuser_url(&database);
         succeed(&command(dir.path()).args(["init", "--admin-url", &admin]).output().unwrap());
         for tenant in tenants {
@@ -68,6 +48,24 @@ impl Binary {
             child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
             succeed(&child.wait_with_output().unwrap());
         }
+        Self::serve(dir, database, variables)
+    }
+
+    /// With tenants that stand in a file, for a database that an administrator got ready with the SQL the program prints.
+    /// In the text `DB` is the database and `VERIFIER` that of the usual password.
+    pub(crate) fn of_file(tenants: &str) -> Self {
+        let (dir, database) = site("[tenants]\nfile = \"tenants.toml\"\n");
+        write_tenants(dir.path(), &database, tenants);
+        let sql = command(dir.path()).args(["static", "sql"]).output().unwrap();
+        succeed(&sql);
+        // It can be run again.
+        for _ in 0..2 {
+            psql(&database, &String::from_utf8(sql.stdout.clone()).unwrap());
+        }
+        Self::serve(dir, database, &[])
+    }
+
+    fn serve(dir: TempDir, database: String, variables: &[(&str, &str)]) -> Self {
         let mut serve = command(dir.path());
         serve.arg("serve").envs(variables.iter().copied()).stderr(Stdio::piped());
         let mut child = serve.spawn().unwrap();
@@ -126,7 +124,11 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("TERM");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -140,6 +142,53 @@ impl Drop for Binary {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A directory with a master key and a configuration, and an empty database.
+fn site(more: &str) -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let database = format!("binary_{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""))
+        .to_lowercase();
+    psql("postgres", &format!("create database {database}"));
+    write_secret(&dir.path().join("master.key"), &"5a".repeat(32));
+    let config = format!(
+        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[server]\nhost = \"127.0.0.1\"\nport = {}\ndatabase = \"{database}\"\n\
+         [registry]\nuser = \"{database}_proxy\"\n[secrets]\nmaster_key_file = \"master.key\"\n{more}",
+        cluster().port()
+    );
+    fs::write(dir.path().join("pgtenant.toml"), config).unwrap();
+    (dir, database)
+}
+
+fn write_secret(path: &Path, text: &str) {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn write_tenants(dir: &Path, database: &str, tenants: &str) {
+    let mut child = command(dir)
+        .args(["static", "verifier"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    let made = child.wait_with_output().unwrap();
+    succeed(&made);
+    let verifier = format!("verifier = \"{}\"", String::from_utf8(made.stdout).unwrap().trim());
+    let text = tenants.replace("DB", database).replace("VERIFIER", &verifier);
+    write_secret(&dir.join("tenants.toml"), &text);
+}
+
+/// Runs a script as the superuser, in one transaction.
+pub(crate) fn psql(database: &str, script: &str) {
+    let mut psql = Command::new(cluster().bin("psql"));
+    psql.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f", "-"]).arg(cluster().superuser_url(database));
+    let mut child = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    succeed(&child.wait_with_output().unwrap());
 }
 
 fn command(dir: &Path) -> Command {

@@ -239,6 +239,10 @@ fn config(database: &str, address: ServerAddress) -> Config {
         },
         server: config::Server {
             address,
+            failover: vec![],
+            read_replicas: vec![],
+            max_replica_lag: 10 * second,
+            replica_check_period: second / 10,
             database: database.to_owned(),
             connect_timeout: 10 * second,
             settings: std::collections::BTreeMap::new(),
@@ -283,7 +287,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             master_key: MasterKey::parse(&"5a".repeat(32)).unwrap(),
             previous_master_key: None,
         },
-        tenants: config::Tenants { level: Level::Dedicated, drop_grace: 7 * 86_400 * second },
+        tenants: config::Tenants { level: Level::Dedicated, drop_grace: 7 * 86_400 * second, file: None },
         migrations: config::Migrations { directory: None, lock_timeout: second / 2 },
         verify: config::Verify { interval: None, accept: vec![] },
         schemas: config::Schemas {
