@@ -131,6 +131,18 @@ impl Dialer {
         }
     }
 
+    /// Where the server is.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        self.endpoint.address()
+    }
+
+    /// The role that shared connections log in as, if there are any.
+    #[must_use]
+    pub const fn shared_role(&self) -> Option<&Ident> {
+        self.shared.as_ref()
+    }
+
     /// Opens a connection.
     ///
     /// # Errors
@@ -182,6 +194,7 @@ impl Dialer {
             }
             Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
+        let begun = Instant::now();
         let mut stream = self.endpoint.dial().await?;
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
@@ -204,8 +217,12 @@ impl Dialer {
             voice: Arc::new(Voice::new(key.pid, speaker)),
             key,
             state: ServerState { parameters, ..ServerState::default() },
+            begun,
             opened: now,
             returned: now,
+            taken: now,
+            waited: Duration::ZERO,
+            closing: Arc::default(),
             weighed: Instant::now(),
             search_path: None,
             names,
@@ -256,6 +273,12 @@ impl Endpoint {
     #[must_use]
     pub fn at(address: ServerAddress, tls: &ServerTls) -> Self {
         Self(Arc::new(Inner { address, tls: Connector::new(tls) }))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        &self.0.address
     }
 
     /// Opens a bare connection: encrypted where it is to be, and nobody logged in.

@@ -12,10 +12,12 @@ mod voice;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::net::stream::Stream;
+use crate::net::tls::TlsInfo;
 use crate::schedule::{Owner, ServerId};
 use crate::server::connect::Endpoint;
 use crate::session::ServerState;
@@ -55,10 +57,18 @@ pub struct ServerConn {
     pub key: BackendKey,
     /// What the session machine knows of it.
     pub state: ServerState,
-    /// When it was opened.
+    /// When it was begun to be opened.
+    pub begun: Instant,
+    /// When it was open.
     pub opened: Instant,
     /// When it was last given back.
     pub returned: Instant,
+    /// When a client was last given it.
+    pub taken: Instant,
+    /// How long that one had waited for it.
+    pub waited: Duration,
+    /// Set when it is being closed.
+    pub closing: Arc<AtomicBool>,
     /// When its server was last asked how much memory it uses.
     pub weighed: Instant,
     /// SQL that sets the `search_path` of a bound spare, which RESET does not know.
@@ -117,6 +127,12 @@ impl ServerConn {
     /// Writes what is encrypted and waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_flush(cx)
+    }
+
+    /// Protocol and cipher, where it has TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<String> {
+        self.stream.tls().map(TlsInfo::summary)
     }
 
     /// Where it is connected to.
