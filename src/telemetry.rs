@@ -1,12 +1,17 @@
 //! Log lines, and the counters behind the periodic line about what the proxy does.
 
 mod counters;
+mod denials;
+pub mod overview;
 mod period;
 mod sparing;
+mod traffic;
 mod verification;
 
 pub use counters::{Batch, Counters, Snapshot};
+pub use denials::{DenialRecord, Denials};
 pub use period::Period;
+pub use traffic::{Lately, Traffic, TrafficTotals};
 pub use verification::Verified;
 
 use std::io;

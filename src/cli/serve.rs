@@ -160,6 +160,7 @@ impl Server {
             server.spawn(tokens.run());
         }
         server.spawn(tell_statistics(Arc::clone(&server.shared)));
+        server.spawn(client::keep_averages(Arc::clone(&server.shared)));
         if let Some(tls) = &server.shared.tls {
             server.spawn(Arc::clone(tls).follow_files());
             server.spawn(Arc::clone(&server.shared).follow_certificates(tls.reads()));

@@ -53,7 +53,7 @@ struct Client {
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let Login { identity, place, session, admission, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
-    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard));
+    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who));
     relay.take_early(&early);
     let mut client = Client { shared, identity, place, relay, last_server: None, _admission: admission };
     tracing::debug!(access = %client.identity.tenant.access.as_str(), "client logged in");
@@ -120,7 +120,7 @@ impl Client {
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Poll<Result<Front, End>> {
         let polled = self.relay.poll_idle(cx);
-        self.relay.tell_verdicts(&self.shared.counters);
+        self.relay.tell_verdicts(&self.shared);
         let front = ready!(polled).map_err(end_of);
         if matches!(front, Ok(Front::Blocked)) {
             // Nothing to do: the time to notice that the process or the tenant goes out of service.
@@ -141,10 +141,18 @@ impl Client {
             let checkout = {
                 let (tenant, slot) = (&self.identity.tenant, &self.place.slot);
                 let mut waiting = pin!(self.shared.pool.checkout(tenant, slot, preferred));
-                let relay = &mut self.relay;
-                let ready = std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
-                    Poll::Ready(result) => Poll::Ready(Some(result)),
-                    Poll::Pending => relay.poll_departure(cx).map(|()| None),
+                let mut stopped = pin!(self.place.stop.cancelled());
+                let (relay, place, shutdown) = (&mut self.relay, &self.place, &self.shared.shutdown);
+                let ready = std::future::poll_fn(|cx| {
+                    if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
+                        return Poll::Ready(Some(result));
+                    }
+                    // It may wait for as long as its tenant is paused.
+                    let dismissed = stopped.as_mut().poll(cx).is_ready();
+                    if dismissed && place.dismissal().is_at_once() && !shutdown.is_cancelled() {
+                        return Poll::Ready(None);
+                    }
+                    relay.poll_departure(cx).map(|()| None)
                 });
                 match ready.await {
                     Some(Ok(checkout)) => checkout,
@@ -152,12 +160,15 @@ impl Client {
                         self.log_no_server(&error);
                         return Err(handshake::no_server(&error));
                     }
+                    None if self.place.stop.is_cancelled() => return Err(self.farewell()),
                     None => return Ok(None),
                 }
             };
             match checkout.attach(&self.relay.session().settings_of_connection()).await {
                 Ok(attached) => {
                     self.last_server = attached.id();
+                    self.relay.batch.assignments += 1;
+                    self.relay.batch.wait_time += attached.waited();
                     if let Some(voice) = attached.voice() {
                         self.shared.hub.lend(voice, self.place.pid);
                     }
@@ -205,44 +216,44 @@ impl Client {
         self.relay.count_pin();
         match outcome {
             Outcome::Released => {
-                attached.detach(Ended::Idle);
+                self.detach(attached, Ended::Idle);
                 None
             }
             Outcome::Judge | Outcome::Settle | Outcome::Hub | Outcome::Restore | Outcome::TakeRole => None,
             Outcome::ClientEnds(gone) => {
-                attached.detach(self.how_it_ends("client_left"));
+                self.detach(attached, self.how_it_ends("client_left"));
                 Some(end_of(gone))
             }
             Outcome::Stopped => {
-                attached.detach(self.how_it_ends("client_stopped"));
+                self.detach(attached, self.how_it_ends("client_stopped"));
                 Some(End::Told(self.farewell()))
             }
             Outcome::PinnedTooLong => {
                 self.shared.counters.timed_out("pinned_idle");
-                attached.detach(self.how_it_ends("client_stopped"));
+                self.detach(attached, self.how_it_ends("client_stopped"));
                 Some(End::Told(farewell::pinned_too_long(reason)))
             }
             Outcome::OverTime(what) => {
                 self.shared.counters.timed_out(what.name());
-                attached.detach(self.how_it_ends("over_time"));
+                self.detach(attached, self.how_it_ends("over_time"));
                 Some(End::Told(self.over_time(what)))
             }
             Outcome::PinnedTooMany => {
-                attached.detach(self.how_it_ends("client_stopped"));
+                self.detach(attached, self.how_it_ends("client_stopped"));
                 reason.map(|reason| End::Told(self.relay.session().too_many_pinned(reason).into_fatal()))
             }
             Outcome::ServerLost(refusal) => {
                 tracing::warn!(pid = attached.pid(), error = %refusal.client_message(), "server connection lost");
-                attached.detach(Ended::Broken("server_lost"));
+                self.detach(attached, Ended::Broken("server_lost"));
                 (!self.relay.server_lost(&refusal)).then(|| End::Told(refusal.without_hint().into_fatal()))
             }
             Outcome::Unjudgeable => {
-                attached.detach(Ended::Broken("fixed_setting"));
+                self.detach(attached, Ended::Broken("fixed_setting"));
                 Some(End::Told(farewell::fixed_setting_changed()))
             }
             Outcome::OutOfStep => {
                 tracing::error!(pid = attached.pid(), "server and client are out of step; closing both");
-                attached.detach(Ended::Broken("out_of_step"));
+                self.detach(attached, Ended::Broken("out_of_step"));
                 Some(End::Told(Refusal::protocol("the conversation with the server is out of step")))
             }
         }
@@ -268,7 +279,7 @@ impl Client {
                     let polled = self.relay.poll_attached(cx, attached, &mut moved);
                     self.relay.note_pin(self.relay.kept_for(), &self.place, &self.shared.counters);
                     self.relay.count_pin();
-                    self.relay.tell_verdicts(&self.shared.counters);
+                    self.relay.tell_verdicts(&self.shared);
                     if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
                         return Poll::Ready(Some(Outcome::Stopped));
                     }
@@ -346,6 +357,10 @@ impl Client {
             || self.relay.session().at_boundary() != Boundary::Busy
     }
 
+    fn detach(&mut self, attached: Attached, ended: Ended) {
+        self.relay.batch.server_time += attached.detach(ended);
+    }
+
     fn how_it_ends(&self, reason: &'static str) -> Ended {
         let session = self.relay.session();
         if !session.can_be_cancelled() {
@@ -394,7 +409,7 @@ impl Client {
     }
 
     fn flush_counts(&mut self) {
-        self.relay.flush_counts(&self.shared.counters);
+        self.relay.flush_counts(&self.shared);
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection: the tenant was taken out of service",
         ),
+        Dismissal::Killed => killed(),
         Dismissal::Revoked => Refusal::fatal(
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection: the API key this session was opened with has been revoked",
@@ -41,6 +42,13 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
         )
         .with_hint("Connect again; while that is refused, the proxy's log says why."),
     }
+}
+
+/// To one whose tenant's connections are ended by an operator (`KILL` in the console).
+pub(super) fn killed() -> Refusal {
+    Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+        .with_detail("An operator of the proxy has ended the tenant's connections.")
+        .with_hint("Connect again; new connections wait until the operator lets them go on.")
 }
 
 pub(super) fn distrusted() -> Refusal {

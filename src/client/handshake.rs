@@ -64,6 +64,8 @@ struct Proved {
     /// A setting would have been refused.
     reported: bool,
     minor: u16,
+    /// As the client calls its program.
+    application_name: String,
 }
 
 impl Login {
@@ -150,10 +152,11 @@ impl Hello<'_> {
                 () = stay.leave.cancelled() => Err(crowded_out().into()),
             }
         });
-        let Proved { identity, scope, settings, reported, minor } = proving.await.unwrap_or_else(|_| {
-            let message = "canceling authentication due to timeout";
-            Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
-        })?;
+        let Proved { identity, scope, settings, reported, minor, application_name } =
+            proving.await.unwrap_or_else(|_| {
+                let message = "canceling authentication due to timeout";
+                Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
+            })?;
         // It waits for a server connection like everybody who is logged in.
         drop(stay);
         let stop = shared.shutdown.child_token();
@@ -162,7 +165,8 @@ impl Hello<'_> {
         let certificate = identity.certificate.clone();
         let user = identity.registered_user().map(Arc::from);
         let (tenant, names) = (identity.tenant.id, identity.tenant.names.clone());
-        let bearer = Bearer { tenant, names, user, api_key: identity.key, certificate };
+        let who = self.who(&identity, application_name);
+        let bearer = Bearer { tenant, names, user, api_key: identity.key, certificate, who };
         let place = shared
             .roster
             .enter(bearer, terms, key_len, stop)
@@ -381,10 +385,28 @@ impl Hello<'_> {
         settings: Settings,
         place: &Place,
     ) -> Result<Arc<Welcome>, Halt> {
-        shared.pool.welcome(&identity.tenant, settings, &place.slot).await.map_err(|error| {
+        let welcomed = tokio::select! {
+            biased;
+            welcomed = shared.pool.welcome(&identity.tenant, settings, &place.slot) => welcomed,
+            halt = self.departure() => return Err(halt),
+            () = place.stop.cancelled() => {
+                return Err(farewell::dismissed(place.dismissal(), shared.shutdown.is_cancelled()).into());
+            }
+        };
+        welcomed.map_err(|error| {
             tracing::warn!(user = %identity.user_name, %error, "cannot welcome a client");
             Halt::Refused(no_welcome(&error))
         })
+    }
+
+    /// Resolves when the client leaves; what it says meanwhile is kept. Where its tenant is paused it may wait for long.
+    async fn departure(&mut self) -> Halt {
+        while self.inbox.len() < MAX_STARTUP_BYTES {
+            if let Err(error) = self.fill().await {
+                return error.into();
+            }
+        }
+        std::future::pending().await
     }
 
     async fn fill(&mut self) -> io::Result<()> {

@@ -91,8 +91,9 @@ impl Relay {
             return Ok(());
         }
         let scope = self.session.scope();
-        let listener =
-            self.listener.get_or_insert_with(|| shared.hub.join(scope.registered(), scope.channels.clone()));
+        let pid = self.who.pid;
+        let join = || shared.hub.join(scope.registered(), scope.channels.clone(), pid);
+        let listener = self.listener.get_or_insert_with(join);
         let subscribed = listener.subscribe(&effects.listens).await;
         if subscribed.is_err() && !self.session.channels_touched() && self.session.listens_to().is_empty() {
             self.listener = None;

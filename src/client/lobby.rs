@@ -39,6 +39,11 @@ impl Lobby {
         (Stay { lobby: Arc::clone(self), number, source, leave }, crowded)
     }
 
+    /// How many are in it.
+    pub(super) fn len(&self) -> usize {
+        self.lock().count
+    }
+
     fn lock(&self) -> MutexGuard<'_, Rooms<CancellationToken>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,8 +12,10 @@ mod handshake;
 mod listening;
 mod lobby;
 mod outcome;
+mod overview;
 mod relay;
 mod roster;
+mod tally;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,12 +40,13 @@ use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, HardeningWatch, SpareWatch};
 use crate::session::Refusal;
-use crate::telemetry::Counters;
+use crate::telemetry::{Counters, Denials};
 use crate::tenant::{Access, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
 
-pub use roster::{Dismissal, Pinned, Roster, Terms};
+pub use overview::{keep_averages, overview};
+pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
 
 /// Texts too long for a worker thread that are judged at once.
 const LONG_TEXTS_AT_ONCE: usize = 2;
@@ -73,6 +76,8 @@ pub struct Shared {
     pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// The latest refusals.
+    pub denials: Denials,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
     /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
@@ -83,6 +88,7 @@ pub struct Shared {
     lobby: Arc<Lobby>,
     elsewhere: Elsewhere,
     failures: Mutex<Failures>,
+    started: Instant,
 }
 
 /// The parts of [`Shared`] that are made elsewhere.
@@ -136,6 +142,8 @@ impl Shared {
             vetted: DashMap::new(),
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
+            denials: Denials::default(),
+            started: Instant::now(),
         })
     }
 

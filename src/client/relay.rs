@@ -4,12 +4,11 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
+use crate::client::audit;
 use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
-use crate::client::roster::Place;
-use crate::client::{audit, tell_report};
+use crate::client::roster::{Place, Who};
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -36,6 +35,7 @@ pub(super) struct Relay {
     stream: Stream,
     pub(super) session: Session,
     guard: Arc<Guard>,
+    pub(super) who: Arc<Who>,
     /// From the client to the server.
     outbound: Outbound,
     /// From the server to the client.
@@ -52,12 +52,13 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(stream: Stream, session: Session, guard: Arc<Guard>) -> Self {
+    pub(super) fn new(stream: Stream, session: Session, guard: Arc<Guard>, who: Arc<Who>) -> Self {
         let outbound = Outbound::new(session.scope().tenant);
         Self {
             stream,
             session,
             guard,
+            who,
             outbound,
             inbound: Flow::default(),
             replies: Vec::new(),
@@ -242,25 +243,6 @@ impl Relay {
         let text = if head.tag == b'Q' { view::query(body)? } else { view::Parse::read(body)?.text };
         let text = std::str::from_utf8(text).ok()?;
         Some(self.guard.as_sent(text, self.session.scope()).into_owned())
-    }
-
-    pub(super) fn flush_counts(&mut self, counters: &Counters) {
-        self.batch.role_switches += self.session.take_role_switches();
-        counters.add(&mut self.batch);
-        self.tell_verdicts(counters);
-    }
-
-    /// Counts and logs what was refused, or would have been. A client may do nothing else for days.
-    pub(super) fn tell_verdicts(&mut self, counters: &Counters) {
-        for rule in self.session.take_denials() {
-            counters.denied(rule);
-            if let Some(untold) = counters.tells_denial(rule, Instant::now()) {
-                tracing::info!(rule, untold, "statement refused");
-            }
-        }
-        for denial in self.session.take_reports() {
-            tell_report(&denial, "statement", counters);
-        }
     }
 
     /// Why the client keeps its server connection beyond a transaction. What a transaction makes may end with it.

@@ -1,6 +1,7 @@
 //! The clients that are here, by the key their cancel requests carry.
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{KeyId, MasterKey, cancel_key, same};
+use crate::net::stream::Peer;
 use crate::net::tls::PeerCertificate;
-use crate::server::cancel::CancelSlot;
+use crate::server::cancel::{CancelSlot, Doing};
 use crate::session::pin::PinReason;
-use crate::tenant::{Level, TenantId, TenantNames};
+use crate::tenant::{Access, Level, Slug, TenantId, TenantNames};
 use crate::wire::startup::CancelRequest;
 
 /// Cancel requests on their way to the server at once; more are dropped, as a cancel may always be late.
@@ -41,6 +43,7 @@ struct Member {
     slot: Arc<CancelSlot>,
     stop: CancellationToken,
     pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
+    who: Arc<Who>,
 }
 
 /// Who a client is, as far as it may have to go for it.
@@ -56,6 +59,46 @@ pub struct Bearer {
     pub api_key: Option<KeyId>,
     /// The certificate it showed, where those count.
     pub certificate: Option<Arc<PeerCertificate>>,
+    /// For people.
+    pub who: Who,
+}
+
+/// A client as people know it. It does not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Our process id for it, once it is in the roster.
+    pub pid: i32,
+    /// Its tenant.
+    pub slug: Slug,
+    /// As it called itself.
+    pub user: String,
+    /// What it may do.
+    pub access: Access,
+    /// Whether it is one of those who may look at every tenant.
+    pub is_admin: bool,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// Address and port of its end and of ours, over TCP.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+    /// Protocol and cipher, with TLS.
+    pub tls: Option<String>,
+    /// As it called its program when it logged in.
+    pub application_name: String,
+    /// When it logged in.
+    pub since: Instant,
+}
+
+/// What a client does.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// Who it is.
+    pub who: Arc<Who>,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// What it does, and when it last got a server connection or began to wait for one.
+    pub doing: (Doing, Option<Instant>),
+    /// Why it keeps its server connection, and since when.
+    pub pin: Option<(PinReason, Instant)>,
 }
 
 /// What its statements are judged by for as long as a client is here.
@@ -72,6 +115,8 @@ pub struct Terms {
 pub enum Dismissal {
     /// Its tenant went out of service, or the process ends.
     OutOfService,
+    /// An operator has ended its tenant's connections.
+    Killed,
     /// Its tenant was moved to another level.
     Moved,
     /// Its tenant's schema and role have other names than when it logged in.
@@ -90,7 +135,15 @@ impl Dismissal {
     /// Whether nothing is waited for, not even the end of a transaction.
     #[must_use]
     pub const fn is_at_once(self) -> bool {
-        matches!(self, Self::OutOfService | Self::Renamed | Self::Revoked | Self::Removed | Self::Distrusted)
+        matches!(
+            self,
+            Self::OutOfService
+                | Self::Killed
+                | Self::Renamed
+                | Self::Revoked
+                | Self::Removed
+                | Self::Distrusted
+        )
     }
 }
 
@@ -130,6 +183,8 @@ pub struct Place {
     pub slot: Arc<CancelSlot>,
     /// Cancelled when it is to be disconnected.
     pub stop: CancellationToken,
+    /// Who it is, for people.
+    pub who: Arc<Who>,
     dismissal: Arc<Mutex<Option<Dismissal>>>,
     pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
 }
@@ -171,6 +226,7 @@ impl Roster {
                 let slot = Arc::new(CancelSlot::default());
                 let pin = Arc::<Mutex<_>>::default();
                 let dismissal = Arc::<Mutex<_>>::default();
+                let who = Arc::new(Who { pid, ..bearer.who });
                 vacant.insert(Member {
                     key: key.clone(),
                     tenant: bearer.tenant,
@@ -183,8 +239,9 @@ impl Roster {
                     slot: Arc::clone(&slot),
                     stop: stop.clone(),
                     pin: Arc::clone(&pin),
+                    who: Arc::clone(&who),
                 });
-                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, dismissal, pin });
+                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, dismissal, pin, who });
             }
         }
     }
@@ -210,6 +267,11 @@ impl Roster {
     /// Disconnects all clients of a tenant that goes out of service, at once.
     pub fn disconnect(&self, tenant: TenantId) {
         self.dismiss(Dismissal::OutOfService, |member| member.tenant == tenant);
+    }
+
+    /// Disconnects the clients of a tenant, at once, because an operator says so; all clients with `None`.
+    pub fn kill(&self, tenant: Option<TenantId>) {
+        self.dismiss(Dismissal::Killed, |member| tenant.is_none_or(|tenant| member.tenant == tenant));
     }
 
     /// Disconnects everybody at once.
@@ -297,6 +359,18 @@ impl Roster {
         pinned
     }
 
+    /// Everybody, and what they do.
+    #[must_use]
+    pub fn present(&self) -> Vec<Present> {
+        let present = self.clients.iter().map(|member| Present {
+            who: Arc::clone(&member.who),
+            tenant: member.tenant,
+            doing: member.slot.doing(),
+            pin: *member.pin.lock().unwrap_or_else(PoisonError::into_inner),
+        });
+        present.collect()
+    }
+
     /// How many are here.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -338,11 +412,23 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::tenant::Slug;
 
     fn of(tenant: TenantId) -> Bearer {
-        let names = TenantNames::for_slug(&Slug::parse("acme").unwrap());
-        Bearer { tenant, names, user: None, api_key: None, certificate: None }
+        let slug = Slug::parse("acme").unwrap();
+        let names = TenantNames::for_slug(&slug);
+        let who = Who {
+            pid: 0,
+            slug,
+            user: "app".into(),
+            access: Access::ReadWrite,
+            is_admin: false,
+            peer: Peer::Local,
+            addresses: None,
+            tls: None,
+            application_name: String::new(),
+            since: Instant::now(),
+        };
+        Bearer { tenant, names, user: None, api_key: None, certificate: None, who }
     }
 
     const DEDICATED: Terms = Terms { level: Level::Dedicated, hardened: false };

@@ -3,7 +3,7 @@
 use std::io;
 use std::io::IoSlice;
 use std::net::IpAddr;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -166,6 +166,15 @@ impl Stream {
         match &self.io {
             Io::Tcp(stream) => stream.peer_addr().map_or(Peer::Local, |address| Peer::Ip(address.ip())),
             Io::Unix(_) => Peer::Local,
+        }
+    }
+
+    /// Address and port of the other end and of this one; none of a Unix socket.
+    #[must_use]
+    pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.io {
+            Io::Tcp(stream) => stream.peer_addr().ok().zip(stream.local_addr().ok()),
+            Io::Unix(_) => None,
         }
     }
 

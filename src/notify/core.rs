@@ -54,6 +54,21 @@ pub enum Ended {
     Lost,
 }
 
+/// A client that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// Its process id, as the proxy gave it.
+    pub client: i32,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// To how many channels.
+    pub channels: usize,
+    /// Notifications that it has not taken.
+    pub queued: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+}
+
 /// Which limit a LISTEN would break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
@@ -92,6 +107,7 @@ impl Batch {
 
 #[derive(Debug)]
 struct Member {
+    client: i32,
     tenant: TenantId,
     prefix: ChannelPrefix,
     subscriptions: HashMap<Arc<str>, Subscription>,
@@ -166,10 +182,22 @@ impl Core {
 
     // Members.
 
-    pub(super) fn join(&mut self, tenant: TenantId, prefix: ChannelPrefix) -> u64 {
+    pub(super) fn overview(&self) -> Vec<Listening> {
+        let members = self.members.values().map(|member| Listening {
+            client: member.client,
+            tenant: member.tenant,
+            channels: member.subscriptions.len(),
+            queued: member.queue.len(),
+            queued_bytes: member.bytes,
+        });
+        members.collect()
+    }
+
+    pub(super) fn join(&mut self, tenant: TenantId, prefix: ChannelPrefix, client: i32) -> u64 {
         self.next_member += 1;
         *self.tenants.entry(tenant).or_default() += 1;
         let member = Member {
+            client,
             tenant,
             prefix,
             subscriptions: HashMap::new(),

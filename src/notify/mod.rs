@@ -23,7 +23,7 @@ use crate::telemetry::Counters;
 use crate::tenant::{ChannelPrefix, TenantId};
 use crate::wire::write;
 
-pub use core::Ended;
+pub use core::{Ended, Listening};
 
 /// A barrier that is not heard by then never will be: the connection is given up.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,13 +88,19 @@ impl Hub {
         })
     }
 
-    /// A client that is about to listen.
+    /// A client, with its process id, that is about to listen.
     #[must_use]
-    pub fn join(self: &Arc<Self>, tenant: TenantId, prefix: ChannelPrefix) -> Listener {
+    pub fn join(self: &Arc<Self>, tenant: TenantId, prefix: ChannelPrefix, client: i32) -> Listener {
         self.counters.listener_came();
         self.listeners.fetch_add(1, Ordering::AcqRel);
-        let id = self.lock().join(tenant, prefix);
+        let id = self.lock().join(tenant, prefix, client);
         Listener { hub: Arc::clone(self), id }
+    }
+
+    /// Those that listen, for people who look.
+    #[must_use]
+    pub fn overview(&self) -> Vec<Listening> {
+        self.lock().overview()
     }
 
     /// A new server process, which is not to be used before this returns: what another tenant's process with

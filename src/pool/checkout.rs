@@ -101,7 +101,7 @@ impl Checkout {
         else {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());
         };
-        if !self.cancel.aim_after_waiting(conn.endpoint(), &conn.key) {
+        if !self.cancel.aim_after_waiting(conn.endpoint(), &conn.key, conn.taken) {
             if let Some(conn) = self.conn.take() {
                 self.pool.give_back(conn);
             }
@@ -272,10 +272,17 @@ impl Attached {
         read
     }
 
-    /// Ends the client's use. A clean connection is in the pool again when this returns; one that is not
+    /// How long the client had waited for it.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.checkout.conn.as_ref().map_or(Duration::ZERO, |conn| conn.waited)
+    }
+
+    /// Ends the client's use, and tells how long that was. A clean connection is in the pool again when this returns; one that is not
     /// is made clean, or closed, off the client's path.
-    pub fn detach(mut self, ended: Ended) {
-        let Some(mut conn) = self.checkout.conn.take() else { return };
+    pub fn detach(mut self, ended: Ended) -> Duration {
+        let Some(mut conn) = self.checkout.conn.take() else { return Duration::ZERO };
+        let taken = conn.taken;
         let pool = Arc::clone(&self.checkout.pool);
         let settled = self.checkout.cancel.clear();
         let left = match ended {
@@ -287,7 +294,7 @@ impl Attached {
         let speaks = pool.hub.leaves(&conn.voice, notified);
         let weighed = !pool.is_to_be_weighed(&conn);
         if settled && !speaks && weighed && reset::is_clean(&conn, left, pool.config.reset) {
-            return pool.give_back(conn);
+            return pool.give_back(conn).saturating_duration_since(taken);
         }
         let cancel = Arc::clone(&self.checkout.cancel);
         tokio::spawn(async move {
@@ -296,6 +303,7 @@ impl Attached {
             }
             put_in_order(conn, pool, &cancel, ended, left).await;
         });
+        taken.elapsed()
     }
 }
 

@@ -87,6 +87,7 @@ impl Pool {
         self.close_idle("retired", |_, owner| owner == Owner::Tenant(tenant));
         let mut inner = self.lock();
         inner.tenants.remove(&tenant);
+        inner.renewals.forget(tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
         inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits, 0), &mut decisions);
         self.carry_out(&mut inner, decisions);

@@ -6,14 +6,17 @@
 mod alarm;
 mod checkout;
 mod keeper;
+mod overview;
+mod pause;
 mod settle;
 mod spare;
+mod wait;
 mod wear;
 mod weigh;
 mod welcome;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,8 +37,11 @@ use crate::telemetry::Counters;
 use crate::tenant::{Access, Ident, Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
+pub use overview::{OpenServer, PoolOverview};
 pub use settle::SettleError;
 pub use welcome::{Welcome, WelcomeError};
+
+use wait::{NotNow, Waiter};
 
 /// How long a tenant keeps its last connection busy while another tenant has none.
 const QUANTUM: Duration = Duration::from_millis(100);
@@ -65,6 +71,9 @@ pub struct Pool {
 struct Inner {
     scheduler: Scheduler,
     idle: HashMap<ServerId, Box<ServerConn>>,
+    /// All that are open, also those in use or being closed, for people who look.
+    open: HashMap<ServerId, OpenServer>,
+    renewals: pause::Renewals,
     waiting: HashMap<ClientId, oneshot::Sender<Grant>>,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// How spare connections log in, while there may be any.
@@ -125,6 +134,8 @@ impl Pool {
             replicas: Arc::clone(dialer.replicas()),
             scheduler,
             idle: HashMap::new(),
+            open: HashMap::new(),
+            renewals: pause::Renewals::default(),
             waiting: HashMap::new(),
             tenants: HashMap::new(),
             spare: None,
@@ -245,6 +256,10 @@ impl Pool {
             }
             _ => true,
         });
+        let granted = granted.map(|mut conn: Box<ServerConn>| {
+            (conn.taken, conn.waited) = (now, Duration::ZERO);
+            conn
+        });
         let result = granted.ok_or_else(|| {
             if refused {
                 return NotNow::Full(inner.scheduler.waiting(tenant.id));
@@ -264,52 +279,21 @@ impl Pool {
         result
     }
 
-    /// `None` when it has to ask again.
-    async fn wait(
-        self: &Arc<Self>,
-        tenant: &Tenant,
-        mut waiter: Waiter,
-        cancel: &Arc<CancelSlot>,
-    ) -> Result<Option<Box<ServerConn>>, CheckoutError> {
-        let began = Instant::now();
-        let limit = self.commons(tenant).limits().wait_timeout;
-        let Some(receiver) = waiter.receiver.as_mut() else { return Err(CheckoutError::Cancelled) };
-        let granted = tokio::select! {
-            granted = tokio::time::timeout(limit, receiver) => granted,
-            () = cancel.cancelled() => return Err(CheckoutError::Cancelled),
-        };
-        match granted {
-            Ok(Ok(Grant::Conn(conn))) => {
-                waiter.receiver = None;
-                if waiter.held {
-                    self.counters.rate_delayed();
-                } else {
-                    self.counters.waited(began.elapsed());
-                }
-                Ok(Some(conn))
-            }
-            Ok(Ok(Grant::Failed(error))) => Err(CheckoutError::Connect(error)),
-            Ok(Ok(Grant::Moved)) => Ok(None),
-            Ok(Err(_)) | Err(_) => {
-                self.counters.wait_refused();
-                self.counters.timed_out("wait");
-                let rate = self.lock().scheduler.rate_waited_for(tenant.id);
-                tracing::debug!(tenant = %tenant.id, ?rate, "no server connection within the wait limit");
-                Err(rate.map_or(CheckoutError::TimedOut(limit), |rate| CheckoutError::OverRate(limit, rate)))
-            }
+    /// Takes back a clean connection. Tells the time.
+    fn give_back(self: &Arc<Self>, mut conn: Box<ServerConn>) -> Instant {
+        let now = Instant::now();
+        conn.returned = now;
+        if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
+            self.close(conn, "lifetime");
+        } else if self.is_worn(&conn) {
+            self.close(conn, "tenants");
+        } else {
+            self.park(conn, now);
         }
+        now
     }
 
-    /// Takes back a clean connection.
-    fn give_back(self: &Arc<Self>, mut conn: Box<ServerConn>) {
-        let now = Instant::now();
-        if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
-            return self.close(conn, "lifetime");
-        }
-        if self.is_worn(&conn) {
-            return self.close(conn, "tenants");
-        }
-        conn.returned = now;
+    fn park(self: &Arc<Self>, conn: Box<ServerConn>, now: Instant) {
         let (owner, id) = (conn.owner, conn.id);
         let mut inner = self.lock();
         if let Some(reason) = inner.is_misplaced(&conn) {
@@ -329,13 +313,16 @@ impl Pool {
     fn finish_closing(self: &Arc<Self>, conn: Box<ServerConn>, reason: &'static str) {
         let pool = Arc::clone(self);
         tracing::debug!(server = conn.id.0, pid = conn.key.pid, tenant = %conn.owner, reason, "server connection closes");
+        conn.closing.store(true, Ordering::Relaxed);
         tokio::spawn(async move {
-            let closed = Event::Closed(conn.owner, conn.id);
+            let (owner, id) = (conn.owner, conn.id);
             let voice = Arc::clone(&conn.voice);
             let _ = tokio::time::timeout(Duration::from_secs(5), conn.close()).await;
             pool.hub.dismiss(&voice);
             pool.counters.server_closed(reason);
-            pool.report(closed);
+            let mut inner = pool.lock();
+            inner.open.remove(&id);
+            pool.event(&mut inner, Instant::now(), Event::Closed(owner, id));
         });
     }
 
@@ -371,6 +358,8 @@ impl Pool {
     fn begun(self: &Arc<Self>, conn: Box<ServerConn>, event: Event) {
         let id = conn.id;
         let mut inner = self.lock();
+        let known = self.describe(&inner, &conn);
+        inner.open.insert(id, known);
         let misplaced = inner.is_misplaced(&conn);
         inner.idle.insert(id, conn);
         self.event(&mut inner, Instant::now(), event);
@@ -480,6 +469,9 @@ impl Grant {
 impl Inner {
     /// Why a connection is of no use any more, if so.
     fn is_misplaced(&self, conn: &ServerConn) -> Option<&'static str> {
+        if pause::is_old(&self.renewals, conn) {
+            return Some("reconnect");
+        }
         let Owner::Tenant(tenant) = conn.owner else { return None };
         // Every checkout puts its tenant there, so it was retired since.
         let Some(tenant) = self.tenants.get(&tenant) else { return Some("retired") };
@@ -532,45 +524,5 @@ const fn quota(limits: &TenantLimits, minimum: usize) -> Quota {
         weight: limits.weight,
         rate: limits.max_transactions_per_second,
         minimum,
-    }
-}
-
-/// Why a client has no server connection at once.
-enum NotNow {
-    /// It has to wait.
-    Wait(Waiter),
-    /// So many of its tenant wait already that it may not.
-    Full(usize),
-}
-
-/// A place in the queue. Dropping it gives the place up, and whatever arrived for it goes back.
-struct Waiter {
-    pool: Arc<Pool>,
-    tenant: TenantId,
-    /// For which kind of connection it waits.
-    level: Level,
-    client: ClientId,
-    /// Whether it began to wait because its tenant had all the turns its rate allows.
-    held: bool,
-    /// Taken when the grant was received.
-    receiver: Option<oneshot::Receiver<Grant>>,
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        let Some(mut receiver) = self.receiver.take() else { return };
-        let mut inner = self.pool.lock();
-        inner.waiting.remove(&self.client);
-        let forgotten = match self.level {
-            Level::Dedicated => Event::Forgotten(self.tenant, self.client),
-            Level::Shared => Event::ForgottenShared(self.tenant, self.client),
-        };
-        self.pool.event(&mut inner, Instant::now(), forgotten);
-        drop(inner);
-        receiver.close();
-        if let Some(conn) = receiver.try_recv().ok().and_then(Grant::conn) {
-            self.pool.give_back(conn);
-            self.pool.report(Event::Vain(self.tenant));
-        }
     }
 }

@@ -87,7 +87,7 @@ impl Attached {
         let Some(conn) = self.checkout.conn.as_deref() else { return true };
         // Until the server answers, it may not have begun.
         self.checkout.quiet = true;
-        let goes_on = self.checkout.cancel.aim_after_waiting(conn.endpoint(), &conn.key);
+        let goes_on = self.checkout.cancel.aim_after_waiting(conn.endpoint(), &conn.key, conn.taken);
         if !goes_on {
             self.checkout.cancel.aim_at(conn.endpoint(), &conn.key);
         }

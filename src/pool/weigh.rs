@@ -47,7 +47,8 @@ impl Pool {
                 );
             }
             // Or a time-out that the tenant before has left: the next time will do.
-            return self.give_back(conn);
+            self.give_back(conn);
+            return;
         }
         let bytes = answer.rows.first().and_then(|row| bytes(row)).unwrap_or(0);
         tracing::debug!(

@@ -165,6 +165,12 @@ impl Directory {
         self.inner.registry.unfit(tenant).await
     }
 
+    /// All tenants in service.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.inner.view.tenants()
+    }
+
     /// How many tenants are in service.
     #[must_use]
     pub fn tenant_count(&self) -> usize {

@@ -120,6 +120,16 @@ impl FairQueue {
         self.lines.get(&tenant).map_or(0, |line| line.waiting.len())
     }
 
+    /// How many connections serve the tenant.
+    pub(super) fn serving(&self, tenant: TenantId) -> usize {
+        self.lines.get(&tenant).map_or(0, |line| line.serving)
+    }
+
+    /// Those who wait, are served, or were a moment ago.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        self.lines.keys().copied()
+    }
+
     /// Whether the tenant may have one more connection, as far as is known of it here.
     pub(super) fn has_room(&self, tenant: TenantId, quota: Quota) -> bool {
         self.lines.get(&tenant).map_or(quota.connections > 0, |line| line.room() > 0)

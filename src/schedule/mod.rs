@@ -11,7 +11,9 @@ mod fair;
 mod hunger;
 mod limits;
 mod minimum;
+mod overview;
 mod owner;
+mod pause;
 mod rate;
 mod shared;
 mod spare;
@@ -20,12 +22,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::schedule::minimum::Lacking;
+use crate::schedule::pause::Pauses;
 use crate::schedule::rate::Rates;
 use crate::schedule::shared::Group;
 use crate::schedule::spare::Spares;
 use crate::tenant::TenantId;
 
 pub use limits::{Limits, Quota};
+pub use overview::{OwnerLoad, TenantLoad};
 pub use owner::Owner;
 
 /// A server connection, also one that is still being opened.
@@ -131,6 +135,7 @@ pub struct Scheduler {
     limits: Limits,
     /// Those that differ from the usual one.
     quotas: HashMap<TenantId, Quota>,
+    pauses: Pauses,
     shares: HashMap<Owner, Share>,
     shared: Group,
     rates: Rates,
@@ -173,6 +178,7 @@ impl Scheduler {
         Self {
             limits,
             quotas: HashMap::new(),
+            pauses: Pauses::default(),
             shares: HashMap::new(),
             shared: Group::default(),
             rates: Rates::default(),
@@ -240,7 +246,14 @@ impl Scheduler {
         } else {
             self.quotas.insert(tenant, quota);
         }
-        let owner = Owner::Tenant(tenant);
+        self.apply_quota(now, tenant, out);
+        self.feed_hungry(out);
+        self.refill(now, out);
+    }
+
+    /// Brings up to date what a tenant has of what it is due.
+    fn apply_quota(&mut self, now: Instant, tenant: TenantId, out: &mut Vec<Decision>) {
+        let (owner, quota) = (Owner::Tenant(tenant), self.quota(tenant));
         if let Some(share) = self.shares.get_mut(&owner) {
             share.quota = quota;
         }
@@ -253,8 +266,6 @@ impl Scheduler {
         self.resume(now, tenant, out);
         self.now = Some(now);
         self.update(owner);
-        self.feed_hungry(out);
-        self.refill(now, out);
     }
 
     fn idle_over_quota(&self, owner: Owner) -> Option<(u64, ServerId)> {
@@ -263,14 +274,13 @@ impl Scheduler {
     }
 
     fn quota(&self, tenant: TenantId) -> Quota {
-        *self.quotas.get(&tenant).unwrap_or(&self.limits.quota)
+        self.unless_paused(tenant, *self.quotas.get(&tenant).unwrap_or(&self.limits.quota))
     }
 
     fn share(&mut self, owner: Owner) -> &mut Share {
         let quota = match owner {
             Owner::Tenant(tenant) => self.quota(tenant),
-            // Each of its tenants has a quota, it has none.
-            Owner::Shared => Quota { minimum: self.shared_minimum, ..Quota::UNLIMITED },
+            Owner::Shared => self.shared_quota(),
             Owner::Spare => Quota::UNLIMITED,
         };
         self.shares.entry(owner).or_insert_with(|| Share::new(quota))

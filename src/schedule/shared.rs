@@ -50,6 +50,11 @@ impl Group {
         !self.idle.is_empty()
     }
 
+    /// How many are idle.
+    pub(super) fn idle_count(&self) -> usize {
+        self.idle.len()
+    }
+
     /// The client that is to be served next gets this connection, if it is idle.
     pub(super) fn prefer(&mut self, server: Option<ServerId>) {
         self.preferred = server;

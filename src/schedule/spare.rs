@@ -40,8 +40,13 @@ impl Spares {
         self.warm.len()
     }
 
-    fn lacks(&self, now: Instant) -> bool {
-        !self.coming && self.warm.len() < self.keep && self.not_before.is_none_or(|at| now >= at)
+    /// Whether one is on its way.
+    pub(super) const fn is_coming(&self) -> bool {
+        self.coming
+    }
+
+    fn lacks(&self, now: Instant, keep: usize) -> bool {
+        !self.coming && self.warm.len() < keep && self.not_before.is_none_or(|at| now >= at)
     }
 
     fn failed(&mut self, now: Instant) {
@@ -63,7 +68,10 @@ impl Scheduler {
     pub fn refill(&mut self, now: Instant, out: &mut Vec<Decision>) {
         self.now = Some(now);
         self.fill_up(now, out);
-        if !self.spares.lacks(now) || !self.hungry.is_empty() || self.opening >= self.limits.opening {
+        if !self.spares.lacks(now, self.spares_kept())
+            || !self.hungry.is_empty()
+            || self.opening >= self.limits.opening
+        {
             return;
         }
         if self.total < self.limits.total {
@@ -167,8 +175,13 @@ impl Scheduler {
         taken
     }
 
-    fn trim_spares(&mut self, out: &mut Vec<Decision>) {
-        while self.spares.len() > self.spares.keep
+    /// How many there should be, as things are.
+    const fn spares_kept(&self) -> usize {
+        if self.pauses.all() { 0 } else { self.spares.keep }
+    }
+
+    pub(super) fn trim_spares(&mut self, out: &mut Vec<Decision>) {
+        while self.spares.len() > self.spares_kept()
             && let Some(server) = self.give_up_spare()
         {
             out.push(Decision::Close(Owner::Spare, server));

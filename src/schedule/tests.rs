@@ -617,6 +617,7 @@ proptest! {
 }
 
 mod minimum;
+mod pause;
 mod rate;
 mod shared;
 mod spare;

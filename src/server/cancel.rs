@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -45,6 +45,19 @@ struct Inner {
     turn: u64,
     /// Somebody wants to know when one of these two changes.
     watched: bool,
+    /// When the client was last given a server connection, or began to wait for one.
+    since: Option<Instant>,
+}
+
+/// What a client does, as its slot knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing.
+    Nothing,
+    /// It waits for a server connection.
+    Waiting,
+    /// The server with this process id works for it.
+    Served(i32),
 }
 
 /// One client's side of cancelling, shared with whoever carries its key.
@@ -66,6 +79,23 @@ impl CancelSlot {
         inner.turn += 1;
     }
 
+    /// There is no server connection for the client at once.
+    pub fn waits_since(&self, now: Instant) {
+        self.lock().since = Some(now);
+    }
+
+    /// What the client does, and when it was last given a server connection or began to wait for one.
+    #[must_use]
+    pub fn doing(&self) -> (Doing, Option<Instant>) {
+        let inner = self.lock();
+        let doing = match &inner.aim {
+            Aim::Nothing => Doing::Nothing,
+            Aim::Waiting => Doing::Waiting,
+            Aim::Server(_, key) => Doing::Served(key.pid),
+        };
+        (doing, inner.since)
+    }
+
     /// A server process works for the client from now on.
     pub fn aim_at(&self, endpoint: &Endpoint, key: &BackendKey) {
         self.lock().aim = Aim::Server(endpoint.clone(), key.clone());
@@ -73,15 +103,16 @@ impl CancelSlot {
 
     /// As [`aim_at`](Self::aim_at), unless the client was cancelled while it waited: then `false`.
     ///
-    /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment.
-    pub fn aim_after_waiting(&self, endpoint: &Endpoint, key: &BackendKey) -> bool {
+    /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment; `since` is
+    /// when.
+    pub fn aim_after_waiting(&self, endpoint: &Endpoint, key: &BackendKey, since: Instant) -> bool {
         let mut inner = self.lock();
         if std::mem::take(&mut inner.cancelled) {
             inner.aim = Aim::Nothing;
             return false;
         }
         inner.aim = Aim::Server(endpoint.clone(), key.clone());
-        inner.quiet = true;
+        (inner.quiet, inner.since) = (true, Some(since));
         true
     }
 

@@ -149,6 +149,18 @@ impl Dialer {
         }
     }
 
+    /// Where the server is that took writes last.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        self.hosts.address()
+    }
+
+    /// The role that shared connections log in as, if there are any.
+    #[must_use]
+    pub const fn shared_role(&self) -> Option<&Ident> {
+        self.shared.as_ref()
+    }
+
     /// The read replicas, for whoever looks after them.
     #[must_use]
     pub const fn replicas(&self) -> &Arc<Replicas> {
@@ -265,6 +277,7 @@ impl Dialer {
             }
             Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
+        let begun = Instant::now();
         let mut stream = endpoint.dial().await?;
         if let Some(idle) = self.keepalive {
             stream.keep_alive(idle)?;
@@ -287,8 +300,12 @@ impl Dialer {
             voice: Arc::new(Voice::new(key.pid, speaker)),
             key,
             state: ServerState { parameters, ..ServerState::default() },
+            begun,
             opened: now,
             returned: now,
+            taken: now,
+            waited: Duration::ZERO,
+            closing: Arc::default(),
             weighed: Instant::now(),
             search_path: None,
             names,
@@ -340,6 +357,12 @@ impl Endpoint {
     #[must_use]
     pub fn at(address: ServerAddress, tls: &ServerTls) -> Self {
         Self(Arc::new(Inner { address, tls: Connector::new(tls) }))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        &self.0.address
     }
 
     /// Opens a bare connection: encrypted where it is to be, and nobody logged in.

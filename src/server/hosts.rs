@@ -11,6 +11,8 @@ const TAKES_WRITES: (&str, &str) = ("in_hot_standby", "off");
 
 #[derive(Debug)]
 pub(super) struct Hosts {
+    /// The one that is named first.
+    home: ServerAddress,
     all: Vec<(ServerAddress, Endpoint)>,
     /// Took writes last.
     preferred: AtomicUsize,
@@ -20,7 +22,7 @@ impl Hosts {
     pub(super) fn new(server: &Server) -> Self {
         let host = |address: &ServerAddress| (address.clone(), Endpoint::at(address.clone(), &server.tls));
         let all = server.addresses().map(host).collect();
-        Self { all, preferred: AtomicUsize::new(0) }
+        Self { home: server.address.clone(), all, preferred: AtomicUsize::new(0) }
     }
 
     /// The only one, if there is one only.
@@ -29,6 +31,11 @@ impl Hosts {
             [(_, endpoint)] => Some(endpoint),
             _ => None,
         }
+    }
+
+    /// Where the one is that took writes last.
+    pub(super) fn address(&self) -> &ServerAddress {
+        self.all.get(self.preferred.load(Ordering::Relaxed)).map_or(&self.home, |(address, _)| address)
     }
 
     pub(super) fn len(&self) -> u32 {

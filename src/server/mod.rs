@@ -14,10 +14,13 @@ mod voice;
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::config::ServerAddress;
 use crate::net::stream::Stream;
+use crate::net::tls::TlsInfo;
 use crate::schedule::{Owner, ServerId};
 use crate::server::connect::Endpoint;
 use crate::server::replicas::Replica;
@@ -58,10 +61,18 @@ pub struct ServerConn {
     pub key: BackendKey,
     /// What the session machine knows of it.
     pub state: ServerState,
-    /// When it was opened.
+    /// When it was begun to be opened.
+    pub begun: Instant,
+    /// When it was open.
     pub opened: Instant,
     /// When it was last given back.
     pub returned: Instant,
+    /// When a client was last given it.
+    pub taken: Instant,
+    /// How long that one had waited for it.
+    pub waited: Duration,
+    /// Set when it is being closed.
+    pub closing: Arc<AtomicBool>,
     /// When its server was last asked how much memory it uses.
     pub weighed: Instant,
     /// SQL that sets the `search_path` of a bound spare, which RESET does not know.
@@ -109,6 +120,12 @@ pub struct Answer {
 }
 
 impl ServerConn {
+    /// Where its server is.
+    #[must_use]
+    pub fn address(&self) -> &ServerAddress {
+        self.endpoint.address()
+    }
+
     /// Reads what the server sends; 0 is the end.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.stream.poll_read(cx, buf)
@@ -122,6 +139,12 @@ impl ServerConn {
     /// Writes what is encrypted and waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_flush(cx)
+    }
+
+    /// Protocol and cipher, where it has TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<String> {
+        self.stream.tls().map(TlsInfo::summary)
     }
 
     /// Where it is connected to.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::session::code::Code;
 use crate::session::statements::StatementStore;
+use crate::telemetry::Traffic;
 use crate::tenant::{Limits, SchemaState};
 
 /// So many transactions that left sequence state and were not followed by one that read it show that the tenant's
@@ -14,6 +15,8 @@ const UNREAD: usize = 20;
 /// What the sessions of one tenant share.
 #[derive(Debug, Default)]
 pub struct Commons {
+    /// What they did.
+    pub traffic: Traffic,
     /// Their prepared statements.
     pub statements: StatementStore,
     /// How many of them keep their server connection.

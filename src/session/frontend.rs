@@ -9,7 +9,7 @@ use crate::session::channels::Before;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::{DISCARD_SEQUENCES, ROLLBACK};
 use crate::session::statements::{MAX_CLIENT_BYTES, Statement, is_server_name};
-use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
+use crate::session::{Denied, OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view;
 use crate::wire::write;
@@ -217,7 +217,7 @@ impl Session {
                 Ok(allowed)
             }
             Verdict::Deny(denial) => {
-                self.denials.push(denial.rule.id);
+                self.denials.push(Denied::new(&denial, text));
                 Err(denial.into())
             }
         }

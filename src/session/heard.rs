@@ -1,6 +1,7 @@
 //! What is written down of the texts that a client sends, where its texts are.
 
-use crate::guard::{Verdict, redact};
+use crate::error::SqlState;
+use crate::guard::{Denial, Verdict, redact};
 use crate::session::Session;
 
 /// A text that a client sent.
@@ -10,6 +11,28 @@ pub struct Heard {
     pub text: String,
     /// The rule that refused it.
     pub refused_by: Option<&'static str>,
+}
+
+/// So much of a refused text is looked at.
+const DENIED_BYTES: usize = 1 << 10;
+
+/// A text that a rule of the guard refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What the client is answered.
+    pub sqlstate: SqlState,
+    /// The beginning of the text, without what may be a secret.
+    pub text: String,
+}
+
+impl Denied {
+    pub(super) fn new(denial: &Denial, text: &str) -> Self {
+        let end = (0..=text.len().min(DENIED_BYTES)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        // What is cut within a constant is left out to its begin.
+        Self { rule: denial.rule.id, sqlstate: denial.rule.sqlstate, text: redact(&text[..end]) }
+    }
 }
 
 /// Closed unless it is opened.

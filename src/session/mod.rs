@@ -39,7 +39,7 @@ use crate::session::tracking::Tracking;
 use crate::tenant::Limits;
 use crate::wire::view;
 
-pub use heard::Heard;
+pub use heard::{Denied, Heard};
 pub use refusal::Refusal;
 
 /// Bytes a buffer may keep between two statements.
@@ -205,7 +205,7 @@ pub struct Session {
     healing: Option<Vec<Entry>>,
     front: Vec<u8>,
     replies: Vec<u8>,
-    denials: Vec<&'static str>,
+    denials: Vec<Denied>,
     notebook: Notebook,
     reports: Vec<Denial>,
 }
@@ -471,8 +471,14 @@ impl Session {
         !self.replies.is_empty()
     }
 
-    /// Rules that refused something since the last call.
-    pub fn take_denials(&mut self) -> impl Iterator<Item = &'static str> {
+    /// What all sessions of the tenant share.
+    #[must_use]
+    pub const fn commons(&self) -> &Arc<Commons> {
+        &self.commons
+    }
+
+    /// What was refused since the last call.
+    pub fn take_denials(&mut self) -> impl Iterator<Item = Denied> {
         self.denials.drain(..)
     }
 

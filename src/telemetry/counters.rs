@@ -25,6 +25,12 @@ pub struct Batch {
     pub bytes_from_clients: u64,
     /// Bytes written to the client.
     pub bytes_to_clients: u64,
+    /// Times that it was given a server connection.
+    pub assignments: u64,
+    /// How long it had one.
+    pub server_time: Duration,
+    /// How long it waited for those that it got.
+    pub wait_time: Duration,
 }
 
 /// The counters of a process; made once and handed out in an `Arc`.
@@ -173,7 +179,8 @@ impl Counters {
 
     /// Adds what a client counted, and sets that to zero.
     pub fn add(&self, batch: &mut Batch) {
-        let Batch { queries, transactions, role_switches, bytes_from_clients, bytes_to_clients } =
+        // The rest is told by tenant, or counted where it happens.
+        let Batch { queries, transactions, role_switches, bytes_from_clients, bytes_to_clients, .. } =
             std::mem::take(batch);
         let traffic = &self.traffic.0;
         traffic.queries.add(queries);
@@ -511,6 +518,7 @@ mod tests {
             role_switches: 2,
             bytes_from_clients: 10,
             bytes_to_clients: 20,
+            ..Batch::default()
         };
         counters.add(&mut batch);
         counters.add(&mut batch);

@@ -1,12 +1,34 @@
 //! The part of the handshake in which somebody who has proved who it is may come in, or not.
 
+use std::time::Instant;
+
 use crate::client::credential::Identity;
-use crate::client::handshake::{Proved, admit, hardened, no_option, resolve, scope, settings};
+use crate::client::handshake::{Hello, Proved, admit, hardened, no_option, resolve, scope, settings};
+use crate::client::roster::Who;
 use crate::client::{Shared, access, tell_report};
+use crate::net::tls::TlsInfo;
 use crate::session::Refusal;
 use crate::session::params::Settings;
 use crate::tenant::{Access, Tenant};
 use crate::wire::startup::{self, Startup};
+
+impl Hello<'_> {
+    /// The client as people know it.
+    pub(super) fn who(&self, identity: &Identity, application_name: String) -> Who {
+        Who {
+            pid: 0,
+            slug: identity.tenant.slug.clone(),
+            user: identity.user_name.clone(),
+            access: identity.tenant.access,
+            is_admin: identity.admin.is_some(),
+            peer: self.stream.peer(),
+            addresses: self.stream.addresses(),
+            tls: self.stream.tls().map(TlsInfo::summary),
+            application_name,
+            since: Instant::now(),
+        }
+    }
+}
 
 /// What the session will be.
 ///
@@ -26,7 +48,14 @@ pub(super) async fn let_in(
     let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);
     span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
     let reported = !reports.is_empty();
-    Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor() })
+    let application_name = named(startup.get("application_name").unwrap_or_default());
+    Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor(), application_name })
+}
+
+/// As much of a program's name as PostgreSQL keeps (`NAMEDATALEN - 1` bytes), with a question mark for each character that
+/// it would not print (`pg_clean_ascii`).
+fn named(name: &str) -> String {
+    name.chars().take(63).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
 }
 
 /// What its operator has it begin with, which no client's rules bind. What the client says outranks it.

@@ -42,6 +42,23 @@ pub struct TlsInfo {
     pub server_end_point: Option<Vec<u8>>,
     /// Whether both sides agreed by ALPN to speak PostgreSQL's protocol.
     pub alpn: bool,
+    /// Protocol and cipher, once they are agreed upon.
+    pub agreed: Option<(rustls::ProtocolVersion, rustls::CipherSuite)>,
+}
+
+impl TlsInfo {
+    /// Protocol and cipher, for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let name = |name: Option<&'static str>| name.unwrap_or("?");
+        self.agreed.map_or_else(
+            || "TLS".to_owned(),
+            |(version, suite)| {
+                let version = name(version.as_str()).replace('_', ".");
+                format!("{version}/{}", name(suite.as_str()))
+            },
+        )
+    }
 }
 
 /// The one provider of cryptography.

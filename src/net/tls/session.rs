@@ -99,7 +99,10 @@ impl Session {
                 (None, certificate.and_then(|der| certificate::end_point(der)), None)
             }
         };
-        Ok(TlsInfo { sni, peer, server_end_point: end_point, alpn: self.conn.alpn_protocol().is_some() })
+        let suite = self.conn.negotiated_cipher_suite().map(|suite| suite.suite());
+        let agreed = self.conn.protocol_version().zip(suite);
+        let alpn = self.conn.alpn_protocol().is_some();
+        Ok(TlsInfo { sni, peer, server_end_point: end_point, alpn, agreed })
     }
 
     /// Decrypted bytes; 0 is the end.

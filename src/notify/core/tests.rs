@@ -42,7 +42,7 @@ fn turn(core: &mut Core) -> Vec<Batch> {
 
 /// A client of the tenant that listens.
 fn listener(core: &mut Core, n: u8, channels: &[&str]) -> u64 {
-    let id = core.join(tenant(n.into()), prefix(n));
+    let id = core.join(tenant(n.into()), prefix(n), 0);
     core.subscribe(id, &names(channels)).unwrap();
     turn(core);
     core.settle(id, &set(channels));
@@ -150,7 +150,7 @@ fn what_comes_before_the_barrier_of_a_subscription_or_before_its_commit_is_not_h
     let mut core = core();
     process(&mut core, 7, 1);
     listener(&mut core, 1, &["x"]);
-    let id = core.join(tenant(1), prefix(1));
+    let id = core.join(tenant(1), prefix(1), 0);
     core.subscribe(id, &names(&["x"])).unwrap();
     core.hear(7, "x", "before the barrier").unwrap();
     turn(&mut core);
@@ -188,7 +188,7 @@ fn channel_that_is_left_and_wanted_again_is_listened_to() {
     let mut core = core();
     let id = listener(&mut core, 1, &["x"]);
     core.leave(id);
-    let id = core.join(tenant(1), prefix(1));
+    let id = core.join(tenant(1), prefix(1), 0);
     core.subscribe(id, &names(&["x"])).unwrap();
     let batches = turn(&mut core);
     assert!(batches.iter().all(|batch| batch.unlisten.is_empty()), "{batches:?}");
@@ -199,7 +199,7 @@ fn channel_that_is_left_and_wanted_again_is_listened_to() {
 fn barrier_comes_behind_all_names_that_were_asked_for_before() {
     let mut core = Core::new(Limits { channels: 500, channels_per_client: 500, queued_bytes: 1000 });
     core.connected();
-    let id = core.join(tenant(1), prefix(1));
+    let id = core.join(tenant(1), prefix(1), 0);
     let many: Vec<Box<str>> = (0..250).map(|n| format!("c{n}").into()).collect();
     let barrier = core.subscribe(id, &many).unwrap();
     let batches = turn(&mut core);
@@ -211,11 +211,11 @@ fn barrier_comes_behind_all_names_that_were_asked_for_before() {
 #[test]
 fn limits_of_one_client_and_of_all_are_kept() {
     let mut core = core();
-    let a = core.join(tenant(1), prefix(1));
+    let a = core.join(tenant(1), prefix(1), 0);
     assert_eq!(core.subscribe(a, &names(&["1", "2", "3", "4"])), Err(Full::Client));
     core.subscribe(a, &names(&["1", "2", "3"])).unwrap();
     assert_eq!(core.subscribe(a, &names(&["4"])), Err(Full::Client));
-    let b = core.join(tenant(1), prefix(1));
+    let b = core.join(tenant(1), prefix(1), 0);
     core.subscribe(b, &names(&["1", "4"])).unwrap();
     assert_eq!(core.subscribe(b, &names(&["5"])), Err(Full::All));
     core.leave(a);
@@ -239,7 +239,7 @@ fn client_that_takes_nothing_is_ended_and_costs_nothing_more() {
 fn lost_connection_ends_who_listens_and_fails_who_was_about_to() {
     let mut core = core();
     let listens = listener(&mut core, 1, &["x"]);
-    let about_to = core.join(tenant(1), prefix(1));
+    let about_to = core.join(tenant(1), prefix(1), 0);
     core.subscribe(about_to, &names(&["y"])).unwrap();
     let epoch = core.epoch();
     core.lost();

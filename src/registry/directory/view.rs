@@ -58,6 +58,10 @@ impl View {
         self.tenants.iter().any(|loaded| loaded.tenant.level == level)
     }
 
+    pub(super) fn tenants(&self) -> Vec<Arc<Tenant>> {
+        self.tenants.iter().map(|loaded| Arc::clone(&loaded.tenant)).collect()
+    }
+
     pub(super) fn tenant_count(&self) -> usize {
         self.tenants.len()
     }

@@ -1,0 +1,3 @@
+//! The admin console, and what it reads.
+
+mod overview;
