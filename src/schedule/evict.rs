@@ -19,7 +19,7 @@ impl Scheduler {
     /// made for each, not for each of its waiters: the next event looks again.
     pub(super) fn make_room(&mut self, out: &mut Vec<Decision>) {
         while self.total >= self.limits.total {
-            let Some(&(_, _, owner)) = self.hungry.iter().nth(self.closing) else { return };
+            let Some(&(_, _, owner)) = self.hungry.iter().nth(self.places_coming()) else { return };
             if let Some(server) = self.give_up_spare() {
                 out.push(Decision::Close(Owner::Spare, server));
                 continue;
@@ -51,7 +51,7 @@ impl Scheduler {
 
     /// When a connection may make room that is too fresh for that now, and somebody waits for it.
     pub(super) fn room_at(&self) -> Option<Instant> {
-        let waits = self.total >= self.limits.total && self.closing < self.hungry.len();
+        let waits = self.total >= self.limits.total && self.places_coming() < self.hungry.len();
         let mut idle = self.idle_order.values().take(if waits { LOOKED_AT } else { 0 });
         let (_, _, since) = idle.find(|(owner, ..)| !self.is_kept(*owner))?;
         Some(*since + FRESH)

@@ -100,6 +100,11 @@ impl FairQueue {
         self.need
     }
 
+    /// The tenants that are served, wait, or rest.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        self.lines.keys().copied()
+    }
+
     /// All clients that wait, also those of tenants at their limit.
     pub(super) const fn len(&self) -> usize {
         self.waiting

@@ -19,6 +19,10 @@ impl Scheduler {
     /// Keeps so many of the shared connections from now on, once there was one.
     pub fn set_shared_minimum(&mut self, connections: usize) {
         self.shared_minimum = connections;
+        if let Some(share) = self.shares.get_mut(&Owner::Shared) {
+            share.quota.minimum = connections;
+            self.update(Owner::Shared);
+        }
     }
 
     /// Brings up to date whether an owner lacks connections. One that failed is tried again after a while.
@@ -41,7 +45,7 @@ impl Scheduler {
 
     /// Opens connections ahead, one after the other, where nobody waits for one.
     pub(super) fn fill_up(&mut self, now: Instant, out: &mut Vec<Decision>) {
-        if self.opening > 0 || !self.hungry.is_empty() {
+        if self.opening > 0 || !self.hungry.is_empty() || self.winds_down {
             return;
         }
         let Some(&(_, owner)) = self.lacking.first().filter(|(at, _)| *at <= now) else { return };

@@ -6,6 +6,7 @@
 //! another. Within the group connections go from hand to hand (`fair.rs` says in which order, `shared.rs` which).
 //! A spare is nobody's until it becomes a tenant's (`spare.rs`).
 
+mod change;
 mod evict;
 mod fair;
 mod hunger;
@@ -148,6 +149,8 @@ pub struct Scheduler {
     lacking: Lacking,
     /// How many shared connections are kept.
     shared_minimum: usize,
+    /// See [`wind_down`](Self::wind_down).
+    winds_down: bool,
     total: usize,
     opening: usize,
     /// Connections that count until they are closed, but are nobody's any more.
@@ -187,6 +190,7 @@ impl Scheduler {
             hungry: BTreeSet::new(),
             lacking: Lacking::new(),
             shared_minimum: 0,
+            winds_down: false,
             total: 0,
             opening: 0,
             closing: 0,
@@ -233,6 +237,9 @@ impl Scheduler {
             }
             Event::Vain(tenant) => self.turn_was_vain(now, tenant, out),
             Event::Due => self.due(now, out),
+        }
+        if self.is_over_budget() {
+            self.trim(out);
         }
         self.feed_hungry(out);
         self.refill(now, out);
@@ -431,7 +438,7 @@ impl Scheduler {
         if owner == Owner::Shared {
             self.shared.release(server);
         }
-        if self.is_over_quota(owner) || self.must_yield(now, owner) {
+        if self.is_to_go(owner) || self.is_over_quota(owner) || self.must_yield(now, owner) {
             if let Some(share) = self.shares.get_mut(&owner) {
                 share.turn = clock;
                 if owner == Owner::Shared {
@@ -478,7 +485,7 @@ impl Scheduler {
             return false;
         };
         let others = self.shares.get(other).map_or(0, |other| other.held);
-        if self.closing >= self.hungry.len() || self.victim(*other).is_some() {
+        if self.places_coming() >= self.hungry.len() || self.victim(*other).is_some() {
             return false;
         }
         let had = share.since.map_or(Duration::MAX, |since| now.saturating_duration_since(since));

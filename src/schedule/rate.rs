@@ -76,6 +76,11 @@ impl Rates {
         self.due.iter().map(|(_, tenant)| *tenant)
     }
 
+    /// The tenants whose turns are counted.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        self.buckets.keys().copied()
+    }
+
     /// What is kept, for tests.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize, usize) {

@@ -57,7 +57,7 @@ impl Spares {
 impl Scheduler {
     /// Keeps so many spares from now on. Those that are too many are closed.
     pub fn set_spares(&mut self, keep: usize, now: Instant, out: &mut Vec<Decision>) {
-        self.spares.keep = keep;
+        self.spares.keep = if self.winds_down { 0 } else { keep };
         self.trim_spares(out);
         self.feed_hungry(out);
         self.refill(now, out);

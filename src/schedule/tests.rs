@@ -295,6 +295,8 @@ struct Model {
     quotas: HashMap<TenantId, Quota>,
     shared_minimum: usize,
     levels: HashMap<TenantId, Level>,
+    /// Whether the limits change.
+    changes: bool,
     meters: HashMap<TenantId, Meter>,
     next: u64,
 }
@@ -495,11 +497,17 @@ impl Model {
     fn check(&self, sim: &Sim, limits: Limits) -> Result<(), TestCaseError> {
         let load = sim.scheduler.load();
         let (opening, closing, busy) = (self.opening.len(), self.closing.len(), self.busy.len());
-        prop_assert!(load.total <= limits.total, "cap exceeded");
+        // After a change of the budget what is in use may be over it, but nothing that is idle.
+        let over = self.changes && load.total - closing > limits.total;
+        prop_assert!(
+            over || load.total <= limits.total + if self.changes { closing } else { 0 },
+            "cap exceeded"
+        );
+        prop_assert!(!over || load.idle == 0, "idle over the budget");
         prop_assert_eq!(load.total, opening + closing + busy + self.binding.len() + load.idle);
         prop_assert_eq!(load.waiting, self.waiting.len());
         prop_assert!(load.held <= load.waiting);
-        prop_assert!(opening <= limits.opening);
+        prop_assert!(self.changes || opening <= limits.opening);
         // Nobody waits for what is there.
         let idle: Vec<Owner> =
             self.owner.iter().filter(|(s, _)| self.is_idle(**s)).map(|(_, o)| *o).collect();
@@ -514,7 +522,7 @@ impl Model {
         // A spare stands by only where every place that is needed is being made.
         let spares = idle.iter().filter(|owner| **owner == Owner::Spare).count();
         let waits = sim.scheduler.hungry.len();
-        let full = load.total == limits.total;
+        let full = load.total >= limits.total;
         prop_assert!(spares == 0 || !full || closing >= waits, "a spare stands in the way");
         let opens = self.opening.iter().filter(|(o, _)| *o == Owner::Shared).count();
         let could_open = load.total < limits.total && opening < limits.opening;
@@ -525,14 +533,14 @@ impl Model {
 
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
 fn play(
-    limits: Limits,
-    spares: usize,
-    shared_minimum: usize,
+    mut limits: Limits,
+    (spares, shared_minimum): (usize, usize),
     tenants: u128,
     steps: Vec<(u8, u8)>,
+    changes: bool,
 ) -> Result<(), TestCaseError> {
     let mut sim = Sim::new(limits);
-    let mut model = Model { shared_minimum, ..Model::default() };
+    let mut model = Model { shared_minimum, changes, ..Model::default() };
     sim.scheduler.set_shared_minimum(shared_minimum);
     for decision in sim.spares(spares) {
         model.carry_out(sim.now, decision)?;
@@ -584,12 +592,30 @@ fn play(
             }
         }
         for decision in decisions.drain(..) {
-            if let Close(owner, server) = decision {
+            if let Close(owner, server) = decision
+                && !model.changes
+            {
                 model.may_go(owner, server)?;
             }
             let spare = matches!(decision, Open(Owner::Spare, _));
             prop_assert!(!spare || sim.scheduler.hungry.is_empty(), "a spare before a waiter");
             model.carry_out(sim.now, decision)?;
+        }
+        if model.changes && what % 6 == 5 && which % 8 == 4 && nth < random {
+            let quota = Quota { connections: 1 + usize::from(which / 8) % 4, ..limits.quota };
+            limits = Limits {
+                total: 1 + usize::from(what) % 7,
+                opening: 1 + usize::from(which) % 3,
+                quota,
+                ..limits
+            };
+            let usual: Vec<_> = (0..tenants).map(tenant).filter(|t| !model.quotas.contains_key(t)).collect();
+            model.caps.extend(usual.into_iter().map(|t| (t, quota.connections)));
+            let mut out = Vec::new();
+            sim.scheduler.set_limits(sim.now, limits, &mut out);
+            for decision in out {
+                model.carry_out(sim.now, decision)?;
+            }
         }
         model.check(&sim, limits)?;
     }
@@ -612,10 +638,21 @@ proptest! {
         shared_minimum in 0_usize..3,
         steps in proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600),
     ) {
-        play(Limits { opening, ..limits(total) }, spares, shared_minimum, tenants, steps)?;
+        play(Limits { opening, ..limits(total) }, (spares, shared_minimum), tenants, steps, false)?;
+    }
+
+    #[test]
+    fn nobody_is_starved_or_owned_twice_where_the_limits_change_and_no_idle_connection_is_over_the_budget(
+        total in 1_usize..6,
+        tenants in 1_u128..12,
+        spares in 0_usize..2,
+        steps in proptest::collection::vec((any::<u8>(), any::<u8>()), 0..600),
+    ) {
+        play(limits(total), (spares, 0), tenants, steps, true)?;
     }
 }
 
+mod change;
 mod minimum;
 mod pause;
 mod rate;
