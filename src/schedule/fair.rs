@@ -130,11 +130,6 @@ impl FairQueue {
         self.lines.get(&tenant).map_or(0, |line| line.serving)
     }
 
-    /// Those who wait, are served, or were a moment ago.
-    pub(super) fn tenants(&self) -> impl Iterator<Item = TenantId> {
-        self.lines.keys().copied()
-    }
-
     /// Whether the tenant may have one more connection, as far as is known of it here.
     pub(super) fn has_room(&self, tenant: TenantId, quota: Quota) -> bool {
         self.lines.get(&tenant).map_or(quota.connections > 0, |line| line.room() > 0)
