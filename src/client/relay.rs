@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::Place;
+use crate::client::slow::Slow;
 use crate::client::{audit, tell_report};
 use crate::error::SqlState;
 use crate::guard::Guard;
@@ -46,6 +47,14 @@ pub(super) struct Relay {
     pub(super) notes: Vec<u8>,
     pub(super) batch: Batch,
     pinned: Option<PinReason>,
+    /// Measures statements, where that is asked for.
+    pub(super) slow: Option<Slow>,
+    /// Whether refusals are audited.
+    pub(super) is_audited: bool,
+    /// The server process it has, or had last, for the log.
+    pub(super) server: Option<i32>,
+    /// All that it did.
+    pub(super) sum: Batch,
     /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
     /// is not enough to know.
     long_text_taken: bool,
@@ -65,8 +74,16 @@ impl Relay {
             notes: Vec::new(),
             batch: Batch::default(),
             pinned: None,
+            slow: None,
+            is_audited: false,
+            server: None,
+            sum: Batch::default(),
             long_text_taken: false,
         }
+    }
+
+    pub(super) const fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Bytes that came with the end of the handshake.
@@ -246,6 +263,7 @@ impl Relay {
 
     pub(super) fn flush_counts(&mut self, counters: &Counters) {
         self.batch.role_switches += self.session.take_role_switches();
+        self.sum.include(&self.batch);
         counters.add(&mut self.batch);
         self.tell_verdicts(counters);
     }
@@ -255,11 +273,14 @@ impl Relay {
         for rule in self.session.take_denials() {
             counters.denied(rule);
             if let Some(untold) = counters.tells_denial(rule, Instant::now()) {
-                tracing::info!(rule, untold, "statement refused");
+                audit::denied(self.is_audited, rule, self.server, untold);
             }
         }
         for denial in self.session.take_reports() {
             tell_report(&denial, "statement", counters);
+        }
+        if let Some(slow) = &mut self.slow {
+            slow.tell(self.server, counters);
         }
     }
 
@@ -373,6 +394,9 @@ impl Relay {
                 return Err(wrong_tenant());
             }
             self.long_text_taken = false;
+            if let Some(slow) = &mut self.slow {
+                slow.passed_on(&self.session);
+            }
             self.forget_early_notes();
             if matches!(head.tag, b'Q' | b'P') {
                 self.batch.queries += 1;
@@ -416,7 +440,13 @@ impl Relay {
             if matches!(head.tag, b'E' | b'Z') {
                 self.session.note_kept(self.outbound.has_kept());
             }
-            match self.session.on_backend(head.tag, body, server) {
+            let fate = self.session.on_backend(head.tag, body, server);
+            if head.tag == b'Z'
+                && let Some(slow) = &mut self.slow
+            {
+                slow.answered(&self.session);
+            }
+            match fate {
                 Fate::Forward => {
                     if head.tag == b'Z' {
                         self.outbound.let_go();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -32,8 +32,8 @@ use crate::wire::view;
 pub struct Dialer {
     endpoint: Endpoint,
     database: String,
-    timeout: Duration,
-    keepalive: Option<Duration>,
+    /// Time for opening one, and silence after which TCP probes.
+    times: Mutex<(Duration, Option<Duration>)>,
     settings: Vec<(String, String)>,
     global: Ident,
     passwords: Passwords,
@@ -121,8 +121,7 @@ impl Dialer {
         Self {
             endpoint: Endpoint::new(&config.server),
             database: config.server.database.clone(),
-            timeout: config.server.connect_timeout,
-            keepalive: config.listen.tcp_keepalive,
+            times: Mutex::new((config.server.connect_timeout, config.listen.tcp_keepalive)),
             settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
             global: config.schemas.global.clone(),
             passwords: Passwords::new(&config.secrets),
@@ -161,9 +160,17 @@ impl Dialer {
             let replaced = self.passwords.is_of_another_key(whose);
             Err(refused.map_or_else(broken, |error| ConnectError::Password { error, replaced }))
         };
-        tokio::time::timeout(self.timeout, logging_in)
-            .await
-            .unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+        let (timeout, _) = self.times();
+        tokio::time::timeout(timeout, logging_in).await.unwrap_or(Err(ConnectError::Timeout(timeout)))
+    }
+
+    /// Connections opened from now on have so much time to be opened, and are probed after so much silence.
+    pub fn set_times(&self, timeout: Duration, keepalive: Option<Duration>) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = (timeout, keepalive);
+    }
+
+    fn times(&self) -> (Duration, Option<Duration>) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn log_in(
@@ -183,7 +190,7 @@ impl Dialer {
             Login::Shared | Login::Spare(_) => ("\"$user\"".to_owned(), None),
         };
         let mut stream = self.endpoint.dial().await?;
-        if let Some(idle) = self.keepalive {
+        if let (_, Some(idle)) = self.times() {
             stream.keep_alive(idle)?;
         }
         if let Login::Tenant(tenant) = login

@@ -20,8 +20,11 @@ use crate::support::wire::Wire;
 pub(crate) struct Binary {
     child: Child,
     addr: SocketAddr,
-    dir: TempDir,
+    dir: Arc<TempDir>,
     log: Arc<Mutex<String>>,
+    /// What its file begins with.
+    config: String,
+    variables: Vec<(String, String)>,
     pub(crate) database: String,
 }
 
@@ -53,7 +56,7 @@ impl Binary {
              [registry]\nuser = \"{database}_proxy\"\n[secrets]\nmaster_key_file = \"master.key\"\n",
             cluster().port()
         );
-        fs::write(dir.path().join("pgtenant.toml"), config).unwrap();
+        fs::write(dir.path().join("pgtenant.toml"), &config).unwrap();
         let admin = cluster().superuser_url(&database);
         succeed(&command(dir.path()).args(["init", "--admin-url", &admin]).output().unwrap());
         for tenant in tenants {
@@ -68,8 +71,35 @@ impl Binary {
             child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
             succeed(&child.wait_with_output().unwrap());
         }
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables = variables.iter().map(owned).collect();
         let mut serve = command(dir.path());
-        serve.arg("serve").envs(variables.iter().copied()).stderr(Stdio::piped());
+        serve.arg("serve");
+        Self::serve(serve, Arc::new(dir), variables, config, database)
+    }
+
+    /// One more process of the same installation, which takes over from this one. `None` where it ends instead of serving.
+    pub(crate) fn take_over(&self, more: &[(&str, &str)]) -> Self {
+        let mut serve = self.command();
+        serve.args(["serve", "--takeover"]).envs(more.iter().copied());
+        let (dir, variables) = (Arc::clone(&self.dir), self.variables.clone());
+        Self::serve(serve, dir, variables, self.config.clone(), self.database.clone())
+    }
+
+    /// The same program, started by a command that ends in it.
+    pub(crate) fn start_by(&self, serve: Command) -> Self {
+        let (dir, variables) = (Arc::clone(&self.dir), self.variables.clone());
+        Self::serve(serve, dir, variables, self.config.clone(), self.database.clone())
+    }
+
+    fn serve(
+        mut serve: Command,
+        dir: Arc<TempDir>,
+        variables: Vec<(String, String)>,
+        config: String,
+        database: String,
+    ) -> Self {
+        serve.envs(variables.iter().cloned()).stderr(Stdio::piped());
         let mut child = serve.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let (addr, said) = listening(&mut lines);
@@ -82,7 +112,7 @@ impl Binary {
                 kept.lock().unwrap().push_str(&(line + "\n"));
             }
         });
-        Self { child, addr, dir, log, database }
+        Self { child, addr, dir, log, config, variables, database }
     }
 
     /// What it has logged so far.
@@ -126,8 +156,33 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Where its configuration and keys are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes more sections into its file, in place of those that were written before.
+    pub(crate) fn configure(&self, more: &str) {
+        fs::write(self.dir.path().join("pgtenant.toml"), format!("{}{more}", self.config)).unwrap();
+    }
+
+    /// Waits until the log, from this place on, has this in it.
+    pub(crate) fn wait_for_log(&self, from: usize, wanted: &str) -> String {
+        crate::support::proxy::eventually(wanted, || self.log()[from..].contains(wanted));
+        self.log()[from..].to_owned()
+    }
+
+    /// Descriptors that are open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
