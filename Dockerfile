@@ -42,11 +42,9 @@ USER 10001:10001
 EXPOSE 6432
 STOPSIGNAL SIGTERM
 
-# A check in the manner of a start-up: the configuration is valid, and PostgreSQL lets the proxy log in. It
-# does not go through the proxy that is running, and so must not try that one's address: any free port will do.
+# The proxy that is running is asked whether it lets clients log in; it needs no password for that, and no other program.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 \
-    CMD ["env", "PGTENANT_LISTEN_ADDRESSES=127.0.0.1:0", "PGTENANT_LISTEN_UNIX_SOCKET_DIR=off", \
-         "pgtenant", "check", "--config", "/etc/pgtenant/pgtenant.toml"]
+    CMD ["pgtenant", "health", "--config", "/etc/pgtenant/pgtenant.toml"]
 
 ENTRYPOINT ["pgtenant"]
 CMD ["serve", "--config", "/etc/pgtenant/pgtenant.toml"]

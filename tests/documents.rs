@@ -8,6 +8,7 @@ use std::path::Path;
 
 use pgtenant::config::file::{Input, SecretFile, read};
 use pgtenant::config::keys::{Fallback, ROWS, Row};
+use pgtenant::config::reload::effect;
 use pgtenant::control::verify::CHECKS;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -96,6 +97,37 @@ fn smaller_sample_files_are_valid() {
 }
 
 #[test]
+fn configuration_for_kubernetes_is_valid_and_its_pods_have_the_time_to_drain() {
+    let text = file("deploy/kubernetes/pgtenant.yaml");
+    let inside = text.lines().skip_while(|line| *line != "  pgtenant.toml: |").skip(1);
+    let toml: String = inside
+        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    let shown = configuration("pgtenant.toml", &toml, &[("PGTENANT_MASTER_KEY", KEY)]);
+    let seconds = |key: &str| -> u64 {
+        let (_, rest) = shown.split_once(&format!("{key}: ")).expect(key);
+        rest.split_once("s,").unwrap().0.parse().unwrap()
+    };
+    let (_, rest) = text.split_once("terminationGracePeriodSeconds: ").unwrap();
+    let grace: u64 = rest.lines().next().unwrap().parse().unwrap();
+    assert!(seconds("drain_delay") > 0 && grace > seconds("drain_delay") + seconds("shutdown_timeout") + 10);
+}
+
+#[test]
+fn units_of_systemd_name_what_the_program_has() {
+    let unit = file("deploy/systemd/pgtenant.service");
+    let variables = unit.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    for (variable, _) in variables {
+        assert!(ROWS.iter().any(|row| row.variable() == variable), "{variable}");
+    }
+    assert!(unit.contains("ExecStart=/usr/local/bin/pgtenant serve --config "));
+    let (_, rest) = unit.split_once("TimeoutStopSec=").unwrap();
+    let stop: u64 = rest.split_once("s\n").unwrap().0.parse().unwrap();
+    assert!(stop > 30 + 10, "more than listen.shutdown_timeout");
+}
+
+#[test]
 fn configuration_page_has_every_key_and_nothing_else() {
     let text = file("docs/config.md");
     let headings: BTreeSet<String> = text
@@ -131,7 +163,8 @@ fn configuration_page_gives_type_default_and_variable_of_every_key() {
             assert!(part.contains(&line), "docs/config.md on {path} lacks {line:?}, has {part}");
         }
         let anchor = path.replace('.', "");
-        let entry = format!("| [`{path}`](#{anchor}) | {} | {default} |", row.kind);
+        let effect = effect(row).expect("a rule for each key").as_str();
+        let entry = format!("| [`{path}`](#{anchor}) | {} | {default} | {effect} |", row.kind);
         assert!(text.lines().any(|line| line == entry), "the index of docs/config.md lacks {entry}");
     }
 }

@@ -118,6 +118,16 @@ impl Failures {
         }
     }
 
+    /// So many may fail from now on. What has failed already counts.
+    pub fn set_limits(&mut self, limits: FailureLimits) {
+        for buckets in [&mut self.sources, &mut self.tokens] {
+            buckets.limit = limits.per_address;
+        }
+        self.users.limit = limits.per_user;
+        self.tenants.limit = limits.per_tenant;
+        self.pairs.limit = limits.per_user;
+    }
+
     /// Whether a login may be tried. Without a source it is a process of this machine, which may.
     ///
     /// # Errors

@@ -59,6 +59,14 @@ impl ConfigArgs {
     /// # Errors
     /// Everything that is wrong.
     pub fn load_without_key(&self) -> Result<(Guard, Schemas), Problems> {
+        self.load_any_key().map(|config| (config.guard, config.schemas))
+    }
+
+    /// Reads everything, with a made-up master key: for who opens nothing with it.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(in crate::cli) fn load_any_key(&self) -> Result<Config, Problems> {
         let secret = |name: &OsString| {
             let mut secrets = keys::ROWS.iter().filter(|row| row.section == "secrets");
             secrets.any(|row| *name == *row.variable())
@@ -72,7 +80,7 @@ impl ConfigArgs {
         environment.push(("PGTENANT_SECRETS_PREVIOUS_MASTER_KEY_FILE".into(), "off".into()));
         environment.push(("PGTENANT_TENANTS_FILE".into(), "off".into()));
         let no_secret = |_: &Path| Err(io::ErrorKind::Unsupported.into());
-        self.read(&environment, &no_secret).map(|config| (config.guard, config.schemas))
+        self.read(&environment, &no_secret)
     }
 
     fn read(

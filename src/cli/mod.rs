@@ -1,11 +1,13 @@
 //! The command line: what the commands are, and how they end.
 
 pub mod api;
+mod audit_file;
 mod bench;
 mod check;
 pub mod cluster;
 pub mod connect;
 mod demo;
+mod health;
 pub mod init;
 pub mod key;
 pub mod load;
@@ -44,6 +46,7 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Check(check::CheckArgs),
     Demo(demo::DemoArgs),
+    Health(health::HealthArgs),
     /// Make the database ready for tenants: registry, roles, common schemas. Can be run again
     Init {
         #[command(flatten)]
@@ -116,6 +119,7 @@ impl Command {
             Self::Bench(args) => bench::run(args),
             Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),
+            Self::Health(args) => health::run(args),
             Self::Init { config, args } => {
                 let config = config.load_with_registry()?;
                 block_on(init::run(args.clone(), &config, &mut std::io::stdout()))?;
@@ -225,12 +229,19 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 ///
 /// # Errors
 /// When logging was started before.
-pub fn start_log(log: &Log) -> anyhow::Result<()> {
+pub fn start_log(log: &Log) -> anyhow::Result<telemetry::Log> {
     let lines = match log.format {
         LogFormat::Text => Lines::Text,
         LogFormat::Json => Lines::Json,
     };
-    telemetry::start(&log.filter, lines).context("cannot start logging")
+    let audit = match &log.audit_file {
+        None => None,
+        Some(path) => Some(
+            audit_file::open(path)
+                .map_err(|error| anyhow::anyhow!("log.audit_file: {}", audit_file::remedy(path, &error)))?,
+        ),
+    };
+    telemetry::start(&log.filter, lines, audit).context("cannot start logging")
 }
 
 #[cfg(test)]

@@ -1,22 +1,30 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
-use std::path::Path;
+mod ports;
+mod reload;
+mod systemd;
+mod takeover;
+
+use std::fmt;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::load::ConfigArgs;
+use crate::cli::serve::ports::{Desk, Inherited, Ports};
+use crate::cli::serve::reload::Replaceable;
+use crate::cli::serve::systemd::Systemd;
+use crate::cli::serve::takeover::Door;
 use crate::cli::{ONLY_REPORTS, start_log};
-use crate::client::{self, Parts, Shared};
-use crate::config::tls::{ListenMode, ListenTls};
-use crate::config::{Config, GuardMode};
+use crate::client::{self, Parts, ReloadError, ReloadReport, Shared};
+use crate::config::{Config, GuardMode, Live};
 use crate::control::{HardeningWatcher, ReplicaWatcher, SpareWatcher, verify};
 use crate::guard::Guard;
 use crate::net::listener::Listener;
@@ -25,150 +33,258 @@ use crate::notify::Hub;
 use crate::pool::Pool;
 use crate::registry::{Directory, Registry, SpareWatch};
 use crate::server::spare::SpareLogin;
-use crate::telemetry::Counters;
+use crate::telemetry::{Counters, Log};
 use crate::tenant::Tenant;
 use crate::tokens::Tokens;
 
-/// How long to wait before accepting again when descriptors or memory ran out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub use reload::ReadConfig;
 
 /// Serve clients until SIGTERM or SIGINT
 #[derive(Args, Debug)]
 pub(in crate::cli) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Take the sockets over from the process that serves already, by `listen.takeover_socket`, without a refused connection;
+    /// it lets its transactions finish and ends. Where there is none, they are opened as usual
+    #[arg(long)]
+    takeover: bool,
 }
 
 pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    start_log(&config.log)?;
+    let log = start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
-    let result = runtime.block_on(async {
-        // From the start on: a hangup ends a process that does not expect it.
-        let mut hangup = signal(SignalKind::hangup())?;
-        let server = Server::start(config).await?;
-        let mut term = signal(SignalKind::terminate())?;
-        let mut int = signal(SignalKind::interrupt())?;
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
-                _ = hangup.recv() => server.reload().await,
-            }
-        }
-        tracing::info!("shutting down; transactions may finish; a second signal ends them");
-        tokio::select! {
-            () = server.stop() => {}
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-        Ok(ExitCode::SUCCESS)
-    });
+    if args.takeover && config.listen.takeover_socket.is_none() {
+        bail!(
+            "--takeover needs `listen.takeover_socket` in the configuration, here and in the process that serves already"
+        );
+    }
+    let source = args.config.clone();
+    let start = Start {
+        source: Some(Arc::new(move || source.load())),
+        log: Some(log),
+        takes_over: args.takeover,
+        ..Start::new(config)
+    };
+    let result = runtime.block_on(serve(start));
     runtime.shutdown_background();
     result
+}
+
+/// From the start to the end of the process.
+async fn serve(start: Start) -> anyhow::Result<ExitCode> {
+    // From the start on: a hangup ends a process that does not expect it.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let systemd = Systemd::from_env();
+    let sockets = systemd::sockets()?;
+    let takes_over = start.takes_over;
+    let server = Server::start_from(Start { sockets, ..start }).await?;
+    let mut ends = Ends { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? };
+    if takes_over {
+        systemd.ready_instead()
+    } else {
+        systemd.ready()
+    }
+    let running = &server.running;
+    loop {
+        tokio::select! {
+            () = ends.next() => break,
+            () = running.stop_asked.cancelled() => break,
+            () = running.handed_over.cancelled() => break,
+            () = systemd.live() => {}
+            _ = hangup.recv() => {
+                systemd.reloading();
+                // The log has it.
+                let _ = server.reload().await;
+                systemd.ready();
+            }
+        }
+    }
+    if running.handed_over.is_cancelled() {
+        tracing::info!("another process has taken over; transactions may finish here; a signal ends them");
+    } else {
+        systemd.stopping();
+        tracing::info!("shutting down; transactions may finish; a second signal ends them");
+    }
+    let ending = async {
+        running.drain().await;
+        server.stop().await;
+    };
+    tokio::select! {
+        () = ending => {}
+        () = systemd.live() => {}
+        () = ends.next() => tracing::warn!("one more signal: clients are cut off"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The signals that end the process.
+struct Ends {
+    term: Signal,
+    int: Signal,
+}
+
+impl Ends {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// What a proxy is started with.
+pub struct Start {
+    /// What it goes by.
+    pub config: Config,
+    /// How that is read again; without it a reload reads only the files that it names.
+    pub source: Option<ReadConfig>,
+    /// The log of the process, where a reload may change its filter.
+    pub log: Option<Log>,
+    /// Whether the sockets are those of the process that serves already, if there is one.
+    pub takes_over: bool,
+    /// Sockets that are passed by whoever started this process, in place of opening them.
+    pub sockets: Vec<Listener>,
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Start").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Start {
+    /// With this configuration, and nothing to read it from again.
+    #[must_use]
+    pub const fn new(config: Config) -> Self {
+        Self { config, source: None, log: None, takes_over: false, sockets: Vec::new() }
+    }
 }
 
 /// A running proxy. Dropping it stops it without waiting for anybody.
 #[derive(Debug)]
 pub struct Server {
+    running: Arc<Running>,
+}
+
+/// What it runs on.
+struct Running {
     shared: Arc<Shared>,
-    listening: Vec<String>,
+    registry: Registry,
+    ports: Ports,
     clients: TaskTracker,
-    /// Ends accepting and housekeeping.
+    /// Ends housekeeping.
     background: CancellationToken,
     /// Ends clients in the middle of whatever they do.
     cut_off: CancellationToken,
+    /// Somebody inside wants the process to end.
+    stop_asked: CancellationToken,
+    /// Another process has the sockets.
+    handed_over: CancellationToken,
+    source: Option<ReadConfig>,
+    log: Option<Log>,
+    /// One reload at a time.
+    reloading: tokio::sync::Mutex<()>,
+    replaceable: Mutex<Replaceable>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("ports", &self.ports).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.background.cancel();
-        self.shared.shutdown.cancel();
-        self.cut_off.cancel();
+        let running = &self.running;
+        running.ports.close();
+        running.background.cancel();
+        running.shared.shutdown.cancel();
+        running.cut_off.cancel();
     }
 }
 
 impl Server {
+    /// As [`start_from`](Self::start_from), with a configuration that is not read again.
+    ///
+    /// # Errors
+    /// See there.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_from(Start::new(config)).await
+    }
+
     /// Connects to the registry, checks that no login has more rights than it should, binds every
     /// address, and serves.
     ///
     /// # Errors
     /// What keeps the proxy from serving safely, with the remedy.
-    pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let config = Arc::new(config);
+    pub async fn start_from(mut start: Start) -> anyhow::Result<Self> {
+        let config = &start.config;
         if config.guard.mode == GuardMode::Report {
             tracing::warn!("{ONLY_REPORTS}");
         }
         let counters = Arc::new(Counters::new());
         let tokens = Tokens::open(&config.auth, Arc::clone(&counters))?;
-        let registry = Registry::open(&config).await?;
-        audit(&registry, &config).await?;
+        let registry = Registry::open(config).await?;
+        audit(&registry, config).await?;
         let pool_role = registry.pool_role().await?;
-        let verifier = verify::Watcher::new(registry.clone(), Arc::clone(&config), Arc::clone(&counters))?;
+        let live = Arc::new(Live::new(config.clone()));
+        let verifier = verify::Watcher::new(registry.clone(), live.get(), Arc::clone(&counters))?;
         let mut watcher = HardeningWatcher::new(registry.clone());
-        let mut spares = SpareWatcher::new(registry.clone(), config.pool.spare_connections);
+        let mut spares = SpareWatcher::new(registry.clone(), Arc::clone(&live));
         spares.check().await;
-        let directory = Arc::new(Directory::start(registry).await?);
+        let directory = Arc::new(Directory::start(registry.clone()).await?);
         watcher.check_if_needed(&directory).await;
-        let tls = config.listen.tls.as_ref().map(acceptor).transpose()?;
-        let listeners = bind(&config)?;
-        let listening: Vec<String> = listeners.iter().map(|(listener, _)| listener.name()).collect();
-
-        let hub = Hub::new(&config, Arc::clone(&counters));
+        let tls = config.listen.tls.as_ref().map(Acceptor::load).transpose()?;
+        let hub = Hub::new(config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(&config, Arc::clone(&counters), Arc::clone(&hub), pool_role),
+            pool: Pool::new(config, Arc::clone(&counters), Arc::clone(&hub), pool_role),
             hub,
             directory,
-            tokens: tokens.clone(),
+            tokens: None,
             hardening: watcher.subscribe(),
             spares: spares.subscribe(),
-            tls,
+            tls: None,
             counters,
-            config,
+            config: live,
         });
-        let server = Self {
-            shared,
-            listening,
-            clients: TaskTracker::new(),
-            background: CancellationToken::new(),
-            cut_off: CancellationToken::new(),
+        let (ports, path) = (Ports::default(), config.listen.takeover_socket.clone());
+        let mut taken = match &path {
+            Some(path) if start.takes_over => takeover::ask(path).await?,
+            _ => None,
         };
-        for listener in listeners {
-            let (clients, cut_off) = (server.clients.clone(), server.cut_off.clone());
-            server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
+        let mut inherited = Inherited::of(std::mem::take(&mut start.sockets), taken.as_mut());
+        let opened = ports.open(&start.config.listen, &mut inherited)?;
+        inherited.must_be_used()?;
+        let door = match (path, taken) {
+            (Some(path), Some(taken)) => Some(taken.finish(&path).await?),
+            (Some(path), None) => Some(Door::open(&path)?),
+            (None, _) => None,
+        };
+        opened.claim();
+        let running = Arc::new(Running::new(start, shared, registry, ports));
+        running.put_tokens(tokens);
+        if let Some((acceptor, warning)) = tls {
+            warning.iter().for_each(|warning| tracing::warn!("{warning}"));
+            let acceptor = Arc::new(acceptor);
+            running.shared.tls.store(Some(Arc::clone(&acceptor)));
+            running.follow_tls(&acceptor);
         }
-        server.spawn_for_clients(Arc::clone(&server.shared.pool).keep());
-        let hub = Arc::clone(&server.shared.hub);
-        server.spawn_for_clients(async move { hub.run().await });
-        server.spawn_for_clients(Arc::clone(&server.shared).follow_peers());
-        server.spawn(follow_changes(Arc::clone(&server.shared)));
-        server.watch(watcher, spares);
-        if let Some(replicas) =
-            ReplicaWatcher::new(&server.shared.config, server.shared.pool.replicas().all())?
-        {
-            let pool = Arc::clone(&server.shared.pool);
-            server.spawn(replicas.run(move || pool.follow_replicas()));
+        let replicas = ReplicaWatcher::new(&running.shared.config(), running.shared.pool.replicas().all())?;
+        running.keep_house(watcher, spares, verifier, replicas);
+        running.ports.serve(opened, &running.desk());
+        if let Some(door) = door {
+            running.spawn(door.answer(Arc::clone(&running)));
         }
-        if let Some(period) = server.shared.config.verify.interval {
-            server.spawn(verifier.run(period));
-        }
-        if let Some(tokens) = tokens {
-            server.spawn(tokens.run());
-        }
-        server.spawn(tell_statistics(Arc::clone(&server.shared)));
-        server.spawn(client::keep_averages(Arc::clone(&server.shared)));
-        if let Some(tls) = &server.shared.tls {
-            server.spawn(Arc::clone(tls).follow_files());
-            server.spawn(Arc::clone(&server.shared).follow_certificates(tls.reads()));
-        }
+        let server = Self { running };
         tracing::info!(
-            addresses = server.listening.join(", "),
-            tenants = server.shared.directory.tenant_count(),
-            database = server.shared.config.server.database,
+            addresses = server.listening().join(", "),
+            tenants = server.shared().directory.tenant_count(),
+            database = server.shared().config().server.database,
             "serving"
         );
         Ok(server)
@@ -176,30 +292,114 @@ impl Server {
 
     /// Where it listens: `host:port` or the path of a Unix socket.
     #[must_use]
-    pub fn listening(&self) -> &[String] {
-        &self.listening
+    pub fn listening(&self) -> Vec<String> {
+        self.running.ports.names()
     }
 
-    /// Reads certificates again, as SIGHUP asks for.
-    pub async fn reload(&self) {
-        match &self.shared.tls {
-            Some(tls) => tls.reload_and_tell().await,
-            None => tracing::info!("there is nothing to read again: no certificate is configured"),
-        }
+    /// Reads the configuration and the files that it names again, as SIGHUP asks for. What came of it is in the log too.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then nothing was changed.
+    pub async fn reload(&self) -> Result<ReloadReport, ReloadError> {
+        self.running.reload().await
+    }
+
+    /// Goes by this configuration from now on, as if it had been read.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; then nothing was changed.
+    pub async fn reconfigure(&self, config: Config) -> Result<ReloadReport, ReloadError> {
+        let _turn = self.running.reloading.lock().await;
+        self.running.apply(config).await
     }
 
     /// What the clients share.
     #[must_use]
-    pub const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.running.shared
     }
 
     /// Stops accepting, lets transactions finish within `listen.shutdown_timeout`, disconnects all.
     pub async fn stop(&self) {
+        self.running.stop().await;
+    }
+}
+
+impl Running {
+    fn new(start: Start, shared: Arc<Shared>, registry: Registry, ports: Ports) -> Self {
+        Self {
+            shared,
+            registry,
+            ports,
+            clients: TaskTracker::new(),
+            background: CancellationToken::new(),
+            cut_off: CancellationToken::new(),
+            stop_asked: CancellationToken::new(),
+            handed_over: CancellationToken::new(),
+            source: start.source,
+            log: start.log,
+            reloading: tokio::sync::Mutex::default(),
+            replaceable: Mutex::new(Replaceable::none()),
+        }
+    }
+
+    fn desk(&self) -> Desk {
+        Desk {
+            shared: Arc::clone(&self.shared),
+            clients: self.clients.clone(),
+            cut_off: self.cut_off.clone(),
+        }
+    }
+
+    /// Begins what goes on beside the clients. What clients depend on goes on until the last of them is gone.
+    fn keep_house(
+        self: &Arc<Self>,
+        watcher: HardeningWatcher,
+        spares: SpareWatcher,
+        verifier: verify::Watcher,
+        replicas: Option<ReplicaWatcher>,
+    ) {
+        let shared = &self.shared;
+        self.spawn_for_clients(Arc::clone(&shared.pool).keep());
+        let hub = Arc::clone(&shared.hub);
+        self.spawn_for_clients(async move { hub.run().await });
+        self.spawn_for_clients(Arc::clone(shared).follow_peers());
+        self.spawn_for_clients(client::keep_averages(Arc::clone(shared)));
+        self.spawn_for_clients(follow_changes(Arc::clone(shared)));
+        if let Some(replicas) = replicas {
+            let pool = Arc::clone(&shared.pool);
+            self.spawn_for_clients(replicas.run(move || pool.follow_replicas()));
+        }
+        self.spawn_for_clients(watcher.run(Arc::clone(&shared.directory), shared.live()));
+        self.spawn_for_clients(follow_hardening(Arc::clone(shared)));
+        self.spawn_for_clients(spares.run());
+        self.spawn_for_clients(follow_spares(Arc::clone(shared)));
+        self.put_verifier(verifier, &shared.config());
+        self.tell_statistics();
+        if let Some(orders) = shared.take_orders() {
+            self.spawn(Arc::clone(self).take_orders(orders));
+        }
+    }
+
+    /// Goes on as before for a while, but for saying that it is not ready. Where another process has the sockets there is
+    /// nothing to wait for.
+    async fn drain(&self) {
+        self.shared.drain();
+        let delay = self.shared.config().listen.drain_delay;
+        if !delay.is_zero() && !self.handed_over.is_cancelled() {
+            tracing::info!(?delay, "not ready any more; serving on for load balancers to notice");
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn stop(&self) {
+        self.shared.drain();
+        self.ports.close();
         self.background.cancel();
         self.shared.shutdown.cancel();
+        self.shared.pool.wind_down();
         self.clients.close();
-        let limit = self.shared.config.listen.shutdown_timeout;
+        let limit = self.shared.config().listen.shutdown_timeout;
         if tokio::time::timeout(limit, self.clients.wait()).await.is_err() {
             tracing::warn!(clients = self.clients.len(), "clients still in a transaction are cut off");
             self.cut_off.cancel();
@@ -208,11 +408,11 @@ impl Server {
         // The server sees a good-bye instead of a broken connection; one that was being reset, later.
         let _ = tokio::time::timeout(Duration::from_secs(2), async {
             while self.shared.pool.load().total > 0 {
-                self.shared.pool.close_all_idle();
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
         .await;
+        self.cut_off.cancel();
         tracing::info!("stopped");
     }
 
@@ -222,15 +422,6 @@ impl Server {
         tokio::spawn(async move {
             tokio::select! { () = work => {}, () = ended.cancelled() => {} }
         });
-    }
-
-    /// Tells those whom it concerns what the watches see.
-    fn watch(&self, watcher: HardeningWatcher, spares: SpareWatcher) {
-        let period = self.shared.config.server.hardening_check_period;
-        self.spawn(watcher.run(Arc::clone(&self.shared.directory), period));
-        self.spawn(follow_hardening(Arc::clone(&self.shared)));
-        self.spawn(spares.run(period));
-        self.spawn(follow_spares(Arc::clone(&self.shared)));
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -249,62 +440,6 @@ async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
     }
     let list: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
     bail!("the database does not keep tenants apart; not serving until this is mended:\n{}", list.join("\n"))
-}
-
-/// TLS towards clients.
-fn acceptor(settings: &ListenTls) -> anyhow::Result<Arc<Acceptor>> {
-    let (acceptor, warning) = Acceptor::load(settings)?;
-    if let Some(warning) = warning {
-        tracing::warn!("{warning}");
-    }
-    Ok(Arc::new(acceptor))
-}
-
-/// What is listened to, and whether those who come there have TLS. Between the ends of a Unix socket nobody listens.
-fn bind(config: &Config) -> anyhow::Result<Vec<(Listener, ListenMode)>> {
-    let mut listeners = Vec::new();
-    for address in &config.listen.addresses {
-        let listener = Listener::bind_tcp(*address)
-            .with_context(|| format!("cannot listen on {address}; change `listen.addresses`"))?;
-        let tls = config.listen.tls.as_ref();
-        listeners.push((listener, tls.map_or(ListenMode::Off, |tls| tls.mode_at(*address))));
-    }
-    if let (Some(dir), Some(first)) = (&config.listen.unix_socket_dir, config.listen.addresses.first()) {
-        let path = Path::new(dir).join(format!(".s.PGSQL.{}", first.port()));
-        let listener = Listener::bind_unix(&path).with_context(|| {
-            format!("cannot listen on {}; change `listen.unix_socket_dir`", path.display())
-        })?;
-        listeners.push((listener, ListenMode::Off));
-    }
-    Ok(listeners)
-}
-
-async fn accept(
-    shared: Arc<Shared>,
-    (listener, tls): (Listener, ListenMode),
-    clients: TaskTracker,
-    cut_off: CancellationToken,
-) {
-    loop {
-        match listener.accept().await {
-            Ok(stream) => {
-                let serving = client::serve(Arc::clone(&shared), stream, tls);
-                let cut_off = cut_off.clone().cancelled_owned();
-                clients.spawn(async {
-                    // Dropping what serves a client closes its server connection, which rolls back.
-                    tokio::select! { biased; () = serving => {}, () = cut_off => {} }
-                });
-            }
-            Err(error) => {
-                // A client that left before it was accepted is no reason to pause; anything else may be
-                // a shortage that a busy loop would make worse.
-                if error.kind() != std::io::ErrorKind::ConnectionAborted {
-                    tracing::error!(%error, "cannot accept a client");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
 }
 
 /// Keeps clients and server connections in step with the registry.
@@ -339,7 +474,7 @@ async fn follow_changes(shared: Arc<Shared>) {
 
 /// Limits hold at once; a client of another level is disconnected.
 fn keep_up(shared: &Shared, tenant: &Arc<Tenant>, told: &mut bool) {
-    if !*told && tenant.password_key.is_some_and(|mark| shared.config.secrets.which(mark).is_none()) {
+    if !*told && tenant.password_key.is_some_and(|mark| shared.config().secrets.which(mark).is_none()) {
         *told = true;
         tracing::error!(
             tenant = %tenant.slug,
@@ -373,7 +508,7 @@ async fn follow_spares(shared: Arc<Shared>) {
         }
         shared.pool.keep_spares(match seen {
             SpareWatch::Ready { role, schema } => {
-                Some(SpareLogin { role, schema, global: shared.config.schemas.global.clone() })
+                Some(SpareLogin { role, schema, global: shared.config().schemas.global.clone() })
             }
             SpareWatch::Unknown | SpareWatch::Off { .. } | SpareWatch::Exposed { .. } => None,
         });
@@ -384,7 +519,7 @@ async fn follow_spares(shared: Arc<Shared>) {
 }
 
 async fn tell_statistics(shared: Arc<Shared>) {
-    let Some(period) = shared.config.log.stats_period else { return };
+    let Some(period) = shared.config().log.stats_period else { return };
     let mut earlier = shared.counters.snapshot();
     loop {
         tokio::time::sleep(period).await;

@@ -1,11 +1,47 @@
 //! What is written down of those who may look at every tenant: who they are, as whom they come, what they ask for,
-//! and when they go. Log lines with the target [`TARGET`].
+//! and when they go. Log lines with the target [`TARGET`]. With `log.audit_file`, also who logs in, and who is refused what.
 
+use std::time::Instant;
+
+use crate::client::Shared;
 use crate::client::credential::{Admin, Identity};
+use crate::client::handshake::Login;
 use crate::error::Report;
 use crate::net::stream::Peer;
 use crate::session::{Heard, Refusal};
-use crate::telemetry::AUDIT as TARGET;
+use crate::telemetry::{AUDIT as TARGET, LineKind};
+
+/// Somebody has logged in, whoever it is.
+pub(super) fn login(shared: &Shared, login: &Login, peer: Peer) {
+    let (by, access) = (login.identity().by, login.tenant().access.as_str());
+    let application = login.session.settings().get("application_name").unwrap_or_default();
+    if !shared.is_audited() {
+        return tracing::debug!(%peer, by, access, ?application, "login");
+    }
+    if let Some(untold) = shared.counters.lines().ask(LineKind::Login, Instant::now()) {
+        tracing::info!(target: TARGET, %peer, by, access, ?application, untold, "login");
+    }
+}
+
+/// Somebody was not let in. Texts are quoted: what a stranger sends must not begin a line of its own in the log.
+pub(super) fn login_refused(shared: &Shared, peer: Peer, refusal: &Refusal) {
+    let Some(untold) = shared.counters.lines().ask(LineKind::LoginRefused, Instant::now()) else { return };
+    let (error, code) = (refusal.client_message(), refusal.sqlstate().0);
+    if shared.is_audited() {
+        tracing::info!(target: TARGET, %peer, ?error, code, untold, "login refused");
+    } else {
+        tracing::info!(%peer, ?error, code, untold, "login refused");
+    }
+}
+
+/// A rule of the guard has refused a statement.
+pub(super) fn denied(is_audited: bool, rule: &'static str, server: Option<i32>, untold: u64) {
+    if is_audited {
+        tracing::info!(target: TARGET, rule, server, untold, "statement refused");
+    } else {
+        tracing::info!(rule, server, untold, "statement refused");
+    }
+}
 
 /// The session begins.
 pub(super) fn begun(identity: &Identity, admin: &Admin, peer: Peer) {

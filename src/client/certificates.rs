@@ -18,7 +18,7 @@ impl Shared {
     /// Disconnects those whose certificate would not begin a session any more. One that many have is verified once.
     async fn verify_again(&self) {
         let shown = self.roster.certificates();
-        let Some(tls) = self.tls.clone().filter(|_| !shown.is_empty()) else { return };
+        let Some(tls) = self.tls.load_full().filter(|_| !shown.is_empty()) else { return };
         let all: HashSet<_> = shown.keys().copied().collect();
         // Signatures take their time.
         let verified = tokio::task::spawn_blocking(move || {

@@ -33,6 +33,8 @@ pub(super) struct Identity {
     pub(super) key: Option<KeyId>,
     /// Whether it was a token or a key that proved it, and not a password.
     pub(super) by_token: bool,
+    /// What proved it, for the log.
+    pub(super) by: &'static str,
     /// Of one who may look at every tenant.
     pub(super) admin: Option<Admin>,
 }
@@ -57,6 +59,7 @@ impl Identity {
             certificate: None,
             key: None,
             by_token: false,
+            by: "password",
             admin: None,
         }
     }
@@ -188,8 +191,8 @@ impl Denied {
 /// Finds out what a credential is good for; one for any tenant, for the one that the client names.
 pub(super) async fn redeem(shared: &Shared, text: &[u8], named: Option<&TenantRef>) -> Result<Grant, Denied> {
     let text = std::str::from_utf8(text).map_err(|_| Denied::NoCredential)?;
-    let tokens = shared.tokens.as_ref().ok_or(Denied::NoCredential)?;
-    if text.starts_with(KEY_PREFIX) && shared.config.auth.api_keys {
+    let tokens = shared.tokens.load_full().ok_or(Denied::NoCredential)?;
+    if text.starts_with(KEY_PREFIX) && shared.config().auth.api_keys {
         return redeem_key(shared, text);
     }
     if !text.starts_with(TOKEN_PREFIX) {
@@ -252,6 +255,7 @@ impl Grant {
             certificate: None,
             key: self.key,
             by_token: true,
+            by: if self.key.is_some() { "api_key" } else { "token" },
             admin,
         })
     }

@@ -1,6 +1,7 @@
 //! The life of a client that is logged in: idle until it says something, attached to a server
 //! connection until everything is answered, and so on to the end.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::client::roster::Place;
+use crate::client::slow::Slow;
 use crate::client::{Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
@@ -23,9 +25,14 @@ use crate::schedule::ServerId;
 use crate::session::commons::Admission;
 use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal};
+use crate::telemetry::LineKind;
 
 /// How long a last message may take to be written to a client that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long a client that has logged in when the process ends may take to begin its first transaction. It has just
+/// connected for that.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a client keeps its server connection after an INSERT for a `currval` or `lastval`, where it is not known
 /// whether its tenant's clients ask for that, as long as nobody waits for a server connection.
@@ -46,6 +53,8 @@ struct Client {
     relay: Relay,
     /// The server connection it had last.
     last_server: Option<ServerId>,
+    /// When it logged in, until it has asked for a server connection.
+    came: Option<Instant>,
     _admission: Admission,
 }
 
@@ -53,17 +62,23 @@ struct Client {
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let Login { identity, place, session, admission, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
+    let began = Instant::now();
+    let log = &shared.config().log;
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who));
+    relay.is_audited = log.audit_file.is_some();
+    relay.slow = Slow::of(log);
+    if relay.slow.is_some() {
+        relay.session.remember_texts();
+    }
     relay.take_early(&early);
-    let mut client = Client { shared, identity, place, relay, last_server: None, _admission: admission };
-    tracing::debug!(access = %client.identity.tenant.access.as_str(), "client logged in");
+    let came = Some(began);
+    let mut client =
+        Client { shared, identity, place, relay, last_server: None, came, _admission: admission };
     let end = client.live(stop).await;
     client.flush_counts();
+    client.tell_end(&end, began);
     if let End::Told(refusal) = end {
-        tracing::info!(error = ?refusal.client_message(), code = refusal.sqlstate().0, "client is disconnected");
         let _ = tokio::time::timeout(LAST_WORDS, client.relay.last_words(&refusal)).await;
-    } else {
-        tracing::debug!("client left");
     }
 }
 
@@ -97,10 +112,18 @@ impl Client {
                     continue;
                 }
                 Ok(_) => continue,
-                Err(end) => return end,
+                Err(end) => match self.first_words().await {
+                    Some(tag) => tag,
+                    None => return end,
+                },
             };
+            self.came = None;
+            let asked = self.relay.slow.is_some().then(Instant::now);
             match self.attach().await {
                 Ok(Some(attached)) => {
+                    if let (Some(slow), Some(asked)) = (&mut self.relay.slow, asked) {
+                        slow.waited(asked.elapsed());
+                    }
                     if let Some(end) = self.serve(attached, &mut stop).await {
                         return end;
                     }
@@ -111,6 +134,20 @@ impl Client {
             }
             self.flush_counts();
         }
+    }
+
+    /// At the end of the process, what a client wants a server connection for that has just logged in and had none yet.
+    async fn first_words(&mut self) -> Option<u8> {
+        let until = self.came? + FIRST_WORDS;
+        if !self.shared.shutdown.is_cancelled() || self.place.dismissal_or_none().is_some() {
+            return None;
+        }
+        let speaking =
+            std::future::poll_fn(|cx| match ready!(self.poll_idle(cx, pin!(std::future::pending()))) {
+                Ok(Front::NeedServer(tag)) => Poll::Ready(Some(tag)),
+                _ => Poll::Ready(None),
+            });
+        tokio::time::timeout_at(until.into(), speaking).await.ok().flatten()
     }
 
     /// Waits, without a server connection, for something to do.
@@ -169,6 +206,7 @@ impl Client {
                     self.last_server = attached.id();
                     self.relay.batch.assignments += 1;
                     self.relay.batch.wait_time += attached.waited();
+                    self.relay.server = Some(attached.pid());
                     if let Some(voice) = attached.voice() {
                         self.shared.hub.lend(voice, self.place.pid);
                     }
@@ -396,6 +434,33 @@ impl Client {
 
     fn farewell(&self) -> Refusal {
         farewell::dismissed(self.place.dismissal(), self.shared.shutdown.is_cancelled())
+    }
+
+    /// One line for each connection, at its end.
+    fn tell_end(&self, end: &End, began: Instant) {
+        let Some(untold) = self.shared.counters.lines().ask(LineKind::Ended, Instant::now()) else { return };
+        let (relay, stream) = (&self.relay, self.relay.stream());
+        // Quoted: a client calls itself what it likes.
+        let application = relay.session().settings().get("application_name").unwrap_or_default();
+        let (why, code) = match end {
+            End::Gone => (Cow::Borrowed("the client left"), ""),
+            End::Told(refusal) => (refusal.client_message(), refusal.sqlstate().0),
+        };
+        tracing::info!(
+            peer = %stream.peer(),
+            ?application,
+            by = self.identity.by,
+            tls = stream.tls().is_some(),
+            seconds = began.elapsed().as_secs_f64(),
+            transactions = relay.sum.transactions,
+            statements = relay.sum.queries,
+            bytes_in = relay.sum.bytes_from_clients,
+            bytes_out = relay.sum.bytes_to_clients,
+            ?why,
+            code,
+            untold,
+            "connection ended"
+        );
     }
 
     fn log_no_server(&self, error: &CheckoutError) {

@@ -69,7 +69,8 @@ impl Shared {
     async fn ask_elsewhere(&self, request: &CancelRequest) -> bool {
         let CancelRequest { pid, key } = request;
         // Only what a proxy of ours gave out goes to all of them.
-        if !keys(&self.config.secrets).any(|master| cancel_key::is_made_with(master, *pid, key)) {
+        let config = self.config();
+        if !keys(&config.secrets).any(|master| cancel_key::is_made_with(master, *pid, key)) {
             return false;
         }
         let elsewhere = &self.elsewhere;
@@ -87,7 +88,7 @@ impl Shared {
         let mut nonce = [0; SEAL_NONCE_BYTES];
         getrandom::fill(&mut nonce).is_ok()
             && word
-                .seal(self.config.secrets.oldest(), nonce)
+                .seal(self.config().secrets.oldest(), nonce)
                 .is_some_and(|payload| self.directory.tell_peers(payload))
     }
 
@@ -97,7 +98,8 @@ impl Shared {
         loop {
             match heard.recv().await {
                 Ok(payload) => {
-                    if let Some(word) = keys(&self.config.secrets).find_map(|key| Word::open(key, &payload)) {
+                    let config = self.config();
+                    if let Some(word) = keys(&config.secrets).find_map(|key| Word::open(key, &payload)) {
                         self.hear(word);
                     }
                 }

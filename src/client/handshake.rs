@@ -145,7 +145,7 @@ struct Hello<'a> {
 
 impl Hello<'_> {
     async fn log_in(&mut self, shared: &Arc<Shared>, stay: Stay) -> Result<Login, Halt> {
-        let limit = shared.config.listen.auth_timeout;
+        let limit = shared.config().listen.auth_timeout;
         let proving = tokio::time::timeout(limit, async {
             tokio::select! {
                 proved = self.prove(shared) => proved,
@@ -206,7 +206,7 @@ impl Hello<'_> {
         let shown = self.shown(shared)?;
         let evidence = self.evidence(shared, &startup, shown.as_ref())?;
         self.named = evidence.tenant().map(|named| named.to_string());
-        let token_user = TokenUser::of(user, &shared.config.auth);
+        let token_user = TokenUser::of(user, &shared.config().auth);
         let is_proof = shown.as_ref().is_some_and(|shown| shown.logs_in);
         let attempt = if token_user.is_some() || is_proof { Attempt::Token } else { Attempt::Password(user) };
         self.refuse_guesses(shared, attempt)?;
@@ -285,13 +285,13 @@ impl Hello<'_> {
 
     /// Whether there is TLS for this client.
     fn may_encrypt(&self, shared: &Shared) -> bool {
-        shared.tls.is_some() && self.mode != ListenMode::Off
+        shared.tls.load().is_some() && self.mode != ListenMode::Off
     }
 
     /// Plays the TLS handshake. A client with which it fails cannot be told anything more.
     async fn encrypt(&mut self, shared: &Shared, direct: Option<&[u8]>) -> Result<(), Halt> {
         let peer = self.stream.peer();
-        let Some(tls) = shared.tls.as_ref().filter(|_| self.may_encrypt(shared)) else {
+        let Some(tls) = shared.tls.load_full().filter(|_| self.may_encrypt(shared)) else {
             tracing::info!(%peer, "a client that begins with TLS is dropped: there is none here");
             return Err(Halt::Over);
         };
@@ -436,7 +436,7 @@ fn admit(shared: &Shared, startup: &Startup, tenant: &Tenant) -> Result<(), Refu
         )
         .with_hint("Connect to the server directly."));
     }
-    let served = &shared.config.server.database;
+    let served = &shared.config().server.database;
     match startup.get("database") {
         Some(database) if !database.is_empty() && database != served && database != tenant.slug.as_str() => {
             Err(Refusal::fatal(

@@ -44,6 +44,11 @@ impl Lobby {
         self.lock().count
     }
 
+    /// There is room for so many from the next who comes on.
+    pub(super) fn set_most(&self, most: usize) {
+        self.lock().most = most;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Rooms<CancellationToken>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,17 +11,20 @@ mod farewell;
 mod handshake;
 mod listening;
 mod lobby;
+mod orders;
 mod outcome;
 mod overview;
 mod relay;
 mod roster;
+mod slow;
 mod tally;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,9 +33,10 @@ use tracing::Instrument;
 use crate::auth::{Failures, Source};
 use crate::client::elsewhere::Elsewhere;
 use crate::client::lobby::Lobby;
-use crate::config::Config;
+use crate::client::orders::OrderSender;
 use crate::config::tls::ListenMode;
-use crate::error::{Report, SqlState};
+use crate::config::{Config, Live};
+use crate::error::SqlState;
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
 use crate::net::tls::Acceptor;
@@ -45,8 +49,12 @@ use crate::tenant::{Access, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
 
+pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
+
+/// How long a login may take when the process ends.
+const LOGIN_GRACE: Duration = Duration::from_secs(3);
 
 /// Texts too long for a worker thread that are judged at once.
 const LONG_TEXTS_AT_ONCE: usize = 2;
@@ -54,8 +62,7 @@ const LONG_TEXTS_AT_ONCE: usize = 2;
 /// What all client connections share.
 #[derive(Debug)]
 pub struct Shared {
-    /// The configuration they run under.
-    pub config: Arc<Config>,
+    config: Arc<Live>,
     /// Judges their statements.
     pub guard: Arc<Guard>,
     /// Server connections.
@@ -65,7 +72,7 @@ pub struct Shared {
     /// Users and tenants.
     pub directory: Arc<Directory>,
     /// Checks tokens, where any are taken.
-    pub tokens: Option<Arc<Tokens>>,
+    pub tokens: ArcSwapOption<Tokens>,
     /// What the watch on the hardening saw last.
     pub hardening: watch::Receiver<HardeningWatch>,
     /// What the watch on spare connections saw last.
@@ -73,7 +80,7 @@ pub struct Shared {
     /// Who is here.
     pub roster: Arc<Roster>,
     /// TLS over TCP; `None` for none.
-    pub tls: Option<Arc<Acceptor>>,
+    pub tls: ArcSwapOption<Acceptor>,
     /// Counters.
     pub counters: Arc<Counters>,
     /// The latest refusals.
@@ -89,13 +96,16 @@ pub struct Shared {
     elsewhere: Elsewhere,
     failures: Mutex<Failures>,
     started: Instant,
+    orders: OrderSender,
+    order_receiver: Mutex<Option<OrderReceiver>>,
+    draining: CancellationToken,
 }
 
 /// The parts of [`Shared`] that are made elsewhere.
 #[derive(Debug)]
 pub struct Parts {
     /// The configuration.
-    pub config: Arc<Config>,
+    pub config: Arc<Live>,
     /// The guard.
     pub guard: Arc<Guard>,
     /// The pool.
@@ -120,10 +130,16 @@ impl Shared {
     /// For a process that serves.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let listen = &parts.config.listen;
+        let config = parts.config.get();
+        let listen = &config.listen;
         let (lobby, failures) = (Lobby::new(listen.max_unauthenticated), Failures::new(listen.failures));
-        let roster = Roster::new(parts.config.secrets.oldest());
+        let roster = Roster::new(config.secrets.oldest());
+        let (orders, receiver) = orders::channel();
+        parts.counters.lines().set_most(config.log.max_lines_per_second);
         Arc::new(Self {
+            orders,
+            order_receiver: Mutex::new(Some(receiver)),
+            draining: CancellationToken::new(),
             lobby,
             elsewhere: Elsewhere::new(),
             failures: Mutex::new(failures),
@@ -132,11 +148,11 @@ impl Shared {
             pool: parts.pool,
             hub: parts.hub,
             directory: parts.directory,
-            tokens: parts.tokens,
+            tokens: ArcSwapOption::new(parts.tokens),
             hardening: parts.hardening,
             spares: parts.spares,
             roster: Arc::new(roster),
-            tls: parts.tls,
+            tls: ArcSwapOption::new(parts.tls),
             counters: parts.counters,
             shutdown: CancellationToken::new(),
             vetted: DashMap::new(),
@@ -145,6 +161,18 @@ impl Shared {
             denials: Denials::default(),
             started: Instant::now(),
         })
+    }
+
+    /// The configuration in force; see [`Live::get`].
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.config.get()
+    }
+
+    /// Where it is, for those who follow it.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.config)
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
@@ -180,7 +208,7 @@ struct Presence(Arc<Shared>);
 
 impl Presence {
     fn enter(shared: &Arc<Shared>) -> Option<Self> {
-        let limit = shared.config.listen.max_clients;
+        let limit = shared.config().listen.max_clients;
         shared
             .connected
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < limit).then_some(n + 1))
@@ -206,7 +234,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
             .with_hint("The proxy's limit is `listen.max_clients`.");
         return say(&mut stream, &refusal).await;
     };
-    if let Some(idle) = shared.config.listen.tcp_keepalive
+    if let Some(idle) = shared.config().listen.tcp_keepalive
         && let Err(error) = stream.keep_alive(idle)
     {
         tracing::debug!(%peer, %error, "no keepalive on a client connection");
@@ -226,20 +254,20 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         let handshake = Box::pin(handshake::run(&shared, (&mut stream, tls), source, stay));
         tokio::select! {
             result = handshake => result,
-            () = shared.shutdown.cancelled() => Ok(None),
+            () = too_late(&shared.shutdown) => Err(shutting_down()),
         }
     };
     let login = match logged_in {
         Ok(Some(login)) => login,
         Ok(None) => return,
         Err(refusal) => {
-            // Quoted: what a stranger sends must not begin a line of its own in the log.
-            tracing::info!(%peer, error = ?refusal.client_message(), code = refusal.sqlstate().0, "login refused");
+            audit::login_refused(&shared, peer, &refusal);
             return say(&mut stream, &refusal).await;
         }
     };
     let span =
         tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
+    span.in_scope(|| audit::login(&shared, &login, peer));
     let admin = login.identity().admin.clone();
     if let Some(admin) = &admin {
         shared.counters.admin_session_begun();
@@ -249,6 +277,18 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
     if let Some(admin) = &admin {
         span.in_scope(|| audit::ended(admin));
     }
+}
+
+/// Resolves when the process ends and a login has taken too long. Who has begun one is not turned away at once: it came to
+/// an address where somebody listened, and would take that for a failure.
+async fn too_late(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(LOGIN_GRACE).await;
+}
+
+/// In PostgreSQL's words.
+fn shutting_down() -> Refusal {
+    Refusal::fatal(SqlState::CANNOT_CONNECT_NOW, "the database system is shutting down")
 }
 
 /// To one that has to go, as there are too many that have not logged in.
@@ -270,5 +310,5 @@ fn tell_report(denial: &Denial, what: &'static str, counters: &Counters) {
 async fn say(stream: &mut Stream, refusal: &Refusal) {
     let mut out = Vec::new();
     write::error(&mut out, refusal);
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), stream.write_all(&out)).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&out)).await;
 }

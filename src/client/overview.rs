@@ -65,7 +65,7 @@ pub fn overview(shared: &Shared) -> Overview {
 
 /// Ends periods of averages, for ever.
 pub async fn keep_averages(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(shared.config.log.stats_period.unwrap_or(PERIOD));
+    let mut ticks = tokio::time::interval(shared.config().log.stats_period.unwrap_or(PERIOD));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -81,14 +81,14 @@ fn verdicts(shared: &Shared) -> Verdicts {
         misses: stats.misses,
         entries: stats.entries,
         bytes: stats.bytes,
-        max_bytes: shared.config.guard.cache_bytes as u64,
+        max_bytes: shared.config().guard.cache_bytes as u64,
     }
 }
 
 /// What rows are made from.
 struct View<'a> {
     now: Instant,
-    limits: &'a Limits,
+    limits: Limits,
     pool: &'a PoolOverview,
     /// Tenants that were served, also as those have them that only read.
     served: HashMap<TenantId, &'a (Arc<Tenant>, TenantLoad)>,
@@ -114,7 +114,7 @@ impl<'a> View<'a> {
         pool.servers.iter().for_each(|server| servers_of.entry(server.owner).or_default().push(server));
         Self {
             now,
-            limits: &shared.config.limits,
+            limits: shared.config().limits.clone(),
             pool,
             served: pool.tenants.iter().map(|served| (served.0.id, served)).collect(),
             servers_of,

@@ -9,6 +9,7 @@ use crate::client::audit;
 use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::{Place, Who};
+use crate::client::slow::Slow;
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -46,6 +47,14 @@ pub(super) struct Relay {
     pub(super) notes: Vec<u8>,
     pub(super) batch: Batch,
     pinned: Option<PinReason>,
+    /// Measures statements, where that is asked for.
+    pub(super) slow: Option<Slow>,
+    /// Whether refusals are audited.
+    pub(super) is_audited: bool,
+    /// The server process it has, or had last, for the log.
+    pub(super) server: Option<i32>,
+    /// All that it did.
+    pub(super) sum: Batch,
     /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
     /// is not enough to know.
     long_text_taken: bool,
@@ -66,8 +75,16 @@ impl Relay {
             notes: Vec::new(),
             batch: Batch::default(),
             pinned: None,
+            slow: None,
+            is_audited: false,
+            server: None,
+            sum: Batch::default(),
             long_text_taken: false,
         }
+    }
+
+    pub(super) const fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Bytes that came with the end of the handshake.
@@ -355,6 +372,9 @@ impl Relay {
                 return Err(wrong_tenant());
             }
             self.long_text_taken = false;
+            if let Some(slow) = &mut self.slow {
+                slow.passed_on(&self.session);
+            }
             self.forget_early_notes();
             if matches!(head.tag, b'Q' | b'P') {
                 self.batch.queries += 1;
@@ -398,7 +418,13 @@ impl Relay {
             if matches!(head.tag, b'E' | b'Z') {
                 self.session.note_kept(self.outbound.has_kept());
             }
-            match self.session.on_backend(head.tag, body, server) {
+            let fate = self.session.on_backend(head.tag, body, server);
+            if head.tag == b'Z'
+                && let Some(slow) = &mut self.slow
+            {
+                slow.answered(&self.session);
+            }
+            match fate {
                 Fate::Forward => {
                     if head.tag == b'Z' {
                         self.outbound.let_go();

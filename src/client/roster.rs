@@ -388,8 +388,13 @@ impl Place {
     /// Why the client is to be disconnected, once [`stop`](Self::stop) says that it is.
     #[must_use]
     pub fn dismissal(&self) -> Dismissal {
-        let dismissal = *self.dismissal.lock().unwrap_or_else(PoisonError::into_inner);
-        dismissal.unwrap_or(Dismissal::OutOfService)
+        self.dismissal_or_none().unwrap_or(Dismissal::OutOfService)
+    }
+
+    /// Why the client is to be disconnected, but for the end of the process.
+    #[must_use]
+    pub fn dismissal_or_none(&self) -> Option<Dismissal> {
+        *self.dismissal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The client keeps its server connection for this reason from now on, or not any more. Returns the

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use crate::client::relay::Relay;
-use crate::client::{Shared, tell_report};
+use crate::client::{Shared, audit, tell_report};
 use crate::telemetry::DenialRecord;
 
 impl Relay {
     pub(super) fn flush_counts(&mut self, shared: &Shared) {
         self.batch.role_switches += self.session.take_role_switches();
         self.session.commons().traffic.add(&self.batch);
+        self.sum.include(&self.batch);
         shared.counters.add(&mut self.batch);
         self.tell_verdicts(shared);
     }
@@ -32,11 +33,14 @@ impl Relay {
                 statement: denied.text,
             });
             if let Some(untold) = shared.counters.tells_denial(denied.rule, now) {
-                tracing::info!(rule = denied.rule, untold, "statement refused");
+                audit::denied(self.is_audited, denied.rule, self.server, untold);
             }
         }
         for denial in self.session.take_reports() {
             tell_report(&denial, "statement", &shared.counters);
+        }
+        if let Some(slow) = &mut self.slow {
+            slow.tell(self.server, &shared.counters);
         }
         if refused > 0 {
             self.session.commons().traffic.denied(refused);

@@ -111,6 +111,8 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let limit = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
+    let drain_delay = source.take(&keys::LISTEN_DRAIN_DELAY);
+    let takeover_socket = source.take(&keys::LISTEN_TAKEOVER_SOCKET);
     let tls = tls::listen(source, dir, addresses.as_deref());
     if let (Some(addresses), Some(Some(dir))) = (&addresses, &unix_socket_dir) {
         let port = addresses.first().map_or(0, std::net::SocketAddr::port);
@@ -126,6 +128,11 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
             source.refuse(&keys::LISTEN_UNIX_SOCKET_DIR.row, wrong);
         }
     }
+    if let Some(wrong) =
+        takeover_socket.as_ref().and_then(|path| path.as_deref()).and_then(too_long_for_a_socket)
+    {
+        source.refuse(&keys::LISTEN_TAKEOVER_SOCKET.row, wrong);
+    }
     Some(Listen {
         addresses: addresses?,
         unix_socket_dir: unix_socket_dir?,
@@ -140,6 +147,8 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         },
         tcp_keepalive: tcp_keepalive?,
         shutdown_timeout: shutdown_timeout?,
+        drain_delay: drain_delay?,
+        takeover_socket: takeover_socket?,
         tls: tls?,
     })
 }
@@ -395,5 +404,17 @@ fn log(source: &mut Source<'_>) -> Option<Log> {
     let filter = source.take(&keys::LOG_FILTER);
     let format = source.take(&keys::LOG_FORMAT);
     let stats_period = source.take(&keys::LOG_STATS_PERIOD);
-    Some(Log { filter: filter?, format: format?, stats_period: stats_period? })
+    let audit_file = source.take(&keys::LOG_AUDIT_FILE);
+    let slow_query = source.take(&keys::LOG_SLOW_QUERY);
+    let statements = source.take(&keys::LOG_STATEMENTS);
+    let max_lines_per_second = source.take(&keys::LOG_MAX_LINES_PER_SECOND);
+    Some(Log {
+        filter: filter?,
+        format: format?,
+        stats_period: stats_period?,
+        audit_file: audit_file?,
+        slow_query: slow_query?,
+        statements: statements?,
+        max_lines_per_second: max_lines_per_second?,
+    })
 }

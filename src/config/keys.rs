@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::auth::{AdminTokens, ClientCertificates, WithoutTls};
 use crate::config::kind::{self, Given, Wrong};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
-use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
 
 /// What every variable of ours begins with.
@@ -142,6 +142,12 @@ keys! {
     LISTEN_SHUTDOWN_TIMEOUT: Duration = listen.shutdown_timeout,
         "duration, or 0", kind::duration_or_zero, Value("\"30s\""),
         "How long SIGTERM waits for transactions to end before it cuts them off.";
+    LISTEN_DRAIN_DELAY: Duration = listen.drain_delay,
+        "duration, or 0", kind::duration_or_zero, Value("0"),
+        "How long the proxy goes on as before after SIGTERM, while it says that it is not ready, so that load balancers send new clients elsewhere.";
+    LISTEN_TAKEOVER_SOCKET: Option<PathBuf> = listen.takeover_socket,
+        "absolute path, or \"off\"", kind::absolute_path_or_off, Value("\"off\""),
+        "Unix socket at which a new process, started with `pgtenant serve --takeover`, asks this one for its sockets.";
     LISTEN_TLS: ListenMode = listen.tls,
         "\"off\", \"preferred\" or \"required\"", kind::listen_tls, Value("\"preferred\""),
         "Whether clients may use TLS over TCP, or must; there is none without a certificate.";
@@ -428,4 +434,16 @@ keys! {
     LOG_STATS_PERIOD: Option<Duration> = log.stats_period,
         "duration from 1s, or \"off\"", kind::period_or_off, Value("\"60s\""),
         "How often a line with the proxy's counters is logged.";
+    LOG_AUDIT_FILE: Option<PathBuf> = log.audit_file,
+        "absolute path, or \"off\"", kind::absolute_path_or_off, Value("\"off\""),
+        "File for lines about who logs in, who is refused what, and what admins do, in place of standard error.";
+    LOG_SLOW_QUERY: Option<Duration> = log.slow_query,
+        "duration, or \"off\"", kind::duration_or_off, Value("\"off\""),
+        "A statement that takes this long, with the wait for its server connection, is logged.";
+    LOG_STATEMENTS: LogStatements = log.statements,
+        "\"redacted\" or \"full\"", kind::log_statements, Value("\"redacted\""),
+        "How statements look in the line on a slow one: without their literals and comments, or as they were sent.";
+    LOG_MAX_LINES_PER_SECOND: Option<usize> = log.max_lines_per_second,
+        "number from 1 to 1000000, or \"all\"", kind::count_or_all::<1, 1_000_000>, Value("100"),
+        "Lines of one kind in a second on logins, refused logins, connections that end, and slow statements; all sets no limit.";
 }

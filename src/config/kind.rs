@@ -7,8 +7,8 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    addresses, directory_or_off, domain_or_off, file_or_off, host, hosts, key_file, key_file_or_off,
-    pem_files, port, tls_by_address,
+    absolute_path_or_off, addresses, directory_or_off, domain_or_off, file_or_off, host, hosts, key_file,
+    key_file_or_off, pem_files, port, tls_by_address,
 };
 pub(in crate::config) use auth::{
     admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,
@@ -23,7 +23,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
-use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
 use crate::telemetry;
 use crate::tenant::Level;
 
@@ -327,6 +327,11 @@ pub(in crate::config) fn level(given: Given<'_>) -> Result<Level, Wrong> {
 /// `text` or `json`.
 pub(in crate::config) fn log_format(given: Given<'_>) -> Result<LogFormat, Wrong> {
     one_of(given, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+}
+
+/// `redacted` or `full`.
+pub(in crate::config) fn log_statements(given: Given<'_>) -> Result<LogStatements, Wrong> {
+    one_of(given, &[("redacted", LogStatements::Redacted), ("full", LogStatements::Full)])
 }
 
 fn one_of<T: Copy>(given: Given<'_>, words: &[(&str, T)]) -> Result<T, Wrong> {

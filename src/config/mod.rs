@@ -7,11 +7,15 @@ pub mod file;
 pub mod keys;
 mod kind;
 pub mod limits;
+mod live;
 pub mod problem;
+pub mod reload;
 pub mod settings;
 mod source;
 pub mod tenants_file;
 pub mod tls;
+
+pub use live::Live;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,6 +83,10 @@ pub struct Listen {
     pub tcp_keepalive: Option<Duration>,
     /// How long SIGTERM waits for transactions to end.
     pub shutdown_timeout: Duration,
+    /// How long it waits before that, for load balancers to notice.
+    pub drain_delay: Duration,
+    /// Where another process asks for the listening sockets.
+    pub takeover_socket: Option<PathBuf>,
     /// TLS over TCP; `None` for none.
     pub tls: Option<ListenTls>,
 }
@@ -306,6 +314,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// How statements look in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStatements {
+    /// Without literals and comments.
+    Redacted,
+    /// As they were sent.
+    Full,
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -315,4 +332,12 @@ pub struct Log {
     pub format: LogFormat,
     /// Period of the line with the proxy's counters; `None` for none.
     pub stats_period: Option<Duration>,
+    /// Where audited lines go; `None` for standard error.
+    pub audit_file: Option<PathBuf>,
+    /// A statement that takes this long is logged; `None` for none.
+    pub slow_query: Option<Duration>,
+    /// How it looks there.
+    pub statements: LogStatements,
+    /// Lines of one kind in a second; `None` for all.
+    pub max_lines_per_second: Option<usize>,
 }

@@ -3,13 +3,15 @@
 //! The extension set_user has a function that makes a session another role's for ever. Whoever may call it can become
 //! any tenant: that is to be the role of spare connections, which cannot do anything else, and nobody besides.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::GenericClient;
 
 use crate::auth::MasterKey;
+use crate::config::Live;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, init};
 use crate::registry::{
@@ -107,8 +109,8 @@ async fn open(
 #[derive(Debug)]
 pub struct SpareWatcher {
     registry: Registry,
-    /// How many are wanted.
-    wanted: usize,
+    /// Says how many are wanted, and how often to look.
+    config: Arc<Live>,
     told: watch::Sender<SpareWatch>,
     /// When the database answered last.
     answered: Option<Instant>,
@@ -117,8 +119,8 @@ pub struct SpareWatcher {
 impl SpareWatcher {
     /// Has not looked yet.
     #[must_use]
-    pub fn new(registry: Registry, wanted: usize) -> Self {
-        Self { registry, wanted, told: watch::Sender::default(), answered: None }
+    pub fn new(registry: Registry, config: Arc<Live>) -> Self {
+        Self { registry, config, told: watch::Sender::default(), answered: None }
     }
 
     /// What it tells.
@@ -127,19 +129,21 @@ impl SpareWatcher {
         self.told.subscribe()
     }
 
-    /// Looks every `period`, for ever.
-    pub async fn run(mut self, period: Duration) {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Looks every `server.hardening_check_period`, for ever.
+    pub async fn run(mut self) {
         loop {
-            ticks.tick().await;
             self.check().await;
+            sleep(self.config.get().server.hardening_check_period).await;
         }
+    }
+
+    fn wanted(&self) -> usize {
+        self.config.get().pool.spare_connections
     }
 
     /// Looks once.
     pub async fn check(&mut self) {
-        match look(&self.registry, self.wanted).await {
+        match look(&self.registry, self.wanted()).await {
             Ok(seen) => {
                 self.answered = Some(Instant::now());
                 self.tell(seen);
@@ -160,7 +164,7 @@ impl SpareWatcher {
             return;
         }
         match &seen {
-            SpareWatch::Off { why } if self.wanted > 0 => {
+            SpareWatch::Off { why } if self.wanted() > 0 => {
                 tracing::warn!(
                     "no spare connections: {why}; each new connection of a tenant is logged in as its own role"
                 );
@@ -168,7 +172,7 @@ impl SpareWatcher {
             SpareWatch::Unknown | SpareWatch::Off { .. } => tracing::debug!("no spare connections"),
             SpareWatch::Ready { role, schema } => tracing::info!(
                 "{} spare connections are kept, logged in as {} and bound to a tenant by {schema}.set_session_auth",
-                self.wanted,
+                self.wanted(),
                 role.as_str()
             ),
             SpareWatch::Exposed { why } => tracing::error!("ALL TENANTS ARE OUT OF SERVICE: {why}"),

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_postgres::IsolationLevel;
 
+use crate::config::Live;
 use crate::control::{ControlError, HardeningState, hardening_state, shared};
 use crate::registry::store;
 use crate::registry::{Directory, HardeningWatch, Registry, RegistryError};
@@ -45,14 +46,13 @@ impl HardeningWatcher {
         self.told.subscribe()
     }
 
-    /// Looks every `period` and when the first tenant becomes shared, for ever.
-    pub async fn run(mut self, directory: Arc<Directory>, period: Duration) {
+    /// Looks every `server.hardening_check_period` and when the first tenant becomes shared, for ever.
+    pub async fn run(mut self, directory: Arc<Directory>, config: Arc<Live>) {
         let mut changes = directory.changes();
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = Instant::now();
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                () = sleep_until(next) => {}
                 change = changes.recv() => match change {
                     Err(RecvError::Closed) => return,
                     // One look is enough for many tenants.
@@ -61,6 +61,7 @@ impl HardeningWatcher {
                 },
             }
             self.check_if_needed(&directory).await;
+            next = Instant::now() + config.get().server.hardening_check_period;
         }
     }
 

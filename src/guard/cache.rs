@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use quick_cache::sync::{Cache as Sharded, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
@@ -42,7 +42,7 @@ impl Weighter<Box<[u8]>, Arc<Facts>> for Bytes {
 /// that differ in literals does not push out the statements of the applications.
 pub(super) struct Cache {
     entries: Sharded<Box<[u8]>, Arc<Facts>, Bytes>,
-    longest: usize,
+    longest: AtomicUsize,
     exact_hits: AtomicU64,
     key_hits: AtomicU64,
     misses: AtomicU64,
@@ -65,7 +65,13 @@ impl Cache {
             Err(_) => Sharded::with_weighter(items, bytes as u64, Bytes),
         };
         let (exact_hits, key_hits, misses) = Default::default();
-        Self { entries, longest, exact_hits, key_hits, misses }
+        Self { entries, longest: AtomicUsize::new(longest), exact_hits, key_hits, misses }
+    }
+
+    /// From now on it holds so many bytes, of texts of at most `longest` bytes. The number of its shards stays.
+    pub(super) fn resize(&self, bytes: usize, longest: usize) {
+        self.longest.store(longest, Ordering::Relaxed);
+        self.entries.set_capacity(bytes as u64);
     }
 
     /// The facts of a text; counts a hit or a miss.
@@ -99,7 +105,7 @@ impl Cache {
     /// What `ask` says to the key of a text without its literals. `None` if it has no such key, or is
     /// longer than what is judged: comments are not in the key.
     fn by_key<T>(&self, text: &str, ask: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        if text.len() > self.longest {
+        if text.len() > self.longest.load(Ordering::Relaxed) {
             return None;
         }
         KEY.with_borrow_mut(|key| literals::write_key(text, key).then(|| ask(key)))

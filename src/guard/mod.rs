@@ -46,6 +46,7 @@ pub use verdict::{
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::GuardMode as Mode;
@@ -74,8 +75,9 @@ pub struct Stats {
 
 /// Judges statement texts. One for the whole process: the cache is shared by all tenants.
 pub struct Guard {
-    mode: Mode,
-    max_statement_bytes: usize,
+    /// Whether it only reports.
+    reports: AtomicBool,
+    max_statement_bytes: AtomicUsize,
     cache: Cache,
     big: Mutex<()>,
 }
@@ -94,23 +96,31 @@ impl Guard {
     #[must_use]
     pub fn new(config: &crate::config::Guard) -> Self {
         Self {
-            mode: config.mode,
-            max_statement_bytes: config.max_statement_bytes,
+            reports: AtomicBool::new(config.mode == Mode::Report),
+            max_statement_bytes: AtomicUsize::new(config.max_statement_bytes),
             cache: Cache::new(config.cache_bytes, config.max_statement_bytes),
             big: Mutex::new(()),
         }
     }
 
+    /// Goes by this configuration from the next text on, also for clients that are here; but for what comes with each
+    /// [`Scope`].
+    pub fn reconfigure(&self, config: &crate::config::Guard) {
+        self.reports.store(config.mode == Mode::Report, Ordering::Relaxed);
+        self.max_statement_bytes.store(config.max_statement_bytes, Ordering::Relaxed);
+        self.cache.resize(config.cache_bytes, config.max_statement_bytes);
+    }
+
     /// The longest text that is judged, in bytes.
     #[must_use]
-    pub const fn max_statement_bytes(&self) -> usize {
-        self.max_statement_bytes
+    pub fn max_statement_bytes(&self) -> usize {
+        self.max_statement_bytes.load(Ordering::Relaxed)
     }
 
     /// The refusal of a text of so many bytes that it is not even read.
     #[must_use]
     pub fn too_long(&self, bytes: usize) -> Denial {
-        parse::too_long(bytes, self.max_statement_bytes)
+        parse::too_long(bytes, self.max_statement_bytes())
     }
 
     /// Judges the text of a Query or Parse message for one tenant.
@@ -136,7 +146,7 @@ impl Guard {
     /// The text that is judged for this scope: `guard.public_schema` may change it.
     #[must_use]
     pub fn as_sent<'t>(&self, text: &'t str, scope: &Scope) -> Cow<'t, str> {
-        if !scope.public_is_own || text.len() > self.max_statement_bytes {
+        if !scope.public_is_own || text.len() > self.max_statement_bytes() {
             return Cow::Borrowed(text);
         }
         public::mapped(text, scope.schema.as_str()).map_or(Cow::Borrowed(text), Cow::Owned)
@@ -223,11 +233,13 @@ impl Guard {
     }
 
     fn only_reports(&self, denial: &Denial, scope: &Scope) -> bool {
-        self.mode == Mode::Report && scope.level == Level::Dedicated && denial.rule.wall == Wall::Privileges
+        self.reports.load(Ordering::Relaxed)
+            && scope.level == Level::Dedicated
+            && denial.rule.wall == Wall::Privileges
     }
 
     fn examine(&self, text: &str) -> Facts {
-        let facts = catch_unwind(AssertUnwindSafe(|| walk::facts(text, self.max_statement_bytes)));
+        let facts = catch_unwind(AssertUnwindSafe(|| walk::facts(text, self.max_statement_bytes())));
         facts.unwrap_or_else(|_| {
             Facts::refused(Denial::new(&rules::UNPARSABLE, "the statement could not be judged"))
         })
@@ -236,7 +248,7 @@ impl Guard {
     fn learn(&self, text: &str) -> Arc<Facts> {
         let facts = Arc::new(self.examine(text));
         // A text over the limit costs nothing to refuse again.
-        if text.len() <= self.max_statement_bytes {
+        if text.len() <= self.max_statement_bytes() {
             self.cache.insert(text, &facts);
         }
         facts

@@ -159,6 +159,16 @@ pub(super) struct Core {
 }
 
 impl Core {
+    /// From now on this is allowed. Who has more keeps it.
+    pub(super) const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// What one client may listen to.
+    pub(super) const fn channels_per_client(&self) -> usize {
+        self.limits.channels_per_client
+    }
+
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,

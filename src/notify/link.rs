@@ -54,7 +54,7 @@ impl Hub {
 
     async fn connect(self: &Arc<Self>) -> Result<Link, String> {
         let login = self.login.as_ref().map_err(ToString::to_string)?;
-        let (client, connection) = timeout(self.connect_timeout, login.connect(&self.tls))
+        let (client, connection) = timeout(self.connect_timeout(), login.connect(&self.tls))
             .await
             .unwrap_or(Err(RegistryError::Timeout))
             .map_err(|error| error.to_string())?;

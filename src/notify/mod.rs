@@ -39,10 +39,9 @@ pub struct Hub {
     listeners: AtomicUsize,
     login: Result<ReaderLogin, RegistryError>,
     tls: ControlTls,
-    connect_timeout: Duration,
+    /// In milliseconds.
+    connect_timeout: AtomicU64,
     counters: Arc<Counters>,
-    /// Channels of one client, for the error.
-    channels_per_client: usize,
 }
 
 impl fmt::Debug for Hub {
@@ -65,27 +64,44 @@ pub enum SubscribeError {
     Lost,
 }
 
+/// What is allowed.
+const fn limits(config: &Config) -> Limits {
+    Limits {
+        channels: config.notify.max_channels,
+        channels_per_client: config.notify.max_channels_per_client,
+        queued_bytes: config.notify.max_queued_bytes,
+    }
+}
+
+fn millis(config: &Config) -> u64 {
+    u64::try_from(config.server.connect_timeout.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Hub {
     /// Connects when somebody listens, and not before.
     #[must_use]
     pub fn new(config: &Config, counters: Arc<Counters>) -> Arc<Self> {
-        let limits = Limits {
-            channels: config.notify.max_channels,
-            channels_per_client: config.notify.max_channels_per_client,
-            queued_bytes: config.notify.max_queued_bytes,
-        };
         let tls = ControlTls::new(&config.server.tls);
         Arc::new(Self {
-            core: Mutex::new(Core::new(limits)),
+            core: Mutex::new(Core::new(limits(config))),
             wake: Notify::new(),
             next: AtomicU64::new(1),
             listeners: AtomicUsize::new(0),
             login: crate::registry::listener_login(config),
             tls,
-            connect_timeout: config.server.connect_timeout,
+            connect_timeout: AtomicU64::new(millis(config)),
             counters,
-            channels_per_client: limits.channels_per_client,
         })
+    }
+
+    /// Goes by these limits from now on. Who listens to more goes on.
+    pub fn reconfigure(&self, config: &Config) {
+        self.connect_timeout.store(millis(config), Ordering::Relaxed);
+        self.lock().set_limits(limits(config));
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout.load(Ordering::Relaxed))
     }
 
     /// A client, with its process id, that is about to listen.
@@ -185,7 +201,9 @@ impl Hub {
             core.wait(cx.waker());
             Poll::Pending
         });
-        tokio::time::timeout(TIMEOUT + self.connect_timeout, heard).await.unwrap_or(Err(SubscribeError::Lost))
+        tokio::time::timeout(TIMEOUT + self.connect_timeout(), heard)
+            .await
+            .unwrap_or(Err(SubscribeError::Lost))
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
@@ -209,7 +227,7 @@ impl Listener {
         let (barrier, epoch) = {
             let mut core = self.hub.lock();
             let barrier = core.subscribe(self.id, names).map_err(|full| match full {
-                Full::Client => SubscribeError::TooMany(self.hub.channels_per_client),
+                Full::Client => SubscribeError::TooMany(core.channels_per_client()),
                 Full::All => SubscribeError::Full,
             })?;
             (barrier, core.epoch())

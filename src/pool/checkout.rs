@@ -293,7 +293,7 @@ impl Attached {
         let notified = std::mem::take(&mut conn.state.notified);
         let speaks = pool.hub.leaves(&conn.voice, notified);
         let weighed = !pool.is_to_be_weighed(&conn);
-        if settled && !speaks && weighed && reset::is_clean(&conn, left, pool.config.reset) {
+        if settled && !speaks && weighed && reset::is_clean(&conn, left, pool.terms().pool.reset) {
             return pool.give_back(conn).saturating_duration_since(taken);
         }
         let cancel = Arc::clone(&self.checkout.cancel);
@@ -327,8 +327,9 @@ async fn put_in_order(
     if !cancel.settled().await {
         return pool.close(conn, "cancel_in_doubt");
     }
-    let clean = reset::is_clean(&conn, left, pool.config.reset);
-    if clean || reset::run(&mut conn, left, pool.config.reset).await {
+    let policy = pool.terms().pool.reset;
+    let clean = reset::is_clean(&conn, left, policy);
+    if clean || reset::run(&mut conn, left, policy).await {
         if !clean {
             pool.counters.server_reset();
         }

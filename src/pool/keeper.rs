@@ -45,7 +45,7 @@ impl Pool {
     /// another name.
     pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
         self.welcomes.forget(tenant.id);
-        let limits = self.limits.with(&tenant.limits);
+        let limits = self.terms().limits.with(&tenant.limits);
         let mut inner = self.lock();
         let before = inner.tenants.insert(tenant.id, Arc::clone(tenant));
         let moves = before.as_ref().is_some_and(|before| before.level != tenant.level);
@@ -89,14 +89,8 @@ impl Pool {
         inner.tenants.remove(&tenant);
         inner.renewals.forget(tenant);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.limits, 0), &mut decisions);
+        inner.scheduler.set_quota(Instant::now(), tenant, quota(&self.terms().limits, 0), &mut decisions);
         self.carry_out(&mut inner, decisions);
-    }
-
-    /// Closes all idle connections, for the end of the process.
-    pub fn close_all_idle(self: &Arc<Self>) {
-        self.keep_spares(None);
-        self.close_idle("shutdown", |_, _| true);
     }
 
     /// A read replica may not be read from any more, or may be again: idle connections of it are closed, or those at the
@@ -111,7 +105,10 @@ impl Pool {
     }
 
     fn sweep(self: &Arc<Self>, now: Instant) {
-        let (idle_limit, age_limit) = (self.config.idle_timeout, self.config.max_lifetime);
+        let (idle_limit, age_limit) = {
+            let terms = self.terms();
+            (terms.pool.idle_timeout, terms.pool.max_lifetime)
+        };
         let (mut of_no_use, mut unused): (Vec<ServerId>, Vec<ServerId>) = (Vec::new(), Vec::new());
         for (id, conn) in &mut self.lock().idle {
             if age_limit.is_some_and(|limit| now.duration_since(conn.opened) > limit) || !conn.is_quiet() {

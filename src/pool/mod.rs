@@ -4,6 +4,7 @@
 //! a short lock (docs/adr/0001); only opening, resetting and closing are tasks of their own.
 
 mod alarm;
+mod change;
 mod checkout;
 mod keeper;
 mod overview;
@@ -20,13 +21,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::{ArcSwap, Guard};
 use dashmap::DashMap;
 use thiserror::Error;
 use tokio::sync::{Notify, oneshot};
 
-use crate::config::{Config, Pool as PoolConfig};
+use crate::config::Config;
 use crate::notify::Hub;
-use crate::schedule::{ClientId, Decision, Event, Limits, Load, Owner, Quota, Scheduler, ServerId};
+use crate::pool::change::{Terms, limits};
+use crate::pool::wear::is_worn;
+use crate::schedule::{ClientId, Decision, Event, Load, Owner, Quota, Scheduler, ServerId};
 use crate::server::ServerConn;
 use crate::server::cancel::CancelSlot;
 use crate::server::connect::{ConnectError, Dialer, Login};
@@ -43,9 +47,6 @@ pub use welcome::{Welcome, WelcomeError};
 
 use wait::{NotNow, Waiter};
 
-/// How long a tenant keeps its last connection busy while another tenant has none.
-const QUANTUM: Duration = Duration::from_millis(100);
-
 /// Why a connection is closed that is of another server than it should be.
 const REPLICA: &str = "replica";
 
@@ -53,9 +54,8 @@ const REPLICA: &str = "replica";
 #[derive(Debug)]
 pub struct Pool {
     inner: Mutex<Inner>,
-    config: PoolConfig,
-    /// What a tenant may use for which the registry says nothing else.
-    limits: TenantLimits,
+    /// What may be changed while it serves. Read once or twice in a transaction, without a lock.
+    terms: ArcSwap<Terms>,
     dialer: Dialer,
     counters: Arc<Counters>,
     hub: Arc<Hub>,
@@ -121,13 +121,7 @@ impl Pool {
     /// An empty pool. Without the role that `shared` connections log in as it serves no tenants of level `shared`.
     #[must_use]
     pub fn new(config: &Config, counters: Arc<Counters>, hub: Arc<Hub>, shared: Option<Ident>) -> Arc<Self> {
-        let limits = Limits {
-            total: config.pool.max_server_connections,
-            quota: quota(&config.limits, 0),
-            opening: config.pool.max_concurrent_opens,
-            quantum: QUANTUM,
-        };
-        let mut scheduler = Scheduler::new(limits);
+        let mut scheduler = Scheduler::new(limits(config));
         scheduler.set_shared_minimum(config.pool.min_shared_connections);
         let dialer = Dialer::new(config, shared, Arc::clone(&counters));
         let inner = Inner {
@@ -145,8 +139,7 @@ impl Pool {
         };
         Arc::new(Self {
             inner: Mutex::new(inner),
-            config: config.pool.clone(),
-            limits: config.limits.clone(),
+            terms: ArcSwap::from_pointee(Terms::of(config)),
             dialer,
             counters,
             hub,
@@ -159,12 +152,12 @@ impl Pool {
 
     /// What the clients of a tenant share.
     #[must_use]
-    pub fn commons(&self, tenant: &Tenant) -> Arc<Commons> {
+    pub fn commons(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Arc<Commons> {
         let new = || {
             // What `renew` put there is newer than what a client logged in with.
-            let newer = self.lock().tenants.get(&tenant.id).cloned();
-            let tenant = newer.as_deref().unwrap_or(tenant);
-            let commons = Commons::new(self.limits.with(&tenant.limits));
+            let newer = self.introduce(tenant);
+            let tenant = newer.as_ref();
+            let commons = Commons::new(self.terms().limits.with(&tenant.limits));
             commons.follow_schema(tenant.schema);
             Arc::new(commons)
         };
@@ -226,15 +219,8 @@ impl Pool {
         let now = Instant::now();
         inner.next_client += 1;
         let client = ClientId(inner.next_client);
-        // What `renew` put there is newer than what a client logged in with.
-        let is_new = !inner.tenants.contains_key(&tenant.id);
         let mut decisions = std::mem::take(&mut inner.decisions);
-        if is_new {
-            inner.tenants.insert(tenant.id, Arc::clone(tenant));
-            let limits = self.limits.with(&tenant.limits);
-            let quota = quota(&limits, kept(&limits, tenant));
-            inner.scheduler.set_quota(now, tenant.id, quota, &mut decisions);
-        }
+        self.know(&mut inner, tenant, &mut decisions);
         let level = inner.level(tenant);
         let (owner, wanted) = match level {
             Level::Dedicated => (Owner::Tenant(tenant.id), Event::Wanted(tenant.id, client)),
@@ -279,13 +265,33 @@ impl Pool {
         result
     }
 
+    /// The tenant as the pool knows it: what `renew` put there is newer than what a client logged in with.
+    fn introduce(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Arc<Tenant> {
+        let mut inner = self.lock();
+        let mut decisions = std::mem::take(&mut inner.decisions);
+        self.know(&mut inner, tenant, &mut decisions);
+        let known = inner.tenants.get(&tenant.id).map_or_else(|| Arc::clone(tenant), Arc::clone);
+        self.carry_out(&mut inner, decisions);
+        known
+    }
+
+    fn know(&self, inner: &mut Inner, tenant: &Arc<Tenant>, decisions: &mut Vec<Decision>) {
+        if !inner.tenants.contains_key(&tenant.id) {
+            inner.tenants.insert(tenant.id, Arc::clone(tenant));
+            let limits = self.terms().limits.with(&tenant.limits);
+            let quota = quota(&limits, kept(&limits, tenant));
+            inner.scheduler.set_quota(Instant::now(), tenant.id, quota, decisions);
+        }
+    }
+
     /// Takes back a clean connection. Tells the time.
     fn give_back(self: &Arc<Self>, mut conn: Box<ServerConn>) -> Instant {
         let now = Instant::now();
         conn.returned = now;
-        if self.config.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
+        let terms = self.terms();
+        if terms.pool.max_lifetime.is_some_and(|limit| now.duration_since(conn.opened) > limit) {
             self.close(conn, "lifetime");
-        } else if self.is_worn(&conn) {
+        } else if is_worn(&terms.pool, &conn) {
             self.close(conn, "tenants");
         } else {
             self.park(conn, now);
@@ -450,6 +456,11 @@ impl Pool {
         decisions.clear();
         inner.decisions = decisions;
         self.set_alarm(inner);
+    }
+
+    /// What holds at the moment.
+    fn terms(&self) -> Guard<Arc<Terms>> {
+        self.terms.load()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -88,7 +88,7 @@ impl Pool {
         });
         PoolOverview {
             load: inner.scheduler.load(),
-            limit: self.config.max_server_connections,
+            limit: self.terms().pool.max_server_connections,
             opening,
             closing,
             owners: inner.scheduler.owners(),

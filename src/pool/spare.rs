@@ -40,7 +40,7 @@ impl Pool {
     /// bound already stay their tenants'.
     pub fn keep_spares(self: &Arc<Self>, login: Option<SpareLogin>) {
         let mut inner = self.lock();
-        let keep = if login.is_some() { self.config.spare_connections } else { 0 };
+        let keep = if login.is_some() { self.terms().pool.spare_connections } else { 0 };
         inner.spare = login.map(Arc::new);
         let mut decisions = std::mem::take(&mut inner.decisions);
         inner.scheduler.set_spares(keep, Instant::now(), &mut decisions);

@@ -15,7 +15,7 @@ impl Pool {
     /// `None` when it has to ask again.
     pub(super) async fn wait(
         self: &Arc<Self>,
-        tenant: &Tenant,
+        tenant: &Arc<Tenant>,
         mut waiter: Waiter,
         cancel: &Arc<CancelSlot>,
     ) -> Result<Option<Box<ServerConn>>, CheckoutError> {

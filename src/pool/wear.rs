@@ -1,6 +1,7 @@
 //! When a shared connection has served so many tenants that it is better to begin a new one: each leaves what
 //! PostgreSQL remembers of its tables in the memory of the server process, which it never gives back.
 
+use crate::config;
 use crate::pool::Pool;
 use crate::schedule::{Owner, ServerId};
 use crate::server::ServerConn;
@@ -10,16 +11,16 @@ impl Pool {
     /// The connection is about to serve this tenant.
     pub(super) fn note_tenant(&self, conn: &mut ServerConn, tenant: TenantId) {
         // It is closed soon after the limit: the set stays small.
-        if conn.owner == Owner::Shared && self.config.max_tenants_per_connection > 0 {
+        if conn.owner == Owner::Shared && self.terms().pool.max_tenants_per_connection > 0 {
             conn.served.insert(tenant);
         }
     }
+}
 
-    /// Whether the connection has served more tenants than it should.
-    pub(super) fn is_worn(&self, conn: &ServerConn) -> bool {
-        let max = self.config.max_tenants_per_connection;
-        max > 0 && conn.served.len() > limit(max, conn.id)
-    }
+/// Whether the connection has served more tenants than it should.
+pub(super) fn is_worn(config: &config::Pool, conn: &ServerConn) -> bool {
+    let max = config.max_tenants_per_connection;
+    max > 0 && conn.served.len() > limit(max, conn.id)
 }
 
 /// The limit of one connection: up to a quarter more or less, so that those which were opened together are not

@@ -23,9 +23,12 @@ const UNTOLD: [&str; 2] = ["42501", "42883"];
 impl Pool {
     /// Whether the server is to be asked before the connection is given to somebody else.
     pub(super) fn is_to_be_weighed(&self, conn: &ServerConn) -> bool {
-        conn.owner == Owner::Shared
-            && self.config.max_connection_memory > 0
-            && conn.weighed.elapsed() >= self.config.memory_check_period
+        if conn.owner != Owner::Shared {
+            return false;
+        }
+        let terms = self.terms();
+        terms.pool.max_connection_memory > 0
+            && conn.weighed.elapsed() >= terms.pool.memory_check_period
             && !self.memory_is_untold.load(Ordering::Relaxed)
     }
 
@@ -57,7 +60,8 @@ impl Pool {
             bytes,
             "memory of a shared server connection"
         );
-        if bytes > self.config.max_connection_memory {
+        let most = self.terms().pool.max_connection_memory;
+        if most > 0 && bytes > most {
             return self.close(conn, "memory");
         }
         self.give_back(conn);

@@ -142,6 +142,20 @@ impl Registry {
         Ok(Self { pool, login, secrets, tls, failures, connect_timeout, listed: None })
     }
 
+    /// The same as [`audit_logins`](Self::audit_logins) for tenants of a file that is not in force yet.
+    ///
+    /// # Errors
+    /// When the catalogs cannot be read.
+    pub async fn audit_file(
+        &self,
+        file: &Arc<TenantsFile>,
+        schemas: &config::Schemas,
+    ) -> Result<Vec<Finding>, RegistryError> {
+        let client = self.sweeper().await?;
+        let listed = Listed::new(Arc::clone(file));
+        bounded(SWEEP_TIMEOUT, listed.audit(&client, self.login.user(), schemas)).await
+    }
+
     fn relist(&self, file: &Arc<TenantsFile>) {
         if let Some(listed) = &self.listed {
             listed.replace(Arc::clone(file));

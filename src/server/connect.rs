@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -35,8 +35,8 @@ pub struct Dialer {
     hosts: Hosts,
     replicas: Arc<Replicas>,
     database: String,
-    timeout: Duration,
-    keepalive: Option<Duration>,
+    /// Time for opening one, and silence after which TCP probes.
+    times: Mutex<(Duration, Option<Duration>)>,
     settings: Vec<(String, String)>,
     global: Ident,
     passwords: Passwords,
@@ -139,8 +139,7 @@ impl Dialer {
             hosts: Hosts::new(&config.server),
             replicas: Arc::new(Replicas::new(&config.server)),
             database: config.server.database.clone(),
-            timeout: config.server.connect_timeout,
-            keepalive: config.listen.tcp_keepalive,
+            times: Mutex::new((config.server.connect_timeout, config.listen.tcp_keepalive)),
             settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
             global: config.schemas.global.clone(),
             passwords: Passwords::new(&config.secrets),
@@ -178,7 +177,8 @@ impl Dialer {
                 None => self.open_primary(login, id).await,
             }
         };
-        tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(ConnectError::Timeout(self.timeout)))
+        let (limit, _) = self.times();
+        tokio::time::timeout(limit, opening).await.unwrap_or(Err(ConnectError::Timeout(limit)))
     }
 
     async fn open_replica(&self, login: &Login, id: ServerId) -> Option<ServerConn> {
@@ -188,7 +188,7 @@ impl Dialer {
         }
         for replica in self.replicas.usable() {
             // One that does not answer leaves time for the primary.
-            let limit = self.timeout / 2;
+            let limit = self.times().0 / 2;
             let opened = tokio::time::timeout(limit, self.open_at(&replica.endpoint, login, id)).await;
             match opened.unwrap_or(Err(ConnectError::Timeout(limit))) {
                 Ok(mut conn) => {
@@ -212,7 +212,7 @@ impl Dialer {
         }
         let mut tried = Vec::new();
         for (number, address, endpoint) in self.hosts.in_turn() {
-            let share = self.timeout / self.hosts.len();
+            let share = self.times().0 / self.hosts.len();
             let why = match tokio::time::timeout(share, self.open_at(endpoint, login, id)).await {
                 Ok(Ok(conn)) if hosts::takes_writes(&conn) => {
                     if self.hosts.prefer(number) {
@@ -261,6 +261,15 @@ impl Dialer {
         Err(refused.map_or_else(broken, |error| ConnectError::Password { error, replaced }))
     }
 
+    /// Connections opened from now on have so much time to be opened, and are probed after so much silence.
+    pub fn set_times(&self, timeout: Duration, keepalive: Option<Duration>) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = (timeout, keepalive);
+    }
+
+    fn times(&self) -> (Duration, Option<Duration>) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn log_in(
         &self,
         (endpoint, id): (&Endpoint, ServerId),
@@ -279,7 +288,7 @@ impl Dialer {
         };
         let begun = Instant::now();
         let mut stream = endpoint.dial().await?;
-        if let Some(idle) = self.keepalive {
+        if let (_, Some(idle)) = self.times() {
             stream.keep_alive(idle)?;
         }
         if let Login::Tenant(tenant) = login

@@ -1,8 +1,12 @@
 //! What is written down of the texts that a client sends, where its texts are.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::error::SqlState;
 use crate::guard::{Denial, Verdict, redact};
 use crate::session::Session;
+use crate::session::statements::Statement;
 
 /// A text that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +44,39 @@ impl Denied {
 pub(super) struct Notebook {
     is_open: bool,
     heard: Vec<Heard>,
+    /// Whether the last text is kept.
+    remembers: bool,
+    /// The beginning of the last text that was judged.
+    last: String,
+    /// What was used since, if it was prepared before.
+    used: Option<Arc<Statement>>,
+}
+
+/// So much of a text is kept, in bytes.
+const REMEMBERED: usize = 4 << 10;
+
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(REMEMBERED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 impl Notebook {
+    /// A statement that was prepared before is used.
+    pub(super) fn uses(&mut self, statement: &Arc<Statement>) {
+        if self.remembers {
+            self.used = Some(Arc::clone(statement));
+        }
+    }
+
     pub(super) fn note(&mut self, text: &str, verdict: &Verdict) {
+        if self.remembers {
+            self.used = None;
+            self.last.clear();
+            self.last.push_str(beginning(text));
+        }
         if !self.is_open {
             return;
         }
@@ -59,6 +92,21 @@ impl Session {
     /// From now on the texts that the client sends are written down.
     pub const fn write_down(&mut self) {
         self.notebook.is_open = true;
+    }
+
+    /// From now on the text that the client has sent last is known.
+    pub const fn remember_texts(&mut self) {
+        self.notebook.remembers = true;
+    }
+
+    /// The text of the statement that the client has sent or used last, or the beginning of it, where they are remembered.
+    #[must_use]
+    pub fn last_text(&self) -> Option<Cow<'_, str>> {
+        let used = self.notebook.used.as_ref().map(|statement| {
+            let text = statement.definition().split(|byte| *byte == 0).next().unwrap_or_default();
+            String::from_utf8_lossy(&text[..text.len().min(REMEMBERED)])
+        });
+        used.or_else(|| self.notebook.remembers.then_some(Cow::Borrowed(self.notebook.last.as_str())))
     }
 
     /// What was written down since the last call. To be asked for behind every frame: it is not bounded.

@@ -52,6 +52,7 @@ impl Session {
 
     /// Puts the Parse of a named statement into `front` if the server lacks it, or has it from before the client's.
     pub(super) fn ensure_on_server(&mut self, statement: &Arc<Statement>, server: &mut ServerState) {
+        self.notebook.uses(statement);
         if let Readiness::Missing(old) = server.statements.need(statement) {
             self.close_on_server(old);
             write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::telemetry::flood::Flood;
 use crate::telemetry::sparing::Sparing;
 use crate::telemetry::verification::{Verification, Verified};
 
@@ -33,6 +34,17 @@ pub struct Batch {
     pub wait_time: Duration,
 }
 
+impl Batch {
+    /// Adds another one to this.
+    pub const fn include(&mut self, other: &Self) {
+        self.queries += other.queries;
+        self.transactions += other.transactions;
+        self.role_switches += other.role_switches;
+        self.bytes_from_clients += other.bytes_from_clients;
+        self.bytes_to_clients += other.bytes_to_clients;
+    }
+}
+
 /// The counters of a process; made once and handed out in an `Arc`.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -45,6 +57,7 @@ pub struct Counters {
     time_outs: Tally,
     credentials: Tally,
     key_load_failures: Count,
+    lines: Flood,
     denial_lines: Sparing,
     report_lines: Sparing,
     pins_started: Tally,
@@ -193,6 +206,12 @@ impl Counters {
     /// The guard refused a text, by the rule with this id.
     pub fn denied(&self, rule: &'static str) {
         self.denials.add(rule);
+    }
+
+    /// Gives leave for log lines that come with every client.
+    #[must_use]
+    pub const fn lines(&self) -> &Flood {
+        &self.lines
     }
 
     /// Gives leave for a log line on such a refusal, with the number of those that got none before it: a

@@ -13,7 +13,7 @@ use crate::support::wire::{Wire, query, sync, unnamed};
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 
 /// `pgtenant tenant limit`.
-fn limit(proxy: &Proxy, tenant: &str, set: &[&str], reset: &[&str]) -> Result<String, String> {
+pub(crate) fn limit(proxy: &Proxy, tenant: &str, set: &[&str], reset: &[&str]) -> Result<String, String> {
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
     let args = LimitArgs {
         slug: proxy.db.slug(tenant).to_string(),

@@ -1,7 +1,7 @@
 //! Tenants that stand in a file, for a database without a registry.
 
 use crate::support::binary::{Binary, psql};
-use crate::support::proxy::stdout;
+use crate::support::proxy::{eventually, stdout};
 
 const TWO: &str = "[tenants.acme]\nschema = \"DB_acme\"\nrole = \"DB_acme\"\nreader_role = \"DB_acme_reader\"\n\
     settings = { timezone = \"Europe/Berlin\" }\n\
@@ -55,4 +55,20 @@ fn commands_for_a_registry_say_where_the_tenants_stand() {
     assert!(listed.starts_with("TENANT") && listed.contains(&report), "{listed}");
     let known = binary.command().args(["check"]).output().unwrap();
     assert!(known.status.success(), "{}", String::from_utf8_lossy(&known.stderr));
+}
+
+#[test]
+fn file_is_read_again_at_a_hangup_and_a_wrong_one_changes_nothing() {
+    let binary = Binary::of_file(TWO);
+    let (mut acme, mut globex) = (binary.wire("acme"), binary.wire("globex"));
+    binary.rewrite_tenants("[tenants.acme]\nschema = \"public\"\n");
+    eventually("it is refused", || binary.log().contains("cannot be one tenant's"));
+    assert_eq!(acme.value("select 1"), "1");
+    let without_globex = TWO.split("[tenants.globex]").next().unwrap();
+    binary.rewrite_tenants(without_globex);
+    let end = globex.until_end();
+    assert!(end[0].contains("57P01"), "{end:?}");
+    assert_eq!(acme.value("select 1"), "1");
+    binary.rewrite_tenants(TWO);
+    eventually("globex is back", || binary.try_wire("globex").is_ok());
 }

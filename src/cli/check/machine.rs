@@ -94,6 +94,8 @@ mod tests {
             failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,
             shutdown_timeout: Duration::ZERO,
+            drain_delay: Duration::ZERO,
+            takeover_socket: None,
             tls: None,
         };
         let mut problems = Problems::default();

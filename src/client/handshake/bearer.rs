@@ -18,7 +18,7 @@ use crate::wire::write;
 impl Hello<'_> {
     /// Whether the mechanism is offered to this client.
     pub(super) fn takes_bearer(&self, shared: &Shared) -> bool {
-        let auth = &shared.config.auth;
+        let auth = &shared.config().auth;
         auth.is_on() && credential::is_private(self.stream, auth)
     }
 
@@ -47,7 +47,7 @@ impl Hello<'_> {
         first: &[u8],
     ) -> Result<Identity, Halt> {
         let user = evidence.user();
-        let only = TokenUser::of(user, &shared.config.auth).and_then(|login| login.only);
+        let only = TokenUser::of(user, &shared.config().auth).and_then(|login| login.only);
         let named = only.clone().map(TenantRef::Slug).or_else(|| evidence.tenant());
         let token = bearer::read(first).map_err(|error| {
             shared.counters.credential_refused("bearer_malformed");
@@ -77,7 +77,7 @@ impl Hello<'_> {
                 Ok(identity)
             }
             Err(why) => {
-                let challenge = bearer::challenge(&shared.config.auth.rules.issuer);
+                let challenge = bearer::challenge(&shared.config().auth.rules.issuer);
                 write::authentication_sasl_continue(&mut out, challenge.as_bytes());
                 self.stream.write_all(&out).await?;
                 // It asks for nothing more, but the exchange has an end.

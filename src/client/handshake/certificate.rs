@@ -31,11 +31,11 @@ pub(super) struct Shown {
 impl Hello<'_> {
     /// The client's certificate, if those count here and it has one. One that is no tenant's is not taken for none.
     pub(super) fn shown(&self, shared: &Shared) -> Result<Option<Shown>, Refusal> {
-        let mode = shared.config.auth.client_certificates;
+        let mode = shared.config().auth.client_certificates;
         let peer = self.stream.tls().and_then(|tls| tls.peer.clone());
         let Some(peer) = peer.filter(|_| mode != ClientCertificates::Off) else { return Ok(None) };
         let names = Names { common: &peer.common_names, hosts: &peer.dns_names };
-        match certificate::tenants(names, shared.config.listen.tenant_domain.as_deref()) {
+        match certificate::tenants(names, shared.config().listen.tenant_domain.as_deref()) {
             Ok(tenants) => Ok(Some(Shown { tenants, logs_in: mode == ClientCertificates::Login, peer })),
             Err(error) => {
                 shared.counters.credential_refused(error.name());
@@ -63,13 +63,13 @@ impl Hello<'_> {
         let mut out = Vec::new();
         write::authentication_ok(&mut out);
         self.stream.write_all(&out).await?;
-        Ok((Identity::of_user(&entry), by_end))
+        Ok((Identity { by: "certificate", ..Identity::of_user(&entry) }, by_end))
     }
 
     /// Refuses a client whose certificate does not count any more: authorities and lists may have been replaced since it was
     /// verified. From its place in the roster on it is disconnected for that.
     pub(super) fn still_trusted(&self, shared: &Shared, identity: &Identity) -> Result<(), Refusal> {
-        match (&shared.tls, &identity.certificate) {
+        match (&*shared.tls.load(), &identity.certificate) {
             (Some(tls), Some(peer)) if !tls.trusts(peer, self.verified_by) => Err(farewell::distrusted()),
             _ => Ok(()),
         }

@@ -42,7 +42,7 @@ pub(super) async fn let_in(
     let identity = identity.with_access(wanted_access(startup)?)?;
     admit(shared, startup, &identity.tenant)?;
     let hardened = hardened(shared, &identity.tenant).await?;
-    let scope = scope(&shared.config, &identity.tenant, hardened);
+    let scope = scope(&shared.config(), &identity.tenant, hardened);
     let (settings, reports) = settings(shared, startup, &scope, own_settings(&identity.tenant))?;
     // The client's own span begins when it is served.
     let span = tracing::info_span!("client", tenant = %identity.tenant.slug, user = ?identity.user_name);

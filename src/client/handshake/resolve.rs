@@ -42,7 +42,7 @@ impl Hello<'_> {
             option: named.map(|(_, value)| value).last(),
             certificate: shown.map_or(&[], |shown| &shown.tenants),
         };
-        let config = &shared.config;
+        let config = shared.config();
         let read = Evidence::read(words, &config.server.database, config.listen.tenant_domain.as_deref());
         read.map_err(|contradiction| {
             let message = match contradiction {

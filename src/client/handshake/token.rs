@@ -18,7 +18,7 @@ impl Hello<'_> {
         evidence: &Evidence,
         login: TokenUser,
     ) -> Result<Identity, Halt> {
-        if !credential::is_private(self.stream, &shared.config.auth) {
+        if !credential::is_private(self.stream, &shared.config().auth) {
             shared.counters.credential_refused("not_private");
             return Err(credential::not_private().into());
         }
@@ -64,7 +64,7 @@ impl Hello<'_> {
         only: Option<&Slug>,
     ) -> Result<Identity, Refusal> {
         let admin = grant.admin();
-        grant.identity(user, only, shared.config.auth.admin_tokens).inspect_err(|refusal| {
+        grant.identity(user, only, shared.config().auth.admin_tokens).inspect_err(|refusal| {
             if let Some(admin) = &admin {
                 audit::refused(admin, self.stream.peer(), refusal);
             }

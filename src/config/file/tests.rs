@@ -10,7 +10,7 @@ use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::tls::{
     ClientCa, ClientCertificate, Identity, ListenMode, ListenTls, ServerMode, ServerTls,
 };
-use crate::config::{GuardMode, LogFormat, PublicSchema, ResetPolicy};
+use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -78,6 +78,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     );
     assert_eq!(config.listen.tcp_keepalive, Some(Duration::from_secs(60)));
     assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(30));
+    assert_eq!((config.listen.drain_delay, config.listen.takeover_socket), (Duration::ZERO, None));
     assert_eq!(config.server.address, ServerAddress::Tcp("127.0.0.1".into(), 5432));
     assert!(config.server.failover.is_empty() && config.server.read_replicas.is_empty());
     let replicas = (config.server.max_replica_lag, config.server.replica_check_period);
@@ -123,7 +124,15 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.schemas.template.as_str(), "base_template");
     assert_eq!(
         config.log,
-        Log { filter: "info".into(), format: LogFormat::Text, stats_period: Some(Duration::from_secs(60)) }
+        Log {
+            filter: "info".into(),
+            format: LogFormat::Text,
+            stats_period: Some(Duration::from_secs(60)),
+            audit_file: None,
+            slow_query: None,
+            statements: LogStatements::Redacted,
+            max_lines_per_second: Some(100),
+        }
     );
 }
 
@@ -219,6 +228,8 @@ max_failures_per_user = "all"
 max_failures_per_tenant = 9
 tcp_keepalive = "off"
 shutdown_timeout = 0
+drain_delay = "5s"
+takeover_socket = "/run/pgtenant/takeover"
 tls = "required"
 tls_by_address = []
 tls_certificate = "server.crt"
@@ -307,6 +318,10 @@ template = "blank"
 filter = "warn,pgtenant=debug"
 format = "json"
 stats_period = "off"
+audit_file = "/var/log/audit"
+slow_query = "2s"
+statements = "full"
+max_lines_per_second = "all"
 "#;
 
 fn assert_every_key_of_auth(auth: &Auth) {
@@ -354,6 +369,8 @@ fn every_key_of_the_file_is_read() {
         FailureLimits { per_address: Some(8), per_user: None, per_tenant: Some(9) }
     );
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
+    assert_eq!(config.listen.drain_delay, Duration::from_secs(5));
+    assert_eq!(config.listen.takeover_socket, Some("/run/pgtenant/takeover".into()));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
     let shown: Vec<_> = config.server.failover.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["db2:5433", "db3:5434", "[::1]:5435", "[fe80::1]:5433", "/run/other/.s.PGSQL.5433"]);
@@ -420,6 +437,14 @@ fn every_key_of_the_file_is_read() {
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));
+    assert_eq!(
+        (config.log.slow_query, config.log.statements),
+        (Some(Duration::from_secs(2)), LogStatements::Full)
+    );
+    assert_eq!(
+        (config.log.audit_file, config.log.max_lines_per_second),
+        (Some("/var/log/audit".into()), None)
+    );
 }
 
 #[test]

@@ -86,6 +86,21 @@ pub(in crate::config) fn directory_or_off(given: Given<'_>) -> Result<Option<Pat
     Ok(Some(PathBuf::from(text)))
 }
 
+/// A file, or `None` for `off`.
+pub(in crate::config) fn absolute_path_or_off(given: Given<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = given.text()?;
+    if text == "off" {
+        return Ok(None);
+    }
+    if !text.starts_with('/') || text.ends_with('/') || text.contains('\0') {
+        return Err(Wrong::new(
+            format!("{} is not the absolute path of a file", shown(text)),
+            "write a path beginning with /, for example \"/run/pgtenant/takeover\", or \"off\"",
+        ));
+    }
+    Ok(Some(PathBuf::from(text)))
+}
+
 /// A domain name, without a dot at either end.
 pub(in crate::config) fn domain_or_off(given: Given<'_>) -> Result<Option<String>, Wrong> {
     let text = given.text()?;

@@ -36,9 +36,8 @@ pub enum HandshakeError {
 /// Makes TLS sessions with clients.
 #[derive(Debug)]
 pub struct Acceptor {
-    settings: ListenTls,
     current: RwLock<Arc<Current>>,
-    watched: Mutex<Watched>,
+    files: Mutex<Files>,
     /// Counts what was read anew.
     reads: watch::Sender<u64>,
 }
@@ -56,6 +55,20 @@ pub struct Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedBy(u64);
 
+/// Where what sessions are made with comes from.
+#[derive(Debug)]
+struct Files {
+    settings: ListenTls,
+    watched: Watched,
+}
+
+/// What was read and is not in force yet.
+#[derive(Debug)]
+pub struct Prepared {
+    files: Files,
+    current: Current,
+}
+
 /// What new sessions are made with.
 #[derive(Debug)]
 struct Current {
@@ -63,6 +76,27 @@ struct Current {
     verifier: Arc<dyn ClientCertVerifier>,
     number: u64,
     own: Arc<OwnCertificates>,
+    /// Whether clients are asked for certificates.
+    asks: bool,
+}
+
+impl Prepared {
+    /// Reads the files. Gives a warning where a certificate is out of date.
+    ///
+    /// # Errors
+    /// [`Trouble`] with one of them.
+    pub fn read(settings: &ListenTls) -> Result<(Self, Option<String>), Trouble> {
+        let files = Files { settings: settings.clone(), watched: Watched::new(paths(settings)) };
+        let (current, warning) = read(settings, 0)?;
+        Ok((Self { files, current }, warning))
+    }
+}
+
+impl From<Prepared> for Acceptor {
+    fn from(Prepared { files, current }: Prepared) -> Self {
+        let current = RwLock::new(Arc::new(current));
+        Self { current, files: Mutex::new(files), reads: watch::Sender::new(0) }
+    }
 }
 
 impl Acceptor {
@@ -71,15 +105,22 @@ impl Acceptor {
     /// # Errors
     /// [`Trouble`] with one of them.
     pub fn load(settings: &ListenTls) -> Result<(Self, Option<String>), Trouble> {
-        let watched = Watched::new(paths(settings));
-        let (current, warning) = read(settings, 0)?;
-        let this = Self {
-            settings: settings.clone(),
-            current: RwLock::new(Arc::new(current)),
-            watched: Mutex::new(watched),
-            reads: watch::Sender::new(0),
-        };
-        Ok((this, warning))
+        let (prepared, warning) = Prepared::read(settings)?;
+        Ok((prepared.into(), warning))
+    }
+
+    /// New sessions are made with this from now on. Connections that are open keep what they have.
+    pub fn renew(&self, Prepared { files, mut current }: Prepared) {
+        let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = files;
+        current.number = self.current().number + 1;
+        self.put(current);
+    }
+
+    fn put(&self, current: Current) {
+        let number = current.number;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+        self.reads.send_replace(number);
     }
 
     /// Plays the handshake with a client that was answered `S`, or, where `direct` is given, one that began with TLS and
@@ -122,7 +163,8 @@ impl Acceptor {
         if before == Some(VerifiedBy(current.number)) {
             return true;
         }
-        let Some((leaf, between)) = peer.chain.split_first() else { return false };
+        // Who asks nobody for one cannot verify any.
+        let Some((leaf, between)) = peer.chain.split_first().filter(|_| current.asks) else { return false };
         match current.verifier.verify_client_cert(leaf, between, UnixTime::now()) {
             Ok(_) => true,
             Err(rustls::Error::InvalidCertificate(error)) => matches!(
@@ -143,12 +185,10 @@ impl Acceptor {
     /// [`Trouble`] with one of the files.
     pub fn reload(&self) -> Result<Option<String>, Trouble> {
         // Held to the end, so that of two readers at once the later one's files stay.
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.changed();
-        let number = self.current().number + 1;
-        let (current, warning) = read(&self.settings, number)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
-        self.reads.send_replace(number);
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        files.watched.changed();
+        let (current, warning) = read(&files.settings, self.current().number + 1)?;
+        self.put(current);
         Ok(warning)
     }
 
@@ -188,7 +228,7 @@ impl Acceptor {
     async fn look(self: &Arc<Self>) -> bool {
         let this = Arc::clone(self);
         let looked = tokio::task::spawn_blocking(move || {
-            this.watched.lock().unwrap_or_else(PoisonError::into_inner).changed()
+            this.files.lock().unwrap_or_else(PoisonError::into_inner).watched.changed()
         });
         looked.await.unwrap_or(false)
     }
@@ -222,7 +262,8 @@ fn read(settings: &ListenTls, number: u64) -> Result<(Current, Option<String>), 
     config.alpn_protocols = vec![ALPN.to_vec()];
     // No client of PostgreSQL's resumes sessions, and one that was let in is not let in again without a look.
     config.send_tls13_tickets = 0;
-    Ok((Current { config: Arc::new(config), verifier, number, own }, warning))
+    let asks = settings.client_ca.is_some();
+    Ok((Current { config: Arc::new(config), verifier, number, own, asks }, warning))
 }
 
 fn unusable(settings: &ListenTls, error: &dyn std::fmt::Display) -> Trouble {

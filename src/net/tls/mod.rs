@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-pub use accept::{Accepted, Acceptor, HandshakeError, VerifiedBy};
+pub use accept::{Accepted, Acceptor, HandshakeError, Prepared, VerifiedBy};
 pub use certificate::PeerCertificate;
 pub use connect::Connector;
 pub use control::{ControlConnection, ControlTls};

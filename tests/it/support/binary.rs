@@ -20,8 +20,11 @@ use crate::support::wire::Wire;
 pub(crate) struct Binary {
     child: Child,
     addr: SocketAddr,
-    dir: TempDir,
+    dir: Arc<TempDir>,
     log: Arc<Mutex<String>>,
+    /// What its file begins with.
+    config: String,
+    variables: Vec<(String, String)>,
     pub(crate) database: String,
 }
 
@@ -33,7 +36,7 @@ impl Binary {
 
     /// The same, with variables in the environment of `serve`.
     pub(crate) fn start_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
-        let (dir, database) = site("");
+        let (dir, database, config) = site("");
         let admin = cluster().superuser_url(&database);
         succeed(&command(dir.path()).args(["init", "--admin-url", &admin]).output().unwrap());
         for tenant in tenants {
@@ -48,13 +51,17 @@ impl Binary {
             child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
             succeed(&child.wait_with_output().unwrap());
         }
-        Self::serve(dir, database, variables)
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables = variables.iter().map(owned).collect();
+        let mut serve = command(dir.path());
+        serve.arg("serve");
+        Self::serve(serve, Arc::new(dir), variables, config, database)
     }
 
     /// With tenants that stand in a file, for a database that an administrator got ready with the SQL the program prints.
     /// In the text `DB` is the database and `VERIFIER` that of the usual password.
     pub(crate) fn of_file(tenants: &str) -> Self {
-        let (dir, database) = site("[tenants]\nfile = \"tenants.toml\"\n");
+        let (dir, database, config) = site("[tenants]\nfile = \"tenants.toml\"\n");
         write_tenants(dir.path(), &database, tenants);
         let sql = command(dir.path()).args(["static", "sql"]).output().unwrap();
         succeed(&sql);
@@ -62,12 +69,39 @@ impl Binary {
         for _ in 0..2 {
             psql(&database, &String::from_utf8(sql.stdout.clone()).unwrap());
         }
-        Self::serve(dir, database, &[])
+        let mut serve = command(dir.path());
+        serve.arg("serve");
+        Self::serve(serve, Arc::new(dir), Vec::new(), config, database)
     }
 
-    fn serve(dir: TempDir, database: String, variables: &[(&str, &str)]) -> Self {
-        let mut serve = command(dir.path());
-        serve.arg("serve").envs(variables.iter().copied()).stderr(Stdio::piped());
+    /// Writes the file anew, and asks for it to be read again.
+    pub(crate) fn rewrite_tenants(&self, tenants: &str) {
+        write_tenants(self.dir.path(), &self.database, tenants);
+        self.signal("-HUP");
+    }
+
+    /// One more process of the same installation, which takes over from this one. `None` where it ends instead of serving.
+    pub(crate) fn take_over(&self, more: &[(&str, &str)]) -> Self {
+        let mut serve = self.command();
+        serve.args(["serve", "--takeover"]).envs(more.iter().copied());
+        let (dir, variables) = (Arc::clone(&self.dir), self.variables.clone());
+        Self::serve(serve, dir, variables, self.config.clone(), self.database.clone())
+    }
+
+    /// The same program, started by a command that ends in it.
+    pub(crate) fn start_by(&self, serve: Command) -> Self {
+        let (dir, variables) = (Arc::clone(&self.dir), self.variables.clone());
+        Self::serve(serve, dir, variables, self.config.clone(), self.database.clone())
+    }
+
+    fn serve(
+        mut serve: Command,
+        dir: Arc<TempDir>,
+        variables: Vec<(String, String)>,
+        config: String,
+        database: String,
+    ) -> Self {
+        serve.envs(variables.iter().cloned()).stderr(Stdio::piped());
         let mut child = serve.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let (addr, said) = listening(&mut lines);
@@ -80,7 +114,7 @@ impl Binary {
                 kept.lock().unwrap().push_str(&(line + "\n"));
             }
         });
-        Self { child, addr, dir, log, database }
+        Self { child, addr, dir, log, config, variables, database }
     }
 
     /// What it has logged so far.
@@ -97,6 +131,11 @@ impl Binary {
         let user = format!("{}_{tenant}", self.database);
         let parameters = [&[("user", user.as_str()), ("database", &self.database)][..], more].concat();
         Wire::log_in(self.addr, &parameters, PASSWORD).expect("login")
+    }
+
+    pub(crate) fn try_wire(&self, tenant: &str) -> Result<Wire, String> {
+        let user = format!("{}_{tenant}", self.database);
+        Wire::log_in(self.addr, &[("user", &user), ("database", &self.database)], PASSWORD)
     }
 
     /// Connection string through the proxy.
@@ -124,12 +163,33 @@ impl Binary {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        self.signal("TERM");
+        self.signal("-TERM");
     }
 
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Where its configuration and keys are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes more sections into its file, in place of those that were written before.
+    pub(crate) fn configure(&self, more: &str) {
+        fs::write(self.dir.path().join("pgtenant.toml"), format!("{}{more}", self.config)).unwrap();
+    }
+
+    /// Waits until the log, from this place on, has this in it.
+    pub(crate) fn wait_for_log(&self, from: usize, wanted: &str) -> String {
+        crate::support::proxy::eventually(wanted, || self.log()[from..].contains(wanted));
+        self.log()[from..].to_owned()
+    }
+
+    /// Descriptors that are open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -145,7 +205,7 @@ impl Drop for Binary {
 }
 
 /// A directory with a master key and a configuration, and an empty database.
-fn site(more: &str) -> (TempDir, String) {
+fn site(more: &str) -> (TempDir, String, String) {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let database = format!("binary_{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""))
@@ -157,8 +217,8 @@ fn site(more: &str) -> (TempDir, String) {
          [registry]\nuser = \"{database}_proxy\"\n[secrets]\nmaster_key_file = \"master.key\"\n{more}",
         cluster().port()
     );
-    fs::write(dir.path().join("pgtenant.toml"), config).unwrap();
-    (dir, database)
+    fs::write(dir.path().join("pgtenant.toml"), &config).unwrap();
+    (dir, database, config)
 }
 
 fn write_secret(path: &Path, text: &str) {

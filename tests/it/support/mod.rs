@@ -235,6 +235,8 @@ fn config(database: &str, address: ServerAddress) -> Config {
             failures: pgtenant::auth::FailureLimits::default(),
             tcp_keepalive: None,
             shutdown_timeout: second,
+            drain_delay: Duration::ZERO,
+            takeover_socket: None,
             tls: None,
         },
         server: config::Server {
@@ -294,6 +296,14 @@ fn config(database: &str, address: ServerAddress) -> Config {
             global: Ident::parse("global").unwrap(),
             template: Ident::parse("base_template").unwrap(),
         },
-        log: config::Log { filter: "info".into(), format: config::LogFormat::Text, stats_period: None },
+        log: config::Log {
+            filter: "info".into(),
+            format: config::LogFormat::Text,
+            stats_period: None,
+            audit_file: None,
+            slow_query: None,
+            statements: config::LogStatements::Redacted,
+            max_lines_per_second: None,
+        },
     }
 }

@@ -10,7 +10,7 @@ use pgtenant::cli::cluster::PrivateCluster;
 use pgtenant::cli::serve::Server;
 use pgtenant::cli::tenant::CreateArgs;
 use pgtenant::client::Pinned;
-use pgtenant::client::Shared;
+use pgtenant::client::{ReloadError, ReloadReport, Shared};
 use pgtenant::config::Config;
 use pgtenant::config::tls::ListenTls;
 use pgtenant::tenant::Level;
@@ -254,9 +254,16 @@ impl Proxy {
             .expect("the superuser logs in")
     }
 
-    /// As SIGHUP does.
+    /// As SIGHUP does. Whether it was applied is the test's to look at.
     pub(crate) fn reload(&self) {
-        self.run(self.server.as_ref().expect("running").reload());
+        let _ = self.run(self.server.as_ref().expect("running").reload());
+    }
+
+    /// As SIGHUP does when the file says something else.
+    pub(crate) fn reconfigure(&self, change: impl FnOnce(&mut Config)) -> Result<ReloadReport, ReloadError> {
+        let mut config = Config::clone(&self.shared().config());
+        change(&mut config);
+        self.run(self.server.as_ref().expect("running").reconfigure(config))
     }
 
     /// How often this time limit was over.

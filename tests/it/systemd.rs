@@ -1,0 +1,78 @@
+//! What a service manager passes to the program, and what it is told.
+
+use std::net::TcpListener;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::binary::Binary;
+
+/// The next message that is no sign of life.
+fn told(socket: &UnixDatagram) -> String {
+    loop {
+        let mut buffer = [0; 4096];
+        let n = socket.recv(&mut buffer).expect("a message in time");
+        let text = String::from_utf8(buffer[..n].to_vec()).unwrap();
+        if text != "WATCHDOG=1" {
+            return text;
+        }
+    }
+}
+
+#[test]
+fn service_manager_is_told_of_start_reload_and_end_and_gets_signs_of_life() {
+    let dir = tempfile::Builder::new().prefix("pgt").tempdir_in("/tmp").unwrap();
+    let path = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let path = path.display().to_string();
+    let variables = [("NOTIFY_SOCKET", path.as_str()), ("WATCHDOG_USEC", "200000")];
+    let mut binary = Binary::start_with(&[], &variables);
+    assert_eq!(told(&socket), "READY=1\nSTATUS=serving");
+    let mut buffer = [0; 64];
+    let n = socket.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..n], b"WATCHDOG=1");
+    binary.signal("-HUP");
+    let reloading = told(&socket);
+    let micros = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&reloading);
+    assert!(micros.parse::<u64>().unwrap() > 0);
+    assert_eq!(told(&socket), "READY=1\nSTATUS=serving");
+    binary.terminate();
+    assert!(told(&socket).starts_with("STOPPING=1\n"));
+    assert!(binary.wait().success());
+}
+
+#[test]
+fn sockets_that_are_passed_are_used_in_place_of_opening_them() {
+    let base = Binary::start(&["alpha"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&listener).set_cloexec(false).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let start = |addresses: &str| {
+        let mut shell = Command::new("sh");
+        let program = assert_cmd::cargo::cargo_bin!("pgtenant").display().to_string();
+        let script = format!(
+            "exec 3<&{} {}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve",
+            listener.as_raw_fd(),
+            listener.as_raw_fd()
+        );
+        shell.args(["-c", &script, &program]).current_dir(base.dir());
+        shell
+            .env("PGTENANT_CONFIG", base.dir().join("pgtenant.toml"))
+            .env("PGTENANT_LISTEN_ADDRESSES", addresses);
+        shell
+    };
+    let passed = base.start_by(start(&address));
+    assert_eq!(passed.addr().to_string(), address);
+    passed.wire("alpha").run("select 1");
+    drop(passed);
+    // The service manager keeps it: who connects now waits for the next process.
+    let waiting = std::net::TcpStream::connect(&address).unwrap();
+    let again = base.start_by(start(&address));
+    again.wire("alpha").run("select 1");
+    drop((waiting, again));
+    let output = start("127.0.0.2:0").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("which is none of `listen.addresses`"), "{error}");
+}
