@@ -81,8 +81,11 @@ async fn serve(start: Start) -> anyhow::Result<ExitCode> {
     let systemd = Systemd::from_env();
     let sockets = systemd::sockets()?;
     let takes_over = start.takes_over;
-    let server = Server::start_from(Start { sockets, ..start }).await?;
     let mut ends = Ends { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? };
+    let server = tokio::select! {
+        server = Server::start_from(Start { sockets, ..start }) => server?,
+        () = ends.next() => return Ok(ExitCode::SUCCESS),
+    };
     if takes_over {
         systemd.ready_instead()
     } else {

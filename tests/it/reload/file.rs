@@ -20,6 +20,7 @@ fn hangup_applies_the_file_and_names_what_takes_a_restart() {
         "{told}"
     );
     assert!(wire.query("select pg_sleep(10)").join("\n").contains("57014"));
+    binary.wire("alpha").run("select 1");
     binary.wait_for_log(from, "DEBUG");
     assert!(!binary.log()[from..].lines().any(|line| line.starts_with('{')), "the format is the old one");
 }
