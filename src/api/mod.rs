@@ -56,9 +56,6 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// Requests without a good token from one address in a minute.
 const MOST_FAILURES: u32 = 60;
 
-/// Longest display name, in characters.
-const MAX_NAME_CHARS: usize = 200;
-
 /// The document that describes all this (OpenAPI 3.1).
 const OPENAPI: &str = include_str!("openapi.json");
 
@@ -161,11 +158,6 @@ impl Api {
         // Counts are whole at every moment, so a panic elsewhere has not broken them.
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a text can be the name of a tenant.
-pub(crate) fn is_display_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.contains(char::is_control)
 }
 
 fn router(api: Arc<Api>) -> Router {

@@ -31,6 +31,14 @@ impl ConfigArgs {
         self.read(&environment, &read_secret)
     }
 
+    /// Reads the file of another installation: this environment speaks of this one.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load_without_environment(&self) -> Result<Config, Problems> {
+        self.read(&[], &read_secret)
+    }
+
     /// Reads what the guard goes by. The rest must be right too, but the master key is not looked at: who
     /// checks statements need not have it.
     ///

@@ -17,6 +17,7 @@ mod level;
 mod limits;
 mod master;
 pub mod migrate;
+pub mod moving;
 pub mod password;
 mod provision;
 mod purge;
