@@ -7,6 +7,7 @@ mod bearer;
 mod changes;
 mod idempotency;
 mod input;
+mod installation;
 mod keys;
 mod problem;
 mod stripe;
@@ -72,6 +73,8 @@ pub struct Api {
     places: Semaphore,
     /// Whose turn it is to carry out an event of Stripe's.
     stripe_turn: tokio::sync::Mutex<()>,
+    /// Whose turn it is to audit.
+    audit_turn: tokio::sync::Mutex<()>,
 }
 
 /// What the API is made from.
@@ -122,6 +125,7 @@ impl Api {
             failures: Mutex::new(Failures::new(limits)),
             places: Semaphore::new(MOST_AT_ONCE),
             stripe_turn: tokio::sync::Mutex::new(()),
+            audit_turn: tokio::sync::Mutex::new(()),
         };
         let client = api.connection().await.map_err(StartError::Login)?;
         store::require_current(&*client).await?;
@@ -166,6 +170,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/tenants/{slug}", get(tenants::show).patch(changes::change).delete(changes::drop))
         .route("/v1/tenants/{slug}/undrop", post(changes::undrop))
         .route("/v1/tenants/{slug}/rename", post(changes::rename))
+        .route("/v1/tenants/{slug}/adopt", post(installation::adopt))
         .route("/v1/tenants/{slug}/limits", axum::routing::patch(tenants::limits))
         .route("/v1/tenants/{slug}/level", put(tenants::level))
         .route("/v1/tenants/{slug}/suspend", post(tenants::suspend))
@@ -176,6 +181,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/users/{user}", delete(users::remove))
         .route("/v1/users/{user}/password", put(users::set_password))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/verify", get(installation::verify))
+        .route("/v1/migrations", get(installation::migrations))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
         // The first that a request meets.
         .layer(from_fn_with_state(Arc::clone(&api), bearer::require));
