@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::api::input::{Body, DryRun, Named, Params, slug};
+use crate::api::Api;
+use crate::api::input::{Body, DryRun, Named, Params, display_name, slug, stripe_customer};
 use crate::api::problem::Problem;
-use crate::api::{Api, is_display_name, stripe};
 use crate::config::settings;
 use crate::control::{
     Change, DropChange, ObjectNames, drop_tenant, rename_tenant, set_tenant, undrop_tenant,
@@ -34,16 +34,11 @@ fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D
 
 impl ChangeBody {
     fn check(self) -> Result<Change, Problem> {
-        if self.name.as_deref().is_some_and(|name| !is_display_name(name)) {
-            return Err(Problem::invalid("`name` has 1 to 200 characters and no control characters"));
-        }
-        if self.stripe_customer_id.iter().flatten().any(|id| !stripe::is_customer_id(id)) {
-            return Err(Problem::invalid(
-                "`stripe_customer_id` is an id such as cus_NffrFeUfNV2Hib, or null",
-            ));
-        }
-        let mut change =
-            Change { name: self.name, stripe_customer_id: self.stripe_customer_id, ..Change::default() };
+        let mut change = Change {
+            name: display_name(self.name)?,
+            stripe_customer_id: self.stripe_customer_id.map(stripe_customer).transpose()?,
+            ..Change::default()
+        };
         let wrong = |error: settings::SettingError| Problem::invalid(error.to_string());
         for (name, value) in self.settings {
             let text = match value {
@@ -91,17 +86,15 @@ pub(super) struct RenameBody {
 
 pub(super) async fn rename(
     State(api): State<Arc<Api>>,
-    name: Named,
+    named: Named,
     Params(dry): Params<DryRun>,
     Body(body): Body<RenameBody>,
 ) -> Result<Response, Problem> {
-    let (old, new) = (name.slug()?, slug(&body.slug)?);
-    if body.name.as_deref().is_some_and(|name| !is_display_name(name)) {
-        return Err(Problem::invalid("`name` has 1 to 200 characters and no control characters"));
-    }
+    let (old, new) = (named.slug()?, slug(&body.slug)?);
+    let name = display_name(body.name)?;
     let objects = if body.keep_names { ObjectNames::Keep } else { ObjectNames::Follow };
     let mut client = api.admin().await?;
-    let done = rename_tenant(&mut client, (&old, &new), body.name.as_deref(), objects, dry.run()).await?;
+    let done = rename_tenant(&mut client, (&old, &new), name.as_deref(), objects, dry.run()).await?;
     let mut object = done.summary.to_json();
     object["before"] = json!(done.before.as_str());
     object["notes"] = json!(done.notes);
@@ -123,7 +116,7 @@ pub(super) async fn undrop(
     name: Named,
     Params(dry): Params<DryRun>,
 ) -> Result<Response, Problem> {
-    Ok(told(&undrop_tenant(&mut *api.admin().await?, &name.slug()?, dry.run()).await?))
+    Ok(told(&undrop_tenant(&mut *api.admin().await?, &name.slug()?, false, dry.run()).await?))
 }
 
 fn told(change: &DropChange) -> Response {

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::api::problem::Problem;
 use crate::control::Run;
-use crate::tenant::{Ident, Slug};
+use crate::tenant::{
+    DISPLAY_NAME_RULE, Ident, STRIPE_CUSTOMER_RULE, Slug, is_display_name, is_stripe_customer,
+};
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
@@ -84,6 +86,24 @@ pub(super) struct DryRun {
 impl DryRun {
     pub(super) const fn run(&self) -> Run {
         if self.dry_run { Run::Dry } else { Run::Apply }
+    }
+}
+
+/// A display name, where one is given.
+pub(super) fn display_name(text: Option<String>) -> Result<Option<String>, Problem> {
+    match text {
+        Some(name) if !is_display_name(&name) => Err(Problem::invalid(format!("`name` {DISPLAY_NAME_RULE}"))),
+        name => Ok(name),
+    }
+}
+
+/// A customer at Stripe, where one is given.
+pub(super) fn stripe_customer(text: Option<String>) -> Result<Option<String>, Problem> {
+    match text {
+        Some(id) if !is_stripe_customer(&id) => {
+            Err(Problem::invalid(format!("`stripe_customer_id` {STRIPE_CUSTOMER_RULE}")))
+        }
+        id => Ok(id),
     }
 }
 

@@ -7,6 +7,7 @@ mod bearer;
 mod changes;
 mod idempotency;
 mod input;
+mod installation;
 mod keys;
 mod problem;
 mod stripe;
@@ -56,9 +57,6 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// Requests without a good token from one address in a minute.
 const MOST_FAILURES: u32 = 60;
 
-/// Longest display name, in characters.
-const MAX_NAME_CHARS: usize = 200;
-
 /// The document that describes all this (OpenAPI 3.1).
 const OPENAPI: &str = include_str!("openapi.json");
 
@@ -75,6 +73,8 @@ pub struct Api {
     places: Semaphore,
     /// Whose turn it is to carry out an event of Stripe's.
     stripe_turn: tokio::sync::Mutex<()>,
+    /// Whose turn it is to audit.
+    audit_turn: tokio::sync::Mutex<()>,
 }
 
 /// What the API is made from.
@@ -125,6 +125,7 @@ impl Api {
             failures: Mutex::new(Failures::new(limits)),
             places: Semaphore::new(MOST_AT_ONCE),
             stripe_turn: tokio::sync::Mutex::new(()),
+            audit_turn: tokio::sync::Mutex::new(()),
         };
         let client = api.connection().await.map_err(StartError::Login)?;
         store::require_current(&*client).await?;
@@ -163,17 +164,13 @@ impl Api {
     }
 }
 
-/// Whether a text can be the name of a tenant.
-pub(crate) fn is_display_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && !name.contains(char::is_control)
-}
-
 fn router(api: Arc<Api>) -> Router {
     let verbs = Router::new()
         .route("/v1/tenants", get(tenants::list).post(tenants::create))
         .route("/v1/tenants/{slug}", get(tenants::show).patch(changes::change).delete(changes::drop))
         .route("/v1/tenants/{slug}/undrop", post(changes::undrop))
         .route("/v1/tenants/{slug}/rename", post(changes::rename))
+        .route("/v1/tenants/{slug}/adopt", post(installation::adopt))
         .route("/v1/tenants/{slug}/limits", axum::routing::patch(tenants::limits))
         .route("/v1/tenants/{slug}/level", put(tenants::level))
         .route("/v1/tenants/{slug}/suspend", post(tenants::suspend))
@@ -184,6 +181,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/users/{user}", delete(users::remove))
         .route("/v1/users/{user}/password", put(users::set_password))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/verify", get(installation::verify))
+        .route("/v1/migrations", get(installation::migrations))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
         // The first that a request meets.
         .layer(from_fn_with_state(Arc::clone(&api), bearer::require));

@@ -6,7 +6,7 @@ use sha2::Sha256;
 use thiserror::Error;
 
 use crate::auth::api_key::from_hex;
-use crate::tenant::Slug;
+use crate::tenant::{Slug, is_display_name, is_stripe_customer};
 
 /// How old an event may be when it arrives, in seconds; Stripe's own libraries have the same.
 const TOLERANCE: u64 = 300;
@@ -101,7 +101,7 @@ pub(super) fn read(body: &[u8]) -> Result<Event, String> {
     let object = &event["data"]["object"];
     let is_customer = kind.starts_with("customer.") && object["object"].as_str() == Some("customer");
     let customer = if is_customer { &object["id"] } else { &object["customer"] };
-    let Some(customer) = text(customer).filter(|customer| is_customer_id(customer)) else {
+    let Some(customer) = text(customer).filter(|customer| is_stripe_customer(customer)) else {
         return Ok(Event { id, created, customer: String::new(), wish: Wish::Nothing });
     };
     let wish = match kind {
@@ -127,15 +127,10 @@ pub(super) fn read(body: &[u8]) -> Result<Event, String> {
     Ok(Event { id, created, customer, wish })
 }
 
-pub(super) fn is_customer_id(text: &str) -> bool {
-    (1..=255).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-}
-
 fn new_customer(object: &Value) -> Result<Option<NewCustomer>, String> {
     let Some(slug) = object["metadata"][SLUG_KEY].as_str() else { return Ok(None) };
     let slug = Slug::parse(slug).map_err(|error| format!("`metadata.{SLUG_KEY}`: {error}"))?;
-    let name = object["name"].as_str().map(str::trim).filter(|name| crate::api::is_display_name(name));
+    let name = object["name"].as_str().map(str::trim).filter(|name| is_display_name(name));
     Ok(Some(NewCustomer { slug, name: name.map(str::to_owned) }))
 }
 

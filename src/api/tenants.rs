@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::input::{Body, DryRun, Named, Params, slug, user_name};
+use crate::api::Api;
+use crate::api::input::{Body, DryRun, Named, Params, display_name, slug, stripe_customer, user_name};
 use crate::api::problem::Problem;
-use crate::api::{Api, is_display_name, stripe};
 use crate::config::limits;
 use crate::control::{
     ControlError, NewTenant, change_limits, create_tenant, password, rotate_password as rotate, set_level,
@@ -46,14 +46,11 @@ pub(super) async fn list(
     }
     let status = params.status.as_deref().map(status_word).transpose()?;
     let after = params.after.as_deref().map(slug).transpose()?;
-    if params.stripe_customer_id.as_deref().is_some_and(|id| !stripe::is_customer_id(id)) {
-        return Err(Problem::invalid("`stripe_customer_id` is an id such as cus_NffrFeUfNV2Hib"));
-    }
     // One more, to know whether there is another page.
     let page = TenantPage {
         after,
         limit: i64::from(limit) + 1,
-        stripe_customer_id: params.stripe_customer_id,
+        stripe_customer_id: stripe_customer(params.stripe_customer_id)?,
         status,
     };
     let mut found = store::page(&*api.admin().await?, &page).await?;
@@ -98,19 +95,13 @@ pub(super) struct NewTenantBody {
 
 impl NewTenantBody {
     fn check(self, default_level: Level) -> Result<NewTenant, Problem> {
-        if self.name.as_deref().is_some_and(|name| !is_display_name(name)) {
-            return Err(Problem::invalid("`name` has 1 to 200 characters and no control characters"));
-        }
-        if self.stripe_customer_id.as_deref().is_some_and(|id| !stripe::is_customer_id(id)) {
-            return Err(Problem::invalid("`stripe_customer_id` is an id such as cus_NffrFeUfNV2Hib"));
-        }
         if self.read_only && self.user.is_none() {
             return Err(Problem::invalid("`read_only` is said of a `user`"));
         }
         Ok(NewTenant {
             slug: slug(&self.slug)?,
-            name: self.name,
-            stripe_customer_id: self.stripe_customer_id,
+            name: display_name(self.name)?,
+            stripe_customer_id: stripe_customer(self.stripe_customer_id)?,
             user: self.user.as_deref().map(user_name).transpose()?,
             password: self.password.map(checked_password).transpose()?,
             access: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },

@@ -34,6 +34,9 @@ pub struct AdminArgs {
     /// File with the administrator's password; the environment variable PGTENANT_ADMIN_PASSWORD does too.
     #[arg(long, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
+    /// That variable, where it is another one.
+    #[arg(skip)]
+    pub password_variable: Option<&'static str>,
 }
 
 /// Cannot fail: an error would show the text.
@@ -93,7 +96,7 @@ impl AdminArgs {
                 .with_context(|| format!("cannot read the password file {}", path.display()))?;
             return Ok(Some(text.trim_end_matches(['\r', '\n']).into()));
         }
-        Ok(std::env::var(PASSWORD_VARIABLE).ok().map(Into::into))
+        Ok(std::env::var(self.password_variable.unwrap_or(PASSWORD_VARIABLE)).ok().map(Into::into))
     }
 }
 

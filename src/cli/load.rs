@@ -53,6 +53,14 @@ impl ConfigArgs {
         Err(problems)
     }
 
+    /// Reads the file of another installation: this environment speaks of this one.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load_without_environment(&self) -> Result<Config, Problems> {
+        self.read(&[], &read_secret)
+    }
+
     /// Reads what the guard goes by. The rest must be right too, but the master key is not looked at: who
     /// checks statements need not have it.
     ///

@@ -1,8 +1,10 @@
 //! How far a long command is, in one line of the terminal that is written over. Nothing where no person looks.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::cli::tenant::output::human_bytes;
 use crate::control::migrate::Progress;
 
 /// The line is written at most this often.
@@ -46,6 +48,58 @@ impl Progress for Bar {
 }
 
 impl Drop for Bar {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The same for work that is told of from within: bytes that went by, or so many of so many.
+#[derive(Debug, Default)]
+pub struct Line(Option<Mutex<Option<Instant>>>);
+
+impl Line {
+    /// Seen only where a person looks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(io::stderr().is_terminal().then(Mutex::default))
+    }
+
+    /// So many bytes are dumped, loaded and so on.
+    pub fn bytes(&self, what: &str, bytes: u64) {
+        let size = human_bytes(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.draw(false, || format!("{what} {size}"));
+    }
+
+    /// What is being done now.
+    pub fn step(&self, what: &str) {
+        self.draw(true, || format!("{what} …"));
+    }
+
+    /// So many of so many are done.
+    pub fn count(&self, what: &str, done: usize, of: usize, last: &str) {
+        self.draw(done == of, || line(done, of, what, last));
+    }
+
+    /// Nothing more is to come.
+    pub fn end(&self) {
+        if let Some(Ok(mut drawn)) = self.0.as_ref().map(Mutex::lock)
+            && drawn.take().is_some()
+        {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
+    fn draw(&self, is_last: bool, text: impl FnOnce() -> String) {
+        let Some(Ok(mut drawn)) = self.0.as_ref().map(Mutex::lock) else { return };
+        if is_last || drawn.is_none_or(|drawn| drawn.elapsed() >= PERIOD) {
+            *drawn = Some(Instant::now());
+            // Who does not look any more does not end the work.
+            let _ = write!(io::stderr().lock(), "\r{}\x1b[K", text());
+        }
+    }
+}
+
+impl Drop for Line {
     fn drop(&mut self) {
         self.end();
     }

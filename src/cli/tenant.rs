@@ -4,6 +4,8 @@ pub mod adopt;
 mod backup;
 pub mod copy;
 pub mod dropping;
+mod many;
+pub mod moving;
 pub(in crate::cli) mod output;
 pub mod rename;
 pub mod set;
@@ -12,6 +14,7 @@ pub use backup::{BackupArgs, HowArgs, RestoreArgs};
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read, Write};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -24,14 +27,15 @@ use crate::control::{
     ControlError, NewTenant, Run, change_limits, create_tenant, password, rotate_password, set_level,
     set_status,
 };
+use crate::registry::moves::{self, Direction};
 use crate::registry::store;
-use crate::tenant::{Access, Ident, Level, Slug, Status};
+use crate::tenant::{
+    Access, DISPLAY_NAME_RULE, Ident, Level, STRIPE_CUSTOMER_RULE, Slug, Status, is_display_name,
+    is_stripe_customer,
+};
 
 /// Longest line with a password that is read, with its end, in bytes.
 const MAX_PASSWORD_LINE: usize = password::MAX_PASSWORD_BYTES + 2;
-
-/// Longest display name, in characters.
-const MAX_NAME_CHARS: usize = 200;
 
 /// What to do with tenants.
 #[derive(Clone, Debug, Subcommand)]
@@ -59,7 +63,7 @@ pub enum TenantCommand {
     /// Drop a tenant: its sessions end at once, and `tenant purge` deletes it when its time of grace is over.
     Drop(dropping::DropArgs),
     /// Keep a tenant that was dropped, as long as it is there.
-    Undrop(StatusArgs),
+    Undrop(dropping::UndropArgs),
     /// Delete the tenants that were dropped, and whose time of grace is over: schema, roles, users, keys.
     Purge(dropping::PurgeArgs),
     /// Give a tenant another slug. Its schema and roles get new names with it, and its sessions end; its users, keys and
@@ -74,13 +78,25 @@ pub enum TenantCommand {
     Restore(RestoreArgs),
     /// Make another tenant with the same data: a backup that is restored at once, while all work.
     Clone(copy::CloneArgs),
+    /// Move a tenant to another server, with an installation of its own: data, users, keys, limits, settings. It is out of
+    /// service meanwhile, and afterwards kept here for its time of grace.
+    Move(Box<moving::MoveArgs>),
 }
 
 /// Arguments of `tenant create`.
 #[derive(Args, Clone, Debug)]
 pub struct CreateArgs {
     /// Short name: lower-case letters, digits and underscores, at most 56.
-    pub slug: String,
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    pub slug: Option<String>,
+    /// Create many: a file (`-` for standard input) with a line of JSON for each tenant, or CSV whose first line names the
+    /// columns: slug, name, user, read_only, stripe_customer, level. One that fails does not stop the others; run again, the
+    /// command creates what is missing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "user", "password_stdin", "stripe_customer"])]
+    pub from: Option<PathBuf>,
+    /// Tenants that are created at once, each on a connection of its own.
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "from", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
     /// Display name [default: the slug].
     #[arg(long)]
     pub name: Option<String>,
@@ -100,7 +116,7 @@ pub struct CreateArgs {
     /// configuration's `tenants.level`].
     #[arg(long, value_parser = level_word)]
     pub level: Option<Level>,
-    /// Print one JSON object.
+    /// Print one JSON object; with `--from` one for each tenant, each on a line.
     #[arg(long)]
     pub json: bool,
     /// Who does it.
@@ -129,45 +145,29 @@ pub struct ShowArgs {
 /// Arguments of `tenant limit`.
 #[derive(Args, Clone, Debug)]
 pub struct LimitArgs {
-    /// The tenant's short name.
-    pub slug: String,
+    /// Which tenant, and how.
+    #[command(flatten)]
+    pub tenant: StatusArgs,
     /// What to set, such as `max_clients=20 statement_timeout=30s weight=200`; what is not named stays.
     #[arg(value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Put this limit back to the configuration's; `all` for every one.
     #[arg(long, value_name = "NAME")]
     pub reset: Vec<String>,
-    /// Say what would be, and change nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub json: bool,
-    /// Who does it.
-    #[command(flatten)]
-    pub admin: AdminArgs,
 }
 
 /// Arguments of `tenant level`.
 #[derive(Args, Clone, Debug)]
 pub struct LevelArgs {
-    /// The tenant's short name.
-    pub slug: String,
+    /// Which tenant, and how.
+    #[command(flatten)]
+    pub tenant: StatusArgs,
     /// `dedicated` or `shared`.
     #[arg(value_parser = level_word)]
     pub level: Level,
-    /// Say what would be, and change nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub json: bool,
-    /// Who does it.
-    #[command(flatten)]
-    pub admin: AdminArgs,
 }
 
-/// A tenant, and how to go about what is done to it; the arguments of `tenant suspend` and `tenant resume`.
+/// A tenant, and how to go about what is done to it: part of many commands, and all of `tenant suspend` and `tenant resume`.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// The tenant's short name.
@@ -198,6 +198,21 @@ pub struct RotateArgs {
     /// Who does it.
     #[command(flatten)]
     pub admin: AdminArgs,
+}
+
+impl StatusArgs {
+    /// The tenant.
+    ///
+    /// # Errors
+    /// When it is no slug.
+    pub(in crate::cli) fn slug(&self) -> Result<Slug> {
+        Ok(Slug::parse(&self.slug)?)
+    }
+
+    /// Whether anything is changed.
+    pub(in crate::cli) const fn run(&self) -> Run {
+        if self.dry_run { Run::Dry } else { Run::Apply }
+    }
 }
 
 fn level_word(text: &str) -> Result<Level, String> {
@@ -252,6 +267,7 @@ pub async fn run(
         TenantCommand::Backup(args) => backup::backup(&args, config, out).await,
         TenantCommand::Restore(args) => backup::restore(&args, config, out).await,
         TenantCommand::Clone(args) => copy::run(&args, config, out).await,
+        TenantCommand::Move(args) => moving::run(&args, config, out).await,
     }
 }
 
@@ -261,14 +277,13 @@ async fn create(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let slug = Slug::parse(&args.slug)?;
-    if slug.is_canary() {
-        bail!(
-            "slugs of that kind are those of `pgtenant verify`, which makes and removes them; choose another slug"
-        );
-    }
+    let Some(slug) = &args.slug else {
+        // One of the two is there.
+        let file = args.from.clone().unwrap_or_default();
+        return many::run(&args, &file, config, input, out).await;
+    };
     let new = NewTenant {
-        slug,
+        slug: new_slug(slug)?,
         name: args.name.as_deref().map(display_name).transpose()?,
         stripe_customer_id: args.stripe_customer.as_deref().map(stripe_customer).transpose()?,
         user: args.user.as_deref().map(user_name).transpose()?,
@@ -297,31 +312,38 @@ async fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write) -> Result<(
     let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();
     let tenant = found.ok_or(ControlError::UnknownTenant(slug))?;
     let size = store::schema_size(&client, &tenant.tenant.names.schema).await.map_err(ControlError::from)?;
-    if args.json { output::show_json(&tenant, size, out) } else { output::show(&tenant, size, out) }
+    let mut moved = Vec::new();
+    for direction in [Direction::Out, Direction::In] {
+        let found = moves::find(&client, tenant.tenant.id, direction).await.map_err(ControlError::from)?;
+        moved.extend(found.map(|found| (direction, found)));
+    }
+    if args.json {
+        output::show_json(&tenant, size, &moved, out)
+    } else {
+        output::show(&tenant, size, &moved, out)
+    }
 }
 
 async fn limit(args: &LimitArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.slug)?;
-    let mut client = args.admin.connect(config).await?;
-    let set = pairs(&args.set)?;
-    let run = if args.dry_run { Run::Dry } else { Run::Apply };
-    let tenant = change_limits(&mut client, &slug, &set, &args.reset, run).await?;
-    if args.json { output::limits_json(&tenant, out) } else { output::limits(&tenant, &config.limits, out) }
+    let LimitArgs { tenant, set, reset } = args;
+    let slug = tenant.slug()?;
+    let mut client = tenant.admin.connect(config).await?;
+    let now = change_limits(&mut client, &slug, &pairs(set)?, reset, tenant.run()).await?;
+    if tenant.json { output::limits_json(&now, out) } else { output::limits(&now, &config.limits, out) }
 }
 
 async fn level(args: &LevelArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.slug)?;
-    let run = if args.dry_run { Run::Dry } else { Run::Apply };
-    let mut client = args.admin.connect(config).await?;
-    let change = set_level(&mut client, &slug, args.level, run).await?;
-    if args.json { output::level_json(&change, out) } else { output::level(&change, args.dry_run, out) }
+    let LevelArgs { tenant, level } = args;
+    let slug = tenant.slug()?;
+    let mut client = tenant.admin.connect(config).await?;
+    let change = set_level(&mut client, &slug, *level, tenant.run()).await?;
+    if tenant.json { output::level_json(&change, out) } else { output::level(&change, tenant.dry_run, out) }
 }
 
 async fn status(args: &StatusArgs, status: Status, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.slug)?;
-    let run = if args.dry_run { Run::Dry } else { Run::Apply };
+    let slug = args.slug()?;
     let mut client = args.admin.connect(config).await?;
-    let change = set_status(&mut client, &slug, status, run).await?;
+    let change = set_status(&mut client, &slug, status, args.run()).await?;
     if args.json { output::status_json(&change, out) } else { output::status(&change, args.dry_run, out) }
 }
 
@@ -336,10 +358,21 @@ fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>> {
     texts.iter().map(pair).collect()
 }
 
+/// A slug that a tenant may have for long.
+fn new_slug(text: &str) -> Result<Slug> {
+    let slug = Slug::parse(text)?;
+    if slug.is_canary() {
+        bail!(
+            "slugs of that kind are those of `pgtenant verify`, which makes and removes them; choose another slug"
+        );
+    }
+    Ok(slug)
+}
+
 fn display_name(text: &str) -> Result<String> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > MAX_NAME_CHARS || text.contains(char::is_control) {
-        bail!("`--name` has 1 to {MAX_NAME_CHARS} characters and no control characters");
+    if !is_display_name(text) {
+        bail!("`--name` {DISPLAY_NAME_RULE}");
     }
     Ok(text.to_owned())
 }
@@ -352,9 +385,8 @@ pub(in crate::cli) fn user_name(text: &str) -> Result<Ident> {
 }
 
 fn stripe_customer(text: &str) -> Result<String> {
-    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if text.is_empty() || text.len() > 255 || !text.chars().all(is_id) {
-        bail!("`--stripe-customer` is an id such as cus_NffrFeUfNV2Hib");
+    if !is_stripe_customer(text) {
+        bail!("`--stripe-customer` {STRIPE_CUSTOMER_RULE}");
     }
     Ok(text.to_owned())
 }

@@ -12,6 +12,7 @@ use clap::Args;
 
 use crate::cli::EXIT_USAGE;
 use crate::cli::connect::AdminArgs;
+use crate::cli::progress::Line;
 use crate::config::tls::{ListenMode, ServerMode, ServerTls};
 use crate::config::{Config, ServerAddress};
 use crate::control::verify::{Accepted, AuditScope, Finding, audit, canary};
@@ -97,7 +98,8 @@ async fn look(args: &VerifyArgs, config: &Config) -> Result<Outcome> {
     let accepted = Accepted::parse(&config.verify.accept)?;
     let registry = Registry::connect(&config.server, &config.registry, &config.secrets).await?;
     let reader = registry.sweeper().await?;
-    let begin = Instant::now();
+    let (begin, line) = (Instant::now(), Line::new());
+    line.step("auditing all tenants");
     let audited = tokio::time::timeout(AUDIT_TIMEOUT, audit(&reader, AuditScope::of(config))).await;
     let mut findings = audited.with_context(|| format!("the audit took longer than {AUDIT_TIMEOUT:?}"))??;
     let audited_in = begin.elapsed();
@@ -112,6 +114,7 @@ async fn look(args: &VerifyArgs, config: &Config) -> Result<Outcome> {
             "the attack needs an administrator to make its two tenants; `--no-canary` leaves it out",
         )?;
         for level in levels {
+            line.step(&format!("attacking at level {}", level.as_str()));
             attacked.push(canary::attack(&mut admin, config, &proxy, level).await?);
         }
     }

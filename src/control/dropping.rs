@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
+use crate::control::moving::state::{refuse_moved, refuse_moving};
 use crate::control::{ControlError, Outcome, Run, Step};
 use crate::registry::dropping::{self, DropState};
+use crate::registry::moves::{self, Direction, MoveState};
 use crate::registry::store::{self, TenantSummary};
 use crate::tenant::{Slug, Status};
 
@@ -35,6 +37,7 @@ pub async fn drop_tenant(
     let tx = client.transaction().await?;
     let mut summary = lock(&tx, slug).await?;
     let before = summary.tenant.status;
+    refuse_moving(&tx, &summary.tenant).await?;
     let earlier = dropping::state(&tx, summary.tenant.id).await?;
     dropping::mark(&tx, summary.tenant.id, grace).await?;
     summary.tenant.status = Status::Dropping;
@@ -44,16 +47,36 @@ pub async fn drop_tenant(
     Ok(DropChange { summary, before, state, step: Step::new(outcome, "status dropping") })
 }
 
-/// Puts a tenant that is to be dropped back to what it was.
+/// Puts a tenant that is to be dropped back to what it was. `although_moved`: also where it was moved to another
+/// installation, or began to be, which then must never serve it.
 ///
 /// # Errors
 /// [`ControlError`]; nothing was changed then.
-pub async fn undrop_tenant(client: &mut Client, slug: &Slug, run: Run) -> Result<DropChange, ControlError> {
+pub async fn undrop_tenant(
+    client: &mut Client,
+    slug: &Slug,
+    although_moved: bool,
+    run: Run,
+) -> Result<DropChange, ControlError> {
     let tx = client.transaction().await?;
     let mut summary = lock(&tx, slug).await?;
     let before = summary.tenant.status;
+    if although_moved {
+        if let Some(found) = moves::find(&tx, summary.tenant.id, Direction::Out).await?
+            && found.state == MoveState::Copying
+            && before == Status::Suspended
+        {
+            store::set_status(&tx, summary.tenant.id, found.status_before).await?;
+            summary.tenant.status = found.status_before;
+        }
+        for direction in [Direction::Out, Direction::In] {
+            moves::forget(&tx, summary.tenant.id, direction).await?;
+        }
+    }
+    refuse_moved(&tx, &summary.tenant).await?;
     let outcome = match dropping::state(&tx, summary.tenant.id).await? {
-        None => Outcome::Unchanged,
+        None if summary.tenant.status == before => Outcome::Unchanged,
+        None => Outcome::Changed,
         Some(state) if state.has_begun => return Err(ControlError::DropBegun(slug.clone())),
         Some(state) => {
             dropping::unmark(&tx, summary.tenant.id).await?;

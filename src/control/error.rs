@@ -152,6 +152,32 @@ pub enum ControlError {
     /// It is out of service for good, unless it is kept.
     #[error("tenant {0} is to be dropped; `pgtenant tenant undrop {0}` keeps it")]
     IsDropping(Slug),
+    /// It is on its way to another installation.
+    #[error(
+        "tenant {0} is being moved to another server; run its `pgtenant tenant move` again, which ends the move, or with \
+         `--undo`, which gives it up"
+    )]
+    Moving(Slug),
+    /// It is on its way from another installation.
+    #[error(
+        "tenant {0} is being moved here from another server; run its `pgtenant tenant move` there again, which ends the move, \
+         or with `--undo`, which gives it up"
+    )]
+    Arriving(Slug),
+    /// It is another installation's.
+    #[error(
+        "tenant {slug} is served elsewhere, as tenant {slug_there} in {peer}, and nobody is to be in service twice; run \
+         `pgtenant tenant move` with `--undo` where it was moved from, or, if that one is lost for good, `pgtenant tenant undrop \
+         {slug} --although-moved`"
+    )]
+    WasMoved {
+        /// The tenant.
+        slug: Slug,
+        /// What it is called there.
+        slug_there: String,
+        /// Where it is.
+        peer: String,
+    },
     /// The schema of a tenant to be.
     #[error("there is no schema {0}")]
     NoSchema(String),
@@ -182,6 +208,17 @@ pub enum ControlError {
          `--release-owner` once the application connects to the proxy"
     )]
     DoesNotInherit(String),
+    /// The application's role was dropped without a release.
+    #[error(
+        "role {role}, which the application of schema {schema} worked as when it was adopted, does not exist any more; run this \
+         again with `--release-owner`, which is what is left to do"
+    )]
+    OwnerGone {
+        /// The schema.
+        schema: String,
+        /// The role.
+        role: String,
+    },
     /// The application's own table of tenants.
     #[error(
         "table {table} {why}; `--tenants-table` is one with the columns id and slug, such as global.tenants"

@@ -18,6 +18,7 @@ mod limits;
 pub mod listed;
 mod master;
 pub mod migrate;
+pub mod moving;
 pub mod password;
 mod provision;
 mod purge;

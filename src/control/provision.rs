@@ -89,6 +89,8 @@ pub(super) enum Content<'a> {
         has_grants: bool,
         /// Whether its users come from elsewhere.
         has_users: bool,
+        /// The id that it has already; another one without.
+        id: Option<TenantId>,
     },
 }
 
@@ -102,7 +104,10 @@ pub(super) async fn create_in(
 ) -> Result<Provisioned, ControlError> {
     store::require_current(tx).await?;
     let roles = store::installation(tx).await?.ok_or(ControlError::NoInstallation)?;
-    let id = TenantId(Uuid::now_v7());
+    let id = match content {
+        Content::Loaded { id: Some(id), .. } => id,
+        _ => TenantId(Uuid::now_v7()),
+    };
     let names = rename::free_names(tx, &new.slug, id).await?;
     let created = register(tx, new, id, names, master_key).await?;
     channels::ensure_secret(tx, &new.slug, master_key).await?;

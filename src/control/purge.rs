@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, GenericClient, Transaction};
 
+use crate::control::moving::state::refuse_leaving;
 use crate::control::{ControlError, Outcome, Step, edges, role};
 use crate::registry::dropping;
 use crate::registry::names;
@@ -171,6 +172,7 @@ async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<TenantSummary>
     if summary.tenant.status != Status::Dropping {
         return Err(ControlError::NotDropping(slug.clone()));
     }
+    refuse_leaving(tx, &summary.tenant).await?;
     match dropping::state(tx, summary.tenant.id).await? {
         Some(state) if !state.is_due => Err(ControlError::NotDue { slug: slug.clone(), after: state.after }),
         _ => Ok(Some(summary)),

@@ -80,7 +80,11 @@ pub async fn set_tenant(
 }
 
 /// Has PostgreSQL look at a setting, which every login of the tenant would fail with otherwise.
-async fn try_out(client: &impl GenericClient, name: &str, value: &str) -> Result<(), ControlError> {
+pub(super) async fn try_out(
+    client: &impl GenericClient,
+    name: &str,
+    value: &str,
+) -> Result<(), ControlError> {
     let refused = |why: String| ControlError::BadSetting { name: name.to_owned(), why };
     let sql = "SELECT s.context FROM pg_catalog.pg_settings s WHERE pg_catalog.lower(s.name) = $1";
     let context: Option<String> =

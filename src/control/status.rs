@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use crate::control::moving::state::refuse_moving;
 use crate::control::{ControlError, Outcome, Run, Step};
 use crate::registry::store::{self, TenantSummary};
 use crate::tenant::{Slug, Status};
@@ -40,6 +41,7 @@ pub async fn set_status(
     if before == Status::Dropping {
         return Err(ControlError::IsDropping(slug.clone()));
     }
+    refuse_moving(&tx, &summary.tenant).await?;
     if before != status {
         store::set_status(&tx, summary.tenant.id, status).await?;
         summary.tenant.status = status;

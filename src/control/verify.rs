@@ -62,6 +62,19 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.check.id,
+            "severity": self.check.severity.as_str(),
+            "object": self.object,
+            "found": self.found,
+            "means": self.check.means,
+            "fix": { "kind": self.fix.kind(), "text": self.fix.text() },
+        })
+    }
+
     /// `id:object`, as the configuration accepts it.
     #[must_use]
     pub fn key(&self) -> String {

@@ -341,13 +341,102 @@ pub async fn baseline(
 pub async fn of_tenant(client: &impl GenericClient, tenant: TenantId) -> Result<Vec<Migration>, Error> {
     let sql = "SELECT number, name, checksum FROM pgtenant.migrations
          WHERE tenant_id = $1 AND state = 'applied' ORDER BY number";
+    client.query(sql, &[&tenant.0]).await?.iter().map(migration).collect()
+}
+
+/// Files that are applied to the template, in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_template(client: &impl GenericClient) -> Result<Vec<Migration>, Error> {
+    let sql = "SELECT number, name, checksum FROM pgtenant.template_migrations
+         WHERE state = 'applied' ORDER BY number";
+    client.query(sql, &[]).await?.iter().map(migration).collect()
+}
+
+fn migration(row: &Row) -> Result<Migration, Error> {
+    let checksum: Vec<u8> = row.try_get(2)?;
+    // The table checks its length.
+    let checksum = checksum.try_into().unwrap_or_default();
+    Ok(Migration { number: row.try_get(0)?, name: row.try_get(1)?, checksum })
+}
+
+/// How far a file has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileCount {
+    /// Its place in the order.
+    pub number: i64,
+    /// The rest of its name.
+    pub name: String,
+    /// Whether the template has it.
+    pub template: bool,
+    /// Tenants that have it.
+    pub applied: i64,
+    /// Tenants where it was begun, and nobody has written down its end.
+    pub running: i64,
+    /// Tenants where it failed.
+    pub failed: i64,
+}
+
+/// A file that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// The tenant's slug; `None` for the template.
+    pub tenant: Option<String>,
+    /// Its place in the order.
+    pub number: i64,
+    /// The rest of its name.
+    pub name: String,
+    /// What PostgreSQL said.
+    pub error: Option<String>,
+}
+
+/// Most failures that [`failures`] names.
+const MOST_FAILURES: i64 = 100;
+
+/// All files that were begun anywhere, in order. One that was changed after it was applied to some is there twice.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn counts(client: &impl GenericClient) -> Result<Vec<FileCount>, Error> {
+    let sql = "SELECT l.number, l.name, pg_catalog.bool_or(l.of_template AND l.state = 'applied'),
+             pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'applied'),
+             pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'running'),
+             pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'failed')
+         FROM (SELECT number, name, checksum, state, false AS of_template FROM pgtenant.migrations
+               UNION ALL SELECT number, name, checksum, state, true FROM pgtenant.template_migrations) l
+         GROUP BY l.number, l.name, l.checksum ORDER BY l.number, l.name";
     let read = |row: &Row| {
-        let checksum: Vec<u8> = row.try_get(2)?;
-        // The table checks its length.
-        let checksum = checksum.try_into().unwrap_or_default();
-        Ok(Migration { number: row.try_get(0)?, name: row.try_get(1)?, checksum })
+        Ok(FileCount {
+            number: row.try_get(0)?,
+            name: row.try_get(1)?,
+            template: row.try_get(2)?,
+            applied: row.try_get(3)?,
+            running: row.try_get(4)?,
+            failed: row.try_get(5)?,
+        })
     };
-    client.query(sql, &[&tenant.0]).await?.iter().map(read).collect()
+    client.query(sql, &[]).await?.iter().map(read).collect()
+}
+
+/// What failed and was not run again since, the first hundred by tenant.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn failures(client: &impl GenericClient) -> Result<Vec<Failed>, Error> {
+    let sql = "SELECT t.slug, m.number, m.name, m.error FROM pgtenant.migrations m
+             JOIN pgtenant.tenants t ON t.id = m.tenant_id WHERE m.state = 'failed'
+         UNION ALL SELECT NULL, number, name, error FROM pgtenant.template_migrations WHERE state = 'failed'
+         ORDER BY 1 NULLS FIRST, 2 LIMIT $1";
+    let read = |row: &Row| {
+        Ok(Failed {
+            tenant: row.try_get(0)?,
+            number: row.try_get(1)?,
+            name: row.try_get(2)?,
+            error: row.try_get(3)?,
+        })
+    };
+    client.query(sql, &[&MOST_FAILURES]).await?.iter().map(read).collect()
 }
 
 /// Writes down that these files and no others are applied to a tenant's schema, which was replaced, and tells proxies that it has changed.

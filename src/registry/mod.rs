@@ -16,6 +16,7 @@ pub mod keys;
 pub mod ledger;
 mod login;
 pub mod master;
+pub mod moves;
 pub mod names;
 pub mod requests;
 pub mod settings;

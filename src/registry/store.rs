@@ -15,7 +15,7 @@ use crate::tenant::{
     Access, ChannelPrefix, Ident, KeyMark, Level, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
 };
 
-pub use crate::registry::summary::{TenantPage, TenantSummary, page, schema_size, summaries};
+pub use crate::registry::summary::{TenantPage, TenantSummary, count, page, schema_size, summaries};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
@@ -30,6 +30,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (9, include_str!("schema_9.sql")),
     (10, include_str!("schema_10.sql")),
     (11, include_str!("schema_11.sql")),
+    (12, include_str!("schema_12.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.

@@ -113,6 +113,14 @@ fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
     Ok(summaries)
 }
 
+/// Tenants in any status.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count(client: &impl GenericClient) -> Result<i64, Error> {
+    client.query_one("SELECT pg_catalog.count(*) FROM pgtenant.tenants", &[]).await?.try_get(0)
+}
+
 /// Tables in a schema, and bytes on disk of everything in it with indexes and TOAST.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod access;
 mod channel;
+mod label;
 mod limits;
 mod mark;
 mod reference;
@@ -9,6 +10,7 @@ mod slug;
 
 pub use access::Access;
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
+pub use label::{DISPLAY_NAME_RULE, STRIPE_CUSTOMER_RULE, is_display_name, is_stripe_customer};
 pub use limits::{Limits, Overrides, WEIGHT};
 pub use mark::KeyMark;
 pub use reference::TenantRef;

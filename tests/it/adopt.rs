@@ -289,11 +289,13 @@ async fn adoption_is_tried_first_said_in_json_done_by_two_at_once_and_lived_with
     assert_eq!(value(&admin, count).await, "2");
     // It is a tenant like any other.
     let shared = LevelArgs {
-        slug: db.slug("beta").to_string(),
+        tenant: StatusArgs {
+            slug: db.slug("beta").to_string(),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&db.admin_url),
+        },
         level: Level::Shared,
-        dry_run: false,
-        json: false,
-        admin: admin_args(&db.admin_url),
     };
     let error = db.tenant(TenantCommand::Level(shared.clone()), "").await.unwrap_err();
     assert!(error.contains("what can run code"), "{error}");
@@ -305,4 +307,18 @@ async fn adoption_is_tried_first_said_in_json_done_by_two_at_once_and_lived_with
     db.tenant(now("beta"), "").await.unwrap();
     assert_eq!(value(&admin, count).await, "1");
     assert_eq!(app.request(&app.client().await, "alpha").await.unwrap(), "2");
+}
+
+#[tokio::test]
+async fn application_role_that_was_dropped_is_named_and_forgotten_with_the_release() {
+    let app = App::new(&["alpha"]).await;
+    app.adopt(|args| args.fix = true).await.unwrap();
+    let owner = &app.owner;
+    let sql = format!("REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP OWNED BY {owner}; DROP ROLE {owner}");
+    app.db.admin_run(&sql).await;
+    let error = app.adopt(|_| {}).await.unwrap_err();
+    assert!(error.contains("does not exist any more") && error.contains("--release-owner"), "{error}");
+    let told = app.adopt(|args| args.release_owner = true).await.unwrap();
+    assert!(told.contains("which is gone"), "{told}");
+    app.adopt(|_| {}).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! The HTTP API, with the proxy and clients at work.
 
 mod document;
+mod installation;
 mod stripe;
 
 use std::io::Write;

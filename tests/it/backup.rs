@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pgtenant::cli::tenant::copy::CloneArgs;
-use pgtenant::cli::tenant::{BackupArgs, HowArgs, LevelArgs, RestoreArgs, TenantCommand};
+use pgtenant::cli::tenant::{BackupArgs, HowArgs, LevelArgs, RestoreArgs, StatusArgs, TenantCommand};
 use pgtenant::tenant::Level;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -410,11 +410,13 @@ async fn what_others_made_of_the_tenants_tables_is_not_dropped_silently() {
 async fn code_is_not_restored_into_level_shared_without_hardening() {
     let db = db_with_everything(Level::Dedicated, true).await;
     let level = LevelArgs {
-        slug: db.slug("alpha").to_string(),
+        tenant: StatusArgs {
+            slug: db.slug("alpha").to_string(),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&db.admin_url),
+        },
         level: Level::Shared,
-        dry_run: false,
-        json: false,
-        admin: admin_args(&db.admin_url),
     };
     db.tenant(TenantCommand::Level(level), "").await.unwrap();
     let (_dir, file) = backed_up(&db, "alpha").await;
@@ -537,15 +539,18 @@ async fn clone_of_a_tenant_has_the_same_data_and_leaves_nothing_on_the_way() {
     let db = db_with_everything(Level::Dedicated, false).await;
     let dir = tempfile::tempdir().unwrap();
     let clone = |to: &str| CloneArgs {
-        slug: db.slug("alpha").to_string(),
+        tenant: StatusArgs {
+            slug: db.slug("alpha").to_string(),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&db.admin_url),
+        },
         new_slug: db.slug(to).to_string(),
         work_dir: Some(dir.path().to_owned()),
-        dry_run: false,
-        json: false,
         how: how(),
-        admin: admin_args(&db.admin_url),
     };
-    let dry = CloneArgs { dry_run: true, ..clone("beta") };
+    let mut dry = clone("beta");
+    dry.tenant.dry_run = true;
     let told = db.tenant(TenantCommand::Clone(dry), "").await.unwrap();
     assert!(told.contains("nothing was changed"), "{told}");
     db.tenant(TenantCommand::Clone(clone("beta")), "").await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pgtenant::cli::cluster::{Options, PrivateCluster};
-use pgtenant::cli::tenant::dropping::{DropArgs, FirstArgs, PurgeArgs};
+use pgtenant::cli::tenant::dropping::{DropArgs, FirstArgs, PurgeArgs, UndropArgs};
 use pgtenant::cli::tenant::rename::RenameArgs;
 use pgtenant::cli::tenant::{HowArgs, RestoreArgs, ShowArgs, StatusArgs, TenantCommand};
 use serde_json::Value;
@@ -19,6 +19,10 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 fn named(db: &Db, tenant: &str) -> StatusArgs {
     let admin = admin_args(&db.admin_url);
     StatusArgs { slug: db.slug(tenant).to_string(), dry_run: false, json: false, admin }
+}
+
+fn undrop(db: &Db, tenant: &str) -> TenantCommand {
+    TenantCommand::Undrop(UndropArgs { tenant: named(db, tenant), although_moved: false })
 }
 
 /// Said of tenants whose data nobody wants.
@@ -97,10 +101,10 @@ fn dropped_tenant_loses_its_sessions_is_kept_by_undrop_and_deleted_when_its_time
         shown["status"] == "dropping" && shown["drop_after"].as_str().unwrap().starts_with("20"),
         "{shown}"
     );
-    tell(TenantCommand::Undrop(named(db, "acme"))).unwrap();
+    tell(undrop(db, "acme")).unwrap();
     eventually("it is served again", || log_in(&proxy, "acme").is_ok());
     assert_eq!(proxy.wire("acme").value("select string_agg(body, ',') from notes"), "kept");
-    assert!(tell(TenantCommand::Undrop(named(db, "acme"))).unwrap().starts_with("exists"));
+    assert!(tell(undrop(db, "acme")).unwrap().starts_with("exists"));
 
     tell(TenantCommand::Drop(later(db, "acme"))).unwrap();
     proxy.admin().run(TIME_PASSES);
@@ -233,7 +237,7 @@ async fn tenant_of_which_something_is_gone_is_not_kept() {
     db.create("acme").await.unwrap();
     db.tenant(TenantCommand::Drop(later(&db, "acme")), "").await.unwrap();
     db.admin_run(&format!("{TIME_PASSES}; UPDATE pgtenant.tenants SET drop_begun = true")).await;
-    let error = db.tenant(TenantCommand::Undrop(named(&db, "acme")), "").await.unwrap_err();
+    let error = db.tenant(undrop(&db, "acme"), "").await.unwrap_err();
     assert!(error.contains("restore it from its backup"), "{error}");
     // Roles and schema that are gone already are in nobody's way.
     let (schema, admin) = (db.schema("acme"), db.admin().await);

@@ -58,7 +58,7 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
          ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role,
              DROP COLUMN password_key, DROP COLUMN drop_after, DROP COLUMN status_before_drop, DROP COLUMN drop_begun,
              DROP COLUMN adopted_from, DROP COLUMN settings;
-         DROP TABLE pgtenant.former_names;
+         DROP TABLE pgtenant.former_names, pgtenant.moves;
          ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels, pgtenant.api_keys;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role,
              DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;

@@ -1,7 +1,7 @@
 //! The level of a tenant: the pool role, who is moved and who is refused, and the watch on the hardening.
 
 use pgtenant::cli::init::{self, InitArgs};
-use pgtenant::cli::tenant::{LevelArgs, ListArgs, ShowArgs, TenantCommand};
+use pgtenant::cli::tenant::{LevelArgs, ListArgs, ShowArgs, StatusArgs, TenantCommand};
 use pgtenant::control::{HardeningWatcher, pool_role};
 use pgtenant::registry::{FindingKind, HardeningWatch, Registry};
 use pgtenant::tenant::Level;
@@ -35,11 +35,13 @@ async fn level_with(
     change: impl FnOnce(&mut LevelArgs),
 ) -> Result<String, String> {
     let mut args = LevelArgs {
-        slug: db.slug(tenant).to_string(),
+        tenant: StatusArgs {
+            slug: db.slug(tenant).to_string(),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&db.admin_url),
+        },
         level,
-        dry_run: false,
-        json: false,
-        admin: admin_args(&db.admin_url),
     };
     change(&mut args);
     db.tenant(TenantCommand::Level(args), "").await
@@ -126,11 +128,11 @@ async fn role_of_that_name_made_by_somebody_else_is_not_taken_over() {
 #[tokio::test]
 async fn tenant_is_moved_both_ways_and_shown_with_its_level() {
     let db = with_tenants().await;
-    let told = level_with(&db, "alpha", Level::Shared, |args| args.dry_run = true).await.unwrap();
+    let told = level_with(&db, "alpha", Level::Shared, |args| args.tenant.dry_run = true).await.unwrap();
     assert!(told.contains("would be of level shared") && told.contains("nothing was changed"), "{told}");
     assert_eq!((db.summary("alpha").await.tenant.level, members(&db).await.as_str()), (Level::Dedicated, ""));
 
-    let told = level_with(&db, "alpha", Level::Shared, |args| args.json = true).await.unwrap();
+    let told = level_with(&db, "alpha", Level::Shared, |args| args.tenant.json = true).await.unwrap();
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!((told["level"].as_str(), told["before"].as_str()), (Some("shared"), Some("dedicated")));
     assert_eq!(db.summary("alpha").await.tenant.level, Level::Shared);

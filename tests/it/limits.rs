@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pgtenant::cli::tenant::{LimitArgs, TenantCommand};
+use pgtenant::cli::tenant::{LimitArgs, StatusArgs, TenantCommand};
 
 use crate::support::admin_args;
 use crate::support::proxy::{Proxy, eventually};
@@ -16,12 +16,14 @@ const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 pub(crate) fn limit(proxy: &Proxy, tenant: &str, set: &[&str], reset: &[&str]) -> Result<String, String> {
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
     let args = LimitArgs {
-        slug: proxy.db.slug(tenant).to_string(),
+        tenant: StatusArgs {
+            slug: proxy.db.slug(tenant).to_string(),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&proxy.db.admin_url),
+        },
         set: texts(set),
         reset: texts(reset),
-        dry_run: false,
-        json: false,
-        admin: admin_args(&proxy.db.admin_url),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(proxy.db.tenant(TenantCommand::Limit(args), ""))

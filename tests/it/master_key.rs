@@ -380,7 +380,7 @@ fn answers_to_unknown_users_and_channels_are_the_same_before_and_after() {
 /// Takes back what version 8 of the registry and those behind it added.
 const TO_VERSION_7: &str = "ALTER TABLE pgtenant.tenants DROP COLUMN password_key, DROP COLUMN drop_after,
         DROP COLUMN status_before_drop, DROP COLUMN drop_begun, DROP COLUMN adopted_from, DROP COLUMN settings;
-    DROP TABLE pgtenant.former_names;
+    DROP TABLE pgtenant.former_names, pgtenant.moves;
     ALTER TABLE pgtenant.installation DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;
     DROP TABLE pgtenant.api_requests, pgtenant.stripe_events, pgtenant.stripe_suspensions;
     DROP TABLE pgtenant.migrations, pgtenant.template_migrations, pgtenant.schema_states, pgtenant.migration_run;

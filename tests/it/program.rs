@@ -96,3 +96,23 @@ fn dump_of_a_tenant_is_checked_with_its_data_skipped() {
         assert_eq!((checked.status.code(), error.as_str()), (Some(i32::from(refused > 0)), ""));
     }
 }
+
+#[test]
+fn statements_of_a_tenant_that_kept_its_names_are_checked_for_those() {
+    let binary = Binary::start(&["alpha"]);
+    let (old, new) = (format!("{}_alpha", binary.database), format!("{}_apex", binary.database));
+    let admin = crate::support::cluster().superuser_url(&binary.database);
+    let rename = ["tenant", "rename", &old, &new, "--keep-names", "--admin-url", &admin];
+    stdout(&binary.command().args(rename).output().unwrap());
+    let file = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    std::fs::write(&file, format!("SELECT FROM tenant_{old}.words;")).unwrap();
+    let check = |more: &[&str]| {
+        let mut command = binary.command();
+        command.args(["check", "sql", "--tenant", &new]).args(more).arg(&file);
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(check(&[]), Some(1), "the slug does not say it");
+    assert_eq!(check(&["--schema", &format!("tenant_{old}")]), Some(0));
+    assert_eq!(check(&["--registry"]), Some(0));
+    assert_eq!(check(&["--registry", "--level", "shared"]), Some(2), "the registry knows that");
+}

@@ -113,7 +113,7 @@ fn names_that_are_kept_keep_sessions_too_and_the_next_tenant_of_the_slug_gets_ot
     let made = run(proxy.db.create_with(
         "acme",
         |args| {
-            args.user = Some(format!("{}_app", args.slug));
+            args.user = args.slug.as_ref().map(|slug| format!("{slug}_app"));
             args.password_stdin = true;
         },
         PASSWORD,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pgtenant::cli::cluster::{Options, PrivateCluster};
-use pgtenant::cli::tenant::{CreateArgs, LevelArgs, ListArgs, TenantCommand};
+use pgtenant::cli::tenant::{CreateArgs, LevelArgs, ListArgs, StatusArgs, TenantCommand};
 use pgtenant::cli::verify::{VerifyArgs, run};
 use pgtenant::config::{Config, GuardMode};
 use pgtenant::control::verify::Watcher;
@@ -118,11 +118,13 @@ fn clean_database_is_attacked_in_vain_at_both_levels_and_nothing_is_left() {
 fn both_levels_are_attacked_where_both_are_in_use() {
     let proxy = Proxy::start_shared(&["alpha", "beta"], |_| {});
     let level = LevelArgs {
-        slug: proxy.user("beta"),
+        tenant: StatusArgs {
+            slug: proxy.user("beta"),
+            dry_run: false,
+            json: false,
+            admin: admin_args(&proxy.db.admin_url),
+        },
         level: Level::Dedicated,
-        dry_run: false,
-        json: false,
-        admin: admin_args(&proxy.db.admin_url),
     };
     here(proxy.db.tenant(TenantCommand::Level(level), "")).unwrap();
     let said = attack(&proxy).unwrap();
@@ -205,7 +207,9 @@ fn what_a_killed_run_left_is_removed_and_is_no_customer_meanwhile() {
         let list = db.tenant(TenantCommand::List(ListArgs { json: true }), "").await.unwrap();
         assert!(list.contains("alpha") && !list.contains("canary"), "{list}");
         let create = CreateArgs {
-            slug: slug.to_string(),
+            slug: Some(slug.to_string()),
+            from: None,
+            jobs: 1,
             name: None,
             user: None,
             password_stdin: false,
@@ -337,4 +341,24 @@ async fn thousand_tenants_are_audited_in_seconds() {
     assert_eq!((said.json["tenants"].as_u64(), said.failing().len()), (Some(1000), 1), "{:#}", said.json);
     assert!(seconds < 10.0, "{seconds} s");
     eprintln!("1,000 tenants: {seconds:.2} s");
+}
+
+#[test]
+fn tenants_of_the_attack_that_cannot_be_removed_are_found_and_removed_by_a_later_run() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    proxy.admin().run(
+        "CREATE FUNCTION public.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF starts_with(OLD.slug, 'pgtenant_canary_') THEN RAISE EXCEPTION 'it stays'; END IF; RETURN OLD; END $$;
+         CREATE TRIGGER keep BEFORE DELETE ON pgtenant.tenants FOR EACH ROW EXECUTE FUNCTION public.keep()",
+    );
+    let said = attack(&proxy).unwrap();
+    assert!(said.has("canary_leftover") && said.code == code(0), "{:#}", said.json);
+    assert_ne!(canaries(&proxy), "0");
+    proxy.admin().run(
+        "DROP TRIGGER keep ON pgtenant.tenants;
+         UPDATE pgtenant.tenants SET created_at = now() - interval '2 hours' WHERE slug LIKE 'pgtenant%'",
+    );
+    let said = attack(&proxy).unwrap();
+    assert!(!said.has("canary_leftover"), "{:#}", said.json);
+    assert_eq!(canaries(&proxy), "0");
 }

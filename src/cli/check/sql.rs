@@ -11,13 +11,16 @@ use clap::Args;
 use uuid::Uuid;
 
 use crate::cli::check::sql::report::{Report, Tally};
+use crate::cli::connect::connect_reader;
 use crate::cli::load::ConfigArgs;
-use crate::cli::{EXIT_USAGE, out};
+use crate::cli::{EXIT_USAGE, block_on, out};
 use crate::config::{GuardMode, PublicSchema};
+use crate::control::{ControlError, hardening_state};
 use crate::guard::explain::{Explained, Ruling};
 use crate::guard::script::{Foreign, Lines, Part, Script};
 use crate::guard::{Guard, Scope};
-use crate::tenant::{ChannelPrefix, Level, Slug, TenantId, TenantNames};
+use crate::registry::store;
+use crate::tenant::{ChannelPrefix, Ident, Level, Slug, TenantId, TenantNames};
 
 /// Longest text that is read, in bytes: it is held in memory while it is checked.
 const MAX_BYTES: u64 = 256 << 20;
@@ -27,8 +30,8 @@ const MAX_LISTED: usize = 10;
 
 /// Say of each statement of a file whether the guard would allow it, and why not
 ///
-/// Needs no database and no master key: the names follow from the slug, the common schemas from the
-/// configuration. Exits with 0 when everything is allowed, 1 when something is refused, 2 when the
+/// Needs no database and no master key: the names follow from the slug, or are given, and the common schemas are those of the
+/// configuration. With --registry the database says what the tenant's names and its level are. Exits with 0 when everything is allowed, 1 when something is refused, 2 when the
 /// command line, the configuration or the file is wrong.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct SqlArgs {
@@ -38,6 +41,16 @@ pub(in crate::cli) struct SqlArgs {
     /// The tenant that would send it, by its short name; it need not exist
     #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
     tenant: Slug,
+    /// The tenant's schema, where its name does not follow from the slug: that of a tenant that was renamed or adopted, or whose
+    /// slug was another's before
+    #[arg(long, value_name = "NAME", value_parser = Ident::parse)]
+    schema: Option<Ident>,
+    /// The tenant's role [default: called as its schema]
+    #[arg(long, value_name = "NAME", value_parser = Ident::parse, requires = "schema")]
+    role: Option<Ident>,
+    /// Ask the registry for schema, role, level and hardening: needs the database and the master key, as the proxy does
+    #[arg(long, conflicts_with_all = ["schema", "role", "level", "hardened"])]
+    registry: bool,
     /// Who enforces the wall: PostgreSQL's privileges (dedicated), or the guard with them (shared)
     #[arg(long, value_name = "LEVEL", default_value = "dedicated", value_parser = ["dedicated", "shared"])]
     level: String,
@@ -57,12 +70,13 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
     let Some(config) = args.config.as_ref().or(config) else {
         return Ok(wrong("name the configuration file with --config or PGTENANT_CONFIG; see --help"));
     };
-    let (mut config, schemas) = ConfigArgs { config: config.clone() }.load_without_key()?;
+    let file = ConfigArgs { config: config.clone() };
+    let whose = if args.registry { asked(&file, &args.tenant)? } else { args.said() };
+    let (mut config, schemas) = file.load_without_key()?;
     // What it would refuse is the question, whatever is done about it.
     let only_reports = config.mode == GuardMode::Report;
     config.mode = GuardMode::Enforce;
-    let names = TenantNames::for_slug(&args.tenant);
-    let level = Level::from_word(&args.level).unwrap_or_default();
+    let Whose { names, level, hardened } = whose;
     let scope = Scope {
         tenant: TenantId(Uuid::nil()),
         schema: names.schema,
@@ -73,7 +87,7 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
         extra_functions: config.extra_functions.iter().cloned().collect(),
         extra_settings: config.extra_settings.iter().map(|name| name.as_str().into()).collect(),
         level,
-        hardened: args.hardened && level == Level::Shared,
+        hardened: hardened && level == Level::Shared,
         access: crate::tenant::Access::ReadWrite,
     };
     let name = args.name();
@@ -99,6 +113,26 @@ pub(in crate::cli) fn run(args: &SqlArgs, config: Option<&PathBuf>, json: bool) 
             _ => Err(error),
         })?;
     Ok(if tally.refused > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What statements are judged for.
+struct Whose {
+    names: TenantNames,
+    level: Level,
+    hardened: bool,
+}
+
+/// What the registry has of the tenant.
+fn asked(file: &ConfigArgs, slug: &Slug) -> anyhow::Result<Whose> {
+    let config = file.load()?;
+    block_on(async {
+        let client = connect_reader(&config).await?;
+        store::require_current(&client).await?;
+        let found = store::summaries(&client, Some(slug)).await.map_err(ControlError::from)?.pop();
+        let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
+        let hardened = hardening_state(&client).await?.is_in_force();
+        Ok(Whose { names: tenant.names, level: tenant.level, hardened })
+    })
 }
 
 /// Judges part after part, so that no more than one of them is held in parsed form.
@@ -173,6 +207,17 @@ fn wrong(problem: &str) -> ExitCode {
 }
 
 impl SqlArgs {
+    fn said(&self) -> Whose {
+        let names = match &self.schema {
+            None => TenantNames::for_slug(&self.tenant),
+            Some(schema) => {
+                let role = self.role.as_ref().unwrap_or(schema).clone();
+                TenantNames { schema: schema.clone(), role }
+            }
+        };
+        Whose { names, level: Level::from_word(&self.level).unwrap_or_default(), hardened: self.hardened }
+    }
+
     fn path(&self) -> Option<&Path> {
         self.file.as_deref().filter(|path| *path != Path::new("-"))
     }

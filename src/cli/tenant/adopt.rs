@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::progress::Line;
 use crate::cli::tenant::output::{printable, proxy_url, steps_json, write_json};
 use crate::config::Config;
 use crate::control::{Adopted, Adoption, Outcome, Run, UserChange, add_user, adopt, adoptable, known};
@@ -58,8 +59,12 @@ pub(super) async fn run(args: &AdoptArgs, config: &Config, out: &mut dyn Write) 
     let mut client = args.admin.connect(config).await?;
     let schemas = chosen(&client, args, config).await?;
     let (mut objects, mut failed) = (Vec::new(), 0);
-    for schema in &schemas {
-        match adopt_one(&mut client, schema, args, config).await {
+    let line = Line::new();
+    for (number, schema) in schemas.iter().enumerate() {
+        line.count("schemas", number, schemas.len(), &printable(schema.as_str()));
+        let done = adopt_one(&mut client, schema, args, config).await;
+        line.end();
+        match done {
             Ok((done, user)) if args.json => objects.push(done_json(schema, &done, user.as_ref(), config)),
             Ok((done, user)) => told(schema, &done, user.as_ref(), config, out)?,
             Err(error) => {

@@ -1,9 +1,8 @@
 //! `pgtenant tenant backup` and `restore`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -13,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::cluster::find_clients;
 use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::cli::progress::Line;
 use crate::cli::tenant::output::{created, human_bytes, printable, proxy_url, write_json};
 use crate::config::Config;
 use crate::control::backup::{
@@ -20,9 +20,6 @@ use crate::control::backup::{
 };
 use crate::control::{Run, Step};
 use crate::tenant::Slug;
-
-/// How often somebody at a terminal is told how far it is.
-const TELLS: Duration = Duration::from_millis(200);
 
 /// Arguments of `tenant backup`.
 #[derive(Args, Clone, Debug)]
@@ -94,7 +91,7 @@ impl HowArgs {
     }
 
     /// Ctrl-C, SIGTERM, or the end of the time.
-    async fn stopped(&self) -> Stopped {
+    pub(super) async fn stopped(&self) -> Stopped {
         let terminated = async {
             match signal(SignalKind::terminate()) {
                 Ok(mut terminate) => drop(terminate.recv().await),
@@ -131,8 +128,8 @@ pub(super) async fn take(
 ) -> Result<Backup> {
     let options = BackupOptions { to: to.to_owned(), with_users, programs: how.programs()? };
     let registry = connect_reader(config).await?;
-    let bar = Bar::new();
-    let tell = |what, bytes| bar.tell(what, bytes);
+    let bar = Line::new();
+    let tell = |what: &'static str, bytes| bar.bytes(what, bytes);
     let done = tokio::select! {
         done = backup::backup(&registry, slug, config, &options, &tell) => done,
         stopped = how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
@@ -148,10 +145,11 @@ pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn W
         replace: args.replace,
         run: if args.dry_run { Run::Dry } else { Run::Apply },
         programs: args.how.programs()?,
+        arrival: None,
     };
     let mut admin = args.admin.connect(config).await?;
-    let bar = Bar::new();
-    let tell = |what, bytes| bar.tell(what, bytes);
+    let bar = Line::new();
+    let tell = |what: &'static str, bytes| bar.bytes(what, bytes);
     let done = backup::restore(&mut admin, config, &options, &tell, args.how.stopped()).await;
     bar.end();
     let done = done.with_context(|| format!("{} is not restored", args.file.display()))?;
@@ -159,33 +157,6 @@ pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn W
         restore_json(&done, args.dry_run, config, out)
     } else {
         restore_words(&done, args.dry_run, config, out)
-    }
-}
-
-/// How far it is, on one line of a terminal that is overwritten.
-struct Bar(Option<Mutex<Option<Instant>>>);
-
-impl Bar {
-    fn new() -> Self {
-        Self(io::stderr().is_terminal().then(|| Mutex::new(None)))
-    }
-
-    fn tell(&self, what: &str, bytes: u64) {
-        let Some(Ok(mut told)) = self.0.as_ref().map(Mutex::lock) else { return };
-        if told.is_none_or(|told| told.elapsed() >= TELLS) {
-            *told = Some(Instant::now());
-            // Who does not look any more does not end it.
-            let _ = write!(io::stderr(), "\r{what} {:<12}", size(bytes));
-            let _ = io::stderr().flush();
-        }
-    }
-
-    fn end(&self) {
-        if let Some(Ok(told)) = self.0.as_ref().map(Mutex::lock)
-            && told.is_some()
-        {
-            let _ = write!(io::stderr(), "\r{:<24}\r", "");
-        }
     }
 }
 

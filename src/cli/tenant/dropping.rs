@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::progress::Line;
 use crate::cli::tenant::StatusArgs;
 use crate::cli::tenant::backup::{HowArgs, backup_first};
 use crate::cli::tenant::output::{steps, steps_json, write_json};
@@ -69,6 +70,17 @@ pub struct DropArgs {
     pub backup: FirstArgs,
 }
 
+/// Arguments of `tenant undrop`.
+#[derive(Args, Clone, Debug)]
+pub struct UndropArgs {
+    /// Which tenant, and how.
+    #[command(flatten)]
+    pub tenant: StatusArgs,
+    /// Also where it was moved to another server, which is lost, or will never serve it again: nothing looks there.
+    #[arg(long)]
+    pub although_moved: bool,
+}
+
 /// Arguments of `tenant purge`.
 #[derive(Args, Clone, Debug)]
 pub struct PurgeArgs {
@@ -89,8 +101,7 @@ pub struct PurgeArgs {
 }
 
 pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.tenant.slug)?;
-    let run = if args.tenant.dry_run { Run::Dry } else { Run::Apply };
+    let (slug, run) = (args.tenant.slug()?, args.tenant.run());
     if args.now && !args.yes && run == Run::Apply {
         bail!("`--now` deletes the data of tenant {slug} for good; add `--yes` if that is meant");
     }
@@ -122,12 +133,12 @@ pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) 
     }
 }
 
-pub(super) async fn undrop(args: &StatusArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.slug)?;
-    let run = if args.dry_run { Run::Dry } else { Run::Apply };
-    let mut client = args.admin.connect(config).await?;
-    let change = undrop_tenant(&mut client, &slug, run).await?;
-    if args.json { told_json(&change, out) } else { told(&change, args.dry_run, out) }
+pub(super) async fn undrop(args: &UndropArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
+    let UndropArgs { tenant, although_moved } = args;
+    let slug = tenant.slug()?;
+    let mut client = tenant.admin.connect(config).await?;
+    let change = undrop_tenant(&mut client, &slug, *although_moved, tenant.run()).await?;
+    if tenant.json { told_json(&change, out) } else { told(&change, tenant.dry_run, out) }
 }
 
 /// One tenant that cannot be deleted does not stop the others.
@@ -139,12 +150,15 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, out: &mut dyn Write
         None => due_tenants(&client).await?,
     };
     let (mut objects, mut failed) = (Vec::new(), Vec::new());
-    for slug in &slugs {
+    let line = Line::new();
+    for (number, slug) in slugs.iter().enumerate() {
+        line.count("tenants", number, slugs.len(), slug.as_str());
         let allowed = if args.dry_run { Ok(()) } else { args.backup.require(slug) };
         let done = match allowed {
             Ok(()) => purge_one(&mut client, slug, (&args.backup, config), run).await,
             Err(error) => Err(error),
         };
+        line.end();
         match done {
             Ok(done) if args.json => objects.push(purged_json(&done)),
             Ok(done) => purged(&done, args.dry_run, out)?,

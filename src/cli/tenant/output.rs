@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::control::{LevelChange, Provisioned, StatusChange, Step};
+use crate::registry::moves::{Direction, Move};
 use crate::registry::store::TenantSummary;
 use crate::tenant::{Limits, Slug};
 
@@ -48,6 +49,10 @@ pub(super) fn steps_json(steps: &[Step]) -> Value {
 }
 
 pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Write) -> Result<()> {
+    write_json(&created_object(done, config), out)
+}
+
+pub(super) fn created_object(done: &Provisioned, config: &Config) -> Value {
     let password = done.generated_password.as_ref().map(ExposeSecret::expose_secret);
     let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
@@ -56,7 +61,7 @@ pub(super) fn created_json(done: &Provisioned, config: &Config, out: &mut dyn Wr
     object["user"] = json!(user_of(done));
     object["password"] = json!(password);
     object["url"] = json!(proxy_url(config, user_of(done), password));
-    write_json(&object, out)
+    object
 }
 
 pub(super) fn list(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()> {
@@ -81,7 +86,12 @@ pub(super) fn list_json(tenants: &[TenantSummary], out: &mut dyn Write) -> Resul
 }
 
 /// `size` is the number of tables and the bytes of the schema.
-pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Write) -> Result<()> {
+pub(super) fn show(
+    summary: &TenantSummary,
+    size: (i64, i64),
+    moved: &[(Direction, Move)],
+    out: &mut dyn Write,
+) -> Result<()> {
     let tenant = &summary.tenant;
     let rows = [
         ("slug", tenant.slug.to_string()),
@@ -101,13 +111,31 @@ pub(super) fn show(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Writ
         ("size", human_bytes(size.1)),
     ]
     .map(|(name, value)| [name.to_owned(), value]);
-    write_columns(&rows, out)
+    let moved = moved.iter().map(|(direction, found)| {
+        let Move { state, peer, peer_slug, .. } = found;
+        let (name, way) = match direction {
+            Direction::Out => ("moves", "to"),
+            Direction::In => ("moved", "from"),
+        };
+        let text = format!("{way} tenant {peer_slug} of {peer}: {}", state.as_str());
+        [name.to_owned(), printable(&text)]
+    });
+    write_columns(&rows.into_iter().chain(moved).collect::<Vec<_>>(), out)
 }
 
-pub(super) fn show_json(summary: &TenantSummary, size: (i64, i64), out: &mut dyn Write) -> Result<()> {
+pub(super) fn show_json(
+    summary: &TenantSummary,
+    size: (i64, i64),
+    moved: &[(Direction, Move)],
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut object = summary.to_json();
     object["tables"] = json!(size.0);
     object["bytes"] = json!(size.1);
+    for (direction, Move { state, peer, peer_slug, .. }) in moved {
+        let name = if *direction == Direction::Out { "moves_to" } else { "moved_from" };
+        object[name] = json!({ "slug": peer_slug, "installation": peer, "state": state.as_str() });
+    }
     write_json(&object, out)
 }
 
@@ -249,7 +277,7 @@ fn user_of(done: &Provisioned) -> &str {
 }
 
 /// Binary units with one decimal.
-pub(super) fn human_bytes(bytes: i64) -> String {
+pub(in crate::cli) fn human_bytes(bytes: i64) -> String {
     let mut value = bytes as f64;
     let mut unit = "bytes";
     for larger in ["kB", "MB", "GB", "TB"] {

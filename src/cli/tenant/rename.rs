@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::tenant::output::{printable, steps, steps_json, write_json};
 use crate::cli::tenant::{StatusArgs, display_name};
 use crate::config::Config;
-use crate::control::{ObjectNames, Outcome, Renamed, Run, rename_tenant};
+use crate::control::{ObjectNames, Outcome, Renamed, rename_tenant};
 use crate::tenant::Slug;
 
 /// Arguments of `tenant rename`.
@@ -29,12 +29,11 @@ pub struct RenameArgs {
 }
 
 pub(super) async fn run(args: &RenameArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let (old, new) = (Slug::parse(&args.tenant.slug)?, Slug::parse(&args.new_slug)?);
+    let (old, new) = (args.tenant.slug()?, Slug::parse(&args.new_slug)?);
     let name = args.name.as_deref().map(display_name).transpose()?;
     let objects = if args.keep_names { ObjectNames::Keep } else { ObjectNames::Follow };
-    let run = if args.tenant.dry_run { Run::Dry } else { Run::Apply };
     let mut client = args.tenant.admin.connect(config).await?;
-    let done = rename_tenant(&mut client, (&old, &new), name.as_deref(), objects, run).await?;
+    let done = rename_tenant(&mut client, (&old, &new), name.as_deref(), objects, args.tenant.run()).await?;
     if args.tenant.json { told_json(&done, out) } else { told(&done, args.tenant.dry_run, out) }
 }
 

@@ -9,8 +9,7 @@ use serde_json::json;
 use crate::cli::tenant::output::{steps, steps_json, write_json};
 use crate::cli::tenant::{StatusArgs, display_name, stripe_customer};
 use crate::config::{Config, settings};
-use crate::control::{Change, Run, Set, set_tenant};
-use crate::tenant::Slug;
+use crate::control::{Change, Set, set_tenant};
 
 /// Arguments of `tenant set`.
 #[derive(Args, Clone, Debug)]
@@ -36,11 +35,10 @@ pub struct SetArgs {
 }
 
 pub(super) async fn run(args: &SetArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let slug = Slug::parse(&args.tenant.slug)?;
+    let slug = args.tenant.slug()?;
     let change = change(args)?;
-    let run = if args.tenant.dry_run { Run::Dry } else { Run::Apply };
     let mut client = args.tenant.admin.connect(config).await?;
-    let done = set_tenant(&mut client, &slug, &change, run).await?;
+    let done = set_tenant(&mut client, &slug, &change, args.tenant.run()).await?;
     if args.tenant.json { told_json(&done, out) } else { told(&done, args.tenant.dry_run, out) }
 }
 

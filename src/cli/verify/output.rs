@@ -51,20 +51,9 @@ fn value(outcome: &Outcome) -> Value {
         "audit_seconds": outcome.audited_in.as_secs_f64(),
         "attack_seconds": outcome.attacked_in.as_secs_f64(),
         "counts": Severity::ALL.iter().map(|severity| (severity.as_str().to_owned(), json!(count(outcome, *severity)))).collect::<serde_json::Map<_, _>>(),
-        "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
-        "accepted": outcome.accepted.iter().map(finding).collect::<Vec<_>>(),
+        "findings": outcome.findings.iter().map(Finding::to_json).collect::<Vec<_>>(),
+        "accepted": outcome.accepted.iter().map(Finding::to_json).collect::<Vec<_>>(),
         "attacked": attacked,
-    })
-}
-
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "id": finding.check.id,
-        "severity": finding.check.severity.as_str(),
-        "object": finding.object,
-        "found": finding.found,
-        "means": finding.check.means,
-        "fix": { "kind": finding.fix.kind(), "text": finding.fix.text() },
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod holes;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 use uuid::Uuid;
 
@@ -94,14 +95,26 @@ pub async fn adoptable(
 /// When there is no such table, or its columns do not fit.
 pub async fn known(client: &Client, table: &str, slug: &Slug) -> Result<Option<Known>, ControlError> {
     let bad = |why: &str| ControlError::BadTenantsTable { table: table.to_owned(), why: why.to_owned() };
+    // What is no name, or names no table: of class 42, or another database's.
+    let not_read = |error: tokio_postgres::Error| match error.code() {
+        Some(code) if code.code().starts_with("42") || *code == SqlState::FEATURE_NOT_SUPPORTED => {
+            bad("cannot be read")
+        }
+        _ => error.into(),
+    };
     let row = client
         .query_one("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.regclass::text", &[&table])
-        .await?;
+        .await
+        .map_err(not_read)?;
     // Quoted where it has to be, and with its schema: the search_path is pg_catalog's.
     let Some(table) = row.try_get::<_, Option<String>>(0)? else { return Err(bad("does not exist")) };
     let sql =
         format!("SELECT pg_catalog.to_jsonb(t) FROM {table} t WHERE pg_catalog.to_jsonb(t) ->> 'slug' = $1");
-    let Some(row) = client.query_opt(&sql, &[&slug.as_str()]).await? else { return Ok(None) };
+    let mut rows = client.query(&sql, &[&slug.as_str()]).await.map_err(not_read)?;
+    let Some(row) = rows.pop() else { return Ok(None) };
+    if !rows.is_empty() {
+        return Err(bad("has the slug more than once"));
+    }
     let row: serde_json::Value = row.try_get(0)?;
     let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
     let id = text("id").and_then(|id| Uuid::try_parse(&id).ok());
@@ -142,10 +155,11 @@ pub async fn adopt(
     if created && role::exists(&tx, &tenant.names.role).await? {
         return Err(ControlError::ForeignRole(tenant.names.role.as_str().to_owned()));
     }
+    let mut steps = Vec::new();
     let owner = old_owner(&tx, adoption, tenant.id, created).await?;
+    let owner = still_there(&tx, adoption, tenant.id, owner, &mut steps).await?;
     let survey = holes::survey(&tx, adoption, tenant, owner.as_ref(), schemas).await?;
     survey.refuse_open(adoption)?;
-    let mut steps = Vec::new();
     provision::ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
     steps.extend(take_over(&tx, &tenant.names, &survey).await?);
     steps.extend(keep_or_release(&tx, adoption, tenant.id, &tenant.names.role, owner.as_ref()).await?);
@@ -206,6 +220,29 @@ async fn old_owner(
     let administrator: &str = row.try_get(0)?;
     // The administrator is to own it.
     Ok(if owner == administrator { None } else { Ident::parse(&owner).ok() })
+}
+
+/// Its role was dropped, perhaps, since it was adopted. That is what comes after the release: it is written down as that, if
+/// it is asked for.
+async fn still_there(
+    client: &impl GenericClient,
+    adoption: &Adoption,
+    id: TenantId,
+    owner: Option<Ident>,
+    steps: &mut Vec<Step>,
+) -> Result<Option<Ident>, ControlError> {
+    let Some(owner) = owner else { return Ok(None) };
+    if role::exists(client, &owner).await? {
+        return Ok(Some(owner));
+    }
+    let role = owner.as_str().to_owned();
+    if !adoption.release {
+        return Err(ControlError::OwnerGone { schema: adoption.schema.as_str().to_owned(), role });
+    }
+    adopted::release(client, id).await?;
+    steps
+        .push(Step::new(Outcome::Removed, format!("role {role}, which is gone, as that of the application")));
+    Ok(None)
 }
 
 /// Gives the schema to the administrator and what is in it to the tenant's role, and closes the holes.

@@ -5,23 +5,27 @@
 //! must be of a kind that a dump of a schema has, and a role that owns nothing but a schema aside runs it. The last step,
 //! which gives that schema the tenant's name and its objects to the tenant's role, is one transaction.
 
+mod arrival;
 mod aside;
 mod dump;
 mod error;
 mod load;
 mod manifest;
 mod package;
+mod place;
 mod programs;
 mod restore;
 mod rows;
 mod script;
-mod session;
+pub(super) mod session;
 mod settle;
 mod toc;
 
+pub use arrival::{Arrival, Carried};
 pub use dump::{Backup, BackupOptions, backup};
 pub use error::BackupError;
 pub use manifest::{FORMAT, Manifest, TableRows, TenantRow, UserRow};
+pub use place::WorkPlace;
 pub use programs::Programs;
 pub use restore::{RestoreOptions, Restored, Stopped, restore};
 

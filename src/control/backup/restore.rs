@@ -11,7 +11,7 @@ use crate::control::backup::load::Source;
 use crate::control::backup::manifest::Named;
 use crate::control::backup::package::Package;
 use crate::control::backup::settle::{Loaded, schema_number};
-use crate::control::backup::{BackupError, Manifest, Programs, Progress, aside};
+use crate::control::backup::{Arrival, BackupError, Manifest, Programs, Progress, aside};
 use crate::control::{ControlError, Provisioned, Run, rename};
 use crate::guard::dump::Names;
 use crate::registry::store::{self, TenantSummary};
@@ -30,6 +30,8 @@ pub struct RestoreOptions {
     pub run: Run,
     /// What reads dumps.
     pub programs: Programs,
+    /// The tenant's entry in the registry that it comes from, for one that is moved: it is created out of service.
+    pub arrival: Option<Arrival>,
 }
 
 /// What was restored, or would be.
@@ -89,7 +91,8 @@ pub async fn restore(
     let slug = options.slug.as_ref().unwrap_or(&named.slug).clone();
     let existing = store::summaries(admin, Some(&slug)).await?.pop();
     // A name that was a tenant's is nobody's again, also where that tenant comes back.
-    let free = rename::free_names(admin, &slug, TenantId(Uuid::now_v7())).await?;
+    let id = options.arrival.as_ref().map_or_else(|| TenantId(Uuid::now_v7()), Arrival::id);
+    let free = rename::free_names(admin, &slug, id).await?;
     let target = Target::choose(&slug, existing.as_ref(), free, options.replace)?;
     let before = schema_number(admin, &target.names.schema).await?;
     let names = target.mapping(&named, aside::name(&slug)?);
@@ -115,7 +118,9 @@ pub async fn restore(
         };
         let settled = match loaded {
             Ok(()) => {
-                let loaded = Loaded { source: &source, named: &named, plan: &plan, aside: &aside.name };
+                let arrival = options.arrival.as_ref();
+                let loaded =
+                    Loaded { source: &source, named: &named, plan: &plan, aside: &aside.name, arrival };
                 settle(admin, config, &loaded, before, &mut restored).await
             }
             Err(error) => Err(error),

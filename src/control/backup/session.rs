@@ -57,7 +57,7 @@ impl OpenError {
 }
 
 /// Logs in as the tenant's role, with the password that it has of those that are derived for it.
-pub(super) async fn open_tenant(
+pub(in crate::control) async fn open_tenant(
     config: &Config,
     tenant: &Tenant,
 ) -> Result<(Client, SecretString), BackupError> {
@@ -87,7 +87,7 @@ pub(super) async fn open_tenant(
 }
 
 /// `server_version_num`: 150018 is 15.18.
-pub(super) async fn server_version(
+pub(in crate::control) async fn server_version(
     client: &impl tokio_postgres::GenericClient,
 ) -> Result<u32, tokio_postgres::Error> {
     let sql = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4";

@@ -12,7 +12,8 @@ use crate::control::backup::load::Source;
 use crate::control::backup::manifest::Named;
 use crate::control::backup::script::Plan;
 use crate::control::backup::toc::shown;
-use crate::control::backup::{BackupError, Manifest, UserRow};
+use crate::control::backup::{Arrival, BackupError, Manifest, UserRow};
+use crate::control::moving::state::refuse_moving;
 use crate::control::provision::{Content, create_in, take_loaded};
 use crate::control::{ControlError, NewTenant, Provisioned, level, readers, role};
 use crate::guard::dump::path_renamed;
@@ -31,6 +32,7 @@ pub(super) struct Loaded<'a> {
     pub(super) named: &'a Named,
     pub(super) plan: &'a Plan,
     pub(super) aside: &'a Ident,
+    pub(super) arrival: Option<&'a Arrival>,
 }
 
 impl Loaded<'_> {
@@ -48,7 +50,7 @@ impl Loaded<'_> {
     ) -> Result<Provisioned, BackupError> {
         let tx = admin.transaction().await?;
         let manifest = self.manifest();
-        let is_itself = *slug == self.named.slug;
+        let is_itself = *slug == self.named.slug || self.arrival.is_some();
         let users = manifest.users.as_deref().filter(|_| is_itself).unwrap_or_default();
         let new = NewTenant {
             slug: slug.clone(),
@@ -63,7 +65,8 @@ impl Loaded<'_> {
         let content = Content::Loaded {
             aside: self.aside,
             has_grants: self.named.reader_role.is_some(),
-            has_users: !users.is_empty(),
+            has_users: !users.is_empty() || self.arrival.is_some(),
+            id: self.arrival.map(Arrival::id),
         };
         let key = &config.secrets.master_key;
         let mut done = create_in(&tx, &new, key, &config.schemas, content).await?;
@@ -80,7 +83,10 @@ impl Loaded<'_> {
             notes.extend(add_user(&tx, tenant, user).await?);
         }
         ledger::replace(&tx, tenant.id, &manifest.ledger()?).await?;
-        notes.extend(settings_note(slug, &manifest.tenant.settings));
+        match self.arrival {
+            Some(arrival) => notes.extend(arrival.register(&tx, tenant).await?),
+            None => notes.extend(settings_note(slug, &manifest.tenant.settings)),
+        }
         match limits::overrides(&manifest.tenant.limits) {
             Ok(_) => drop(store::set_limits(&tx, slug, &manifest.tenant.limits).await?),
             Err(error) => notes.push(format!("its limits were not taken: {error}")),
@@ -113,6 +119,7 @@ impl Loaded<'_> {
         store::lock_tenant(&tx, slug).await?;
         let found = store::summaries(&tx, Some(slug)).await?.pop();
         let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
+        refuse_moving(&tx, &tenant).await?;
         let names = &tenant.names;
         if schema_number(&tx, &names.schema).await? != Some(before) {
             return Err(BackupError::ReplacedMeanwhile(slug.clone()));

@@ -169,7 +169,9 @@ impl Db {
         stdin: &str,
     ) -> Result<String, String> {
         let mut args = CreateArgs {
-            slug: self.slug(name).to_string(),
+            slug: Some(self.slug(name).to_string()),
+            from: None,
+            jobs: 1,
             name: None,
             user: None,
             password_stdin: false,
