@@ -1,6 +1,7 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
 mod auth;
+mod console;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let (pool, limits) = pool(&mut source).unzip();
     let registry = registry(&mut source);
     let auth = auth::auth(&mut source, input);
+    let console = console::console(&mut source, input);
     let guard = guard(&mut source);
     let notify = notify(&mut source);
     let secrets = secrets::secrets(&mut source, input);
@@ -68,6 +70,9 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
         auth::require_client_ca(&mut source, auth, listen);
     }
+    if let (Some(console), Some(server)) = (&console, &server) {
+        console::tell_apart(&mut source, console, server);
+    }
     let config = (|| {
         Some(Config {
             listen: listen?,
@@ -76,6 +81,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             limits: limits?,
             registry: registry?,
             auth: auth?,
+            console: console?,
             guard: guard?,
             notify: notify?,
             secrets: secrets?,
