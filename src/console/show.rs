@@ -147,15 +147,15 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// So many in a second, on average over this time.
+/// So many in a second, on average over this time; none in no time.
 fn per_second(count: u64, time: Duration) -> u64 {
-    let micros = time.as_micros();
-    if micros == 0 { 0 } else { u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX) }
+    let rate = (u128::from(count) * 1_000_000).checked_div(time.as_micros());
+    u64::try_from(rate.unwrap_or(0)).unwrap_or(u64::MAX)
 }
 
-/// The part of each of so many.
-const fn each(total: u64, of: u64) -> u64 {
-    if of == 0 { 0 } else { total / of }
+/// The part of each of so many; nothing of none.
+fn each(total: u64, of: u64) -> u64 {
+    total.checked_div(of).unwrap_or(0)
 }
 
 #[cfg(test)]
