@@ -1,5 +1,7 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
+mod orders;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,12 +11,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::load::ConfigArgs;
 use crate::cli::{ONLY_REPORTS, start_log};
-use crate::client::{self, Parts, Shared};
+use crate::client::{self, Order, Parts, Shared};
 use crate::config::tls::{ListenMode, ListenTls};
 use crate::config::{Config, GuardMode};
 use crate::control::{HardeningWatcher, SpareWatcher, verify};
@@ -28,6 +31,9 @@ use crate::server::spare::SpareLogin;
 use crate::telemetry::Counters;
 use crate::tenant::{Ident, Tenant};
 use crate::tokens::Tokens;
+
+/// Orders of operators that may wait.
+const ORDERS: usize = 4;
 
 /// How long to wait before accepting again when descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -57,6 +63,11 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
                 _ = term.recv() => break,
                 _ = int.recv() => break,
                 _ = hangup.recv() => server.reload().await,
+                Some(order) = server.next_order() => {
+                    if server.carry_out(order).await {
+                        break;
+                    }
+                }
             }
         }
         tracing::info!("shutting down; transactions may finish; a second signal ends them");
@@ -76,7 +87,11 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 pub struct Server {
     shared: Arc<Shared>,
     listening: Vec<String>,
+    /// What operators say to the process.
+    orders: tokio::sync::Mutex<mpsc::Receiver<Order>>,
     clients: TaskTracker,
+    /// Ends accepting.
+    accepting: CancellationToken,
     /// Ends accepting and housekeeping.
     background: CancellationToken,
     /// Ends clients in the middle of whatever they do.
@@ -117,6 +132,7 @@ impl Server {
         let listeners = bind(&config)?;
         let listening: Vec<String> = listeners.iter().map(|(listener, _)| listener.name()).collect();
 
+        let (order, orders) = mpsc::channel(ORDERS);
         let hub = Hub::new(&config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
@@ -129,17 +145,26 @@ impl Server {
             tls,
             counters,
             config,
+            orders: order,
         });
         let server = Self {
             shared,
             listening,
+            orders: tokio::sync::Mutex::new(orders),
             clients: TaskTracker::new(),
+            accepting: CancellationToken::new(),
             background: CancellationToken::new(),
             cut_off: CancellationToken::new(),
         };
         for listener in listeners {
             let (clients, cut_off) = (server.clients.clone(), server.cut_off.clone());
-            server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
+            let (accepting, shared) = (server.accepting.clone(), Arc::clone(&server.shared));
+            server.spawn(async move {
+                tokio::select! {
+                    () = accept(shared, listener, clients, cut_off) => {}
+                    () = accepting.cancelled() => {}
+                }
+            });
         }
         server.spawn_for_clients(Arc::clone(&server.shared.pool).keep());
         let hub = Arc::clone(&server.shared.hub);

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod certificates;
 mod clock;
+mod console;
 mod credential;
 mod drive;
 mod farewell;
@@ -21,15 +22,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use dashmap::DashMap;
-use tokio::sync::{Semaphore, watch};
+use dashmap::{DashMap, DashSet};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::auth::{Failures, Source};
+use crate::client::console::Visits;
+use crate::client::handshake::Entered;
 use crate::client::lobby::Lobby;
 use crate::config::Config;
 use crate::config::tls::ListenMode;
+use crate::console::Ending;
 use crate::error::{Report, SqlState};
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
@@ -76,6 +80,11 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// The latest refusals.
     pub denials: Denials,
+    /// Registered tenants that take no newcomers, until the process ends or an operator says otherwise.
+    pub disabled: DashSet<TenantId>,
+    /// What an operator says to the process.
+    orders: mpsc::Sender<Order>,
+    visits: Arc<Visits>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
     /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
@@ -111,6 +120,17 @@ pub struct Parts {
     pub tls: Option<Arc<Acceptor>>,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// Who carries out what an operator says to the process.
+    pub orders: mpsc::Sender<Order>,
+}
+
+/// What an operator says to the process as a whole.
+#[derive(Debug)]
+pub enum Order {
+    /// To read its configuration again. It tells what came of that, or why nothing was changed.
+    Reload(oneshot::Sender<Result<String, String>>),
+    /// To end.
+    Shutdown(Ending),
 }
 
 impl Shared {
@@ -138,12 +158,20 @@ impl Shared {
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
             denials: Denials::default(),
+            disabled: DashSet::new(),
+            orders: parts.orders,
+            visits: Arc::default(),
             started: Instant::now(),
         })
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says something to the process as a whole; nothing where that has ended.
+    pub async fn order(&self, order: Order) {
+        let _ = self.orders.send(order).await;
     }
 
     /// The hardening is in another state: what was found of tenants is old.
@@ -225,7 +253,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         }
     };
     let login = match logged_in {
-        Ok(Some(login)) => login,
+        Ok(Some(Entered::Tenant(login))) => *login,
+        Ok(Some(Entered::Console(visitor))) => return console::run(shared, stream, *visitor).await,
         Ok(None) => return,
         Err(refusal) => {
             // Quoted: what a stranger sends must not begin a line of its own in the log.
