@@ -20,6 +20,8 @@ impl SqlState {
     pub const CHARACTER_NOT_IN_REPERTOIRE: Self = Self("22021");
     /// `26000` invalid_sql_statement_name.
     pub const INVALID_SQL_STATEMENT_NAME: Self = Self("26000");
+    /// `34000` invalid_cursor_name.
+    pub const INVALID_CURSOR_NAME: Self = Self("34000");
     /// `28000` invalid_authorization_specification.
     pub const INVALID_AUTHORIZATION: Self = Self("28000");
     /// `28P01` invalid_password.
@@ -44,6 +46,8 @@ impl SqlState {
     pub const QUERY_CANCELED: Self = Self("57014");
     /// `25P02` in_failed_sql_transaction.
     pub const IN_FAILED_SQL_TRANSACTION: Self = Self("25P02");
+    /// `F0000` config_file_error.
+    pub const CONFIG_FILE_ERROR: Self = Self("F0000");
     /// `55000` object_not_in_prerequisite_state.
     pub const OBJECT_NOT_IN_PREREQUISITE_STATE: Self = Self("55000");
     /// `57P01` admin_shutdown.

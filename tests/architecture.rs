@@ -41,6 +41,7 @@ const LAYERS: [Layer; 5] = [
             room("config", &["tenant", "auth"]),
             room("guard", &["tenant", "config"]),
             room("session", &["guard", "wire", "tenant", "config"]),
+            room("console", &["session", "wire", "config"]),
         ],
         below: 0,
         pure: true,

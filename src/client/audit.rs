@@ -4,8 +4,10 @@
 use std::time::Instant;
 
 use crate::client::Shared;
+use crate::client::console::{Proof, Visitor};
 use crate::client::credential::{Admin, Identity};
 use crate::client::handshake::Login;
+use crate::console::Command;
 use crate::error::Report;
 use crate::net::stream::Peer;
 use crate::session::{Heard, Refusal};
@@ -81,4 +83,49 @@ pub(super) fn heard(heard: &Heard) {
 /// The session is over.
 pub(super) fn ended(admin: &Admin) {
     tracing::info!(target: TARGET, admin = ?admin.name, token = ?admin.token, "admin session ends");
+}
+
+/// Somebody is at the console.
+pub(super) fn console_begun(visitor: &Visitor, peer: Peer) {
+    let (name, token, rights) = (&visitor.name, &visitor.token, visitor.rights.as_str());
+    tracing::info!(target: TARGET, console = ?name, token = ?token, rights, %peer, "console session begins");
+}
+
+/// The console was refused to somebody whose token is good.
+pub(super) fn console_refused(proof: &Proof, peer: Peer, refusal: &Refusal) {
+    tracing::info!(
+        target: TARGET,
+        console = ?proof.name,
+        token = ?proof.token,
+        %peer,
+        code = refusal.sqlstate().0,
+        error = ?refusal.client_message(),
+        "console session refused"
+    );
+}
+
+/// Somebody at the console is about to change something.
+pub(super) fn console_command(name: &str, command: &Command) {
+    tracing::info!(target: TARGET, console = ?name, command = %command, "console command");
+}
+
+/// What came of it.
+pub(super) fn console_done(name: &str, command: &Command, refusal: Option<&Refusal>) {
+    match refusal {
+        None => tracing::info!(target: TARGET, console = ?name, command = %command, "console command done"),
+        Some(refusal) => tracing::info!(
+            target: TARGET,
+            console = ?name,
+            command = %command,
+            code = refusal.sqlstate().0,
+            error = ?refusal.client_message(),
+            "console command failed"
+        ),
+    }
+}
+
+/// Nobody is at it any more.
+pub(super) fn console_ended(visitor: &Visitor) {
+    let (name, token) = (&visitor.name, &visitor.token);
+    tracing::info!(target: TARGET, console = ?name, token = ?token, "console session ends");
 }

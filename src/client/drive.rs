@@ -179,14 +179,15 @@ impl Client {
                 let (tenant, slot) = (&self.identity.tenant, &self.place.slot);
                 let mut waiting = pin!(self.shared.pool.checkout(tenant, slot, preferred));
                 let mut stopped = pin!(self.place.stop.cancelled());
-                let (relay, place, shutdown) = (&mut self.relay, &self.place, &self.shared.shutdown);
+                let (relay, place, shared) = (&mut self.relay, &self.place, &self.shared);
                 let ready = std::future::poll_fn(|cx| {
                     if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
                         return Poll::Ready(Some(result));
                     }
                     // It may wait for as long as its tenant is paused.
-                    let dismissed = stopped.as_mut().poll(cx).is_ready();
-                    if dismissed && place.dismissal().is_at_once() && !shutdown.is_cancelled() {
+                    let at_once = || place.dismissal().is_at_once() && !shared.shutdown.is_cancelled();
+                    if stopped.as_mut().poll(cx).is_ready() && (at_once() || shared.pool.is_paused(tenant.id))
+                    {
                         return Poll::Ready(None);
                     }
                     relay.poll_departure(cx).map(|()| None)

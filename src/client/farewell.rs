@@ -44,6 +44,17 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
     }
 }
 
+/// To one whose tenant takes no newcomers (`DISABLE` in the console).
+pub(super) fn disabled(slug: &Slug) -> Refusal {
+    Refusal::fatal(SqlState::CANNOT_CONNECT_NOW, format!("tenant \"{slug}\" takes no new connections"))
+        .with_hint("An operator of the proxy has said so; try again later.")
+}
+
+/// To somebody at the console when the process ends.
+pub(super) fn shutting_down() -> Refusal {
+    dismissed(Dismissal::OutOfService, true)
+}
+
 /// To one whose tenant's connections are ended by an operator (`KILL` in the console).
 pub(super) fn killed() -> Refusal {
     Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")

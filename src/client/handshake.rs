@@ -3,12 +3,14 @@
 
 mod bearer;
 mod certificate;
+mod console;
 mod entry;
 mod inbox;
 mod password;
 mod refusals;
 mod resolve;
 mod token;
+mod welcome;
 
 use std::io;
 use std::sync::Arc;
@@ -18,10 +20,11 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::auth::scram::Binding;
 use crate::auth::{Attempt, Source};
+use crate::client::console::{Proof as VisitorProof, Visitor};
 use crate::client::credential::{Identity, TokenUser};
 use crate::client::handshake::inbox::Inbox;
+use crate::client::handshake::refusals::too_many_clients;
 pub(super) use crate::client::handshake::refusals::{lost_server, no_server};
-use crate::client::handshake::refusals::{no_welcome, too_many_clients};
 use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
 use crate::client::{Shared, audit, crowded_out, farewell};
@@ -31,7 +34,6 @@ use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::net::tls::{HANDSHAKE_RECORD, VerifiedBy};
-use crate::pool::Welcome;
 use crate::registry::HardeningWatch;
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
@@ -54,6 +56,20 @@ pub(super) struct Login {
     pub(super) admission: Admission,
     /// What was sent behind the last message of the handshake, without waiting for the answer.
     pub(super) early: Vec<u8>,
+}
+
+/// Where a handshake leads.
+pub(super) enum Entered {
+    /// To a tenant's database.
+    Tenant(Box<Login>),
+    /// To the console.
+    Console(Box<Visitor>),
+}
+
+/// Who a client proved to be.
+enum Proof {
+    Tenant(Box<Proved>),
+    Console(VisitorProof),
 }
 
 /// What is known when the password was right.
@@ -112,7 +128,7 @@ pub(super) async fn run(
     (stream, mode): (&mut Stream, ListenMode),
     source: Option<Source>,
     stay: Stay,
-) -> Result<Option<Login>, Refusal> {
+) -> Result<Option<Entered>, Refusal> {
     let mut hello = Hello {
         stream,
         mode,
@@ -123,7 +139,7 @@ pub(super) async fn run(
         verified_by: None,
     };
     match hello.log_in(shared, stay).await {
-        Ok(login) => Ok(Some(login)),
+        Ok(entered) => Ok(Some(entered)),
         Err(Halt::Over) => Ok(None),
         Err(Halt::Refused(refusal)) => Err(refusal),
     }
@@ -144,7 +160,7 @@ struct Hello<'a> {
 }
 
 impl Hello<'_> {
-    async fn log_in(&mut self, shared: &Arc<Shared>, stay: Stay) -> Result<Login, Halt> {
+    async fn log_in(&mut self, shared: &Arc<Shared>, stay: Stay) -> Result<Entered, Halt> {
         let limit = shared.config().listen.auth_timeout;
         let proving = tokio::time::timeout(limit, async {
             tokio::select! {
@@ -152,13 +168,24 @@ impl Hello<'_> {
                 () = stay.leave.cancelled() => Err(crowded_out().into()),
             }
         });
-        let Proved { identity, scope, settings, reported, minor, application_name } =
-            proving.await.unwrap_or_else(|_| {
-                let message = "canceling authentication due to timeout";
-                Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
-            })?;
+        let proof = proving.await.unwrap_or_else(|_| {
+            let message = "canceling authentication due to timeout";
+            Err(Refusal::fatal(SqlState::INVALID_AUTHORIZATION, message).into())
+        })?;
         // It waits for a server connection like everybody who is logged in.
         drop(stay);
+        match proof {
+            Proof::Tenant(proved) => {
+                self.enter(shared, *proved).await.map(|login| Entered::Tenant(Box::new(login)))
+            }
+            Proof::Console(proof) => {
+                self.welcome_to_console(shared, proof).await.map(|it| Entered::Console(Box::new(it)))
+            }
+        }
+    }
+
+    async fn enter(&mut self, shared: &Arc<Shared>, proved: Proved) -> Result<Login, Halt> {
+        let Proved { identity, scope, settings, reported, minor, application_name } = proved;
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
@@ -194,7 +221,7 @@ impl Hello<'_> {
     }
 
     /// Who the client is, and that it may be here.
-    async fn prove(&mut self, shared: &Arc<Shared>) -> Result<Proved, Halt> {
+    async fn prove(&mut self, shared: &Arc<Shared>) -> Result<Proof, Halt> {
         let startup = self.startup(shared).await?;
         self.negotiate(&startup).await?;
         let user = startup.get("user").filter(|user| !user.is_empty()).ok_or_else(|| {
@@ -203,8 +230,20 @@ impl Hello<'_> {
                 "no PostgreSQL user name specified in startup packet",
             )
         })?;
+        if console::is_asked_for(shared, &startup) {
+            return self.prove_for_console(shared, &startup, user).await.map(Proof::Console);
+        }
+        self.prove_for_tenant(shared, &startup, user).await.map(|proved| Proof::Tenant(Box::new(proved)))
+    }
+
+    async fn prove_for_tenant(
+        &mut self,
+        shared: &Arc<Shared>,
+        startup: &Startup,
+        user: &str,
+    ) -> Result<Proved, Halt> {
         let shown = self.shown(shared)?;
-        let evidence = self.evidence(shared, &startup, shown.as_ref())?;
+        let evidence = self.evidence(shared, startup, shown.as_ref())?;
         self.named = evidence.tenant().map(|named| named.to_string());
         let token_user = TokenUser::of(user, &shared.config().auth);
         let is_proof = shown.as_ref().is_some_and(|shown| shown.logs_in);
@@ -225,7 +264,7 @@ impl Hello<'_> {
         shared.failures().succeeded(Instant::now(), self.source, attempt);
         let admin = identity.admin.clone();
         let let_in = match resolve::agree(&evidence, &identity.tenant, by_end) {
-            Ok(()) => entry::let_in(shared, &startup, identity).await,
+            Ok(()) => entry::let_in(shared, startup, identity).await,
             Err(refusal) => Err(refusal),
         };
         if let (Err(refusal), Some(admin)) = (&let_in, &admin) {
@@ -251,7 +290,11 @@ impl Hello<'_> {
                     return Ok(startup);
                 }
                 FirstPacket::Cancel(request) => {
-                    shared.cancel(&request).await;
+                    if shared.visits.cancel(&request) {
+                        shared.counters.cancel_forwarded();
+                    } else {
+                        shared.cancel(&request).await;
+                    }
                     return Err(Halt::Over);
                 }
                 FirstPacket::Ssl if !ssl_asked => ssl_asked = true,
@@ -378,37 +421,6 @@ impl Hello<'_> {
         }
     }
 
-    async fn welcome(
-        &mut self,
-        shared: &Arc<Shared>,
-        identity: &Identity,
-        settings: Settings,
-        place: &Place,
-    ) -> Result<Arc<Welcome>, Halt> {
-        let welcomed = tokio::select! {
-            biased;
-            welcomed = shared.pool.welcome(&identity.tenant, settings, &place.slot) => welcomed,
-            halt = self.departure() => return Err(halt),
-            () = place.stop.cancelled() => {
-                return Err(farewell::dismissed(place.dismissal(), shared.shutdown.is_cancelled()).into());
-            }
-        };
-        welcomed.map_err(|error| {
-            tracing::warn!(user = %identity.user_name, %error, "cannot welcome a client");
-            Halt::Refused(no_welcome(&error))
-        })
-    }
-
-    /// Resolves when the client leaves; what it says meanwhile is kept. Where its tenant is paused it may wait for long.
-    async fn departure(&mut self) -> Halt {
-        while self.inbox.len() < MAX_STARTUP_BYTES {
-            if let Err(error) = self.fill().await {
-                return error.into();
-            }
-        }
-        std::future::pending().await
-    }
-
     async fn fill(&mut self) -> io::Result<()> {
         let n = self.stream.read(self.inbox.space()).await?;
         self.inbox.received(n);
@@ -428,6 +440,9 @@ fn admit(shared: &Shared, startup: &Startup, tenant: &Tenant) -> Result<(), Refu
             format!("tenant \"{}\" is {}", tenant.slug, tenant.status.as_str()),
         )
         .with_hint("Ask the operator to bring it into service."));
+    }
+    if shared.disabled.contains(&tenant.registered()) {
+        return Err(farewell::disabled(&tenant.slug));
     }
     if startup.get("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0")) {
         return Err(Refusal::fatal(

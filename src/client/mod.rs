@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod certificates;
 mod clock;
+mod console;
 mod credential;
 mod drive;
 mod elsewhere;
@@ -25,13 +26,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::auth::{Failures, Source};
+use crate::client::console::Visits;
 use crate::client::elsewhere::Elsewhere;
+use crate::client::handshake::Entered;
 use crate::client::lobby::Lobby;
 use crate::client::orders::OrderSender;
 use crate::config::tls::ListenMode;
@@ -85,6 +88,9 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     /// The latest refusals.
     pub denials: Denials,
+    /// Registered tenants that take no newcomers, until the process ends or an operator says otherwise.
+    pub disabled: DashSet<TenantId>,
+    visits: Arc<Visits>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
     /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
@@ -159,6 +165,8 @@ impl Shared {
             long_texts: Arc::new(Semaphore::new(LONG_TEXTS_AT_ONCE)),
             connected: AtomicUsize::new(0),
             denials: Denials::default(),
+            disabled: DashSet::new(),
+            visits: Arc::default(),
             started: Instant::now(),
         })
     }
@@ -258,7 +266,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         }
     };
     let login = match logged_in {
-        Ok(Some(login)) => login,
+        Ok(Some(Entered::Tenant(login))) => *login,
+        Ok(Some(Entered::Console(visitor))) => return console::run(shared, stream, *visitor).await,
         Ok(None) => return,
         Err(refusal) => {
             audit::login_refused(&shared, peer, &refusal);

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Shared;
 use crate::config::problem::Problems;
+use crate::console::Ending;
 use crate::net::tls::Trouble;
 use crate::tokens::KeyFileError;
 
@@ -22,8 +23,8 @@ const MOST_WAITING: usize = 16;
 pub enum Order {
     /// Read the configuration again, apply it, and say what came of it.
     Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
-    /// Stop as at SIGTERM: transactions may finish.
-    Stop,
+    /// Stop as at SIGTERM, at once or when nobody is left: transactions may finish.
+    Stop(Ending),
 }
 
 /// Takes orders, for `serve`.
@@ -129,9 +130,9 @@ impl Shared {
     }
 
     /// Asks the process to end as at SIGTERM. It says nothing of when that is done.
-    pub async fn ask_to_stop(&self) {
+    pub async fn ask_to_stop(&self, ending: Ending) {
         // Who does not take orders any more ends already.
-        let _ = self.orders.send(Order::Stop).await;
+        let _ = self.orders.send(Order::Stop(ending)).await;
     }
 
     /// Takes what is given from now on; once.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use dashmap::DashSet;
+
 use crate::client::Shared;
 use crate::client::roster::Present;
 use crate::config::ServerAddress;
@@ -89,6 +91,7 @@ fn verdicts(shared: &Shared) -> Verdicts {
 struct View<'a> {
     now: Instant,
     limits: Limits,
+    disabled: &'a DashSet<TenantId>,
     pool: &'a PoolOverview,
     /// Tenants that were served, also as those have them that only read.
     served: HashMap<TenantId, &'a (Arc<Tenant>, TenantLoad)>,
@@ -115,6 +118,7 @@ impl<'a> View<'a> {
         Self {
             now,
             limits: shared.config().limits.clone(),
+            disabled: &shared.disabled,
             pool,
             served: pool.tenants.iter().map(|served| (served.0.id, served)).collect(),
             servers_of,
@@ -343,6 +347,7 @@ impl<'a> View<'a> {
             min_servers: limits.min_server_connections,
             weight: limits.weight,
             rate: limit(limits.max_transactions_per_second),
+            is_disabled: self.disabled.contains(&tenant.id),
             ..TenantRow::default()
         }
     }

@@ -274,6 +274,13 @@ impl Roster {
         self.dismiss(Dismissal::Killed, |member| tenant.is_none_or(|tenant| member.tenant == tenant));
     }
 
+    /// Disconnects this client, at once, because an operator says so. Whether it is here.
+    pub fn kill_client(&self, pid: i32) -> bool {
+        let is_here = self.clients.contains_key(&pid);
+        self.dismiss(Dismissal::Killed, |member| member.who.pid == pid);
+        is_here
+    }
+
     /// Disconnects everybody at once.
     pub fn disconnect_all(&self) {
         self.dismiss(Dismissal::OutOfService, |_| true);

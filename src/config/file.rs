@@ -1,6 +1,7 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
 mod auth;
+mod console;
 mod secrets;
 mod tenants;
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let (pool, limits) = pool(&mut source).unzip();
     let registry = registry(&mut source);
     let auth = auth::auth(&mut source, input);
+    let console = console::console(&mut source, input);
     let guard = guard(&mut source);
     let notify = notify(&mut source);
     let secrets = secrets::secrets(&mut source, input);
@@ -77,6 +79,9 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     {
         tenants::agree(&mut source, tenants, (registry, schemas, verify));
     }
+    if let (Some(console), Some(server)) = (&console, &server) {
+        console::tell_apart(&mut source, console, server);
+    }
     let config = (|| {
         Some(Config {
             listen: listen?,
@@ -85,6 +90,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             limits: limits?,
             registry: registry?,
             auth: auth?,
+            console: console?,
             guard: guard?,
             notify: notify?,
             secrets: secrets?,

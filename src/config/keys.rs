@@ -352,6 +352,19 @@ keys! {
         "duration from 1min", kind::lifetime, Value("\"24h\""),
         "Longest life of a token of pgtenant token issue.";
 
+    CONSOLE_DATABASE: Option<String> = console.database,
+        "database name, or \"off\"", kind::database_or_off, Value("\"pgtenant\""),
+        "The database name that opens the admin console; off for no console.";
+    CONSOLE_ADMIN_USERS: Vec<String> = console.admin_users,
+        "list of user names", kind::console_users, Value("[]"),
+        "Users that may look and change in the console, with a password of console.password_file.";
+    CONSOLE_STATS_USERS: Vec<String> = console.stats_users,
+        "list of user names", kind::console_users, Value("[]"),
+        "Users that may only look in the console, such as a program that collects metrics.";
+    CONSOLE_PASSWORD_FILE: Option<PathBuf> = console.password_file,
+        "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
+        "File with a line for each of them, its name and its SCRAM-SHA-256 verifier in double quotes, readable by its owner only.";
+
     GUARD_MODE: GuardMode = guard.mode,
         "\"enforce\" or \"report\"", kind::guard_mode, Value("\"enforce\""),
         "Whether a statement that breaks a rule is refused, or only logged where PostgreSQL's privileges keep tenants apart anyway.";

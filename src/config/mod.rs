@@ -3,6 +3,7 @@
 //! No module reads a global: each gets its own section by argument.
 
 pub mod auth;
+pub mod console;
 pub mod file;
 pub mod keys;
 mod kind;
@@ -43,6 +44,8 @@ pub struct Config {
     pub registry: Registry,
     /// Tokens and API keys as credentials.
     pub auth: auth::Auth,
+    /// The admin console.
+    pub console: console::Console,
     /// What a statement may say.
     pub guard: Guard,
     /// Notifications.

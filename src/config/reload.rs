@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::config::console::Rights;
 use crate::config::keys::Row;
 use crate::config::tls::{Identity, ListenMode, ListenTls};
 use crate::config::{Config, ServerAddress};
@@ -147,6 +148,12 @@ rules! {
     NewClients auth.issue_key: auth.issue_key;
     NewClients auth.issue_max_lifetime: auth.issue_max_lifetime;
 
+    NewClients console.database: console.database;
+    NewClients console.admin_users: console.users => |c: &Config| names_with(c, Rights::Admin);
+    NewClients console.stats_users: console.users => |c: &Config| names_with(c, Rights::Stats);
+    NewClients console.password_file: console.users
+        => |c: &Config| c.console.users.iter().map(|user| user.verifier.clone()).collect::<Vec<_>>();
+
     AtOnce guard.mode: guard.mode;
     NewClients guard.public_schema: guard.public_schema;
     NewClients guard.extra_schemas: guard.extra_schemas;
@@ -186,6 +193,11 @@ rules! {
     NewClients log.slow_query: log.slow_query;
     NewClients log.statements: log.statements;
     AtOnce log.max_lines_per_second: log.max_lines_per_second;
+}
+
+fn names_with(config: &Config, rights: Rights) -> Vec<&str> {
+    let those = config.console.users.iter().filter(|user| user.rights == rights);
+    those.map(|user| user.name.as_str()).collect()
 }
 
 fn tls(config: &Config) -> Option<&ListenTls> {

@@ -1,6 +1,7 @@
 //! Reading the configuration again while the proxy serves: all of it is applied, or nothing is changed.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,10 +12,14 @@ use crate::client::{Order, OrderReceiver, ReloadError, ReloadReport};
 use crate::config::problem::Problems;
 use crate::config::reload::{Plan, plan};
 use crate::config::{Config, GuardMode};
+use crate::console::Ending;
 use crate::control::verify::{AcceptError, Watcher};
 use crate::net::tls::{Acceptor, Prepared};
 use crate::telemetry::Sink;
 use crate::tokens::Tokens;
+
+/// How often is looked whether the last client has left.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Reads the configuration from where it is.
 pub type ReadConfig = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
@@ -59,10 +64,41 @@ impl Running {
                 Order::Reload(answer) => {
                     let _ = answer.send(self.reload().await);
                 }
-                Order::Stop => {
-                    tracing::info!("asked to stop");
-                    self.stop_asked.cancel();
-                }
+                Order::Stop(ending) => self.end_when(ending),
+            }
+        }
+    }
+
+    fn end_when(self: &Arc<Self>, ending: Ending) {
+        match ending {
+            Ending::Now => {
+                tracing::info!("asked to stop");
+                self.stop_asked.cancel();
+            }
+            Ending::WaitForServers => {
+                tracing::info!(
+                    "no clients are taken any more; shutting down when no server connection is in use"
+                );
+                self.ports.close();
+                self.shared.drain();
+                self.shared.pool.pause(None);
+                let this = Arc::clone(self);
+                self.spawn(async move {
+                    this.shared.pool.at_rest(None).await;
+                    this.stop_asked.cancel();
+                });
+            }
+            Ending::WaitForClients => {
+                tracing::info!("no clients are taken any more; shutting down when the last has left");
+                self.ports.close();
+                self.shared.drain();
+                let this = Arc::clone(self);
+                self.spawn(async move {
+                    while !this.shared.roster.is_empty() {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                    this.stop_asked.cancel();
+                });
             }
         }
     }

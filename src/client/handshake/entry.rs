@@ -68,7 +68,7 @@ fn own_settings(tenant: &Tenant) -> Settings {
 }
 
 /// What the client asks for, by [`access::OPTION`].
-fn wanted_access(startup: &Startup) -> Result<Option<Access>, Refusal> {
+pub(super) fn wanted_access(startup: &Startup) -> Result<Option<Access>, Refusal> {
     let options = startup::options_settings(startup.get("options").unwrap_or_default()).map_err(no_option)?;
     let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let asked = options.chain(startup.settings()).filter(|(name, _)| resolve::is_access(name));

@@ -4,15 +4,21 @@ use std::time::Instant;
 
 use crate::auth::evidence::Evidence;
 use crate::auth::scram::{self, ScramError};
-use crate::auth::{Attempt, Guess, bearer as oauth};
+use crate::auth::{Attempt, Guess, Verifier, bearer as oauth};
 use crate::client::Shared;
 use crate::client::credential::Identity;
 use crate::client::handshake::resolve::{self, Found};
 use crate::client::handshake::{Halt, Hello, wrong_password};
 use crate::error::SqlState;
-use crate::registry::UserEntry;
 use crate::session::Refusal;
 use crate::wire::write;
+
+/// A user as it calls itself, and the name under which its failures are counted.
+#[derive(Clone, Copy)]
+pub(super) struct Claimed<'a> {
+    pub(super) user: &'a str,
+    pub(super) counted_as: &'a str,
+}
 
 impl Hello<'_> {
     /// After many failures nothing is checked for a while. Names that nobody has are counted too.
@@ -52,7 +58,8 @@ impl Hello<'_> {
         if offers_bearer && oauth::is_selected(&first) {
             return Ok((self.by_bearer(shared, evidence, known.as_deref(), &first).await?, by_end));
         }
-        self.authenticate(shared, user, known.as_deref(), &first).await?;
+        let claimed = Claimed { user, counted_as: user };
+        self.authenticate(shared, claimed, known.as_deref().map(|known| &known.verifier), &first).await?;
         // A user that is not known cannot come this far, but no unwrapping on the way in.
         let entry = known.ok_or_else(|| wrong_password(user))?;
         Ok((Identity::of_user(&entry), by_end))
@@ -60,18 +67,18 @@ impl Hello<'_> {
 
     /// SCRAM-SHA-256, from the client's first message on, bound to the TLS channel if the client likes. Unknown users and those of
     /// tenants out of service take the same steps.
-    async fn authenticate(
+    pub(super) async fn authenticate(
         &mut self,
         shared: &Shared,
-        user: &str,
-        known: Option<&UserEntry>,
+        Claimed { user, counted_as }: Claimed<'_>,
+        known: Option<&Verifier>,
         first: &[u8],
     ) -> Result<(), Halt> {
         // Made for each, so that it takes the same time.
         let mock = shared.directory.mock(user);
-        let verifier = known.map_or(&mock, |entry| &entry.verifier);
+        let verifier = known.unwrap_or(&mock);
         let (source, named) = (self.source, self.named.clone());
-        let guess = Guess { source, attempt: Attempt::Password(user), tenant: named.as_deref() };
+        let guess = Guess { source, attempt: Attempt::Password(counted_as), tenant: named.as_deref() };
         let refuse = |error: ScramError| {
             shared.counters.auth_failed();
             match error {

@@ -129,13 +129,25 @@ fn open_key(
     if_missing: impl Fn(&str) -> String,
 ) -> Result<MasterKey, Wrong> {
     let shown = path.display();
+    let file = open(path, read_file, "the master key", if_missing)?;
+    MasterKey::parse(file.text.expose_secret()).map_err(|error| Wrong::new(format!("{shown}: {error}"), KEEP))
+}
+
+/// What is in a file that holds a secret, if nobody else may read or write it.
+pub(super) fn open(
+    path: &Path,
+    read_file: &dyn Fn(&Path) -> io::Result<SecretFile>,
+    what: &str,
+    if_missing: impl Fn(&str) -> String,
+) -> Result<SecretFile, Wrong> {
+    let shown = path.display();
     let file = read_file(path).map_err(|error| {
         let remedy = match error.kind() {
             io::ErrorKind::NotFound => if_missing(&shown.to_string()),
             io::ErrorKind::PermissionDenied => {
                 format!("run as the owner of {shown}, or change its owner to the user that runs pgtenant")
             }
-            _ => format!("make {shown} a plain file with the master key"),
+            _ => format!("make {shown} a plain file with {what}"),
         };
         Wrong::new(format!("{shown} cannot be read: {error}"), remedy)
     })?;
@@ -145,5 +157,5 @@ fn open_key(
             format!("run: chmod 600 {shown}"),
         ));
     }
-    MasterKey::parse(file.text.expose_secret()).map_err(|error| Wrong::new(format!("{shown}: {error}"), KEEP))
+    Ok(file)
 }

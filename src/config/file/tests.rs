@@ -6,6 +6,7 @@ use super::*;
 use crate::auth::MasterKey;
 use crate::auth::jwt::Rules;
 use crate::config::auth::{AdminTokens, Auth, ClientCertificates, WithoutTls};
+use crate::config::console::{Console, Rights};
 use crate::config::keys::{Fallback, ROWS, Row};
 use crate::config::tls::{
     ClientCa, ClientCertificate, Identity, ListenMode, ListenTls, ServerMode, ServerTls,
@@ -17,6 +18,13 @@ const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1
 
 const OLD_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// A file of console users, as PgBouncer writes them.
+fn console_users() -> String {
+    let key = "A".repeat(43) + "=";
+    let verifier = format!("SCRAM-SHA-256$4096:AAECAwQFBgcICQoLDA0ODw==${key}:{key}");
+    format!("; users\n\"ops\" \"{verifier}\"\n\n\"exporter\"   \"{verifier}\"\n\"a\"\"b\" \"{verifier}\"\n")
+}
+
 fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
     pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
@@ -24,6 +32,7 @@ fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 fn read_with(text: &str, pairs: &[(&str, &str)], mode: u32, key: &str) -> Result<Config, Problems> {
     let open = |path: &Path| match path.to_str() {
         Some("etc/master.key") => Ok(SecretFile { text: key.to_owned().into(), mode }),
+        Some("etc/console.users" | "/k/console") => Ok(SecretFile { text: console_users().into(), mode }),
         Some("etc/old.key") => Ok(SecretFile { text: OLD_KEY.to_owned().into(), mode }),
         Some("etc/closed.key") => Err(io::ErrorKind::PermissionDenied.into()),
         _ => Err(io::ErrorKind::NotFound.into()),
@@ -120,6 +129,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             cache_bytes: 64 << 20
         }
     );
+    assert_eq!(config.console, Console { database: Some("pgtenant".into()), users: vec![] });
     assert_eq!(config.schemas.global.as_str(), "global");
     assert_eq!(config.schemas.template.as_str(), "base_template");
     assert_eq!(
@@ -295,6 +305,11 @@ api_keys = "on"
 client_certificates = "login"
 issue_key = "/k/issue.pem"
 issue_max_lifetime = "2h"
+[console]
+database = "pgbouncer"
+admin_users = ["ops"]
+stats_users = ["exporter", "ops"]
+password_file = "/k/console"
 [guard]
 extra_schemas = ["public", "Reports"]
 extra_settings = ["TimescaleDB.enable_x", "trace_sort"]
@@ -420,6 +435,9 @@ fn every_key_of_the_file_is_read() {
     );
     assert_eq!(config.registry, Registry { user: "reader".into(), max_connections: 1 });
     assert_every_key_of_auth(&config.auth);
+    let users: Vec<_> = config.console.users.iter().map(|user| (user.name.as_str(), user.rights)).collect();
+    assert_eq!(users, [("ops", Rights::Admin), ("exporter", Rights::Stats)]);
+    assert_eq!(config.console.database.as_deref(), Some("pgbouncer"));
     assert_eq!(config.guard.extra_schemas, ["public", "Reports"].map(|name| Ident::parse(name).unwrap()));
     assert_eq!(config.guard.extra_settings, ["timescaledb.enable_x", "trace_sort"]);
     assert_eq!((config.guard.max_statement_bytes, config.guard.cache_bytes), (2 << 20, 2_000_000));
@@ -1037,4 +1055,45 @@ fn server_that_is_named_twice_or_as_no_host_is_refused() {
         assert!(found.contains(wrong) && found.contains("server.failover_hosts"), "{list}: {found}");
         assert!(!found.contains("secret"), "{found}");
     }
+}
+
+#[test]
+fn users_of_the_console_need_a_line_each_in_a_closed_file_of_verifiers() {
+    let with =
+        |file: &str| format!("[console]\nadmin_users = [\"ops\", \"a\\\"b\"]\npassword_file = \"{file}\"\n");
+    assert_eq!(
+        parse(&with("console.users")).console.user("a\"b").map(|user| user.rights),
+        Some(Rights::Admin)
+    );
+    let found = problem("[console]\nstats_users = [\"exporter\"]\n");
+    assert!(found.contains("console.password_file: must be set where the console has users"), "{found}");
+    let found =
+        problem("[console]\nadmin_users = [\"ops\", \"nobody\"]\npassword_file = \"console.users\"\n");
+    assert!(found.contains("the file has no line for nobody"), "{found}");
+    let found = problem(&with("master.key"));
+    assert!(found.contains("etc/master.key:1: not two words") && !found.contains(KEY), "{found}");
+    let found = problem(&with("none"));
+    assert!(found.contains("etc/none cannot be read") && found.contains("SCRAM-SHA-256$"), "{found}");
+    let open = read_with(
+        &format!("[server]\ndatabase = \"app\"\n{}", with("console.users")),
+        &[("PGTENANT_MASTER_KEY", KEY)],
+        0o644,
+        KEY,
+    );
+    assert!(open.unwrap_err().to_string().contains("chmod 600 etc/console.users"));
+    refused("console", "admin_users = [\"a\", \"a\"]", "listed twice", "remove one");
+}
+
+#[test]
+fn console_and_database_cannot_have_one_name() {
+    for text in [
+        "[server]\ndatabase = \"pgtenant\"\n",
+        "[console]\ndatabase = \"app\"\n[server]\ndatabase = \"app\"\n",
+    ] {
+        let found = read_with(text, &[("PGTENANT_MASTER_KEY", KEY)], 0o600, KEY).unwrap_err().to_string();
+        assert!(found.contains("console.database: the console has the name of the database"), "{found}");
+    }
+    let off = "[server]\ndatabase = \"pgtenant\"\n[console]\ndatabase = \"off\"\n";
+    let config = read_with(off, &[("PGTENANT_MASTER_KEY", KEY)], 0o600, KEY).unwrap();
+    assert_eq!(config.console.database, None);
 }

@@ -24,6 +24,17 @@ pub(in crate::config) fn database(given: Given<'_>) -> Result<String, Wrong> {
     identifier(given.text()?).map(|name| name.as_str().to_owned())
 }
 
+/// A database name, or `None` for `"off"`.
+pub(in crate::config) fn database_or_off(given: Given<'_>) -> Result<Option<String>, Wrong> {
+    if given.text()? == "off" { Ok(None) } else { database(given).map(Some) }
+}
+
+/// Users of the console, each once.
+pub(in crate::config) fn console_users(given: Given<'_>) -> Result<Vec<String>, Wrong> {
+    let names = given.list()?.iter().map(|text| identifier(text)).collect::<Result<_, _>>()?;
+    Ok(each_once("user", names)?.iter().map(|name| name.as_str().to_owned()).collect())
+}
+
 /// A role of the proxy's own.
 pub(in crate::config) fn role(given: Given<'_>) -> Result<String, Wrong> {
     let name = identifier(given.text()?)?;

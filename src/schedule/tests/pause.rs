@@ -170,7 +170,7 @@ impl Pauser {
 
     /// Until nothing moves any more.
     fn come_to_rest(&mut self, sim: &mut Sim) -> Result<(), TestCaseError> {
-        for n in 0_u32..20_000 {
+        for n in 0_u32..4000 {
             sim.now += Duration::from_millis(20);
             let decisions = sim.on(Due);
             self.carry_out(decisions)?;
@@ -181,7 +181,7 @@ impl Pauser {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn who_is_paused_is_never_served_comes_to_rest_and_nobody_waits_for_ever(

@@ -273,6 +273,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
         },
         registry: config::Registry { user: format!("{database}_proxy"), max_connections: 2 },
         auth: config::auth::Auth::default(),
+        console: config::console::Console::default(),
         guard: config::Guard {
             mode: config::GuardMode::Enforce,
             public_schema: config::PublicSchema::Refuse,

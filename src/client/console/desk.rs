@@ -1,0 +1,252 @@
+//! What the console's commands do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::client::console::visit::{Cancellable, Visitor};
+use crate::client::{Order, Shared, audit, overview};
+use crate::console::show::{self, Facts};
+use crate::console::{Command, Done, Ending, Rights, Run, Show, Table, Target};
+use crate::error::SqlState;
+use crate::schedule::Owner;
+use crate::session::Refusal;
+use crate::telemetry::overview::Overview;
+use crate::tenant::{Level, Slug, Tenant, TenantId, TenantRef};
+
+/// How long the process may take to hear an order.
+const HEARD: Duration = Duration::from_secs(5);
+
+/// How long it may take to read its configuration again.
+const RELOADED: Duration = Duration::from_secs(60);
+
+/// Whoever sits at it can do this.
+pub(super) struct Desk {
+    shared: Arc<Shared>,
+    rights: Rights,
+    name: String,
+    cancellable: Cancellable,
+}
+
+impl Run for Desk {
+    async fn run(&mut self, command: &Command) -> Result<Done, Refusal> {
+        if !command.changes() {
+            return self.perform(command).await;
+        }
+        let done = match self.rights {
+            Rights::Admin => {
+                audit::console_command(&self.name, command);
+                self.perform(command).await
+            }
+            Rights::Stats => Err(may_only_look()),
+        };
+        audit::console_done(&self.name, command, done.as_ref().err());
+        done
+    }
+}
+
+impl Desk {
+    pub(super) fn new(shared: Arc<Shared>, visitor: &Visitor) -> Self {
+        let (rights, name) = (visitor.rights, visitor.name.clone());
+        Self { shared, rights, name, cancellable: visitor.cancellable() }
+    }
+
+    async fn perform(&self, command: &Command) -> Result<Done, Refusal> {
+        match command {
+            Command::Show(show) => return Ok(Done::Table(self.show(*show))),
+            Command::Pause(target) => self.pause(&self.whom(target)?).await?,
+            Command::Kill(target) => self.kill(&self.whom(target)?).await?,
+            Command::Resume(target) => self.resume(target)?,
+            Command::Reconnect(target) => {
+                for owner in self.owners(target)? {
+                    self.shared.pool.renew_connections(owner);
+                }
+                if self.is_shared(target)? {
+                    let note = "its server connections are those of all tenants of level shared";
+                    return Ok(Done::Note(Some(note.to_owned())));
+                }
+            }
+            Command::WaitClose(target) => {
+                let owners = self.owners(target)?;
+                let renewed = async {
+                    for owner in owners {
+                        self.shared.pool.renewed(owner).await;
+                    }
+                };
+                self.cancellable.run(renewed).await.ok_or_else(|| cancelled(None))?;
+            }
+            Command::KillClient(id) => {
+                if !self.shared.roster.kill_client(*id) {
+                    return Err(Refusal::error(
+                        SqlState::UNDEFINED_OBJECT,
+                        format!("there is no client {id}"),
+                    )
+                    .with_hint("SHOW CLIENTS has their ids in its column id."));
+                }
+            }
+            Command::Disable(name) => {
+                self.shared.disabled.insert(self.tenant(name)?.registered());
+            }
+            Command::Enable(name) => {
+                if self.shared.disabled.remove(&self.tenant(name)?.registered()).is_none() {
+                    let message = format!("tenant \"{name}\" is not disabled");
+                    return Err(Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+                }
+            }
+            Command::Reload => return self.reload().await,
+            Command::Shutdown(ending) => self.shut_down(*ending).await?,
+            Command::Suspend => return Err(no_suspend()),
+            Command::Set(key, _) => return Err(not_live(key)),
+            // The conversation does these by itself.
+            Command::Parameter(_)
+            | Command::Nothing(_)
+            | Command::Begin
+            | Command::Commit
+            | Command::Rollback => {}
+        }
+        Ok(Done::Note(None))
+    }
+
+    fn show(&self, show: Show) -> Table {
+        let facts = Facts::of(&self.shared.config());
+        let seen = match show {
+            // Nothing of what goes on is in these.
+            Show::Version | Show::Config | Show::Help => Overview::default(),
+            _ => overview(&self.shared),
+        };
+        show::table(show, &seen, &facts)
+    }
+
+    /// The tenant in service with this short name.
+    fn tenant(&self, name: &str) -> Result<Arc<Tenant>, Refusal> {
+        let slug = Slug::parse(name).ok();
+        let found = slug.and_then(|slug| self.shared.directory.tenant_named(&TenantRef::Slug(slug)));
+        found.ok_or_else(|| {
+            Refusal::error(SqlState::UNDEFINED_OBJECT, format!("there is no tenant \"{name}\" in service"))
+                .with_hint("SHOW TENANTS lists them.")
+        })
+    }
+
+    /// Whom the pool knows the target as: a tenant and those of its sessions that only read, or everybody.
+    fn whom(&self, target: &Target) -> Result<Vec<Option<TenantId>>, Refusal> {
+        match target {
+            Target::All => Ok(vec![None]),
+            Target::Tenant(name) => {
+                let id = self.tenant(name)?.id;
+                Ok(vec![Some(id), Some(id.other_access())])
+            }
+        }
+    }
+
+    /// Whose server connections the target works on.
+    fn owners(&self, target: &Target) -> Result<Vec<Option<Owner>>, Refusal> {
+        let Target::Tenant(name) = target else { return Ok(vec![None]) };
+        let tenant = self.tenant(name)?;
+        let own = match tenant.level {
+            Level::Dedicated => Owner::Tenant(tenant.id),
+            Level::Shared => Owner::Shared,
+        };
+        Ok(vec![Some(own), Some(Owner::Tenant(tenant.id.other_access()))])
+    }
+
+    fn is_shared(&self, target: &Target) -> Result<bool, Refusal> {
+        match target {
+            Target::All => Ok(false),
+            Target::Tenant(name) => Ok(self.tenant(name)?.level == Level::Shared),
+        }
+    }
+
+    async fn pause(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
+        for tenant in whom {
+            self.shared.pool.pause(*tenant);
+        }
+        self.come_to_rest(whom).await
+    }
+
+    async fn kill(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
+        for tenant in whom {
+            self.shared.pool.pause(*tenant);
+            self.shared.roster.kill(*tenant);
+        }
+        self.come_to_rest(whom).await
+    }
+
+    async fn come_to_rest(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
+        let rest = async {
+            for tenant in whom {
+                self.shared.pool.at_rest(*tenant).await;
+            }
+        };
+        let detail = "No server connection is given to anybody concerned until RESUME all the same.";
+        self.cancellable.run(rest).await.ok_or_else(|| cancelled(Some(detail)))
+    }
+
+    fn resume(&self, target: &Target) -> Result<(), Refusal> {
+        let mut was_paused = false;
+        for tenant in self.whom(target)? {
+            was_paused |= self.shared.pool.go_on(tenant);
+        }
+        if was_paused {
+            return Ok(());
+        }
+        let who = match target {
+            Target::All => "the proxy is not paused as a whole".to_owned(),
+            Target::Tenant(name) => format!("tenant \"{name}\" is not paused by itself"),
+        };
+        Err(Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, who)
+            .with_hint("SHOW TENANTS says who is paused, SHOW STATE whether all are. Who was paused alone is resumed by name."))
+    }
+
+    async fn reload(&self) -> Result<Done, Refusal> {
+        match tokio::time::timeout(RELOADED, self.shared.reload()).await {
+            Ok(Ok(report)) => Ok(Done::Note(Some(report.to_string()))),
+            Ok(Err(wrong)) => Err(Refusal::error(SqlState::CONFIG_FILE_ERROR, "nothing was changed")
+                .with_detail(wrong.to_string())),
+            Err(_) => Err(unheard()),
+        }
+    }
+
+    async fn shut_down(&self, ending: Ending) -> Result<(), Refusal> {
+        tokio::time::timeout(HEARD, self.shared.ask_to_stop(ending)).await.map_err(|_| unheard())
+    }
+}
+
+fn may_only_look() -> Refusal {
+    Refusal::error(SqlState::INSUFFICIENT_PRIVILEGE, "permission denied: this login may only look")
+        .with_hint("Log in as one of `console.admin_users`, or with an admin token where `auth.admin_tokens` is \"read_write\".")
+}
+
+fn cancelled(detail: Option<&'static str>) -> Refusal {
+    let refusal = Refusal::error(SqlState::QUERY_CANCELED, "canceling statement due to user request");
+    match detail {
+        Some(detail) => refusal.with_detail(detail),
+        None => refusal,
+    }
+}
+
+fn unheard() -> Refusal {
+    Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "the process did not take the order in time")
+        .with_hint("It may be shutting down, or busy with an order from somebody else.")
+}
+
+fn no_suspend() -> Refusal {
+    Refusal::error(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "there is no SUSPEND: no process takes sockets over from another that way",
+    )
+    .with_hint("PAUSE keeps all clients waiting and closes the server connections.")
+}
+
+fn not_live(key: &str) -> Refusal {
+    let known = crate::config::keys::ROWS.iter().any(|row| row.path() == key);
+    let message = if known {
+        format!("\"{key}\" cannot be set from here")
+    } else {
+        format!("there is no setting \"{key}\"")
+    };
+    let code = if known { SqlState::FEATURE_NOT_SUPPORTED } else { SqlState::UNDEFINED_OBJECT };
+    Refusal::error(code, message).with_hint(
+        "Change the configuration file, and say RELOAD or restart; limits of one tenant hold at once with `pgtenant tenant set`.",
+    )
+}
