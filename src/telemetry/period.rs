@@ -184,6 +184,7 @@ mod tests {
             role_switches: 14,
             bytes_from_clients: 1000,
             bytes_to_clients: 2000,
+            ..Batch::default()
         });
         assert_eq!(
             counters.snapshot().since(&earlier, Duration::from_secs(10)).to_string(),

@@ -79,7 +79,7 @@ fn where_all_are_paused_every_connection_goes_spares_too_and_comes_again() {
     assert_eq!(sim.on(WantedShared(a, C(2))), []);
     assert_eq!(sim.on(Wanted(b, C(3))), []);
     let opened = sim.go_on(None);
-    let owners: Vec<_> = opened.iter().map(|decision| match decision {
+    let owners = opened.iter().map(|decision| match decision {
         Open(owner, _) => *owner,
         other => panic!("{other:?}"),
     });
@@ -105,7 +105,7 @@ struct Pauser {
     opening: Vec<(Owner, ServerId)>,
     closing: Vec<(Owner, ServerId)>,
     busy: Vec<(Owner, ServerId)>,
-    owners: std::collections::HashMap<ServerId, Owner>,
+    owners: HashMap<ServerId, Owner>,
     waiting: Vec<(TenantId, ClientId)>,
     paused: std::collections::HashSet<Option<TenantId>>,
     clients: u64,
