@@ -2,6 +2,7 @@
 
 mod counters;
 mod denials;
+mod histogram;
 pub mod overview;
 mod period;
 mod sparing;
@@ -10,6 +11,7 @@ mod verification;
 
 pub use counters::{Batch, Counters, Snapshot};
 pub use denials::{DenialRecord, Denials};
+pub use histogram::Times;
 pub use period::Period;
 pub use traffic::{Lately, Traffic, TrafficTotals};
 pub use verification::Verified;
