@@ -1,6 +1,7 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
 mod auth;
+mod monitor;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let tenants = tenants(&mut source);
     let migrations = migrations(&mut source, dir);
     let verify = verify(&mut source);
+    let monitor = monitor::monitor(&mut source, input, listen.as_ref());
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
@@ -82,6 +84,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             tenants: tenants?,
             migrations: migrations?,
             verify: verify?,
+            monitor: monitor?,
             schemas: schemas?,
             log: log?,
         })

@@ -7,6 +7,7 @@ pub mod file;
 pub mod keys;
 mod kind;
 pub mod limits;
+pub mod monitor;
 pub mod problem;
 pub mod settings;
 mod source;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::{FailureLimits, MasterKey, WhichKey, key_of};
+use crate::config::monitor::Monitor;
 use crate::config::tls::{ListenTls, ServerTls};
 use crate::tenant::{Ident, KeyMark, Level, Limits};
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub migrations: Migrations,
     /// What looks after isolation.
     pub verify: Verify,
+    /// Metrics, health and the dashboard.
+    pub monitor: Monitor,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.
