@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod guard;
+pub mod monitor;
 pub mod net;
 pub mod notify;
 pub mod pool;

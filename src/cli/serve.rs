@@ -1,5 +1,6 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::config::tls::{ListenMode, ListenTls};
 use crate::config::{Config, GuardMode};
 use crate::control::{HardeningWatcher, SpareWatcher, verify};
 use crate::guard::Guard;
+use crate::monitor::Monitor;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
 use crate::notify::Hub;
@@ -76,6 +78,7 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 pub struct Server {
     shared: Arc<Shared>,
     listening: Vec<String>,
+    monitoring: Vec<SocketAddr>,
     clients: TaskTracker,
     /// Ends accepting and housekeeping.
     background: CancellationToken,
@@ -130,13 +133,16 @@ impl Server {
             counters,
             config,
         });
-        let server = Self {
+        let mut server = Self {
             shared,
             listening,
+            monitoring: Vec::new(),
             clients: TaskTracker::new(),
             background: CancellationToken::new(),
             cut_off: CancellationToken::new(),
         };
+        // It is there for as long as there are clients: while they are waited for, it says that no new ones should come.
+        server.monitoring = Monitor::start(&server.shared, &server.cut_off).await?;
         for listener in listeners {
             let (clients, cut_off) = (server.clients.clone(), server.cut_off.clone());
             server.spawn(accept(Arc::clone(&server.shared), listener, clients, cut_off));
@@ -171,6 +177,12 @@ impl Server {
     #[must_use]
     pub fn listening(&self) -> &[String] {
         &self.listening
+    }
+
+    /// Where metrics, health and the dashboard are.
+    #[must_use]
+    pub fn monitoring(&self) -> &[SocketAddr] {
+        &self.monitoring
     }
 
     /// Reads certificates again, as SIGHUP asks for.
@@ -298,6 +310,7 @@ async fn accept(
                 // A client that left before it was accepted is no reason to pause; anything else may be
                 // a shortage that a busy loop would make worse.
                 if error.kind() != std::io::ErrorKind::ConnectionAborted {
+                    shared.counters.accept_failed();
                     tracing::error!(%error, "cannot accept a client");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
