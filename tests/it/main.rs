@@ -31,6 +31,7 @@ mod levels;
 mod limits;
 mod master_key;
 mod migrations;
+mod monitor;
 mod notify;
 mod parity;
 mod pooling;

@@ -47,7 +47,7 @@ pub(crate) fn with_tokens(config: &mut Config) {
     config.auth.rules.leeway = 0;
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -62,7 +62,7 @@ fn claims(proxy: &Proxy, tenant: &str) -> Value {
     })
 }
 
-fn sign(claims: &Value) -> String {
+pub(crate) fn sign(claims: &Value) -> String {
     sign_as(r#"{"alg":"EdDSA"}"#, claims, "ed25519.pem", Algorithm::EdDSA)
 }
 
