@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
 #   scripts/setup.sh test   the same, pgbench, PostgreSQL's extension set_user, and the drivers that the tests run: Python,
-#                           Node, Java and PHP with theirs, and a program that uses sqlx
-#   scripts/setup.sh ci     the same, and SQLsmith where apt-get has it
+#                           Node, Java and PHP with theirs, a program that uses sqlx, and a browser
+#   scripts/setup.sh ci     the same, and SQLsmith and Prometheus' promtool where apt-get has them
 #   scripts/setup.sh where  installs nothing; prints where the drivers are, as NAME=PATH
 #
 # What comes from PyPI and npm goes into a cache outside the tree, ${XDG_CACHE_HOME:-~/.cache}/pgtenant-tests, into
@@ -147,6 +147,18 @@ has_php() {
     command -v php >/dev/null 2>&1 && php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' >/dev/null 2>&1
 }
 
+# Prints the path of the browser that looks at the dashboard.
+find_browser() {
+    for name in "${PGTENANT_BROWSER:-}" chromium chromium-browser google-chrome google-chrome-stable \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
+        /Applications/Chromium.app/Contents/MacOS/Chromium; do
+        if [ -n "$name" ] && command -v "$name" 2>/dev/null; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 # Prints the versions of PostgreSQL that packages of Debian have put here without the extension set_user.
 without_set_user() {
     for path in /usr/lib/postgresql/*/bin/postgres; do
@@ -173,6 +185,7 @@ missing() {
     has_java || echo java
     find_jdbc >/dev/null || echo jdbc
     has_php || echo php
+    find_browser >/dev/null || echo browser
 }
 
 # ---- installing
@@ -192,12 +205,14 @@ packages_for() {
         apt-get:pgbench) echo postgresql-contrib ;;
         apt-get:set_user-*) echo "postgresql-${1#set_user-}-set-user" ;;
         apt-get:sqlsmith) echo sqlsmith ;;
+        apt-get:promtool) echo prometheus ;;
         apt-get:python) echo python3 python3-venv ;;
         apt-get:node) echo nodejs ;;
         apt-get:npm) echo npm ;;
         apt-get:java) echo default-jdk-headless ;;
         apt-get:jdbc) echo libpostgresql-jdbc-java ;;
         apt-get:php) echo php-cli php-pgsql ;;
+        apt-get:browser) echo chromium ;;
         dnf:compiler) echo gcc glibc-devel ;;
         dnf:libclang) echo clang-devel ;;
         dnf:postgresql) echo postgresql-server postgresql postgresql-contrib ;;
@@ -208,6 +223,7 @@ packages_for() {
         dnf:java) echo java-devel ;;
         dnf:jdbc) echo postgresql-jdbc ;;
         dnf:php) echo php-cli php-pgsql ;;
+        dnf:browser) echo chromium ;;
         brew:compiler) echo gcc ;;
         brew:libclang) echo llvm ;;
         brew:postgresql | brew:pgbench) echo postgresql@17 ;;
@@ -215,6 +231,7 @@ packages_for() {
         brew:node | brew:npm) echo node ;;
         brew:java) echo openjdk ;;
         brew:php) echo php ;;
+        brew:browser) echo google-chrome ;;
     esac
 }
 
@@ -262,7 +279,7 @@ may_install() {
 
 install() {
     lacking=$1
-    find_manager || fail "missing: $lacking. No apt-get, dnf or brew here: install a C compiler, libclang with its headers, PostgreSQL (server, psql, pgbench), Python 3 with venv, Node with npm, a JDK, PHP with pdo_pgsql and PostgreSQL's JDBC driver by hand."
+    find_manager || fail "missing: $lacking. No apt-get, dnf or brew here: install a C compiler, libclang with its headers, PostgreSQL (server, psql, pgbench), Python 3 with venv, Node with npm, a JDK, PHP with pdo_pgsql, PostgreSQL's JDBC driver and Chromium by hand."
     packages=
     for what in $lacking; do
         package=$(packages_for "$what")
@@ -328,7 +345,7 @@ case "$mode" in
     demo | test) ;;
     where)
         printf '%s\n' "python=$venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)" \
-            "sqlx=$sqlx_dir/sqlx-story"
+            "sqlx=$sqlx_dir/sqlx-story" "browser=$(find_browser || :)"
         exit 0
         ;;
     ci)
@@ -359,4 +376,7 @@ fi
 # Not every distribution has it: CI goes on without, and says so.
 if [ "$with_sqlsmith" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
     (install sqlsmith) || say "sqlsmith could not be installed."
+fi
+if [ "$with_sqlsmith" = true ] && ! command -v promtool >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
+    (install promtool) || say "promtool could not be installed."
 fi

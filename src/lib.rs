@@ -9,6 +9,7 @@ pub mod console;
 pub mod control;
 pub mod error;
 pub mod guard;
+pub mod monitor;
 pub mod net;
 pub mod notify;
 pub mod pool;

@@ -69,7 +69,11 @@ const LAYERS: [Layer; 5] = [
         pure: false,
     },
     // Faces.
-    Layer { rooms: &[room("api", &[]), room("cli", &["api"])], below: 4, pure: false },
+    Layer {
+        rooms: &[room("api", &[]), room("monitor", &["api"]), room("cli", &["api", "monitor"])],
+        below: 4,
+        pure: false,
+    },
 ];
 
 /// Words every room may use, except that they do not use each other beyond the table.

@@ -10,6 +10,7 @@ use pgtenant::config::file::{Input, SecretFile, read};
 use pgtenant::config::keys::{Fallback, ROWS, Row};
 use pgtenant::config::reload::effect;
 use pgtenant::control::verify::CHECKS;
+use pgtenant::monitor::catalog::{FAMILIES, Kind};
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -206,5 +207,127 @@ fn page_on_verify_has_every_check_with_its_severity_and_meaning_and_nothing_else
     for check in CHECKS {
         let line = format!("### `{}`\n\nSeverity: {}. {}\n", check.id, check.severity, check.means);
         assert!(text.contains(&line), "docs/verify.md lacks {line}");
+    }
+}
+
+#[test]
+fn page_on_metrics_has_every_metric_with_type_labels_and_meaning_and_nothing_else() {
+    let text = file("docs/metrics.md");
+    let shown: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| `pgtenant_") || line.starts_with("| `process_"))
+        .collect();
+    let known: Vec<String> = FAMILIES
+        .iter()
+        .map(|family| {
+            let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+            format!(
+                "| `{}` | {} | {} | {} |",
+                family.name,
+                family.kind.as_str(),
+                labels.join(", "),
+                family.help
+            )
+        })
+        .collect();
+    assert_eq!(shown, known);
+}
+
+/// Every word of a query that looks like one of our metrics, and every label that it names.
+fn words_of(query: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // Values of labels are no words of the query.
+    let without_values: String = query.split('"').step_by(2).collect();
+    let metrics = without_values
+        .split(|c| !letter(c))
+        .filter(|word| word.starts_with("pgtenant_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect();
+    let inside = |open: &'static str, close: char| {
+        let parts: Vec<String> = without_values
+            .split(open)
+            .skip(1)
+            .flat_map(|rest| {
+                rest.split(close).next().unwrap_or_default().split(',').map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        parts
+    };
+    let mut labels = BTreeSet::new();
+    for part in inside("{", '}').into_iter().chain(inside("by (", ')')).chain(inside("on (", ')')) {
+        labels.insert(part.trim().chars().take_while(|c| letter(*c)).collect::<String>());
+    }
+    labels.remove("");
+    (metrics, labels)
+}
+
+fn assert_only_what_there_is(name: &str, queries: &[String]) {
+    assert!(queries.len() > 10, "{name}: few queries were found");
+    let mut known: BTreeSet<String> = FAMILIES
+        .iter()
+        .filter(|family| family.kind != Kind::Histogram)
+        .map(|family| family.name.to_owned())
+        .collect();
+    for family in FAMILIES.iter().filter(|family| family.kind == Kind::Histogram) {
+        known.extend(["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", family.name)));
+    }
+    let mut labels: BTreeSet<String> = ["instance", "job", "le"].map(str::to_owned).into();
+    labels.extend(FAMILIES.iter().flat_map(|family| family.labels).map(|label| (*label).to_owned()));
+    for query in queries {
+        let (metrics, named) = words_of(query);
+        assert!(metrics.is_subset(&known), "{name}: {query} asks for {:?}", metrics.difference(&known));
+        assert!(named.is_subset(&labels), "{name}: {query} names {:?}", named.difference(&labels));
+    }
+}
+
+#[test]
+fn words_of_a_query_are_found() {
+    let (metrics, labels) = words_of(
+        "sum by (le, tenant) (rate(pgtenant_x_bucket{a=~\"pgtenant_no\",b!=\"by (c)\"}[5m])) / on (d) process_y",
+    );
+    assert_eq!(metrics.into_iter().collect::<Vec<_>>(), ["pgtenant_x_bucket", "process_y"]);
+    assert_eq!(labels.into_iter().collect::<Vec<_>>(), ["a", "b", "d", "le", "tenant"]);
+}
+
+#[test]
+fn dashboard_of_grafana_can_be_imported_and_asks_only_for_metrics_that_there_are() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&file("deploy/grafana/pgtenant.json")).expect("JSON");
+    assert!(dashboard["title"].is_string() && dashboard["uid"].is_string());
+    assert!(dashboard["schemaVersion"].as_u64().is_some_and(|version| version >= 36));
+    let variables = dashboard["templating"]["list"].as_array().expect("variables");
+    assert_eq!(variables[0]["type"], "datasource", "the data source is chosen where it is imported");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let (mut ids, mut taken, mut queries) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64()), "an id twice: {}", panel["title"]);
+        let place =
+            |key: &str| panel["gridPos"][key].as_u64().unwrap_or_else(|| panic!("{}: {key}", panel["title"]));
+        assert!(place("x") + place("w") <= 24, "{} is too wide", panel["title"]);
+        for y in place("y")..place("y") + place("h") {
+            for x in place("x")..place("x") + place("w") {
+                assert!(taken.insert((x, y)), "{} lies over another", panel["title"]);
+            }
+        }
+        if panel["type"] == "row" {
+            continue;
+        }
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
+        let targets = panel["targets"].as_array().expect("targets");
+        assert!(!targets.is_empty(), "{} asks for nothing", panel["title"]);
+        queries.extend(targets.iter().map(|target| target["expr"].as_str().expect("a query").to_owned()));
+    }
+    assert_only_what_there_is("deploy/grafana/pgtenant.json", &queries);
+}
+
+#[test]
+fn alerts_ask_only_for_metrics_that_there_are_and_say_what_to_do() {
+    let text = file("deploy/prometheus/alerts.yml");
+    let queries: Vec<String> =
+        text.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).map(str::to_owned).collect();
+    assert_only_what_there_is("deploy/prometheus/alerts.yml", &queries);
+    let count = |word: &str| text.lines().filter(|line| line.trim().starts_with(word)).count();
+    for word in ["- alert:", "summary:", "description:", "labels:"] {
+        assert_eq!(count(word), queries.len(), "{word}");
     }
 }

@@ -57,7 +57,9 @@ impl BearerTokens {
         if tokens.is_empty() { Err(TokenFileError::Empty) } else { Ok(Self(tokens)) }
     }
 
-    fn has(&self, token: &[u8]) -> bool {
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, token: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(token).into();
         self.0.iter().fold(false, |found, own| found | same(own, &digest))
     }

@@ -6,6 +6,7 @@ mod systemd;
 mod takeover;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +15,6 @@ use anyhow::{Context, bail};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +28,7 @@ use crate::client::{self, Parts, ReloadError, ReloadReport, Shared};
 use crate::config::{Config, GuardMode, Live};
 use crate::control::{HardeningWatcher, ReplicaWatcher, SpareWatcher, verify};
 use crate::guard::Guard;
+use crate::monitor::Monitor;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
 use crate::notify::Hub;
@@ -172,6 +173,7 @@ impl Start {
 #[derive(Debug)]
 pub struct Server {
     running: Arc<Running>,
+    monitoring: Vec<SocketAddr>,
 }
 
 /// What it runs on.
@@ -256,6 +258,7 @@ impl Server {
             counters,
             config: live,
         });
+        let has_taken_over = start.takes_over;
         let (ports, path) = (Ports::default(), config.listen.takeover_socket.clone());
         let mut taken = match &path {
             Some(path) if start.takes_over => takeover::ask(path).await?,
@@ -280,11 +283,13 @@ impl Server {
         }
         let replicas = ReplicaWatcher::new(&running.shared.config(), running.shared.pool.replicas().all())?;
         running.keep_house(watcher, spares, verifier, replicas);
+        // It is there for as long as there are clients: while they are waited for, it says that no new ones should come.
+        let monitoring = Monitor::start(&running.shared, &running.cut_off, has_taken_over).await?;
         running.ports.serve(opened, &running.desk());
         if let Some(door) = door {
             running.spawn(door.answer(Arc::clone(&running)));
         }
-        let server = Self { running };
+        let server = Self { running, monitoring };
         tracing::info!(
             addresses = server.listening().join(", "),
             tenants = server.shared().directory.tenant_count(),
@@ -298,6 +303,12 @@ impl Server {
     #[must_use]
     pub fn listening(&self) -> Vec<String> {
         self.running.ports.names()
+    }
+
+    /// Where metrics, health and the dashboard are.
+    #[must_use]
+    pub fn monitoring(&self) -> &[SocketAddr] {
+        &self.monitoring
     }
 
     /// Reads the configuration and the files that it names again, as SIGHUP asks for. What came of it is in the log too.

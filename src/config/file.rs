@@ -2,6 +2,7 @@
 
 mod auth;
 mod console;
+mod monitor;
 mod secrets;
 mod tenants;
 #[cfg(test)]
@@ -69,6 +70,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let tenants = tenants::tenants(&mut source, input);
     let migrations = migrations(&mut source, dir);
     let verify = verify(&mut source);
+    let monitor = monitor::monitor(&mut source, input, listen.as_ref());
     let schemas = schemas(&mut source);
     let log = log(&mut source);
     if let (Some(auth), Some(listen)) = (&auth, &listen) {
@@ -97,6 +99,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             tenants: tenants?,
             migrations: migrations?,
             verify: verify?,
+            monitor: monitor?,
             schemas: schemas?,
             log: log?,
         })

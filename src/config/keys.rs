@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::config::auth::{AdminTokens, ClientCertificates, WithoutTls};
 use crate::config::kind::{self, Given, Wrong};
+use crate::config::monitor::{MetricsAccess, TokensFrom};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
 use crate::tenant::{Ident, Level};
@@ -433,6 +434,22 @@ keys! {
     VERIFY_ACCEPT: Vec<String> = verify.accept,
         "list of finding ids, alone or as id:object", kind::findings, Value("[]"),
         "Findings of `pgtenant verify` that the operator knows of and lives with; none that is critical can be accepted.";
+
+    MONITOR_ADDRESSES: Vec<SocketAddr> = monitor.addresses,
+        "list of address:port, may be empty", kind::addresses_or_none, Value("[]"),
+        "Addresses and ports where serve has metrics, its health and the dashboard, over HTTP.";
+    MONITOR_TOKEN_FILE: Option<PathBuf> = monitor.token_file,
+        "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
+        "File with the tokens of those who may see the dashboard and all metrics, one a line, readable by its owner only.";
+    MONITOR_TOKENS_FROM: TokensFrom = monitor.tokens_from,
+        "\"loopback\" or \"anywhere\"", kind::tokens_from, Value("\"loopback\""),
+        "Whether a token is taken only from this machine, or also from others, where something else encrypts the way.";
+    MONITOR_METRICS_ACCESS: MetricsAccess = monitor.metrics_access,
+        "\"loopback\", \"open\" or \"token\"", kind::metrics_access, Value("\"loopback\""),
+        "Who gets metrics without a token: programs on this machine, everybody, or nobody.";
+    MONITOR_METRICS_TENANTS: usize = monitor.metrics_tenants,
+        "number from 0 to 1000", kind::count::<0, 1000>, Value("20"),
+        "Tenants that have metrics of their own, those with the most traffic; all others are one together.";
 
     SCHEMAS_GLOBAL: Ident = schemas.global,
         "schema name", kind::schema, Value("\"global\""),

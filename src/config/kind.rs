@@ -7,8 +7,8 @@ mod auth;
 mod names;
 
 pub(in crate::config) use address::{
-    absolute_path_or_off, addresses, directory_or_off, domain_or_off, file_or_off, host, hosts, key_file,
-    key_file_or_off, pem_files, port, tls_by_address,
+    absolute_path_or_off, addresses, addresses_or_none, collide, directory_or_off, domain_or_off,
+    file_or_off, host, hosts, key_file, key_file_or_off, pem_files, port, tls_by_address,
 };
 pub(in crate::config) use auth::{
     admin_tokens, claim, claim_value, client_certificates, file_or_off as secret_file_or_off, files,
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::config::monitor::{MetricsAccess, TokensFrom};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
 use crate::telemetry;
@@ -300,6 +301,21 @@ pub(in crate::config) fn guard_mode(given: Given<'_>) -> Result<GuardMode, Wrong
 /// `refuse` or `tenant`.
 pub(in crate::config) fn public_schema(given: Given<'_>) -> Result<PublicSchema, Wrong> {
     one_of(given, &[("refuse", PublicSchema::Refuse), ("tenant", PublicSchema::Tenant)])
+}
+
+/// `loopback` or `anywhere`.
+pub(in crate::config) fn tokens_from(given: Given<'_>) -> Result<TokensFrom, Wrong> {
+    one_of(given, &[("loopback", TokensFrom::Loopback), ("anywhere", TokensFrom::Anywhere)])
+}
+
+/// `loopback`, `open` or `token`.
+pub(in crate::config) fn metrics_access(given: Given<'_>) -> Result<MetricsAccess, Wrong> {
+    let words = [
+        ("loopback", MetricsAccess::Loopback),
+        ("open", MetricsAccess::Open),
+        ("token", MetricsAccess::Token),
+    ];
+    one_of(given, &words)
 }
 
 /// `off`, `preferred` or `required`.

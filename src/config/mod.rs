@@ -9,6 +9,7 @@ pub mod keys;
 mod kind;
 pub mod limits;
 mod live;
+pub mod monitor;
 pub mod problem;
 pub mod reload;
 pub mod settings;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{FailureLimits, MasterKey, WhichKey, key_of};
+use crate::config::monitor::Monitor;
 use crate::config::tenants_file::TenantsFile;
 use crate::config::tls::{ListenTls, ServerTls};
 use crate::tenant::{Ident, KeyMark, Level, Limits};
@@ -58,6 +60,8 @@ pub struct Config {
     pub migrations: Migrations,
     /// What looks after isolation.
     pub verify: Verify,
+    /// Metrics, health and the dashboard.
+    pub monitor: Monitor,
     /// Names of the schemas all tenants know.
     pub schemas: Schemas,
     /// Log output.

@@ -186,6 +186,12 @@ rules! {
     Restart schemas.global: schemas.global;
     Restart schemas.template: schemas.template;
 
+    Restart monitor.addresses: monitor.addresses;
+    Restart monitor.token_file: monitor.token_file;
+    Restart monitor.tokens_from: monitor.tokens_from;
+    Restart monitor.metrics_access: monitor.metrics_access;
+    Restart monitor.metrics_tenants: monitor.metrics_tenants;
+
     AtOnce log.filter: log.filter;
     Restart log.format: log.format;
     AtOnce log.stats_period: log.stats_period;
@@ -195,9 +201,9 @@ rules! {
     AtOnce log.max_lines_per_second: log.max_lines_per_second;
 }
 
-fn names_with(config: &Config, rights: Rights) -> Vec<&str> {
+fn names_with(config: &Config, rights: Rights) -> Vec<String> {
     let those = config.console.users.iter().filter(|user| user.rights == rights);
-    those.map(|user| user.name.as_str()).collect()
+    those.map(|user| user.name.clone()).collect()
 }
 
 fn tls(config: &Config) -> Option<&ListenTls> {

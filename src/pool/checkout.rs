@@ -142,6 +142,7 @@ impl Checkout {
 
     async fn apply(&mut self, settings: &Arc<Settings>) -> Result<(), AttachError> {
         let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        self.pool.counters.settings_applied();
         match apply(conn, settings).await? {
             // The time-out of whoever had it before: a new one will do.
             Some(error) if error.code == QUERY_CANCELED => {
@@ -282,7 +283,7 @@ impl Attached {
     /// is made clean, or closed, off the client's path.
     pub fn detach(mut self, ended: Ended) -> Duration {
         let Some(mut conn) = self.checkout.conn.take() else { return Duration::ZERO };
-        let taken = conn.taken;
+        let (taken, waited) = (conn.taken, conn.waited);
         let pool = Arc::clone(&self.checkout.pool);
         let settled = self.checkout.cancel.clear();
         let left = match ended {
@@ -294,8 +295,12 @@ impl Attached {
         let speaks = pool.hub.leaves(&conn.voice, notified);
         let weighed = !pool.is_to_be_weighed(&conn);
         if settled && !speaks && weighed && reset::is_clean(&conn, left, pool.terms().pool.reset) {
-            return pool.give_back(conn).saturating_duration_since(taken);
+            let held = pool.give_back(conn).saturating_duration_since(taken);
+            pool.counters.held(waited, held);
+            return held;
         }
+        let held = taken.elapsed();
+        pool.counters.held(waited, held);
         let cancel = Arc::clone(&self.checkout.cancel);
         tokio::spawn(async move {
             if speaks {
@@ -303,7 +308,7 @@ impl Attached {
             }
             put_in_order(conn, pool, &cancel, ended, left).await;
         });
-        taken.elapsed()
+        held
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::telemetry::flood::Flood;
+use crate::telemetry::histogram::{Histogram, Times};
 use crate::telemetry::sparing::Sparing;
 use crate::telemetry::verification::{Verification, Verified};
 
@@ -50,6 +51,8 @@ impl Batch {
 pub struct Counters {
     traffic: Apart<Traffic>,
     waits: Apart<Waits>,
+    prompt: Apart<Histogram>,
+    delayed: Apart<Delayed>,
     clients: Apart<Clients>,
     servers: Apart<Servers>,
     denials: Tally,
@@ -88,11 +91,21 @@ struct Waits {
     delayed: Count,
 }
 
+/// How long clients had a server connection that they waited for, and with the wait; those that did not wait are in
+/// `prompt`, so that their transactions write one histogram and not two.
+#[derive(Debug, Default)]
+struct Delayed {
+    waits: Histogram,
+    holds: Histogram,
+    totals: Histogram,
+}
+
 #[derive(Debug, Default)]
 struct Clients {
     accepted: Count,
     closed: Count,
     refused: Count,
+    accepts_failed: Count,
     auth_failures: Count,
     auth_throttled: Count,
     admin_sessions: Count,
@@ -109,6 +122,7 @@ struct Servers {
     failed: Count,
     passwords_refused: Count,
     resets: Count,
+    settings_applied: Count,
     handovers: Count,
     discards_awaited: Count,
     closed: Tally,
@@ -142,6 +156,11 @@ impl Counters {
     /// A client was turned away because there were too many. It does not count as accepted.
     pub fn client_refused(&self) {
         self.clients.0.refused.add(1);
+    }
+
+    /// The system did not hand over a client that wants in: no descriptor or no memory is left.
+    pub fn accept_failed(&self) {
+        self.clients.0.accepts_failed.add(1);
     }
 
     /// A client did not prove who it is.
@@ -232,6 +251,17 @@ impl Counters {
     pub fn waited(&self, time: Duration) {
         self.waits.0.ended.add(1);
         self.waits.0.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        self.delayed.0.waits.note(time);
+    }
+
+    /// A client had its server connection for so long, once it had waited for it, if it did: for one transaction, or as
+    /// long as it was pinned.
+    pub fn held(&self, waited: Duration, held: Duration) {
+        if waited.is_zero() {
+            return self.prompt.0.note(held);
+        }
+        self.delayed.0.holds.note(held);
+        self.delayed.0.totals.note(waited + held);
     }
 
     /// A client got its server connection after waiting because its tenant was at its rate. It does not count as one
@@ -273,6 +303,11 @@ impl Counters {
     /// A server connection was reset.
     pub fn server_reset(&self) {
         self.servers.0.resets.add(1);
+    }
+
+    /// A server connection was given the settings of a client, as it had others.
+    pub fn settings_applied(&self) {
+        self.servers.0.settings_applied.add(1);
     }
 
     /// A server connection that tenants share went from one tenant to another.
@@ -342,10 +377,12 @@ impl Counters {
         let servers_opened = self.servers.0.opened.get();
         let pins = self.pins_started.get();
         let servers_closed: u64 = server_closes.values().sum();
+        let (prompt, delayed) = (self.prompt.0.get(), &self.delayed.0);
         Snapshot {
             clients_accepted,
             clients_current: clients_accepted.saturating_sub(clients_closed),
             clients_refused: self.clients.0.refused.get(),
+            accepts_failed: self.clients.0.accepts_failed.get(),
             auth_failures: self.clients.0.auth_failures.get(),
             auth_throttled: self.clients.0.auth_throttled.get(),
             credentials_refused: self.credentials.get(),
@@ -367,6 +404,9 @@ impl Counters {
             wait_time: Duration::from_nanos(self.waits.0.nanoseconds.get()),
             waits_refused: self.waits.0.refused.get(),
             rate_delays: self.waits.0.delayed.get(),
+            wait_times: delayed.waits.get().and_none(prompt.count()),
+            hold_times: delayed.holds.get().and(&prompt),
+            total_times: delayed.totals.get().and(&prompt),
             servers_opened,
             spares_bound: self.servers.0.bound.get(),
             servers_failed: self.servers.0.failed.get(),
@@ -374,6 +414,7 @@ impl Counters {
             servers_current: servers_opened.saturating_sub(servers_closed),
             server_closes,
             server_resets: self.servers.0.resets.get(),
+            settings_applied: self.servers.0.settings_applied.get(),
             handovers: self.servers.0.handovers.get(),
             discards_awaited: self.servers.0.discards_awaited.get(),
             pins_current: pins
@@ -401,6 +442,8 @@ pub struct Snapshot {
     pub clients_current: u64,
     /// Clients turned away because there were too many.
     pub clients_refused: u64,
+    /// Times that the system handed over no client that wanted in, for want of descriptors or memory.
+    pub accepts_failed: u64,
     /// Clients that did not prove who they are.
     pub auth_failures: u64,
     /// Logins refused unseen, after many that failed.
@@ -443,6 +486,12 @@ pub struct Snapshot {
     pub waits_refused: u64,
     /// Clients that got a server connection later because their tenant was at its rate.
     pub rate_delays: u64,
+    /// How long clients waited for a server connection, with those that did not have to; waits for a rate are not in it.
+    pub wait_times: Times,
+    /// How long they had it then.
+    pub hold_times: Times,
+    /// Both together, with waits for a rate.
+    pub total_times: Times,
     /// Server connections opened.
     pub servers_opened: u64,
     /// Spare server connections that were bound to a tenant.
@@ -457,6 +506,8 @@ pub struct Snapshot {
     pub server_closes: BTreeMap<&'static str, u64>,
     /// Resets of server connections.
     pub server_resets: u64,
+    /// Times that a server connection was given the settings of a client.
+    pub settings_applied: u64,
     /// Server connections that went from one tenant to another.
     pub handovers: u64,
     /// Times that a client waited for what another tenant left to be discarded.
@@ -567,6 +618,19 @@ mod tests {
         assert_eq!(snapshot.server_closes, BTreeMap::from([("age", 1), ("idle", 1)]));
         assert_eq!(snapshot.pins, BTreeMap::from([("listen", 1), ("temporary", 3)]));
         assert_eq!(snapshot.pins_current, BTreeMap::from([("temporary", 2)]));
+    }
+
+    #[test]
+    fn clients_that_did_not_wait_are_among_the_waits_and_have_the_same_hold_and_total() {
+        let counters = Counters::new();
+        let ms = Duration::from_millis;
+        counters.held(Duration::ZERO, ms(2));
+        counters.waited(ms(30));
+        counters.held(ms(30), ms(3));
+        let snapshot = counters.snapshot();
+        assert_eq!((snapshot.wait_times.count(), snapshot.wait_times.sum()), (2, ms(30)));
+        assert_eq!((snapshot.hold_times.count(), snapshot.hold_times.sum()), (2, ms(5)));
+        assert_eq!((snapshot.total_times.count(), snapshot.total_times.sum()), (2, ms(35)));
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod logs;
 mod many;
 mod master_key;
 mod migrations;
+mod monitor;
 mod moving;
 mod notify;
 mod parity;

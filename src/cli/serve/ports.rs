@@ -187,6 +187,7 @@ async fn accept(desk: Desk, place: Place, listener: Arc<Listener>, end: Cancella
                 // A client that left before it was accepted is no reason to pause; anything else may be
                 // a shortage that a busy loop would make worse.
                 if error.kind() != std::io::ErrorKind::ConnectionAborted {
+                    desk.shared.counters.accept_failed();
                     tracing::error!(%error, "cannot accept a client");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 
 use crate::client::console::visit::{Cancellable, Visitor};
-use crate::client::{Order, Shared, audit, overview};
+use crate::client::{Shared, audit, overview};
 use crate::console::show::{self, Facts};
 use crate::console::{Command, Done, Ending, Rights, Run, Show, Table, Target};
 use crate::error::SqlState;

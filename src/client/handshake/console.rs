@@ -43,7 +43,8 @@ impl Hello<'_> {
             format!("(console) {user}")
         };
         self.refuse_guesses(shared, Attempt::Password(&attempt))?;
-        let known = shared.config().console.user(user);
+        let config = shared.config();
+        let known = config.console.user(user);
         let mut out = Vec::new();
         write::authentication_sasl(&mut out, crate::auth::scram::mechanisms(self.binding.as_ref()));
         self.stream.write_all(&out).await?;
@@ -79,7 +80,7 @@ impl Hello<'_> {
         let Some((text, [])) = cstr(&body) else {
             return Err(Refusal::protocol("malformed password packet").into());
         };
-        let claims = match (std::str::from_utf8(text), shared.tokens.as_ref()) {
+        let claims = match (std::str::from_utf8(text), shared.tokens.load_full()) {
             (Ok(text), Some(tokens)) => tokens.verify(text).await.map_err(Denied::Token),
             _ => Err(Denied::NoCredential),
         };

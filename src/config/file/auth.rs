@@ -77,7 +77,7 @@ pub(super) fn require_client_ca(source: &mut Source<'_>, auth: &Auth, listen: &L
 }
 
 /// A path in the file starts at the file's directory; one in a variable at the working directory.
-fn beside(place: &Place, input: &Input<'_>, path: PathBuf) -> PathBuf {
+pub(super) fn beside(place: &Place, input: &Input<'_>, path: PathBuf) -> PathBuf {
     match (place, Path::new(input.name).parent()) {
         (Place::File { .. }, Some(dir)) => dir.join(path),
         _ => path,

@@ -8,6 +8,7 @@ use crate::auth::jwt::Rules;
 use crate::config::auth::{AdminTokens, Auth, ClientCertificates, WithoutTls};
 use crate::config::console::{Console, Rights};
 use crate::config::keys::{Fallback, ROWS, Row};
+use crate::config::monitor::{MetricsAccess, Monitor, TokensFrom};
 use crate::config::tls::{
     ClientCa, ClientCertificate, Identity, ListenMode, ListenTls, ServerMode, ServerTls,
 };
@@ -100,6 +101,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
     assert_eq!(config.migrations, Migrations { directory: None, lock_timeout: Duration::from_millis(500) });
     assert_eq!((config.tenants.drop_grace, config.tenants.file), (Duration::from_secs(7 * 86_400), None));
     assert_eq!(config.verify, Verify { interval: None, accept: vec![] });
+    assert_eq!(config.monitor, Monitor { metrics_tenants: 20, ..Monitor::default() });
     assert_eq!(
         config.pool,
         Pool {
@@ -326,6 +328,12 @@ lock_timeout = "2s"
 [verify]
 interval = "5m"
 accept = ["table_granted", "risky_extension:postgres_fdw"]
+[monitor]
+addresses = ["127.0.0.1:9632", "[::1]:9632"]
+token_file = "monitor.tokens"
+tokens_from = "anywhere"
+metrics_access = "token"
+metrics_tenants = 5
 [schemas]
 global = "common"
 template = "blank"
@@ -452,6 +460,16 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(config.tenants.drop_grace, Duration::from_secs(43_200));
     assert_eq!(config.verify.interval, Some(Duration::from_secs(300)));
     assert_eq!(config.verify.accept, ["table_granted", "risky_extension:postgres_fdw"]);
+    assert_eq!(
+        config.monitor,
+        Monitor {
+            addresses: vec!["127.0.0.1:9632".parse().unwrap(), "[::1]:9632".parse().unwrap()],
+            token_file: Some("etc/monitor.tokens".into()),
+            tokens_from: TokensFrom::Anywhere,
+            metrics_access: MetricsAccess::Token,
+            metrics_tenants: 5,
+        }
+    );
     assert_eq!((config.schemas.global.as_str(), config.schemas.template.as_str()), ("common", "blank"));
     assert_eq!(config.log.filter, "warn,pgtenant=debug");
     assert_eq!((config.log.format, config.log.stats_period), (LogFormat::Json, None));
@@ -672,6 +690,19 @@ fn duration_without_unit_or_sense_is_refused() {
     refused("log", "stats_period = \"10ms\"", "too short", "at least 1s");
     refused("verify", "interval = \"1s\"", "too short", "at least 10s");
     refused("verify", "accept = [\"Public Table\"]", "is no finding", "id:object");
+}
+
+#[test]
+fn monitor_that_would_be_in_the_way_or_of_no_use_is_refused() {
+    refused("monitor", "addresses = [\"0.0.0.0:6432\"]", "clients connect to 127.0.0.1:6432", "another port");
+    refused("monitor", "addresses = [\"[::1]:1\", \"[::1]:1\"]", "[::1]:1 is listed twice", "remove");
+    refused("monitor", "metrics_access = \"token\"", "nobody could scrape", "`monitor.token_file`");
+    refused("monitor", "metrics_access = \"all\"", "not known here", "\"loopback\" or \"open\"");
+    refused("monitor", "tokens_from = \"all\"", "not known here", "\"anywhere\"");
+    refused("monitor", "metrics_tenants = 1001", "too large", "at most 1000");
+    let token = "00112233445566778899aabbccddeeff";
+    let found = problem(&format!("[monitor]\ntoken_file = \"{token}\"\n"));
+    assert!(found.contains("looks like a key") && !found.contains(token), "{found}");
 }
 
 #[test]

@@ -8,13 +8,19 @@ use crate::config::tls::ListenMode;
 
 /// At least one address, none twice.
 pub(in crate::config) fn addresses(given: Given<'_>) -> Result<Vec<SocketAddr>, Wrong> {
-    let addresses = given.list()?.iter().map(|text| address(text)).collect::<Result<Vec<_>, _>>()?;
+    let addresses = addresses_or_none(given)?;
     if addresses.is_empty() {
         return Err(Wrong::new(
             "no address to listen on",
             "give at least one, for example \"127.0.0.1:6432\"",
         ));
     }
+    Ok(addresses)
+}
+
+/// Addresses, none twice; there may be none.
+pub(in crate::config) fn addresses_or_none(given: Given<'_>) -> Result<Vec<SocketAddr>, Wrong> {
+    let addresses = given.list()?.iter().map(|text| address(text)).collect::<Result<Vec<_>, _>>()?;
     for (nth, later) in addresses.iter().enumerate() {
         if let Some(earlier) = addresses[..nth].iter().find(|earlier| collide(**earlier, *later)) {
             let wrong = if earlier == later {
@@ -66,7 +72,8 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 /// Whether two listeners cannot both be opened. Port 0 is a free port each time.
-fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+/// Whether only one of them can be opened.
+pub(in crate::config) fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     let wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || wildcard && a.is_ipv4() == b.is_ipv4())
 }

@@ -28,6 +28,7 @@ struct Installed {
     node_modules: PathBuf,
     jdbc: PathBuf,
     sqlx: PathBuf,
+    browser: PathBuf,
 }
 
 fn root() -> &'static Path {
@@ -49,6 +50,7 @@ fn installed() -> &'static Installed {
             node_modules: path("node_modules"),
             jdbc: path("jdbc"),
             sqlx: path("sqlx"),
+            browser: path("browser"),
         }
     })
 }
@@ -68,6 +70,21 @@ fn story(proxy: &Proxy, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]
         .env("OTHER_MARKER", marker("beta"))
         .env("LISTENS", i32::from(LISTENS).to_string())
         .env("SERVER_CONNECTIONS", proxy.db.config.limits.max_server_connections.to_string());
+    command
+}
+
+/// The interpreter that has what is in `tests/drivers/requirements.txt`.
+pub(crate) fn python_itself() -> Command {
+    Command::new(&installed().python)
+}
+
+/// Node with a script of `tests/drivers` that drives a browser.
+pub(crate) fn browse(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command
+        .arg(root().join("tests/drivers").join(script))
+        .env("NODE_MODULES", &installed().node_modules)
+        .env("BROWSER", &installed().browser);
     command
 }
 

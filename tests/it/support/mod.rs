@@ -295,6 +295,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
         tenants: config::Tenants { level: Level::Dedicated, drop_grace: 7 * 86_400 * second, file: None },
         migrations: config::Migrations { directory: None, lock_timeout: second / 2 },
         verify: config::Verify { interval: None, accept: vec![] },
+        monitor: config::monitor::Monitor::default(),
         schemas: config::Schemas {
             global: Ident::parse("global").unwrap(),
             template: Ident::parse("base_template").unwrap(),

@@ -166,6 +166,11 @@ impl Proxy {
         server.listening().iter().filter_map(|name| name.parse().ok()).collect()
     }
 
+    /// Where metrics, health and the dashboard are.
+    pub(crate) fn monitoring(&self) -> SocketAddr {
+        self.server.as_ref().expect("it runs").monitoring()[0]
+    }
+
     pub(crate) fn superuser_password(&self) -> &str {
         &self.superuser_password
     }
