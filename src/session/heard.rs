@@ -109,6 +109,11 @@ impl Session {
         used.or_else(|| self.notebook.remembers.then_some(Cow::Borrowed(self.notebook.last.as_str())))
     }
 
+    /// What was refused since the last call.
+    pub fn take_denials(&mut self) -> impl Iterator<Item = Denied> {
+        self.denials.drain(..)
+    }
+
     /// What was written down since the last call. To be asked for behind every frame: it is not bounded.
     pub fn take_heard(&mut self) -> impl Iterator<Item = Heard> {
         self.notebook.heard.drain(..)

@@ -477,11 +477,6 @@ impl Session {
         &self.commons
     }
 
-    /// What was refused since the last call.
-    pub fn take_denials(&mut self) -> impl Iterator<Item = Denied> {
-        self.denials.drain(..)
-    }
-
     /// Refusals that were only reported since the last call.
     pub fn take_reports(&mut self) -> impl Iterator<Item = Denial> {
         self.reports.drain(..)

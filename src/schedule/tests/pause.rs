@@ -148,14 +148,14 @@ impl Pauser {
             0 | 1 => {
                 self.clients += 1;
                 self.waiting.push((t, C(self.clients)));
-                let shared = number % 2 == 0;
+                let shared = number.is_multiple_of(2);
                 sim.on(if shared { WantedShared(t, C(self.clients)) } else { Wanted(t, C(self.clients)) })
             }
             2 => take(&mut self.busy, which).map_or_else(Vec::new, |(o, s)| sim.on(Returned(o, s))),
             3 => take(&mut self.opening, which).map_or_else(Vec::new, |(o, s)| sim.on(Opened(o, s))),
             4 => take(&mut self.closing, which).map_or_else(Vec::new, |(o, s)| sim.on(Closed(o, s))),
             _ => {
-                let whom = (which % 5 > 0).then_some(t);
+                let whom = (!which.is_multiple_of(5)).then_some(t);
                 if self.paused.contains(&whom) {
                     self.paused.remove(&whom);
                     sim.go_on(whom)
