@@ -17,6 +17,7 @@ mod weigh;
 mod welcome;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -276,8 +277,8 @@ impl Pool {
     }
 
     fn know(&self, inner: &mut Inner, tenant: &Arc<Tenant>, decisions: &mut Vec<Decision>) {
-        if !inner.tenants.contains_key(&tenant.id) {
-            inner.tenants.insert(tenant.id, Arc::clone(tenant));
+        if let Entry::Vacant(new) = inner.tenants.entry(tenant.id) {
+            new.insert(Arc::clone(tenant));
             let limits = self.terms().limits.with(&tenant.limits);
             let quota = quota(&limits, kept(&limits, tenant));
             inner.scheduler.set_quota(Instant::now(), tenant.id, quota, decisions);

@@ -63,3 +63,24 @@ fn during_the_delay_clients_are_served_as_before() {
     assert!(begun.elapsed() > Duration::from_millis(200));
     assert!(binary.wait().success());
 }
+
+#[test]
+fn health_command_tells_whether_clients_can_log_in_and_leaves_no_trace() {
+    let mut binary = Binary::start(&["alpha"]);
+    let addr = binary.addr().to_string();
+    let health = |binary: &Binary| {
+        let mut command = binary.command();
+        command.arg("health").env("PGTENANT_LISTEN_ADDRESSES", &addr).output().unwrap()
+    };
+    let told = health(&binary);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    std::fs::remove_file(binary.dir().join("master.key")).unwrap();
+    assert!(health(&binary).status.success(), "it needs no key");
+    assert!(!binary.log().contains("login refused"), "{}", binary.log());
+    binary.terminate();
+    assert!(binary.wait().success());
+    let told = health(&binary);
+    assert_eq!(told.status.code(), Some(1));
+    let error = String::from_utf8(told.stderr).unwrap();
+    assert!(error.contains(&format!("the proxy at {addr} does not let clients log in")), "{error}");
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use crate::client::console::visit::{Cancellable, Visitor};
 use crate::client::{Shared, audit, overview};
 use crate::console::show::{self, Facts};
