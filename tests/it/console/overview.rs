@@ -35,7 +35,11 @@ fn clients_that_are_idle_work_wait_and_keep_their_connection_are_told_apart() {
     busy.run("begin");
     pinned.run("create temp table t ()");
     waiting.send(&query("select 1"));
-    eventually("it waits", || look(&proxy).budget.waiting == 1);
+    // A pin is noted a moment after the answer.
+    eventually("one waits and one is pinned", || {
+        let seen = look(&proxy);
+        seen.budget.waiting == 1 && seen.pins().len() == 1
+    });
 
     let seen = look(&proxy);
     let own = pool(&seen, &proxy, "alpha");

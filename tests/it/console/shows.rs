@@ -16,7 +16,9 @@ fn tables_say_what_goes_on() {
     busy.run("begin");
     pinned.run("create temp table t (); listen news");
     waiting.send(&query("select 1"));
-    eventually("it waits", || proxy.shared().pool.load().waiting == 1);
+    eventually("one waits and one is pinned", || {
+        proxy.shared().pool.load().waiting == 1 && proxy.pinned().len() == 1
+    });
 
     let pool = row(&mut ops, "SHOW POOLS", "database", &alpha);
     let of = |column: &str| pool[column].as_str();
