@@ -158,3 +158,5 @@ prove("somebody logs out");
 await browser.close();
 assert.deepEqual(wrong, []);
 console.log("== end");
+// The lines that could still come would keep it alive.
+process.stdin.destroy();

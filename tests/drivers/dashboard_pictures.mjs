@@ -16,7 +16,8 @@ const shoot = (name) => page.screenshot({ path: `${shots}dashboard-${name}.png` 
 for (const [name, width, height] of [["desktop", 1280, 1000], ["phone", 375, 812]]) {
   for (const colorScheme of ["light", "dark"]) {
     await page.setViewportSize({ width, height });
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.waitForTimeout(500);
     await shoot(`${name}-${colorScheme}`);
   }
 }
@@ -29,3 +30,5 @@ await page.waitForTimeout(8_000);
 await shoot("outage");
 await browser.close();
 console.log("== end");
+// The lines that could still come would keep it alive.
+process.stdin.destroy();

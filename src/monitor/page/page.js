@@ -141,7 +141,7 @@ function showNow(seen) {
   const totals = seen.totals;
   const used = Math.max(totals.servers - totals.servers_idle, 0);
   show("tx", number(lately.transactions));
-  show("tx-note", number(lately.queries) + " queries/s");
+  show("tx-note", number(lately.queries) + " texts judged/s");
   show("wait", time(lately.wait_p99));
   show("wait-note", lately.wait_p50 === null ? "nothing in the last minute" : "p50 " + time(lately.wait_p50));
   show("total", time(lately.total_p99));

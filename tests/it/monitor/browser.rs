@@ -19,13 +19,15 @@ fn make_something_of(proxy: &Proxy) -> Vec<Wire> {
     vec![pinned, wire]
 }
 
-/// Tenants that nobody uses, so that there are several pages of them; a row of the registry is all that the page needs.
+/// Tenants that nobody uses, so that there are several pages of them; rows of the registry are all that the page needs.
 fn add_tenants(proxy: &Proxy, count: usize) {
+    let name = &proxy.db.name;
     proxy.admin().run(&format!(
         "insert into pgtenant.tenants (id, name, slug, status, schema_name, role_name) \
-         select gen_random_uuid(), 'T', format('{0}_n%s', n), 'active', format('tenant_{0}_n%s', n), format('tenant_{0}_n%s', n) \
-         from generate_series(1, {count}) as n",
-        proxy.db.name
+         select gen_random_uuid(), 'T', s, 'active', 'tenant_' || s, 'tenant_' || s \
+         from (select '{name}_n' || n as s from generate_series(1, {count}) as n) as slugs; \
+         insert into pgtenant.channels (tenant_id, role_name, prefix) \
+         select id, role_name, left(md5(slug), 24) from pgtenant.tenants where name = 'T'"
     ));
 }
 

@@ -103,7 +103,7 @@ fn prometheus_reads_every_metric_of_the_catalog_and_finds_what_was_done() {
     assert!(value(&text, &of("hold_seconds_total", "acme")) > 0.0);
     assert!((value(&text, "pgtenant_denials_total{rule=\"cross_schema\"}") - 1.0).abs() < 0.1);
     assert!(
-        value(&text, "pgtenant_denials_total{rule=\"set_role\"}") < 0.1,
+        value(&text, "pgtenant_denials_total{rule=\"role_management\"}") < 0.1,
         "known rules are there from the start"
     );
     assert!((value(&text, "pgtenant_auth_failures_total{reason=\"password\"}") - 1.0).abs() < 0.1);
