@@ -14,7 +14,16 @@ impl Scheduler {
         let before = std::mem::replace(&mut self.limits, limits);
         self.now = Some(now);
         if before.quota != limits.quota {
-            for tenant in self.usual_tenants() {
+            let usual = self.usual_tenants();
+            // All of them first: a connection is opened for one while the quota of another is set.
+            for tenant in &usual {
+                let owner = Owner::Tenant(*tenant);
+                if let Some(share) = self.shares.get_mut(&owner) {
+                    share.quota = limits.quota;
+                    self.rank(owner);
+                }
+            }
+            for tenant in usual {
                 self.set_quota(now, tenant, limits.quota, out);
             }
         }

@@ -79,8 +79,8 @@ fn minimum_of_shared_connections_is_raised_and_lowered_while_there_are_some() {
 #[test]
 fn at_the_end_only_who_waits_keeps_connections_open() {
     let (mut sim, a, b) = (Sim::new(limits(2)), tenant(1), tenant(2));
-    sim.quota(a, Quota { minimum: 2, ..Quota::UNLIMITED });
     busy(&mut sim, &[a, b]);
+    sim.quota(a, Quota { minimum: 2, ..Quota::UNLIMITED });
     sim.on(Returned(own(b), S(2)));
     let mut out = Vec::new();
     sim.scheduler.wind_down(sim.now, &mut out);
