@@ -378,36 +378,16 @@ fn assert_every_key_of_auth(auth: &Auth) {
     );
 }
 
-#[test]
-fn every_key_of_the_file_is_read() {
-    let config = read_with(EVERY_KEY, &[], 0o100_600, KEY).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(config.listen.addresses, ["0.0.0.0:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
-    assert_eq!(config.listen.unix_socket_dir, Some("/run/pgtenant".into()));
-    assert_eq!(config.listen.max_clients, 7);
-    assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
-    assert_eq!(config.listen.max_unauthenticated, 7);
-    assert_eq!(config.listen.tenant_domain.as_deref(), Some("db.example.com"));
-    assert_eq!(
-        config.listen.failures,
-        FailureLimits { per_address: Some(8), per_user: None, per_tenant: Some(9) }
-    );
-    assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
-    assert_eq!(config.listen.drain_delay, Duration::from_secs(5));
-    assert_eq!(config.listen.takeover_socket, Some("/run/pgtenant/takeover".into()));
-    assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
-    let shown: Vec<_> = config.server.failover.iter().map(ToString::to_string).collect();
+/// Those beside the first.
+fn assert_servers_are_read(server: &Server) {
+    let shown: Vec<_> = server.failover.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["db2:5433", "db3:5434", "[::1]:5435", "[fe80::1]:5433", "/run/other/.s.PGSQL.5433"]);
-    assert_eq!(config.server.read_replicas, [ServerAddress::Tcp("db2".into(), 5432)]);
-    let replicas = (config.server.max_replica_lag, config.server.replica_check_period);
+    assert_eq!(server.read_replicas, [ServerAddress::Tcp("db2".into(), 5432)]);
+    let replicas = (server.max_replica_lag, server.replica_check_period);
     assert_eq!(replicas, (Duration::from_secs(3), Duration::from_millis(500)));
-    assert_eq!(config.server.database, "shop");
-    assert_eq!(config.server.connect_timeout, Duration::from_millis(250));
-    let settings: Vec<(&str, &str)> =
-        config.server.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(
-        settings,
-        [("app.x", "y"), ("jit", "off"), ("statement_timeout", "30s"), ("work_mem", "4096")]
-    );
+}
+
+fn assert_pool_and_limits_are_read(config: &Config) {
     assert_eq!(
         config.pool,
         Pool {
@@ -441,6 +421,35 @@ fn every_key_of_the_file_is_read() {
             pinned_idle_timeout: Some(Duration::from_secs(300)),
         }
     );
+}
+
+#[test]
+fn every_key_of_the_file_is_read() {
+    let config = read_with(EVERY_KEY, &[], 0o100_600, KEY).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(config.listen.addresses, ["0.0.0.0:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
+    assert_eq!(config.listen.unix_socket_dir, Some("/run/pgtenant".into()));
+    assert_eq!(config.listen.max_clients, 7);
+    assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
+    assert_eq!(config.listen.max_unauthenticated, 7);
+    assert_eq!(config.listen.tenant_domain.as_deref(), Some("db.example.com"));
+    assert_eq!(
+        config.listen.failures,
+        FailureLimits { per_address: Some(8), per_user: None, per_tenant: Some(9) }
+    );
+    assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
+    assert_eq!(config.listen.drain_delay, Duration::from_secs(5));
+    assert_eq!(config.listen.takeover_socket, Some("/run/pgtenant/takeover".into()));
+    assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));
+    assert_servers_are_read(&config.server);
+    assert_eq!(config.server.database, "shop");
+    assert_eq!(config.server.connect_timeout, Duration::from_millis(250));
+    let settings: Vec<(&str, &str)> =
+        config.server.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(
+        settings,
+        [("app.x", "y"), ("jit", "off"), ("statement_timeout", "30s"), ("work_mem", "4096")]
+    );
+    assert_pool_and_limits_are_read(&config);
     assert_eq!(config.registry, Registry { user: "reader".into(), max_connections: 1 });
     assert_every_key_of_auth(&config.auth);
     let users: Vec<_> = config.console.users.iter().map(|user| (user.name.as_str(), user.rights)).collect();

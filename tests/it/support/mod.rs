@@ -224,23 +224,27 @@ pub(crate) fn unused_config() -> Config {
     config("app", ServerAddress::Tcp("127.0.0.1".into(), 1))
 }
 
+fn listen() -> config::Listen {
+    config::Listen {
+        addresses: vec!["127.0.0.1:6432".parse().unwrap()],
+        unix_socket_dir: None,
+        max_clients: 100,
+        auth_timeout: Duration::from_secs(10),
+        tenant_domain: None,
+        max_unauthenticated: 100,
+        failures: pgtenant::auth::FailureLimits::default(),
+        tcp_keepalive: None,
+        shutdown_timeout: Duration::from_secs(1),
+        drain_delay: Duration::ZERO,
+        takeover_socket: None,
+        tls: None,
+    }
+}
+
 fn config(database: &str, address: ServerAddress) -> Config {
     let second = Duration::from_secs(1);
     Config {
-        listen: config::Listen {
-            addresses: vec!["127.0.0.1:6432".parse().unwrap()],
-            unix_socket_dir: None,
-            max_clients: 100,
-            auth_timeout: 10 * second,
-            tenant_domain: None,
-            max_unauthenticated: 100,
-            failures: pgtenant::auth::FailureLimits::default(),
-            tcp_keepalive: None,
-            shutdown_timeout: second,
-            drain_delay: Duration::ZERO,
-            takeover_socket: None,
-            tls: None,
-        },
+        listen: listen(),
         server: config::Server {
             address,
             failover: vec![],
