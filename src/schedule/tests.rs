@@ -531,6 +531,11 @@ impl Model {
     }
 }
 
+fn other_limits(limits: Limits, (what, which): (u8, u8)) -> Limits {
+    let quota = Quota { connections: 1 + usize::from(which / 8) % 4, ..limits.quota };
+    Limits { total: 1 + usize::from(what) % 7, opening: 1 + usize::from(which) % 3, quota, ..limits }
+}
+
 /// Plays random work against the scheduler as a pool would, and checks what must always hold.
 fn play(
     mut limits: Limits,
@@ -602,15 +607,9 @@ fn play(
             model.carry_out(sim.now, decision)?;
         }
         if model.changes && what % 6 == 5 && which % 8 == 4 && nth < random {
-            let quota = Quota { connections: 1 + usize::from(which / 8) % 4, ..limits.quota };
-            limits = Limits {
-                total: 1 + usize::from(what) % 7,
-                opening: 1 + usize::from(which) % 3,
-                quota,
-                ..limits
-            };
+            limits = other_limits(limits, (what, which));
             let usual: Vec<_> = (0..tenants).map(tenant).filter(|t| !model.quotas.contains_key(t)).collect();
-            model.caps.extend(usual.into_iter().map(|t| (t, quota.connections)));
+            model.caps.extend(usual.into_iter().map(|t| (t, limits.quota.connections)));
             let mut out = Vec::new();
             sim.scheduler.set_limits(sim.now, limits, &mut out);
             for decision in out {

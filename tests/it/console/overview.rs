@@ -82,6 +82,7 @@ fn what_a_tenant_does_is_counted_for_it_and_for_no_other() {
     let proxy = Proxy::start(&["alpha", "beta"], |_| {});
     let (mut alpha, mut beta) = (proxy.wire("alpha"), proxy.wire("beta"));
     beta.run("select 1");
+    eventually("it is told", || tenant(&look(&proxy), &proxy, "beta").traffic.transactions >= 1);
     let before = look(&proxy);
     let (a, b) = (tenant(&before, &proxy, "alpha").traffic, tenant(&before, &proxy, "beta").traffic);
     for _ in 0..10 {
