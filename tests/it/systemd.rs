@@ -50,13 +50,14 @@ fn sockets_that_are_passed_are_used_in_place_of_opening_them() {
     socket2::SockRef::from(&listener).set_cloexec(false).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let start = |addresses: &str| {
-        let mut shell = Command::new("sh");
+        // Its redirections know descriptors above 9.
+        let mut shell = Command::new("bash");
         let program = assert_cmd::cargo::cargo_bin!("pgtenant").display().to_string();
-        let script = format!(
-            "exec 3<&{} {}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve",
-            listener.as_raw_fd(),
-            listener.as_raw_fd()
-        );
+        let passed = match listener.as_raw_fd() {
+            3 => String::new(),
+            other => format!("exec 3<&{other} {other}<&-; "),
+        };
+        let script = format!("{passed}export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve");
         shell.args(["-c", &script, &program]).current_dir(base.dir());
         shell
             .env("PGTENANT_CONFIG", base.dir().join("pgtenant.toml"))
