@@ -23,7 +23,7 @@ impl Hello<'_> {
             biased;
             welcomed = shared.pool.welcome(&identity.tenant, settings, &place.slot) => welcomed,
             halt = self.departure() => return Err(halt),
-            () = place.stop.cancelled() => {
+            () = dismissed(shared, place) => {
                 return Err(farewell::dismissed(place.dismissal(), shared.shutdown.is_cancelled()).into());
             }
         };
@@ -41,5 +41,13 @@ impl Hello<'_> {
             }
         }
         std::future::pending().await
+    }
+}
+
+/// Resolves when this client has to go, and not only because the process ends: then a login that has begun has its own time.
+async fn dismissed(shared: &Shared, place: &Place) {
+    place.stop.cancelled().await;
+    if shared.shutdown.is_cancelled() {
+        std::future::pending::<()>().await;
     }
 }
