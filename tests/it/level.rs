@@ -56,7 +56,7 @@ async fn as_pool(db: &Db) -> Client {
 
 async fn members(db: &Db) -> String {
     let sql = format!(
-        "SELECT coalesce(string_agg(r.rolname, ' ' ORDER BY 1), '') FROM pg_auth_members m
+        "SELECT coalesce(string_agg(r.rolname, ' ' ORDER BY r.rolname), '') FROM pg_auth_members m
          JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = '{}'",
         pool_role(&db.name).as_str()
     );
