@@ -258,6 +258,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
     let max_tenants_per_connection = source.take(&keys::POOL_MAX_TENANTS_PER_CONNECTION);
     let max_connection_memory = source.take(&keys::POOL_MAX_CONNECTION_MEMORY);
+    let reuse_unnamed_statements = source.take(&keys::POOL_REUSE_UNNAMED_STATEMENTS);
     let memory_check_period = source.take(&keys::POOL_MEMORY_CHECK_PERIOD);
     let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
     let max_pinned_per_tenant = source.take(&keys::POOL_MAX_PINNED_PER_TENANT);
@@ -305,6 +306,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         max_lifetime: max_lifetime?,
         max_tenants_per_connection: max_tenants_per_connection?,
         max_connection_memory: max_connection_memory?,
+        reuse_unnamed_statements: reuse_unnamed_statements?,
         memory_check_period: memory_check_period?,
         reset: reset?,
     };

@@ -176,7 +176,9 @@ pub struct Pool {
     pub max_tenants_per_connection: usize,
     /// A shared server connection whose process uses more memory than this, in bytes, is closed on return; 0 keeps it.
     pub max_connection_memory: usize,
-    /// How often that is asked for.
+    /// Whether unnamed statements that come again are kept on server connections.
+    pub reuse_unnamed_statements: bool,
+    /// How often that memory is asked for.
     pub memory_check_period: Duration,
     /// When to reset on return.
     pub reset: ResetPolicy,

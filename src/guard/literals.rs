@@ -54,5 +54,31 @@ pub(super) fn write_key(text: &str, key: &mut Vec<u8>) -> bool {
     kept > 0
 }
 
+/// What PostgreSQL's types for dates and times take for a time that goes on (`DecodeSpecial`, `datetktbl`).
+const CLOCK_WORDS: [&[u8]; 4] = [b"now", b"today", b"tomorrow", b"yesterday"];
+
+/// Whether a constant of the text may mean another time whenever the text is parsed, as `'now'` does. Also where that cannot be
+/// told without knowing what the scanner makes of it: escape strings, dollar quotes.
+#[must_use]
+pub fn may_read_clock(text: &str) -> bool {
+    Lexer::new(text).any(|piece| {
+        let Ok(piece) = piece else { return true };
+        let bytes = &text.as_bytes()[piece.start..piece.end];
+        match piece.token {
+            Token::Integer | Token::Decimal | Token::LineComment | Token::BlockComment => false,
+            Token::String => CLOCK_WORDS.iter().any(|word| contains(bytes, word)),
+            Token::Other => {
+                bytes.contains(&b'\'') || (bytes[0] == b'$' && !bytes.get(1).is_some_and(u8::is_ascii_digit))
+            }
+            Token::Unicode | Token::Wrong => true,
+        }
+    })
+}
+
+/// Whether a word is in it, in capitals or not.
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+}
+
 #[cfg(test)]
 mod tests;

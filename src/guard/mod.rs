@@ -38,6 +38,7 @@ mod walk;
 
 pub use code_settings::CodeSettings;
 pub use function_class::only_computes;
+pub use literals::may_read_clock;
 pub use redact::redact;
 pub use verdict::{
     Allowed, Cleared, Deallocated, Denial, Effect, Effects, RoleNeed, Rule, Scope, UNPARSABLE, Verdict, Wall,

@@ -61,6 +61,7 @@ impl Pool {
         self.schedule(|scheduler, now, out| scheduler.set_quota(now, tenant.id, quota, out));
         if let Some(commons) = self.commons.get(&tenant.id) {
             commons.set_limits(limits);
+            commons.reuse_unnamed(self.terms().pool.reuse_unnamed_statements);
         }
     }
 

@@ -13,6 +13,10 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// After so many looks, functions may have been changed past the proxy: what they set is asked for again.
 const CODE_IS_KNOWN_FOR: u32 = 60;
 
+/// After so many looks, the schema may have been changed past the proxy: what servers have of unnamed statements is
+/// prepared anew.
+const UNNAMED_ARE_KNOWN_FOR: u32 = 12;
+
 /// After so many looks, tenants that could not be bound to a spare may be tried again.
 const BOUND_AGAIN_AFTER: u32 = 12;
 
@@ -33,6 +37,9 @@ impl Pool {
                 self.lock().scheduler.forgive();
             }
             self.refill(now);
+            if look % UNNAMED_ARE_KNOWN_FOR == 0 {
+                self.commons.iter().for_each(|commons| commons.statements.doubt_unnamed());
+            }
             if look % CODE_IS_KNOWN_FOR == 0 {
                 self.commons.iter().for_each(|commons| commons.doubt_code());
             }

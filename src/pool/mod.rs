@@ -160,6 +160,7 @@ impl Pool {
             let tenant = newer.as_ref();
             let commons = Commons::new(self.terms().limits.with(&tenant.limits));
             commons.follow_schema(tenant.schema);
+            commons.reuse_unnamed(self.terms().pool.reuse_unnamed_statements);
             Arc::new(commons)
         };
         Arc::clone(&self.commons.entry(tenant.id).or_insert_with(new))

@@ -105,7 +105,9 @@ impl Session {
 
     fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
         self.succeeded(entry.on_success, server);
-        if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses) {
+        if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses)
+            && !statement.is_unnamed()
+        {
             server.statements.described(statement.number(), body);
             if !entry.hidden {
                 statement.told_columns(body);
@@ -120,6 +122,7 @@ impl Session {
         if let Some(statement) = failed.uses.as_ref().filter(|_| is_stale_plan(body)) {
             server.statements.stale(statement.number());
             self.commons.forget_code();
+            self.commons.statements.doubt_unnamed();
             if self.can_heal(&failed, &skipped) {
                 self.healing = Some(std::iter::once(failed).chain(skipped).collect());
                 return Relay::Swallow;
@@ -153,6 +156,8 @@ impl Session {
     fn can_heal(&self, failed: &Entry, skipped: &[Entry]) -> bool {
         let learns = match failed.kind {
             Kind::Describe => true,
+            // Who parses it takes the columns as they are then.
+            Kind::Bind if failed.uses.as_ref().is_some_and(|statement| statement.is_unnamed()) => true,
             Kind::Bind => skipped.first().is_some_and(|entry| entry.kind == Kind::Describe),
             _ => false,
         };
@@ -237,6 +242,9 @@ impl Session {
     /// `uses`. A request behind the failed one may have taken that away already.
     fn own_name(&self, number: u64, uses: Option<&Statement>) -> Option<&[u8]> {
         let used = uses.filter(|statement| statement.number() == number);
+        if used.is_some_and(Statement::is_unnamed) {
+            return Some(b"");
+        }
         used.and_then(|statement| self.names.name_of(statement).or_else(|| self.pipeline.name_of(statement)))
             .or_else(|| self.names.name_of_number(number))
     }

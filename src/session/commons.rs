@@ -31,6 +31,8 @@ pub struct Commons {
     /// What was followed last.
     schema: Mutex<Option<SchemaState>>,
     clients: AtomicUsize,
+    /// Whether their unnamed statements are kept on servers where they come again.
+    reuses_unnamed: AtomicBool,
 }
 
 /// One client of a tenant, counted until it is dropped.
@@ -69,6 +71,17 @@ impl Commons {
     /// From now on it may use this much.
     pub fn set_limits(&self, limits: Limits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// Whether unnamed statements that come again are kept prepared on servers.
+    #[must_use]
+    pub fn reuses_unnamed(&self) -> bool {
+        self.reuses_unnamed.load(Ordering::Relaxed)
+    }
+
+    /// From now on they are, or not.
+    pub fn reuse_unnamed(&self, reuses: bool) {
+        self.reuses_unnamed.store(reuses, Ordering::Relaxed);
     }
 
     /// Lets a client in, unless that would be one too many.

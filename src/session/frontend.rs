@@ -8,7 +8,7 @@ use crate::guard::{Allowed, Cleared, Deallocated, Effect, Effects, Guard, UNPARS
 use crate::session::channels::Before;
 use crate::session::pipeline::{Entry, Kind, Undo};
 use crate::session::prepared::{DISCARD_SEQUENCES, ROLLBACK};
-use crate::session::statements::{MAX_CLIENT_BYTES, Statement, is_server_name};
+use crate::session::statements::{MAX_CLIENT_BYTES, Readiness, Statement, is_server_name};
 use crate::session::{Denied, OnSuccess, Refusal, ServerState, Session, Step};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::view;
@@ -277,6 +277,9 @@ impl Session {
         };
         if parse.name.is_empty() {
             let Some(statement) = own_statement else {
+                if let Some(statement) = self.reusable(parse.definition, &effects) {
+                    return self.parse_reused(head, &statement, cleared, server);
+                }
                 let undo = self.set_unnamed(parse.definition, effects, server);
                 self.pipeline.push(Entry { undo, ..Entry::new(Kind::Parse) });
                 return Step::Forward(cleared);
@@ -309,6 +312,32 @@ impl Session {
         let prepares = Some(statement.number());
         self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
         Step::Rewrite { cleared, consumed: head.total }
+    }
+
+    /// An unnamed statement that came before: a server that has it need not hear of it.
+    fn parse_reused(
+        &mut self,
+        head: FrameHead,
+        statement: &Arc<Statement>,
+        cleared: Cleared,
+        server: &mut ServerState,
+    ) -> Step {
+        let undo = self.set_reused(statement);
+        match server.statements.need(statement) {
+            Readiness::Prepared => {
+                self.parses_spared += 1;
+                self.pipeline.push(Entry { undo, ..Entry::own(&write::PARSE_COMPLETE) });
+                Step::Drop
+            }
+            Readiness::Missing(old) => {
+                self.front.clear();
+                self.close_on_server(old);
+                write::parse(&mut self.front, statement.server_name().as_bytes(), statement.definition());
+                let prepares = Some(statement.number());
+                self.pipeline.push(Entry { undo, prepares, ..Entry::new(Kind::Parse) });
+                Step::Rewrite { cleared, consumed: head.total }
+            }
+        }
     }
 
     /// A client deallocates by SQL what it prepared by message (psycopg does): on the server it has

@@ -20,6 +20,7 @@ mod heard;
 mod naming;
 mod prepared;
 mod refusal;
+mod reuse;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -197,6 +198,8 @@ pub struct Session {
     bound: Bound,
     /// Whether the transaction changed the tenant's schema.
     changes_schema: bool,
+    /// Parses that servers were spared since this was asked for.
+    parses_spared: u64,
     /// Whether the client was told something of the batch by the server.
     answered: bool,
     /// Whether what the client sent since the batch began can be sent again.
@@ -215,12 +218,21 @@ pub struct Session {
 pub struct Unnamed {
     definition: Vec<u8>,
     effects: Arc<Effects>,
+    /// What stands for it on servers, in place of the definition.
+    reused: Option<Arc<Statement>>,
     /// The named statement that it deallocates.
     deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
     /// Unique over all clients, also for a time when there is none.
     token: u64,
     /// Whether there is one.
     is_there: bool,
+}
+
+impl Unnamed {
+    /// Whether there is one, and another stands for it on servers.
+    const fn is_reused(&self) -> bool {
+        self.is_there && self.reused.is_some()
+    }
 }
 
 /// A portal, and what executing it does when that succeeds.
@@ -286,6 +298,7 @@ impl Session {
             judged: None,
             bound: Bound::default(),
             changes_schema: false,
+            parses_spared: 0,
             answered: false,
             can_replay: false,
             healing: None,
@@ -415,6 +428,11 @@ impl Session {
     pub fn let_sequences_go(&mut self) {
         self.pins.remove(PinReason::Sequence);
         self.commons.sequences_are_unread();
+    }
+
+    /// How many Parses servers were spared since the last call.
+    pub const fn take_parses_spared(&mut self) -> u64 {
+        std::mem::replace(&mut self.parses_spared, 0)
     }
 
     /// Whether clients of the tenant are known to ask for what `currval` and `lastval` say.
@@ -555,6 +573,7 @@ impl Session {
     fn transaction_ended(&mut self) {
         if std::mem::take(&mut self.changes_schema) {
             self.commons.forget_code();
+            self.commons.statements.doubt_unnamed();
         }
         if !std::mem::take(&mut self.used_sequences) && self.pins.has(PinReason::Sequence) {
             self.let_sequences_go();

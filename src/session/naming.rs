@@ -30,7 +30,7 @@ impl Session {
         if self.pipeline.is_undecided(names.statement) {
             return Step::Wait;
         }
-        let named = self.names.get(names.statement).map(|statement| statement.effects());
+        let named = self.statement_of(names.statement).map(|statement| statement.effects());
         let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
         let Some(server) = server else {
             self.wants_sequences = effects.has(Effect::ReadsSequence);
@@ -44,7 +44,7 @@ impl Session {
             return step;
         }
         self.front.clear();
-        if names.statement.is_empty() {
+        if names.statement.is_empty() && !self.unnamed.is_reused() {
             if self.unnamed.token != 0
                 && let Some(step) = self.hears_first(&effects, head.tag, server)
             {
@@ -62,7 +62,7 @@ impl Session {
             self.pipeline.push(Entry::new(Kind::Bind));
             return self.front_before_frame(cleared);
         }
-        let Some(statement) = self.names.get(names.statement).cloned() else {
+        let Some(statement) = self.statement_of(names.statement).cloned() else {
             return self.refuse(unknown_statement(names.statement), head.tag, Some(server));
         };
         // A client that does not ask for the columns of the portal reads rows by what it was told before.
@@ -199,20 +199,20 @@ impl Session {
         if self.pipeline.is_undecided(name) {
             return Step::Wait;
         }
-        let named = self.names.get(name).map(|statement| statement.effects());
+        let named = self.statement_of(name).map(|statement| statement.effects());
         let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
         if let Some(step) = self.role_first(&effects, server) {
             return step;
         }
         self.front.clear();
-        if name.is_empty() {
+        if name.is_empty() && !self.unnamed.is_reused() {
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
             }
             self.pipeline.push(Entry::new(Kind::Describe));
             return self.front_before_frame(cleared);
         }
-        let Some(statement) = self.names.get(name).cloned() else {
+        let Some(statement) = self.statement_of(name).cloned() else {
             return self.refuse(unknown_statement(name), head.tag, Some(server));
         };
         self.ensure_on_server(&statement, server);

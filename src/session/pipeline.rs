@@ -340,7 +340,10 @@ impl Pipeline {
     /// Whether the next answer describes a prepared statement.
     #[must_use]
     pub fn describes_statement(&self) -> bool {
-        self.queue.front().is_some_and(|entry| entry.kind == Kind::Describe && entry.uses.is_some())
+        let is_told = |statement: &Arc<Statement>| !statement.is_unnamed();
+        self.queue
+            .front()
+            .is_some_and(|entry| entry.kind == Kind::Describe && entry.uses.as_ref().is_some_and(is_told))
     }
 
     /// Whether a cancel request would end all that is outstanding: one query, or one batch. With more, a cancelled

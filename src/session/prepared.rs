@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
 use crate::guard::{Cleared, Effect, Effects};
+use crate::session::pin::PinReason;
 use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
+use crate::session::reuse::is_plain;
 use crate::session::statements::{OnServer, Readiness, Statement, Told, server_name};
 use crate::session::{Refusal, ServerState, Session, Step, Unnamed};
 use crate::wire::write;
@@ -100,6 +102,37 @@ impl Session {
         undo
     }
 
+    /// What this stands for on servers is the client's unnamed statement. The one that a server has stays.
+    pub(super) fn set_reused(&mut self, statement: &Arc<Statement>) -> Undo {
+        let undo = self.drop_unnamed(None);
+        self.unnamed.effects = Arc::clone(statement.effects());
+        self.unnamed.reused = Some(Arc::clone(statement));
+        self.unnamed.is_there = true;
+        undo
+    }
+
+    /// What the client means by this name, where servers have it by another.
+    pub(super) fn statement_of(&self, name: &[u8]) -> Option<&Arc<Statement>> {
+        if !name.is_empty() {
+            return self.names.get(name);
+        }
+        self.unnamed.reused.as_ref().filter(|_| self.unnamed.is_there)
+    }
+
+    /// What stands for an unnamed statement of this definition, where it is prepared on servers under a name. Not where the same
+    /// text may mean something else than the last time, for what the transaction did or for what the client keeps.
+    pub(super) fn reusable(&self, definition: &[u8], effects: &Arc<Effects>) -> Option<Arc<Statement>> {
+        let is_as_usual = !self.changes_schema
+            && !self.pins.is_uncertain()
+            && matches!(self.pins.first(), None | Some(PinReason::Sequence))
+            && !self.tracking.reading_is_uncertain()
+            && self.status != b'E';
+        if !is_as_usual || !self.commons.reuses_unnamed() || !is_plain(effects) {
+            return None;
+        }
+        self.commons.statements.reuse(definition, &self.settings().reading(), effects)
+    }
+
     /// There is no unnamed statement any more. Gives what to undo if the server skips what did that.
     pub(super) fn drop_unnamed(&mut self, server: Option<&mut ServerState>) -> Undo {
         let token = NEXT_UNNAMED.fetch_add(1, Ordering::Relaxed);
@@ -111,7 +144,7 @@ impl Session {
             let client = Some(std::mem::take(&mut self.unnamed));
             Box::new(Replaced { client, server: before, kept: Arc::clone(&self.kept) })
         });
-        self.unnamed.deallocates = None;
+        (self.unnamed.deallocates, self.unnamed.reused) = (None, None);
         (self.unnamed.token, self.unnamed.is_there) = (token, false);
         Undo::Unnamed(token, replaced)
     }

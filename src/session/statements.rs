@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard::Effects;
+use crate::session::reuse::{Found, MAX_REUSED_BYTES, Reused};
 use crate::wire::view;
 
 /// Names on servers begin with this.
@@ -31,6 +32,7 @@ pub const MAX_CLIENT_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 struct Shared {
     number: u64,
+    server_name: Box<str>,
     /// The definition, and behind it the settings by which its constants were read: clients for whom these
     /// differ share no statement.
     key: Box<[u8]>,
@@ -56,9 +58,16 @@ pub struct Statement {
     since: u64,
     /// A hash of the columns that the client was told it returns, last; 0 when it was told none.
     columns: AtomicU64,
+    /// Whether it stands for the unnamed statements of many clients, which were told different things.
+    is_unnamed: bool,
 }
 
 impl Statement {
+    /// What it is found by.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.shared.key
+    }
+
     /// Text, a zero byte, and parameter types, as Parse carries them.
     #[must_use]
     pub fn definition(&self) -> &[u8] {
@@ -68,6 +77,7 @@ impl Statement {
     /// The client was told that it returns these columns: the body of a RowDescription, or nothing, and then no
     /// change of the schema makes it return any.
     pub fn told_columns(&self, body: &[u8]) {
+        debug_assert!(!self.is_unnamed);
         self.columns.store(if body.is_empty() { 0 } else { hash(body) }, Ordering::Relaxed);
     }
 
@@ -95,8 +105,14 @@ impl Statement {
 
     /// Its name on servers.
     #[must_use]
-    pub fn server_name(&self) -> String {
-        server_name(self.number())
+    pub fn server_name(&self) -> &str {
+        &self.shared.server_name
+    }
+
+    /// Whether its clients know it as the unnamed statement; see [`StatementStore::reuse`].
+    #[must_use]
+    pub const fn is_unnamed(&self) -> bool {
+        self.is_unnamed
     }
 }
 
@@ -137,6 +153,7 @@ struct StoreInner {
     changes: Arc<Changes>,
     /// Size at which unused definitions are looked for next.
     sweep_at: usize,
+    unnamed: Reused,
 }
 
 impl StatementStore {
@@ -150,12 +167,48 @@ impl StatementStore {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.parses += 1;
         let shared = inner.shared(&key, definition.len(), effects);
-        Arc::new(Statement { shared, since: inner.parses, columns: AtomicU64::new(0) })
+        Arc::new(Statement { shared, since: inner.parses, columns: AtomicU64::new(0), is_unnamed: false })
+    }
+
+    /// The statement that stands for an unnamed one of this definition, where it is worth while to keep it prepared on servers: it
+    /// came before. Each client that parses it gets the same, so that what a server has of it serves all of them.
+    pub fn reuse(&self, definition: &[u8], reading: &[u8], effects: &Arc<Effects>) -> Option<Arc<Statement>> {
+        if definition.len() > MAX_REUSED_BYTES {
+            return None;
+        }
+        let mut key = Cow::Borrowed(definition);
+        if !reading.is_empty() {
+            key.to_mut().extend_from_slice(reading);
+        }
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match inner.unnamed.find(&key) {
+            Found::Statement(statement) => return Some(statement),
+            Found::Seen => {}
+            Found::Never => return None,
+        }
+        inner.parses += 1;
+        let shared = inner.shared(&key, definition.len(), effects);
+        let since = inner.parses;
+        let statement = Arc::new(Statement { shared, since, columns: AtomicU64::new(0), is_unnamed: true });
+        inner.unnamed.keep(&statement);
+        Some(statement)
+    }
+
+    /// Whether this one is reused now.
+    #[cfg(test)]
+    pub(super) fn has_unnamed(&self, key: &[u8]) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unnamed.has(key)
+    }
+
+    /// What unnamed statements mean may have changed: what servers have of them is too old for a Parse from now on.
+    pub fn doubt_unnamed(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unnamed.forget();
     }
 
     /// The schema has changed, or is going to until this is called again.
     pub fn schema_changes(&self, is_under_way: bool) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.unnamed.forget();
         inner.parses += 1;
         inner.changes.floor.store(inner.parses, Ordering::Relaxed);
         inner.changes.is_under_way.store(is_under_way, Ordering::Relaxed);
@@ -174,6 +227,7 @@ impl StoreInner {
         self.next += 1;
         let statement = Arc::new(Shared {
             number: self.next,
+            server_name: server_name(self.next).into(),
             key: key.into(),
             definition_len,
             effects: Arc::clone(effects),

@@ -20,6 +20,7 @@ mod pins;
 mod prepared;
 mod refusals;
 mod reporting;
+mod reuse;
 mod rewritten;
 mod role;
 mod tracking;
@@ -255,8 +256,10 @@ proptest! {
     #[test]
     fn nothing_refused_goes_to_a_server_and_nothing_panics(
         steps in proptest::collection::vec((any_frame(), proptest::sample::select(b"123tTnDCIsGEZSN".to_vec())), 0..60),
+        reuses in any::<bool>(),
     ) {
         let mut talk = Talk::attached();
+        talk.session.commons().reuse_unnamed(reuses);
         for (frame, tag) in steps {
             let sent = talk.client(&frame);
             prop_assert!(!sent.contains("tenant_b"), "{sent}");

@@ -70,6 +70,8 @@ pub fn ready_for_query(out: &mut Vec<u8>, status: u8) {
 pub const DEALLOCATE_COMPLETE: [u8; 16] = *b"C\0\0\0\x0fDEALLOCATE\0";
 /// CloseComplete.
 pub const CLOSE_COMPLETE: [u8; 5] = [b'3', 0, 0, 0, 4];
+/// ParseComplete.
+pub const PARSE_COMPLETE: [u8; 5] = [b'1', 0, 0, 0, 4];
 /// Terminate.
 pub const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 

@@ -113,6 +113,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             max_lifetime: Some(Duration::from_secs(3600)),
             max_tenants_per_connection: 2000,
             max_connection_memory: 128 << 20,
+            reuse_unnamed_statements: true,
             memory_check_period: Duration::from_secs(30),
             reset: ResetPolicy::OnNeed,
         }
@@ -273,6 +274,7 @@ idle_timeout = "0"
 max_lifetime = 0
 max_tenants_per_connection = 0
 max_connection_memory = "64MiB"
+reuse_unnamed_statements = "off"
 memory_check_period = "5s"
 pinned_idle_timeout = "5min"
 reset = "always"
@@ -399,6 +401,7 @@ fn assert_pool_and_limits_are_read(config: &Config) {
             max_lifetime: None,
             max_tenants_per_connection: 0,
             max_connection_memory: 64 << 20,
+            reuse_unnamed_statements: false,
             memory_check_period: Duration::from_secs(5),
             reset: ResetPolicy::Always,
         }

@@ -266,6 +266,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_lifetime: None,
             max_tenants_per_connection: 200,
             max_connection_memory: 0,
+            reuse_unnamed_statements: true,
             memory_check_period: 30 * second,
             reset: ResetPolicy::OnNeed,
         },
