@@ -9,6 +9,7 @@ use crate::telemetry::DenialRecord;
 impl Relay {
     pub(super) fn flush_counts(&mut self, shared: &Shared) {
         self.batch.role_switches += self.session.take_role_switches();
+        self.batch.parses_spared += self.session.take_parses_spared();
         self.session.commons().traffic.add(&self.batch);
         self.sum.include(&self.batch);
         shared.counters.add(&mut self.batch);

@@ -87,6 +87,7 @@ families! {
     SPARES_BOUND: Counter "pgtenant_spare_connections_bound_total" [] "Spare server connections that were bound to a tenant.";
     RESETS: Counter "pgtenant_server_resets_total" [] "Server connections that were reset before their next use.";
     SETTINGS_APPLIED: Counter "pgtenant_server_settings_applied_total" [] "Times that a client's settings were brought in force on a server connection before its first statement.";
+    PARSES_SPARED: Counter "pgtenant_parses_spared_total" [] "Parses of unnamed statements that PostgreSQL was not sent, as the server connection had the statement.";
     ROLE_SWITCHES: Counter "pgtenant_role_switches_total" [] "Times that a tenant's role was taken on a shared server connection, by the statements in front of a client's.";
     HANDOVERS: Counter "pgtenant_handovers_total" [] "Shared server connections that went from one tenant to another.";
     DISCARDS_AWAITED: Counter "pgtenant_discards_awaited_total" [] "Hand-overs at which the client waited until what another tenant left was discarded.";

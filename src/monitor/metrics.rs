@@ -212,6 +212,7 @@ impl Page {
         self.count(&SPARES_BOUND, snapshot.spares_bound);
         self.count(&RESETS, snapshot.server_resets);
         self.count(&SETTINGS_APPLIED, snapshot.settings_applied);
+        self.count(&PARSES_SPARED, snapshot.parses_spared);
         self.count(&ROLE_SWITCHES, snapshot.role_switches);
         self.count(&HANDOVERS, snapshot.handovers);
         self.count(&DISCARDS_AWAITED, snapshot.discards_awaited);

@@ -16,7 +16,6 @@ mod wear;
 mod weigh;
 mod welcome;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use dashmap::DashMap;
+use foldhash::HashMap;
 use thiserror::Error;
 use tokio::sync::{Notify, oneshot};
 
@@ -128,11 +128,11 @@ impl Pool {
         let inner = Inner {
             replicas: Arc::clone(dialer.replicas()),
             scheduler,
-            idle: HashMap::new(),
-            open: HashMap::new(),
+            idle: HashMap::default(),
+            open: HashMap::default(),
             renewals: pause::Renewals::default(),
-            waiting: HashMap::new(),
-            tenants: HashMap::new(),
+            waiting: HashMap::default(),
+            tenants: HashMap::default(),
             spare: None,
             decisions: Vec::new(),
             next_client: 0,

@@ -6,7 +6,9 @@
 //! coming and going. Within a tenant it is first come, first served. Who waits for nothing but its own rate
 //! (`rate.rs`) takes no part until it is allowed a turn, and starts then.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+use foldhash::HashMap;
 
 use crate::schedule::{ClientId, Quota};
 use crate::tenant::TenantId;

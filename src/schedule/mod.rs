@@ -19,8 +19,10 @@ mod rate;
 mod shared;
 mod spare;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
+
+use foldhash::HashMap;
 
 use crate::schedule::minimum::Lacking;
 use crate::schedule::pause::Pauses;
@@ -180,9 +182,9 @@ impl Scheduler {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            quotas: HashMap::new(),
+            quotas: HashMap::default(),
             pauses: Pauses::default(),
-            shares: HashMap::new(),
+            shares: HashMap::default(),
             shared: Group::default(),
             rates: Rates::default(),
             spares: Spares::default(),

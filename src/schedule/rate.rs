@@ -5,8 +5,10 @@
 //! burst afterwards. Who finds no turn waits in the queue of its tenant, which takes no part in the sharing
 //! meanwhile, and the scheduler says when it wants to be told the time ([`Scheduler::alarm`]).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+
+use foldhash::HashMap;
 
 use crate::schedule::{Decision, Owner, Quota, Scheduler};
 use crate::tenant::TenantId;

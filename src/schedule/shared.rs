@@ -6,7 +6,9 @@
 //! connections that belong to nobody active stand by: the connection unused longest is the one whose tenant is
 //! least likely to come back to it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
 
 use crate::schedule::fair::{FairQueue, Turn};
 use crate::schedule::{ClientId, ServerId};

@@ -5,8 +5,10 @@
 //! first to make room. Where the budget is spent, the idle connection of a tenant that nobody missed for long gives its
 //! place to a spare: its tenant can be bound to one as well as any other.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+use foldhash::HashSet;
 
 use crate::schedule::{Decision, Owner, Scheduler, ServerId};
 use crate::tenant::TenantId;

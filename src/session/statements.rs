@@ -10,10 +10,11 @@
 //! the transaction ends.
 
 use std::borrow::{Borrow, Cow};
-use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::{HashMap, quality};
 
 use crate::guard::Effects;
 use crate::session::reuse::{Found, MAX_REUSED_BYTES, Reused};
@@ -146,7 +147,7 @@ pub struct StatementStore(Mutex<StoreInner>);
 
 #[derive(Debug, Default)]
 struct StoreInner {
-    known: HashSet<Interned>,
+    known: std::collections::HashSet<Interned, quality::RandomState>,
     next: u64,
     /// Parses so far, and changes of the schema.
     parses: u64,
@@ -241,7 +242,7 @@ impl StoreInner {
 /// One client's named statements.
 #[derive(Debug, Default)]
 pub struct ClientStatements {
-    names: HashMap<Box<[u8]>, Arc<Statement>>,
+    names: std::collections::HashMap<Box<[u8]>, Arc<Statement>, quality::RandomState>,
     bytes: usize,
 }
 

@@ -23,6 +23,8 @@ pub struct Batch {
     pub transactions: u64,
     /// Times that the tenant's role was taken on a server connection that tenants share.
     pub role_switches: u64,
+    /// Parses of unnamed statements that no server was sent, as it had them.
+    pub parses_spared: u64,
     /// Bytes read from the client.
     pub bytes_from_clients: u64,
     /// Bytes written to the client.
@@ -41,6 +43,7 @@ impl Batch {
         self.queries += other.queries;
         self.transactions += other.transactions;
         self.role_switches += other.role_switches;
+        self.parses_spared += other.parses_spared;
         self.bytes_from_clients += other.bytes_from_clients;
         self.bytes_to_clients += other.bytes_to_clients;
     }
@@ -79,6 +82,7 @@ struct Traffic {
     queries: Count,
     transactions: Count,
     role_switches: Count,
+    parses_spared: Count,
     bytes_from_clients: Count,
     bytes_to_clients: Count,
 }
@@ -212,12 +216,20 @@ impl Counters {
     /// Adds what a client counted, and sets that to zero.
     pub fn add(&self, batch: &mut Batch) {
         // The rest is told by tenant, or counted where it happens.
-        let Batch { queries, transactions, role_switches, bytes_from_clients, bytes_to_clients, .. } =
-            std::mem::take(batch);
+        let Batch {
+            queries,
+            transactions,
+            role_switches,
+            parses_spared,
+            bytes_from_clients,
+            bytes_to_clients,
+            ..
+        } = std::mem::take(batch);
         let traffic = &self.traffic.0;
         traffic.queries.add(queries);
         traffic.transactions.add(transactions);
         traffic.role_switches.add(role_switches);
+        traffic.parses_spared.add(parses_spared);
         traffic.bytes_from_clients.add(bytes_from_clients);
         traffic.bytes_to_clients.add(bytes_to_clients);
     }
@@ -395,6 +407,7 @@ impl Counters {
             queries: self.traffic.0.queries.get(),
             transactions: self.traffic.0.transactions.get(),
             role_switches: self.traffic.0.role_switches.get(),
+            parses_spared: self.traffic.0.parses_spared.get(),
             bytes_from_clients: self.traffic.0.bytes_from_clients.get(),
             bytes_to_clients: self.traffic.0.bytes_to_clients.get(),
             denials: self.denials.get(),
@@ -468,6 +481,8 @@ pub struct Snapshot {
     pub transactions: u64,
     /// Times that a tenant's role was taken on a server connection that tenants share.
     pub role_switches: u64,
+    /// See [`Batch::parses_spared`].
+    pub parses_spared: u64,
     /// Bytes read from clients.
     pub bytes_from_clients: u64,
     /// Bytes written to clients.
@@ -586,6 +601,7 @@ mod tests {
             queries: 3,
             transactions: 1,
             role_switches: 2,
+            parses_spared: 5,
             bytes_from_clients: 10,
             bytes_to_clients: 20,
             ..Batch::default()
@@ -595,6 +611,7 @@ mod tests {
         assert_eq!(batch, Batch::default());
         let snapshot = counters.snapshot();
         assert_eq!((snapshot.queries, snapshot.transactions, snapshot.role_switches), (3, 1, 2));
+        assert_eq!(snapshot.parses_spared, 5);
         assert_eq!((snapshot.bytes_from_clients, snapshot.bytes_to_clients), (10, 20));
     }
 

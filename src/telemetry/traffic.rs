@@ -192,6 +192,7 @@ mod tests {
             transactions: 2,
             assignments: 3,
             role_switches: 4,
+            parses_spared: 9,
             bytes_from_clients: 5,
             bytes_to_clients: 6,
             server_time: Duration::from_nanos(7),

@@ -65,5 +65,6 @@ mod takeover;
 mod tenants;
 mod tls;
 mod tokens;
+mod unnamed;
 mod users;
 mod verify;
