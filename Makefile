@@ -6,6 +6,8 @@
 # rustup puts cargo where a shell opened before does not look yet.
 CARGO := $(shell command -v cargo || echo "$${CARGO_HOME:-$$HOME/.cargo}/bin/cargo")
 ARGS ?=
+# How `make demo` is built: `dev` is there sooner.
+PROFILE ?= release
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt clippy bench docs
@@ -15,7 +17,7 @@ help: ## this list
 
 demo: ## a private PostgreSQL, three tenants, the proxy, a tour, and psql lines to paste
 	@sh scripts/setup.sh demo
-	$(CARGO) run --release -- demo $(ARGS)
+	$(CARGO) run --profile $(PROFILE) -- demo $(ARGS)
 
 test: ## all tests; they start their own PostgreSQL
 	@sh scripts/setup.sh test

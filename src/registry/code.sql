@@ -22,7 +22,7 @@ code (class, object) AS (
     UNION ALL
     SELECT 'pg_catalog.pg_type', t.oid FROM type t
     WHERE t.typtype = 'd'
-      AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid AND k.contype = 'c')
+      AND EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = 0 AND k.contypid = t.oid AND k.contype = 'c')
     UNION ALL
     SELECT 'pg_catalog.pg_cast', c.oid FROM pg_catalog.pg_cast c
     WHERE c.castsource IN (SELECT oid FROM type) OR c.casttarget IN (SELECT oid FROM type)

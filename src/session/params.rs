@@ -71,11 +71,18 @@ impl Settings {
     /// Those by which the constants of a statement are read when it is prepared, and not when it runs.
     #[must_use]
     pub fn reading(&self) -> Arc<[u8]> {
-        let mut text = String::new();
-        for (name, value) in self.iter().filter(|(name, _)| READING.contains(name)) {
-            let _ = write!(text, "{name}={value}\0");
+        let mut text = Vec::new();
+        self.put_reading(&mut text);
+        text.into()
+    }
+
+    /// The same, behind what is in `out`.
+    pub(super) fn put_reading(&self, out: &mut Vec<u8>) {
+        for (name, value) in self.iter().filter(|(name, _)| is_reading(name)) {
+            for part in [name.as_bytes(), b"=", value.as_bytes(), b"\0"] {
+                out.extend_from_slice(part);
+            }
         }
-        text.into_bytes().into()
     }
 
     /// SQL that makes a server connection that has `old` have `self`; empty when it has already.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
 use crate::guard::{Cleared, Effect, Effects};
+use crate::session::params::is_reading;
 use crate::session::pin::PinReason;
 use crate::session::pipeline::{Entry, Kind, Replaced, Undo};
 use crate::session::reuse::is_plain;
@@ -121,7 +122,7 @@ impl Session {
 
     /// What stands for an unnamed statement of this definition, where it is prepared on servers under a name. Not where the same
     /// text may mean something else than the last time, for what the transaction did or for what the client keeps.
-    pub(super) fn reusable(&self, definition: &[u8], effects: &Arc<Effects>) -> Option<Arc<Statement>> {
+    pub(super) fn reusable(&mut self, definition: &[u8], effects: &Arc<Effects>) -> Option<Arc<Statement>> {
         let is_as_usual = !self.changes_schema
             && !self.pins.is_uncertain()
             && matches!(self.pins.first(), None | Some(PinReason::Sequence))
@@ -130,7 +131,19 @@ impl Session {
         if !is_as_usual || !self.commons.reuses_unnamed() || !is_plain(effects) {
             return None;
         }
-        self.commons.statements.reuse(definition, &self.settings().reading(), effects)
+        let settings = self.tracking.settings();
+        let key = if settings.iter().any(|(name, _)| is_reading(name)) {
+            self.front.clear();
+            self.front.extend_from_slice(definition);
+            settings.put_reading(&mut self.front);
+            &self.front
+        } else {
+            definition
+        };
+        let statement = self.commons.statements.reuse(key, definition.len(), effects)?;
+        // The guard may say something else of it than when it came first: its rules can change.
+        let is_judged_so = Arc::ptr_eq(statement.effects(), effects) || statement.effects() == effects;
+        is_judged_so.then_some(statement)
     }
 
     /// There is no unnamed statement any more. Gives what to undo if the server skips what did that.

@@ -172,23 +172,20 @@ impl StatementStore {
     }
 
     /// The statement that stands for an unnamed one of this definition, where it is worth while to keep it prepared on servers: it
-    /// came before. Each client that parses it gets the same, so that what a server has of it serves all of them.
-    pub fn reuse(&self, definition: &[u8], reading: &[u8], effects: &Arc<Effects>) -> Option<Arc<Statement>> {
-        if definition.len() > MAX_REUSED_BYTES {
+    /// came before. Each client that parses it gets the same, so that what a server has of it serves all of them. `key` is the definition,
+    /// of this length, and behind it the settings by which its constants are read.
+    pub fn reuse(&self, key: &[u8], definition_len: usize, effects: &Arc<Effects>) -> Option<Arc<Statement>> {
+        if definition_len > MAX_REUSED_BYTES {
             return None;
         }
-        let mut key = Cow::Borrowed(definition);
-        if !reading.is_empty() {
-            key.to_mut().extend_from_slice(reading);
-        }
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match inner.unnamed.find(&key) {
+        match inner.unnamed.find(key) {
             Found::Statement(statement) => return Some(statement),
             Found::Seen => {}
             Found::Never => return None,
         }
         inner.parses += 1;
-        let shared = inner.shared(&key, definition.len(), effects);
+        let shared = inner.shared(key, definition_len, effects);
         let since = inner.parses;
         let statement = Arc::new(Statement { shared, since, columns: AtomicU64::new(0), is_unnamed: true });
         inner.unnamed.keep(&statement);

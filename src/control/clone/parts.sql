@@ -47,7 +47,7 @@ part (class, object, of_class, of_object) AS (
     WHERE k.contype = 'c' AND NOT (k.conislocal OR c.relispartition) OR k.contype = 'f' AND k.conparentid <> 0 OR k.contype = 'n'
     UNION ALL
     SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, NULL, NULL
-    FROM type t CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid OFFSET 0) AS k WHERE k.contype = 'n'
+    FROM type t CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_constraint k WHERE k.conrelid = 0 AND k.contypid = t.oid OFFSET 0) AS k WHERE k.contype = 'n'
     UNION ALL
     -- Of a constraint trigger.
     SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, g.tgconstraint, 'pg_catalog.pg_trigger'::pg_catalog.regclass, g.oid

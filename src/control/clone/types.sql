@@ -42,7 +42,7 @@ SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid, 47,
        pg_catalog.format('ALTER DOMAIN %I.%I ADD CONSTRAINT %I %s', $3, t.typname, k.conname,
            pg_catalog.pg_get_constraintdef(k.oid)),
        NULL, true
-FROM pg_catalog.pg_type t CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid OFFSET 0) AS k
+FROM pg_catalog.pg_type t CROSS JOIN LATERAL (SELECT * FROM pg_catalog.pg_constraint k WHERE k.conrelid = 0 AND k.contypid = t.oid OFFSET 0) AS k
 WHERE t.oid = ANY ($1) AND t.typtype = 'd' AND k.contype = 'c'
 UNION ALL
 SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 10, 'range ' || t.typname,

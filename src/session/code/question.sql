@@ -79,7 +79,7 @@ expressions (reads, body) AS MATERIALIZED (
   UNION ALL
   SELECT true, pg_catalog.pg_get_constraintdef(c.oid)
   FROM members AS m, pg_catalog.pg_constraint AS c, builtins AS b
-  WHERE m.classid OPERATOR(pg_catalog.=) 1247::pg_catalog.oid AND c.contypid OPERATOR(pg_catalog.=) m.oid
+  WHERE m.classid OPERATOR(pg_catalog.=) 1247::pg_catalog.oid AND c.conrelid OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND c.contypid OPERATOR(pg_catalog.=) m.oid
     AND c.conbin::pg_catalog.text OPERATOR(pg_catalog.~) b.mark
   UNION ALL
   SELECT false, pg_catalog.pg_get_triggerdef(t.oid)

@@ -219,7 +219,7 @@ fn it_is_off_where_the_configuration_says_so() {
 fn texts_that_never_come_again_and_too_many_that_do_stay_within_their_memory() {
     let commons = commons();
     let text = |n: usize| format!("select {n} {}\0\0\0", "x".repeat(500)).into_bytes();
-    let reuse = |n| commons.statements.reuse(&text(n), b"", &Arc::default());
+    let reuse = |n| commons.statements.reuse(&text(n), text(n).len(), &Arc::default());
     for n in 0..2_000 {
         assert!(reuse(n).is_none());
     }
@@ -227,5 +227,5 @@ fn texts_that_never_come_again_and_too_many_that_do_stay_within_their_memory() {
     assert_eq!(kept, 2_000);
     let still = (10_000..12_000).filter(|n| commons.statements.has_unnamed(&text(*n))).count();
     assert!((1..=260).contains(&still), "{still}");
-    assert!(commons.statements.reuse(&vec![b' '; 17 << 10], b"", &Arc::default()).is_none());
+    assert!(commons.statements.reuse(&[b' '; 17 << 10], 17 << 10, &Arc::default()).is_none());
 }
