@@ -203,6 +203,8 @@ pub async fn create(
     cluster: &ClusterName,
     (master_key, schemas): (&MasterKey, &Schemas),
 ) -> Result<Provisioned, ControlError> {
+    // Before anything is written down anywhere.
+    store::require_current(&*there).await?;
     let reserved = reserve(main, new, (cluster, None), master_key).await?;
     // What only `main` knows of a tenant.
     let bare = NewTenant { name: None, stripe_customer_id: None, user: None, password: None, ..new.clone() };

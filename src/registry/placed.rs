@@ -178,7 +178,8 @@ async fn set_state(
     client
         .execute(
             "INSERT INTO pgtenant.schema_states AS s (tenant_id, epoch, changing)
-             SELECT t.id, $2, $3 FROM pgtenant.tenants t WHERE t.id = $1 AND ($2 <> 0 OR $3)
+             SELECT t.id, $2::pg_catalog.int8, $3::pg_catalog.bool FROM pgtenant.tenants t
+             WHERE t.id = $1 AND ($2::pg_catalog.int8 <> 0 OR $3::pg_catalog.bool)
              ON CONFLICT (tenant_id) DO UPDATE SET epoch = excluded.epoch, changing = excluded.changing
              WHERE (s.epoch, s.changing) IS DISTINCT FROM (excluded.epoch, excluded.changing)",
             &[&id.0, &epoch, &changing],
@@ -204,7 +205,8 @@ pub async fn set_states(
         .execute(
             "INSERT INTO pgtenant.schema_states AS s (tenant_id, epoch, changing)
              SELECT t.id, n.epoch, n.changing
-             FROM pg_catalog.unnest($2::pg_catalog.uuid[], $3::pg_catalog.int8[], $4::pg_catalog.bool[]) AS n (id, epoch, changing)
+             FROM ROWS FROM (pg_catalog.unnest($2::pg_catalog.uuid[]), pg_catalog.unnest($3::pg_catalog.int8[]),
+                             pg_catalog.unnest($4::pg_catalog.bool[])) AS n (id, epoch, changing)
              JOIN pgtenant.tenants t ON t.id = n.id AND t.cluster = $1
              WHERE n.epoch <> 0 OR n.changing
              ON CONFLICT (tenant_id) DO UPDATE SET epoch = excluded.epoch, changing = excluded.changing

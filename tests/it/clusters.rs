@@ -204,8 +204,8 @@ fn shared_tenants_of_two_clusters_share_with_those_of_their_own_only() {
     for round in 0..10 {
         for (wire, name) in [(&mut beta, "beta"), (&mut gamma, "gamma")] {
             wire.run(&format!("insert into notes (body) values ('{name} {round}')"));
-            let role = format!("select current_user || ' ' || inet_server_port()");
-            assert_eq!(wire.value(&role), format!("{} {}", world.proxy.role(name), world.east.port()));
+            let role = "select current_user || ' ' || inet_server_port()";
+            assert_eq!(wire.value(role), format!("{} {}", world.proxy.role(name), world.east.port()));
         }
     }
     assert_eq!(beta.value("select count(*) from notes where body like 'beta %'"), "10");

@@ -47,6 +47,7 @@ pub async fn restore_at(
     if options.run == Run::Dry {
         return restore(there, config, options, progress, stop).await;
     }
+    store::require_current(&*there).await?;
     let new = NewTenant {
         slug: slug.clone(),
         name: None,
