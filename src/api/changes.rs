@@ -14,7 +14,7 @@ use crate::api::input::{Body, DryRun, Named, Params, display_name, slug, stripe_
 use crate::api::problem::Problem;
 use crate::config::settings;
 use crate::control::{
-    Change, DropChange, ObjectNames, drop_tenant, rename_tenant, set_tenant, undrop_tenant,
+    Change, DropChange, ObjectNames, drop_tenant, placed, rename_tenant, set_tenant, undrop_tenant,
 };
 
 #[derive(Deserialize)]
@@ -94,7 +94,11 @@ pub(super) async fn rename(
     let name = display_name(body.name)?;
     let objects = if body.keep_names { ObjectNames::Keep } else { ObjectNames::Follow };
     let mut client = api.admin().await?;
-    let done = rename_tenant(&mut client, (&old, &new), name.as_deref(), objects, dry.run()).await?;
+    let (slugs, name, run) = ((&old, &new), name.as_deref(), dry.run());
+    let done = match api.place_of(&*client, &old).await? {
+        None => rename_tenant(&mut client, slugs, name, objects, run).await?,
+        Some(mut there) => placed::rename((&mut client, &mut there), slugs, name, objects, run).await?,
+    };
     let mut object = done.summary.to_json();
     object["before"] = json!(done.before.as_str());
     object["notes"] = json!(done.notes);

@@ -9,6 +9,7 @@ mod idempotency;
 mod input;
 mod installation;
 mod keys;
+mod place;
 mod problem;
 mod stripe;
 mod tenants;
@@ -36,11 +37,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::place::Others;
 use crate::api::problem::Problem;
 use crate::auth::{FailureLimits, Failures};
 use crate::config::Config;
 use crate::net::tls::ControlTls;
 use crate::registry::{RegistryError, describe, store};
+use crate::tenant::ClusterName;
 
 /// Largest body of a request, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -69,6 +72,7 @@ pub struct Api {
     tokens: BearerTokens,
     stripe_secret: Option<SecretString>,
     pool: Pool<Manager>,
+    others: Others,
     failures: Mutex<Failures>,
     places: Semaphore,
     /// Whose turn it is to carry out an event of Stripe's.
@@ -84,6 +88,8 @@ pub struct Parts {
     pub config: Config,
     /// The administrator.
     pub login: tokio_postgres::Config,
+    /// The same on each other cluster.
+    pub others: Vec<(ClusterName, tokio_postgres::Config)>,
     /// Connections of the administrator's at once.
     pub max_connections: u32,
     /// Who may call.
@@ -118,6 +124,7 @@ impl Api {
             .build_unchecked(PostgresConnectionManager::new(login, tls));
         let limits = FailureLimits { per_address: Some(MOST_FAILURES), ..FailureLimits::default() };
         let api = Self {
+            others: Others::new(&parts.config, parts.others),
             config: parts.config,
             tokens: parts.tokens,
             stripe_secret: parts.stripe_secret,

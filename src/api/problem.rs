@@ -76,6 +76,8 @@ impl From<ControlError> for Problem {
 
 const fn kind(error: &ControlError) -> (StatusCode, &'static str) {
     match error {
+        ControlError::Elsewhere { .. } => (StatusCode::CONFLICT, "on_another_cluster"),
+        ControlError::NamesElsewhere(_) => (StatusCode::CONFLICT, "names_taken"),
         ControlError::UnknownTenant(_) => (StatusCode::NOT_FOUND, "unknown_tenant"),
         ControlError::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         ControlError::UnknownUser(_) => (StatusCode::NOT_FOUND, "unknown_user"),

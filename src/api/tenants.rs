@@ -10,17 +10,18 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 
 use crate::api::Api;
 use crate::api::input::{Body, DryRun, Named, Params, display_name, slug, stripe_customer, user_name};
 use crate::api::problem::Problem;
 use crate::config::limits;
 use crate::control::{
-    ControlError, NewTenant, change_limits, create_tenant, password, rotate_password as rotate, set_level,
-    set_status,
+    ControlError, NewTenant, Provisioned, change_limits, create_tenant, password, placed,
+    rotate_password as rotate, set_level, set_status,
 };
 use crate::registry::store::{self, TenantPage};
-use crate::tenant::{Access, Level, Status};
+use crate::tenant::{Access, ClusterName, Level, Status};
 
 /// Tenants of one page, at most and where nothing is said.
 const MOST_OF_A_PAGE: u16 = 1000;
@@ -73,10 +74,16 @@ pub(super) async fn show(State(api): State<Arc<Api>>, name: Named) -> Result<Res
     let client = api.admin().await?;
     let found = store::summaries(&*client, Some(&slug)).await?.pop();
     let tenant = found.ok_or(ControlError::UnknownTenant(slug))?;
-    let (tables, bytes) = store::schema_size(&*client, &tenant.tenant.names.schema).await?;
+    let schema = &tenant.tenant.names.schema;
+    // What is known of it is told while its cluster is down, too.
+    let size = match api.place(&tenant.tenant.cluster).await {
+        Ok(None) => Some(store::schema_size(&*client, schema).await?),
+        Ok(Some(there)) => store::schema_size(&*there, schema).await.ok(),
+        Err(_) => None,
+    };
     let mut object = tenant.to_json();
-    object["tables"] = json!(tables);
-    object["bytes"] = json!(bytes);
+    object["tables"] = json!(size.map(|(tables, _)| tables));
+    object["bytes"] = json!(size.map(|(_, bytes)| bytes));
     Ok(Json(object).into_response())
 }
 
@@ -91,6 +98,7 @@ pub(super) struct NewTenantBody {
     read_only: bool,
     stripe_customer_id: Option<String>,
     level: Option<String>,
+    cluster: Option<String>,
 }
 
 impl NewTenantBody {
@@ -123,9 +131,11 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Body(body): Body<NewTenantBody>,
 ) -> Result<Response, Problem> {
+    let cluster = body.cluster.as_deref().map(ClusterName::parse).transpose();
+    let cluster = cluster.map_err(|error| Problem::invalid(format!("`cluster`: {error}")))?;
     let new = body.check(api.config.tenants.level)?;
     let mut client = api.admin().await?;
-    let done = create_tenant(&mut client, &new, &api.config.secrets.master_key, &api.config.schemas).await?;
+    let done = create_at(&api, &mut client, &new, cluster.as_ref()).await?;
     let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
     object["notes"] = json!(done.notes);
@@ -133,6 +143,21 @@ pub(super) async fn create(
     object["password"] = json!(done.generated_password.as_ref().map(ExposeSecret::expose_secret));
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(object)).into_response())
+}
+
+/// On this cluster, else where new tenants go.
+pub(super) async fn create_at(
+    api: &Api,
+    client: &mut Client,
+    new: &NewTenant,
+    cluster: Option<&ClusterName>,
+) -> Result<Provisioned, Problem> {
+    let (key, schemas) = (&api.config.secrets.master_key, &api.config.schemas);
+    let cluster = cluster.unwrap_or(&api.config.tenants.cluster);
+    Ok(match api.place(cluster).await? {
+        None => create_tenant(client, new, key, schemas).await?,
+        Some(mut there) => placed::create((client, &mut there), new, cluster, (key, schemas)).await?,
+    })
 }
 
 /// A limit that is `null` is put back to the configuration's.
@@ -176,7 +201,14 @@ pub(super) async fn level(
     Body(body): Body<LevelBody>,
 ) -> Result<Response, Problem> {
     let (slug, level) = (name.slug()?, level_word(&body.level)?);
-    let change = set_level(&mut *api.admin().await?, &slug, level, dry.run()).await?;
+    let (mut client, run) = (api.admin().await?, dry.run());
+    let change = match api.place_of(&*client, &slug).await? {
+        None => set_level(&mut client, &slug, level, run).await?,
+        Some(mut there) => {
+            let work = async |there: &mut Client| set_level(there, &slug, level, run).await;
+            placed::on_objects((&mut client, &mut there), &slug, work).await?
+        }
+    };
     let mut object = change.summary.to_json();
     object["before"] = json!(change.before.as_str());
     Ok(Json(object).into_response())
@@ -207,6 +239,13 @@ async fn status(api: &Api, name: &Named, dry: &DryRun, status: Status) -> Result
 
 pub(super) async fn rotate_password(State(api): State<Arc<Api>>, name: Named) -> Result<Response, Problem> {
     let slug = name.slug()?;
-    let step = rotate(&mut *api.admin().await?, &slug, &api.config.secrets.master_key).await?;
+    let (mut client, key) = (api.admin().await?, &api.config.secrets.master_key);
+    let step = match api.place_of(&*client, &slug).await? {
+        None => rotate(&mut client, &slug, key).await?,
+        Some(mut there) => {
+            let work = async |there: &mut Client| rotate(there, &slug, key).await;
+            placed::on_objects((&mut client, &mut there), &slug, work).await?
+        }
+    };
     Ok(Json(json!({ "slug": slug.as_str(), "outcome": step.outcome.to_string() })).into_response())
 }

@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::api::Api;
 use crate::api::problem::Problem;
 use crate::api::stripe::{self, Event, NewCustomer, Wish};
-use crate::control::{NewTenant, Run, create_tenant, set_status};
+use crate::api::tenants::create_at;
+use crate::control::{NewTenant, Run, set_status};
 use crate::registry::store::{self, TenantPage, TenantSummary};
 use crate::registry::stripe as handled;
 use crate::tenant::{Access, Status};
@@ -101,7 +102,7 @@ async fn create(
         level: None,
         default_level: api.config.tenants.level,
     };
-    let done = create_tenant(client, &new, &api.config.secrets.master_key, &api.config.schemas).await?;
+    let done = create_at(api, client, &new, None).await?;
     if done.summary.stripe_customer_id.as_deref() == Some(customer) {
         return Ok(());
     }

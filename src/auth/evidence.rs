@@ -207,6 +207,7 @@ mod tests {
             access: Access::ReadWrite,
             reader_role: None,
             schema: crate::tenant::SchemaState::default(),
+            cluster: crate::tenant::ClusterName::MAIN,
             settings: std::collections::BTreeMap::new(),
         }
     }

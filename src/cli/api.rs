@@ -104,7 +104,12 @@ pub async fn prepare(options: &ApiOptions, config: Config) -> Result<(Api, TcpLi
         .with_context(|| format!("{}", options.token_file.display()))?;
     let stripe_secret = options.stripe_secret_file.as_deref().map(stripe_secret).transpose()?;
     let login = options.admin.login_with_password(&config)?;
-    let parts = Parts { config, login, max_connections: options.max_connections, tokens, stripe_secret };
+    let mut others = Vec::new();
+    for (name, at) in config.clusters.keys().filter_map(|name| Some((name, config.at(name)?))) {
+        others.push((name.clone(), options.admin.login_with_password(&at)?));
+    }
+    let parts =
+        Parts { config, login, others, max_connections: options.max_connections, tokens, stripe_secret };
     let api = Api::new(parts).await?;
     let listener = TcpListener::bind(options.listen)
         .await

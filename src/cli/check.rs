@@ -96,7 +96,13 @@ fn key_files(config: &Config) -> Result<(), Problems> {
 /// Asks the machine and the server; the summary, or all that was found.
 fn online(config: &Config, mut problems: Problems) -> anyhow::Result<Result<String, Problems>> {
     machine::check(&config.listen, &mut problems);
-    let version = block_on(async { Ok(server::check(config, &mut problems).await) })?;
+    let version = block_on(async {
+        let version = server::check(config, &mut problems).await;
+        for at in config.clusters.keys().filter_map(|name| config.at(name)) {
+            server::check(&at, &mut problems).await;
+        }
+        Ok(version)
+    })?;
     Ok(problems.unless_any(Some(summary(config, version.as_deref()))))
 }
 

@@ -74,6 +74,8 @@ impl AdminArgs {
     fn login(&self, config: &Config) -> Result<tokio_postgres::Config> {
         let configured = cluster_config(&config.server)?;
         let mut login = match (&self.admin_url, &self.admin_user) {
+            // Of another cluster the login is the same, and the place is the configuration's.
+            (Some(url), _) if !config.cluster.is_main() => with_login_of(url, configured)?,
             (Some(url), _) => from_url(url, configured, &config.server.database)?,
             (None, Some(user)) => {
                 let mut login = configured;
@@ -129,6 +131,25 @@ fn from_url(
         }
     }
     Ok(login)
+}
+
+/// The user and the password of a connection string, for another place.
+fn with_login_of(
+    url: &SecretString,
+    mut configured: tokio_postgres::Config,
+) -> Result<tokio_postgres::Config> {
+    let login: tokio_postgres::Config = url
+        .expose_secret()
+        .parse()
+        .map_err(|error| anyhow::anyhow!("the administrator's {}", describe(&error)))?;
+    let Some(user) = login.get_user() else {
+        bail!("the administrator's connection string names no user; write postgresql://<user>@…");
+    };
+    configured.user(user);
+    if let Some(password) = login.get_password() {
+        configured.password(password);
+    }
+    Ok(configured)
 }
 
 /// Logs in as the role that may only read the registry; needs no administrator.

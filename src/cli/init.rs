@@ -6,9 +6,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::place::{cluster_name, config_of};
 use crate::config::Config;
 use crate::control::{HardenReport, InitPlan, Run, Severity, Step, harden, init, remove_hardening};
-use crate::tenant::Ident;
+use crate::tenant::{ClusterName, Ident};
 
 /// Makes the database ready for tenants: registry, roles, common schemas. Can be run again.
 #[derive(Args, Clone, Debug, Default)]
@@ -27,6 +28,10 @@ pub struct InitArgs {
     /// proxies.
     #[arg(long, conflicts_with = "remove_hardening")]
     pub lost_master_key: bool,
+    /// Only the cluster of this name, `main` or one of `[clusters.NAME]`; without, all that the configuration describes, `main`
+    /// first.
+    #[arg(long, value_name = "NAME", value_parser = cluster_name)]
+    pub cluster: Option<ClusterName>,
     /// With --harden or --remove-hardening: says what would be done, and changes nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -40,6 +45,24 @@ pub async fn run(args: InitArgs, config: &Config, out: &mut dyn Write) -> Result
     if args.dry_run && !args.harden && !args.remove_hardening {
         bail!("`--dry-run` goes with `--harden` or `--remove-hardening`");
     }
+    let names: Vec<ClusterName> = match &args.cluster {
+        Some(name) => vec![name.clone()],
+        None => config.cluster_names().collect(),
+    };
+    let are_several = config.cluster_names().count() > 1;
+    for name in names {
+        let at = config_of(config, &name)?;
+        if are_several {
+            writeln!(out, "cluster {name}, at {}:", at.server.address)?;
+        }
+        let done = one(&args, &at, out).await;
+        if are_several { done.with_context(|| format!("cluster {name}"))? } else { done? }
+    }
+    Ok(())
+}
+
+/// The database of one cluster.
+async fn one(args: &InitArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let mode = if args.dry_run { Run::Dry } else { Run::Apply };
     let user = &config.registry.user;
     let plan = InitPlan {

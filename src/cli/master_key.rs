@@ -5,10 +5,14 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
+use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::place::Place;
 use crate::config::Config;
-use crate::control::{Checked, MasterKeyChange, Outcome, Run, Step, Verdict};
+use crate::control::placed::bring_up;
+use crate::control::{Checked, ControlError, MasterKeyChange, Outcome, Run, Step, Verdict};
+use crate::registry::store;
 use crate::tenant::Slug;
 
 /// So often it is looked whether more tenants came meanwhile.
@@ -38,10 +42,45 @@ pub async fn run(
     out: &mut dyn Write,
     progress: &mut dyn Write,
 ) -> Result<()> {
-    let mode = if args.dry_run { Run::Dry } else { Run::Apply };
-    let mut client = args.admin.connect(config).await?;
-    let mut change = MasterKeyChange::begin(&mut client, &config.secrets, mode).await?;
+    let mut main = args.admin.connect(config).await?;
     let mut report = Report { json: args.json, out, progress };
+    let are_several = !config.clusters.is_empty();
+    for name in config.cluster_names() {
+        let done = match args.admin.place(config, &name).await? {
+            None => one(&args, &mut main, config, &mut report).await,
+            Some(mut place) => there(&args, &mut main, &mut place, &mut report).await,
+        };
+        if are_several { done.with_context(|| format!("cluster {name}"))? } else { done? }
+    }
+    Ok(())
+}
+
+/// Another cluster; then proxies are told which key its tenants' passwords are of.
+async fn there(
+    args: &RotateMasterKeyArgs,
+    main: &mut Client,
+    place: &mut Place,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    one(args, &mut place.client, &place.config, report).await?;
+    if args.dry_run {
+        return Ok(());
+    }
+    for found in store::summaries_here(&place.client).await.map_err(ControlError::from)? {
+        bring_up(main, &place.client, &found.tenant.slug).await?;
+    }
+    Ok(())
+}
+
+/// One database.
+async fn one(
+    args: &RotateMasterKeyArgs,
+    client: &mut Client,
+    config: &Config,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let mode = if args.dry_run { Run::Dry } else { Run::Apply };
+    let mut change = MasterKeyChange::begin(client, &config.secrets, mode).await?;
     let own = change.own_roles().await.context("nothing was changed")?;
     report.tell(None, &own, None)?;
     for _ in 0..ROUNDS {

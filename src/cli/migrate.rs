@@ -1,5 +1,6 @@
 //! `pgtenant migrate up`, `status`, `drift` and `baseline`.
 
+mod clusters;
 mod output;
 
 use std::io::Write;
@@ -10,12 +11,13 @@ use clap::{Args, Subcommand};
 use tokio_postgres::Client;
 
 use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::cli::migrate::clusters::Told;
 use crate::config::Config;
 use crate::control::ControlError;
 use crate::control::migrate::{
-    self, Connections, Files, MigratePlan, MigrateReport, Progress, baseline, drift, dry_run, standings,
+    self, Connections, Files, MigratePlan, MigrateReport, Progress, baseline, drift, dry_run,
 };
-use crate::tenant::Slug;
+use crate::tenant::{ClusterName, Slug};
 
 /// How often a file is tried that others keep from its locks: with rests that grow, some twenty seconds.
 const ATTEMPTS: u32 = 8;
@@ -151,22 +153,56 @@ async fn up(args: &UpArgs, config: &Config, out: &mut dyn Write, progress: &mut 
         out_of_order: args.out_of_order,
         attempts: ATTEMPTS,
     };
-    let report = if args.dry_run {
-        dry_run(args.admin.connect(config).await?, directory, &plan, config).await?
-    } else {
-        let connections = Connections {
-            lock: args.admin.connect(config).await?,
-            ledger: args.admin.connect(config).await?,
-            template: args.admin.connect(config).await?,
-        };
-        migrate::migrate(connections, directory, &plan, config, progress).await?
-    };
-    if args.json {
-        output::report_json(&report, args.dry_run, out)?;
-    } else {
-        output::report(&report, args.dry_run, out)?;
+    let mut reports: Vec<Part> = Vec::new();
+    for (there, plan) in clusters::plans(config, &plan).await? {
+        // What stopped one run stops the others.
+        if reports.iter().any(|part| part.report.stopped.is_some()) {
+            break;
+        }
+        let report = up_at(args, (config, &there), (directory, &plan), progress).await;
+        let report = named(report, config, &there)?;
+        reports.push(Part { cluster: (!config.clusters.is_empty()).then_some(there.cluster), report });
     }
-    conclude(&report)
+    if args.json {
+        output::report_json(&reports, args.dry_run, out)?;
+    } else {
+        output::report(&reports, args.dry_run, out)?;
+    }
+    conclude(&reports)
+}
+
+/// What became of one cluster; without a name where there is only one.
+pub(super) struct Part {
+    pub(super) cluster: Option<ClusterName>,
+    pub(super) report: MigrateReport,
+}
+
+/// Says of which cluster an error is, where there are several.
+fn named<T>(done: Result<T>, config: &Config, there: &Config) -> Result<T> {
+    if config.clusters.is_empty() { done } else { done.with_context(|| format!("cluster {}", there.cluster)) }
+}
+
+async fn up_at(
+    args: &UpArgs,
+    (config, there): (&Config, &Config),
+    (directory, plan): (&Path, &MigratePlan),
+    progress: &mut dyn Progress,
+) -> Result<MigrateReport> {
+    let admin = &args.admin;
+    if args.dry_run {
+        return Ok(dry_run(admin.connect(there).await?, directory, plan, there).await?);
+    }
+    let connections = Connections {
+        lock: admin.connect(there).await?,
+        ledger: admin.connect(there).await?,
+        template: admin.connect(there).await?,
+    };
+    let told = Told::begin(admin, config, there).await?;
+    let report = migrate::migrate(connections, directory, plan, there, progress).await;
+    let rests = told.end().await;
+    let report = report?;
+    rests?;
+    Ok(report)
 }
 
 /// Short names, and how many more.
@@ -181,8 +217,12 @@ fn canaries(given: &[String]) -> Result<(Vec<Slug>, usize)> {
     Ok((named, more))
 }
 
-fn conclude(report: &MigrateReport) -> Result<()> {
-    let failed: Vec<String> = report.failed().map(|(who, _)| who).collect();
+fn conclude(reports: &[Part]) -> Result<()> {
+    let of = |part: &Part| -> Vec<String> {
+        let at = part.cluster.as_ref().map(|cluster| format!(" on {cluster}")).unwrap_or_default();
+        part.report.failed().map(|(who, _)| format!("{who}{at}")).collect()
+    };
+    let failed: Vec<String> = reports.iter().flat_map(of).collect();
     if failed.is_empty() {
         return Ok(());
     }
@@ -192,7 +232,8 @@ fn conclude(report: &MigrateReport) -> Result<()> {
     };
     let named = failed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let what = if failed.len() == 1 { "schema" } else { "schemas" };
-    let stopped = report.stopped.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+    let stopped = reports.iter().find_map(|part| part.report.stopped.as_ref());
+    let stopped = stopped.map_or_else(String::new, |why| format!("; {why}"));
     bail!(
         "{} {what} failed: {named}{more}{stopped}. A schema is left as its last whole file has made it; put right what \
          is told above and run this again",
@@ -209,8 +250,12 @@ async fn reader(config: &Config) -> Result<Client> {
 
 async fn status(args: &StatusArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let files = Files::read(directory(args.directory.as_ref(), config)?)?;
-    let client = reader(config).await?;
-    let standings = standings(&client, &files).await?;
+    let mut standings = Vec::new();
+    for there in clusters::all_or_of(config, None).await? {
+        let client = reader(&there).await?;
+        let found = migrate::standings(&client, &files).await.map_err(Into::into);
+        standings.extend(named(found, config, &there)?);
+    }
     let conflicts: Vec<String> = standings
         .iter()
         .filter_map(|standing| migrate::pending(&files, standing, None, true).err())
@@ -236,8 +281,11 @@ async fn drifts(
     progress: &mut dyn Progress,
 ) -> Result<()> {
     let only = slug(args.tenant.as_ref())?;
-    let client = reader(config).await?;
-    let found = drift(&client, &config.schemas.template, only.as_ref(), progress).await?;
+    let mut found = Vec::new();
+    for there in clusters::all_or_of(config, only.as_ref()).await? {
+        let client = reader(&there).await?;
+        found.extend(drift(&client, &there.schemas.template, only.as_ref(), progress).await?);
+    }
     let differing = found.iter().filter(|drift| !drift.differences.is_empty()).count();
     if args.json {
         output::drift_json(&found, out)?
@@ -253,8 +301,11 @@ async fn drifts(
 async fn base(args: &BaselineArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
     let directory = directory(args.directory.as_ref(), config)?;
     let only = slug(args.tenant.as_ref())?;
-    let mut client = args.admin.connect(config).await?;
-    let written = baseline(&mut client, directory, args.to, only.as_ref()).await?;
+    let mut written = Vec::new();
+    for there in clusters::all_or_of(config, only.as_ref()).await? {
+        let mut client = args.admin.connect(&there).await?;
+        written.extend(baseline(&mut client, directory, args.to, only.as_ref()).await?);
+    }
     if args.json { output::baseline_json(&written, out) } else { output::baseline(&written, args.to, out) }
 }
 

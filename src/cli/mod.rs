@@ -14,6 +14,7 @@ pub mod load;
 pub mod master_key;
 pub mod migrate;
 pub mod out;
+mod place;
 pub mod progress;
 pub mod serve;
 pub mod statics;

@@ -1,5 +1,6 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
+mod clusters;
 mod ports;
 mod reload;
 mod systemd;
@@ -24,17 +25,14 @@ use crate::cli::serve::reload::Replaceable;
 use crate::cli::serve::systemd::Systemd;
 use crate::cli::serve::takeover::Door;
 use crate::cli::{ONLY_REPORTS, start_log};
-use crate::client::{self, Parts, ReloadError, ReloadReport, Shared};
+use crate::client::{self, Clusters, Parts, ReloadError, ReloadReport, Shared};
 use crate::config::{Config, GuardMode, Live};
-use crate::control::{HardeningWatcher, ReplicaWatcher, SpareWatcher, verify};
+use crate::control::verify;
 use crate::guard::Guard;
 use crate::monitor::Monitor;
 use crate::net::listener::Listener;
 use crate::net::tls::Acceptor;
-use crate::notify::Hub;
-use crate::pool::Pool;
-use crate::registry::{Directory, Registry, SpareWatch};
-use crate::server::spare::SpareLogin;
+use crate::registry::{Directory, Registry};
 use crate::telemetry::{Counters, Log};
 use crate::tenant::Tenant;
 use crate::tokens::Tokens;
@@ -235,25 +233,19 @@ impl Server {
         let counters = Arc::new(Counters::new());
         let tokens = Tokens::open(&config.auth, Arc::clone(&counters))?;
         let registry = Registry::open(config).await?;
-        audit(&registry, config).await?;
-        let pool_role = registry.pool_role().await?;
         let live = Arc::new(Live::new(config.clone()));
         let verifier = verify::Watcher::new(registry.clone(), live.get(), Arc::clone(&counters))?;
-        let mut watcher = HardeningWatcher::new(registry.clone());
-        let mut spares = SpareWatcher::new(registry.clone(), Arc::clone(&live));
-        spares.check().await;
+        let (main, mut keepers) =
+            clusters::look_at(config, Arc::clone(&live), registry.clone(), &counters).await?;
         let directory = Arc::new(Directory::start(registry.clone()).await?);
-        watcher.check_if_needed(&directory).await;
+        keepers.look(&directory).await;
+        let found = clusters::look_at_others(config, &counters, &directory).await;
         let tls = config.listen.tls.as_ref().map(Acceptor::load).transpose()?;
-        let hub = Hub::new(config, Arc::clone(&counters));
         let shared = Shared::new(Parts {
             guard: Arc::new(Guard::new(&config.guard)),
-            pool: Pool::new(config, Arc::clone(&counters), Arc::clone(&hub), pool_role),
-            hub,
+            clusters: Clusters::new(main, config.clusters.keys().cloned()),
             directory,
             tokens: None,
-            hardening: watcher.subscribe(),
-            spares: spares.subscribe(),
             tls: None,
             counters,
             config: live,
@@ -281,8 +273,9 @@ impl Server {
             running.shared.tls.store(Some(Arc::clone(&acceptor)));
             running.follow_tls(&acceptor);
         }
-        let replicas = ReplicaWatcher::new(&running.shared.config(), running.shared.pool.replicas().all())?;
-        running.keep_house(watcher, spares, verifier, replicas);
+        running.keep_house(verifier);
+        running.keep(running.shared.clusters.main(), keepers);
+        running.begin_others(found);
         // It is there for as long as there are clients: while they are waited for, it says that no new ones should come.
         let monitoring = Monitor::start(&running.shared, &running.cut_off, has_taken_over).await?;
         running.ports.serve(opened, &running.desk());
@@ -367,28 +360,11 @@ impl Running {
     }
 
     /// Begins what goes on beside the clients. What clients depend on goes on until the last of them is gone.
-    fn keep_house(
-        self: &Arc<Self>,
-        watcher: HardeningWatcher,
-        spares: SpareWatcher,
-        verifier: verify::Watcher,
-        replicas: Option<ReplicaWatcher>,
-    ) {
+    fn keep_house(self: &Arc<Self>, verifier: verify::Watcher) {
         let shared = &self.shared;
-        self.spawn_for_clients(Arc::clone(&shared.pool).keep());
-        let hub = Arc::clone(&shared.hub);
-        self.spawn_for_clients(async move { hub.run().await });
         self.spawn_for_clients(Arc::clone(shared).follow_peers());
         self.spawn_for_clients(client::keep_averages(Arc::clone(shared)));
         self.spawn_for_clients(follow_changes(Arc::clone(shared)));
-        if let Some(replicas) = replicas {
-            let pool = Arc::clone(&shared.pool);
-            self.spawn_for_clients(replicas.run(move || pool.follow_replicas()));
-        }
-        self.spawn_for_clients(watcher.run(Arc::clone(&shared.directory), shared.live()));
-        self.spawn_for_clients(follow_hardening(Arc::clone(shared)));
-        self.spawn_for_clients(spares.run());
-        self.spawn_for_clients(follow_spares(Arc::clone(shared)));
         self.put_verifier(verifier, &shared.config());
         self.tell_statistics();
         if let Some(orders) = shared.take_orders() {
@@ -412,7 +388,7 @@ impl Running {
         self.ports.close();
         self.background.cancel();
         self.shared.shutdown.cancel();
-        self.shared.pool.wind_down();
+        self.shared.clusters.wind_down();
         self.clients.close();
         let limit = self.shared.config().listen.shutdown_timeout;
         if tokio::time::timeout(limit, self.clients.wait()).await.is_err() {
@@ -422,7 +398,7 @@ impl Running {
         }
         // The server sees a good-bye instead of a broken connection; one that was being reset, later.
         let _ = tokio::time::timeout(Duration::from_secs(2), async {
-            while self.shared.pool.load().total > 0 {
+            while self.shared.clusters.load().total > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })
@@ -447,16 +423,6 @@ impl Running {
     }
 }
 
-/// DESIGN: no login may have more rights than the wall can stand.
-async fn audit(registry: &Registry, config: &Config) -> anyhow::Result<()> {
-    let findings = registry.audit_logins(&config.schemas).await?;
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
-    bail!("the database does not keep tenants apart; not serving until this is mended:\n{}", list.join("\n"))
-}
-
 /// Keeps clients and server connections in step with the registry.
 async fn follow_changes(shared: Arc<Shared>) {
     let mut changes = shared.directory.changes();
@@ -468,7 +434,7 @@ async fn follow_changes(shared: Arc<Shared>) {
                 None => {
                     tracing::info!(tenant = %id, "tenant is out of service; its clients are disconnected");
                     shared.roster.disconnect(id);
-                    shared.pool.retire(id);
+                    shared.clusters.retire(id);
                 }
             },
             Err(RecvError::Lagged(_)) => {
@@ -477,7 +443,7 @@ async fn follow_changes(shared: Arc<Shared>) {
                         Some(tenant) => keep_up(&shared, &tenant, &mut told),
                         None => {
                             shared.roster.disconnect(id);
-                            shared.pool.retire(id);
+                            shared.clusters.retire(id);
                         }
                     }
                 }
@@ -498,39 +464,11 @@ fn keep_up(shared: &Shared, tenant: &Arc<Tenant>, told: &mut bool) {
              restart it"
         );
     }
-    shared.pool.renew(tenant);
+    clusters::tell_if_unknown(shared, tenant);
+    shared.clusters.renew(tenant);
     shared.tenant_changed(tenant);
     shared.roster.keep_keys(tenant.id, |key| shared.directory.key(key).is_some());
     shared.roster.keep_users(tenant.id, |user| shared.still_has(user, tenant));
-}
-
-/// Disconnects clients of shared tenants when the hardening is not what they were let in under.
-async fn follow_hardening(shared: Arc<Shared>) {
-    let mut hardening = shared.hardening.clone();
-    while hardening.changed().await.is_ok() {
-        let seen = hardening.borrow_and_update().serves();
-        shared.hardening_changed(seen);
-    }
-}
-
-/// Keeps spare connections while they can be had, and serves nobody while anybody could become any tenant.
-async fn follow_spares(shared: Arc<Shared>) {
-    let mut spares = shared.spares.clone();
-    loop {
-        let seen = spares.borrow_and_update().clone();
-        if seen.is_exposed() {
-            shared.roster.disconnect_all();
-        }
-        shared.pool.keep_spares(match seen {
-            SpareWatch::Ready { role, schema } => {
-                Some(SpareLogin { role, schema, global: shared.config().schemas.global.clone() })
-            }
-            SpareWatch::Unknown | SpareWatch::Off { .. } | SpareWatch::Exposed { .. } => None,
-        });
-        if spares.changed().await.is_err() {
-            return;
-        }
-    }
 }
 
 async fn tell_statistics(shared: Arc<Shared>) {

@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::cli::load::ConfigArgs;
+use crate::cli::place::{cluster_name, config_of};
 use crate::cli::tenant::output::{write_columns, write_json};
 use crate::cli::tenant::read_password;
 use crate::config::Config;
 use crate::config::tenants_file::{FileTenant, TenantsFile};
 use crate::control::listed;
-use crate::tenant::{Access, Slug};
+use crate::tenant::{Access, ClusterName, Slug};
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
@@ -30,8 +31,11 @@ pub enum StaticCommand {
 /// Arguments of `static sql`.
 #[derive(Args, Clone, Debug)]
 pub struct SqlArgs {
-    /// Only these tenants [default: all].
+    /// Only these tenants [default: all of the cluster].
     pub slugs: Vec<String>,
+    /// The cluster that the SQL is for, `main` or one of `[clusters.NAME]`.
+    #[arg(long, value_name = "NAME", default_value = "main", value_parser = cluster_name)]
+    pub cluster: ClusterName,
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -62,8 +66,9 @@ pub fn run(command: &StaticCommand, input: &mut dyn BufRead, out: &mut dyn Write
         StaticCommand::Sql(args) => {
             let config = args.config.load()?;
             let file = file_of(&config)?;
-            let wanted = wanted(file, &args.slugs)?;
-            out.write_all(listed::sql(&config, &wanted).as_bytes())?;
+            let wanted = wanted(file, &args.slugs, &args.cluster)?;
+            let at = config_of(&config, &args.cluster)?;
+            out.write_all(listed::sql(&at, &wanted).as_bytes())?;
             Ok(())
         }
         StaticCommand::List(args) => {
@@ -82,9 +87,9 @@ fn file_of(config: &Config) -> Result<&TenantsFile> {
     }
 }
 
-fn wanted<'a>(file: &'a TenantsFile, slugs: &[String]) -> Result<Vec<&'a FileTenant>> {
+fn wanted<'a>(file: &'a TenantsFile, slugs: &[String], cluster: &ClusterName) -> Result<Vec<&'a FileTenant>> {
     if slugs.is_empty() {
-        return Ok(file.tenants.iter().collect());
+        return Ok(file.tenants.iter().filter(|tenant| tenant.cluster == *cluster).collect());
     }
     let mut wanted = Vec::new();
     for slug in slugs {
@@ -92,6 +97,9 @@ fn wanted<'a>(file: &'a TenantsFile, slugs: &[String]) -> Result<Vec<&'a FileTen
         let Some(found) = file.tenants.iter().find(|tenant| tenant.slug == slug) else {
             bail!("{} has no tenant {slug}", file.path.display());
         };
+        if found.cluster != *cluster {
+            bail!("tenant {slug} is on the cluster {0}; add `--cluster {0}`", found.cluster);
+        }
         wanted.push(found);
     }
     Ok(wanted)
@@ -112,6 +120,7 @@ fn list(file: &TenantsFile, json: bool, out: &mut dyn Write) -> Result<()> {
             .map(|tenant| {
                 serde_json::json!({
                     "slug": tenant.slug.as_str(), "id": tenant.id.to_string(), "name": tenant.name,
+                    "cluster": tenant.cluster.as_str(),
                     "schema": tenant.names.schema.as_str(), "role": tenant.names.role.as_str(),
                     "reader_role": tenant.reader_role.as_ref().map(crate::tenant::Ident::as_str),
                     "users": tenant.users.iter().map(|user| serde_json::json!({

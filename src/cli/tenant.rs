@@ -20,18 +20,20 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use tokio_postgres::Client;
 
 use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::cli::place::{Place, cluster_name};
 use crate::config::Config;
 use crate::control::{
-    ControlError, NewTenant, Run, change_limits, create_tenant, password, rotate_password, set_level,
-    set_status,
+    ControlError, NewTenant, Provisioned, Run, change_limits, create_tenant, password, placed,
+    rotate_password, set_level, set_status,
 };
 use crate::registry::moves::{self, Direction};
 use crate::registry::store;
 use crate::tenant::{
-    Access, DISPLAY_NAME_RULE, Ident, Level, STRIPE_CUSTOMER_RULE, Slug, Status, is_display_name,
-    is_stripe_customer,
+    Access, ClusterName, DISPLAY_NAME_RULE, Ident, Level, STRIPE_CUSTOMER_RULE, Slug, Status, Tenant,
+    is_display_name, is_stripe_customer,
 };
 
 /// Longest line with a password that is read, with its end, in bytes.
@@ -116,6 +118,10 @@ pub struct CreateArgs {
     /// configuration's `tenants.level`].
     #[arg(long, value_parser = level_word)]
     pub level: Option<Level>,
+    /// The cluster that its data is to be on, `main` or one of `[clusters.NAME]` [default: the configuration's
+    /// `tenants.cluster`].
+    #[arg(long, value_name = "NAME", value_parser = cluster_name)]
+    pub cluster: Option<ClusterName>,
     /// Print one JSON object; with `--from` one for each tenant, each on a line.
     #[arg(long)]
     pub json: bool,
@@ -231,9 +237,16 @@ async fn rotate(args: &RotateArgs, config: &Config, out: &mut dyn Write) -> Resu
     };
     let count = slugs.len();
     for (number, slug) in slugs.iter().enumerate() {
-        let step = rotate_password(&mut client, slug, &config.secrets.master_key)
-            .await
-            .with_context(|| format!("tenant {slug}, after {number} of {count}"))?;
+        let place = args.admin.place_of(config, &client, slug).await?;
+        let key = &config.secrets.master_key;
+        let rotated = match place {
+            None => rotate_password(&mut client, slug, key).await,
+            Some(mut place) => {
+                let ends = (&mut client, &mut place.client);
+                placed::on_objects(ends, slug, async |there| rotate_password(there, slug, key).await).await
+            }
+        };
+        let step = rotated.with_context(|| format!("tenant {slug}, after {number} of {count}"))?;
         output::rotated(slug, &step, (number + 1, count), args.json, out)?;
     }
     Ok(())
@@ -293,8 +306,24 @@ async fn create(
         default_level: config.tenants.level,
     };
     let mut client = args.admin.connect(config).await?;
-    let done = create_tenant(&mut client, &new, &config.secrets.master_key, &config.schemas).await?;
+    let cluster = args.cluster.as_ref().unwrap_or(&config.tenants.cluster);
+    let mut place = args.admin.place(config, cluster).await?;
+    let done = create_at(&mut client, place.as_mut(), &new, config).await?;
     if args.json { output::created_json(&done, config, out) } else { output::created(&done, config, out) }
+}
+
+/// On this cluster, or on that of `[server]`.
+async fn create_at(
+    client: &mut Client,
+    place: Option<&mut Place>,
+    new: &NewTenant,
+    config: &Config,
+) -> Result<Provisioned, ControlError> {
+    let (key, schemas) = (&config.secrets.master_key, &config.schemas);
+    match place {
+        None => create_tenant(client, new, key, schemas).await,
+        Some(place) => placed::create((client, &mut place.client), new, &place.name, (key, schemas)).await,
+    }
 }
 
 async fn list(args: &ListArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
@@ -311,7 +340,7 @@ async fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write) -> Result<(
     store::require_current(&client).await?;
     let found = store::summaries(&client, Some(&slug)).await.map_err(ControlError::from)?.pop();
     let tenant = found.ok_or(ControlError::UnknownTenant(slug))?;
-    let size = store::schema_size(&client, &tenant.tenant.names.schema).await.map_err(ControlError::from)?;
+    let size = size(&client, &tenant.tenant, config).await?;
     let mut moved = Vec::new();
     for direction in [Direction::Out, Direction::In] {
         let found = moves::find(&client, tenant.tenant.id, direction).await.map_err(ControlError::from)?;
@@ -322,6 +351,17 @@ async fn show(args: &ShowArgs, config: &Config, out: &mut dyn Write) -> Result<(
     } else {
         output::show(&tenant, size, &moved, out)
     }
+}
+
+/// Tables and bytes of its schema; `None` where its cluster does not tell.
+async fn size(client: &Client, tenant: &Tenant, config: &Config) -> Result<Option<(i64, i64)>> {
+    let schema = &tenant.names.schema;
+    if tenant.cluster == config.cluster {
+        return Ok(Some(store::schema_size(client, schema).await.map_err(ControlError::from)?));
+    }
+    let Some(at) = config.at(&tenant.cluster) else { return Ok(None) };
+    let Ok(there) = connect_reader(&at).await else { return Ok(None) };
+    Ok(store::schema_size(&there, schema).await.ok())
 }
 
 async fn limit(args: &LimitArgs, config: &Config, out: &mut dyn Write) -> Result<()> {
@@ -336,7 +376,14 @@ async fn level(args: &LevelArgs, config: &Config, out: &mut dyn Write) -> Result
     let LevelArgs { tenant, level } = args;
     let slug = tenant.slug()?;
     let mut client = tenant.admin.connect(config).await?;
-    let change = set_level(&mut client, &slug, *level, tenant.run()).await?;
+    let (level, run) = (*level, tenant.run());
+    let change = match tenant.admin.place_of(config, &client, &slug).await? {
+        None => set_level(&mut client, &slug, level, run).await?,
+        Some(mut place) => {
+            let ends = (&mut client, &mut place.client);
+            placed::on_objects(ends, &slug, async |there| set_level(there, &slug, level, run).await).await?
+        }
+    };
     if tenant.json { output::level_json(&change, out) } else { output::level(&change, tenant.dry_run, out) }
 }
 

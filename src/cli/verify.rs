@@ -12,12 +12,14 @@ use clap::Args;
 
 use crate::cli::EXIT_USAGE;
 use crate::cli::connect::AdminArgs;
+use crate::cli::place::config_of;
 use crate::cli::progress::Line;
 use crate::config::tls::{ListenMode, ServerMode, ServerTls};
 use crate::config::{Config, ServerAddress};
-use crate::control::verify::{Accepted, AuditScope, Finding, audit, canary};
+use crate::control::verify::{Accepted, AuditScope, Finding, audit, canary, of_cluster};
 use crate::registry::Registry;
 use crate::server::connect::Endpoint;
+use crate::tenant::ClusterName;
 
 /// One audit that takes longer is given up.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(120);
@@ -102,6 +104,10 @@ async fn look(args: &VerifyArgs, config: &Config) -> Result<Outcome> {
     line.step("auditing all tenants");
     let audited = tokio::time::timeout(AUDIT_TIMEOUT, audit(&reader, AuditScope::of(config))).await;
     let mut findings = audited.with_context(|| format!("the audit took longer than {AUDIT_TIMEOUT:?}"))??;
+    for name in config.clusters.keys() {
+        line.step(&format!("auditing the tenants of cluster {name}"));
+        findings.extend(audit_there(config, name).await.with_context(|| format!("cluster {name}"))?);
+    }
     let audited_in = begin.elapsed();
     let row = reader.query_one("SELECT pg_catalog.count(*) FROM pgtenant.tenants", &[]).await?;
     let tenants = row.try_get(0)?;
@@ -122,6 +128,16 @@ async fn look(args: &VerifyArgs, config: &Config) -> Result<Outcome> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.check.severity));
     let (findings, accepted) = accepted.split(findings);
     Ok(Outcome { tenants, audited_in, findings, accepted, attacked, attacked_in: begin.elapsed() })
+}
+
+/// What there is to find on another cluster.
+async fn audit_there(config: &Config, name: &ClusterName) -> Result<Vec<Finding>> {
+    let at = config_of(config, name)?;
+    let registry = Registry::connect(&at.server, &at.registry, &at.secrets).await?;
+    let reader = registry.sweeper().await?;
+    let audited = tokio::time::timeout(AUDIT_TIMEOUT, audit(&reader, AuditScope::of(&at))).await;
+    let found = audited.with_context(|| format!("the audit took longer than {AUDIT_TIMEOUT:?}"))??;
+    Ok(of_cluster(found, name))
 }
 
 /// Where the proxy is. Who it is need not be verified: it proves that it knows the password of a tenant made just now.

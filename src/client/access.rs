@@ -91,6 +91,7 @@ mod tests {
             access: Access::ReadWrite,
             reader_role: Some(Ident::parse("reader_acme").unwrap()),
             schema: crate::tenant::SchemaState::default(),
+            cluster: crate::tenant::ClusterName::MAIN,
             settings: std::collections::BTreeMap::new(),
         })
     }

@@ -17,7 +17,7 @@ use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::client::roster::Place;
 use crate::client::slow::Slow;
-use crate::client::{Shared, farewell};
+use crate::client::{Cluster, Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended};
@@ -48,6 +48,8 @@ enum End {
 
 struct Client {
     shared: Arc<Shared>,
+    /// Where its tenant's data is: the only one that it has to do with.
+    cluster: Arc<Cluster>,
     identity: Identity,
     place: Place,
     relay: Relay,
@@ -60,7 +62,7 @@ struct Client {
 
 /// Serves a logged-in client to its end.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
-    let Login { identity, place, session, admission, early } = login;
+    let Login { identity, cluster, place, session, admission, early } = login;
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let began = Instant::now();
     let log = &shared.config().log;
@@ -73,7 +75,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     relay.take_early(&early);
     let came = Some(began);
     let mut client =
-        Client { shared, identity, place, relay, last_server: None, came, _admission: admission };
+        Client { shared, cluster, identity, place, relay, last_server: None, came, _admission: admission };
     let end = client.live(stop).await;
     client.flush_counts();
     client.tell_end(&end, began);
@@ -177,17 +179,17 @@ impl Client {
             let preferred = self.last_server.filter(|_| self.relay.session().wants_last_server());
             let checkout = {
                 let (tenant, slot) = (&self.identity.tenant, &self.place.slot);
-                let mut waiting = pin!(self.shared.pool.checkout(tenant, slot, preferred));
+                let mut waiting = pin!(self.cluster.pool.checkout(tenant, slot, preferred));
                 let mut stopped = pin!(self.place.stop.cancelled());
-                let (relay, place, shared) = (&mut self.relay, &self.place, &self.shared);
+                let (relay, place, shared, pool) =
+                    (&mut self.relay, &self.place, &self.shared, &self.cluster.pool);
                 let ready = std::future::poll_fn(|cx| {
                     if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
                         return Poll::Ready(Some(result));
                     }
                     // It may wait for as long as its tenant is paused.
                     let at_once = || place.dismissal().is_at_once() && !shared.shutdown.is_cancelled();
-                    if stopped.as_mut().poll(cx).is_ready() && (at_once() || shared.pool.is_paused(tenant.id))
-                    {
+                    if stopped.as_mut().poll(cx).is_ready() && (at_once() || pool.is_paused(tenant.id)) {
                         return Poll::Ready(None);
                     }
                     relay.poll_departure(cx).map(|()| None)
@@ -209,7 +211,7 @@ impl Client {
                     self.relay.batch.wait_time += attached.waited();
                     self.relay.server = Some(attached.pid());
                     if let Some(voice) = attached.voice() {
-                        self.shared.hub.lend(voice, self.place.pid);
+                        self.cluster.hub.lend(voice, self.place.pid);
                     }
                     return Ok(Some(attached));
                 }
@@ -230,7 +232,7 @@ impl Client {
         let outcome = loop {
             match self.relay_until(&mut attached, stop).await {
                 Outcome::Judge => self.judge_long().await,
-                Outcome::Hub => self.relay.ask_hub(&self.shared, &attached).await,
+                Outcome::Hub => self.relay.ask_hub(&self.cluster.hub, &attached).await,
                 Outcome::Restore => match self.relay.restore(&mut attached).await {
                     Ok(()) => {}
                     Err(outcome) => break outcome,
@@ -382,7 +384,7 @@ impl Client {
     fn waited_enough(&self, since: Instant) -> bool {
         let needed = || {
             // Who waits for its tenant's rate has no use for a connection.
-            let load = self.shared.pool.load();
+            let load = self.cluster.pool.load();
             load.waiting > load.held
         };
         since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || needed()
@@ -470,7 +472,9 @@ impl Client {
             CheckoutError::TimedOut(_) | CheckoutError::OverRate(..) | CheckoutError::QueueFull(_) => {
                 tracing::warn!(%error, "client refused")
             }
-            CheckoutError::Connect(_) => tracing::debug!(%error, "client refused"),
+            CheckoutError::Connect(_) | CheckoutError::OtherCluster => {
+                tracing::debug!(%error, "client refused");
+            }
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) fn dismissed(why: Dismissal, shutting_down: bool) -> Refusal {
         Dismissal::Distrusted => distrusted(),
         Dismissal::Moved => moved(),
         Dismissal::Renamed => renamed(),
+        Dismissal::Relocated => relocated(),
         Dismissal::Hardening => Refusal::fatal(
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection: the hardening of the database has changed",
@@ -73,6 +74,20 @@ pub(super) fn distrusted() -> Refusal {
 pub(super) fn moved() -> Refusal {
     Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was moved to another level")
         .with_hint("Connect again.")
+}
+
+pub(super) fn relocated() -> Refusal {
+    Refusal::fatal(SqlState::ADMIN_SHUTDOWN, "terminating connection: the tenant was moved to another server")
+        .with_hint("Connect again.")
+}
+
+/// To one whose tenant's server cannot be used since the proxy began, or is none that it knows. Which that is, is the log's.
+pub(super) fn not_reached(slug: &Slug) -> Refusal {
+    Refusal::fatal(
+        SqlState::CANNOT_CONNECT_NOW,
+        format!("the database of tenant \"{slug}\" is not available"),
+    )
+    .with_hint("Try again later; the proxy's log says why.")
 }
 
 pub(super) fn renamed() -> Refusal {

@@ -1,6 +1,7 @@
 //! From the first byte to the welcome. Nothing reaches PostgreSQL for a client that has not proved who
 //! it is.
 
+mod apart;
 mod bearer;
 mod certificate;
 mod console;
@@ -27,14 +28,13 @@ use crate::client::handshake::refusals::too_many_clients;
 pub(super) use crate::client::handshake::refusals::{lost_server, no_server};
 use crate::client::lobby::Stay;
 use crate::client::roster::{Bearer, Place, Terms};
-use crate::client::{Shared, audit, crowded_out, farewell};
+use crate::client::{Cluster, Shared, audit, crowded_out, farewell};
 use crate::config::tls::ListenMode;
 use crate::config::{Config, PublicSchema};
 use crate::error::SqlState;
 use crate::guard::{Denial, Scope};
 use crate::net::stream::Stream;
 use crate::net::tls::{HANDSHAKE_RECORD, VerifiedBy};
-use crate::registry::HardeningWatch;
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
@@ -50,6 +50,8 @@ const SHORT_KEY: usize = 4;
 /// A client that is who it says.
 pub(super) struct Login {
     pub(super) identity: Identity,
+    /// Where its tenant's data is.
+    pub(super) cluster: Arc<Cluster>,
     pub(super) place: Place,
     pub(super) session: Session,
     /// Counts it among its tenant's clients.
@@ -75,6 +77,7 @@ enum Proof {
 /// What is known when the password was right.
 struct Proved {
     identity: Identity,
+    cluster: Arc<Cluster>,
     scope: Scope,
     settings: Settings,
     /// A setting would have been refused.
@@ -185,7 +188,7 @@ impl Hello<'_> {
     }
 
     async fn enter(&mut self, shared: &Arc<Shared>, proved: Proved) -> Result<Login, Halt> {
-        let Proved { identity, scope, settings, reported, minor, application_name } = proved;
+        let Proved { identity, cluster, scope, settings, reported, minor, application_name } = proved;
         let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
@@ -200,12 +203,12 @@ impl Hello<'_> {
             .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
         // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
         // apart changes. That may have happened just before.
-        still_on(terms, shared, &identity)?;
+        still_on(terms, (shared, &cluster), &identity)?;
         self.still_trusted(shared, &identity)?;
         // Waiting for a server connection has its own limit.
-        let commons = shared.pool.commons(&identity.tenant);
+        let commons = cluster.pool.commons(&identity.tenant);
         let admission = commons.admit().ok_or_else(|| too_many_clients(&commons.limits()))?;
-        let welcome = self.welcome(shared, &identity, settings, &place).await?;
+        let welcome = self.welcome((shared, &cluster), &identity, settings, &place).await?;
         let mut out = welcome.messages.clone();
         write::backend_key_data(&mut out, place.pid, &place.key);
         write::ready_for_query(&mut out, b'I');
@@ -217,7 +220,7 @@ impl Hello<'_> {
         if identity.admin.is_some() {
             session.write_down();
         }
-        Ok(Login { identity, place, session, admission, early: self.inbox.to_vec() })
+        Ok(Login { identity, cluster, place, session, admission, early: self.inbox.to_vec() })
     }
 
     /// Who the client is, and that it may be here.
@@ -466,51 +469,12 @@ fn admit(shared: &Shared, startup: &Startup, tenant: &Tenant) -> Result<(), Refu
     }
 }
 
-/// Whether the guard counts on the hardening for this tenant. One of level shared waits for the first look, and is
-/// refused while neither hardening nor guard would keep it apart. Nobody is let in while anybody could become any tenant.
-async fn hardened(shared: &Shared, tenant: &Arc<Tenant>) -> Result<bool, Refusal> {
-    if shared.spares.borrow().is_exposed() {
-        return Err(farewell::not_kept_apart(&tenant.slug));
-    }
-    if tenant.level == Level::Dedicated {
-        return Ok(false);
-    }
-    let mut watch = shared.hardening.clone();
-    let seen =
-        watch.wait_for(|seen| *seen != HardeningWatch::Unknown).await.ok().and_then(|seen| seen.serves());
-    // A shared connection finds the schema by the role's name.
-    let found = tenant.names.schema == tenant.names.role;
-    match seen.filter(|_| found) {
-        Some(true) => Ok(true),
-        Some(false) if is_fit(shared, tenant).await => Ok(false),
-        _ => Err(farewell::not_kept_apart(&tenant.slug)),
-    }
-}
-
-/// Without hardening: whether the tenant has nothing that could run code. The guard lets it make none from now on, but
-/// a transaction from before it was moved may have.
-async fn is_fit(shared: &Shared, tenant: &Arc<Tenant>) -> bool {
-    if shared.vetted.get(&tenant.id).is_some_and(|vetted| Arc::ptr_eq(&vetted, tenant)) {
-        return true;
-    }
-    match shared.directory.unfit(tenant).await {
-        Ok(None) => {
-            shared.vetted.insert(tenant.id, Arc::clone(tenant));
-            true
-        }
-        Ok(Some(why)) => {
-            tracing::error!(tenant = %tenant.slug, why, "a tenant of level shared is not served; the database is not hardened");
-            false
-        }
-        Err(error) => {
-            tracing::warn!(tenant = %tenant.slug, %error, "a tenant of level shared could not be looked at");
-            false
-        }
-    }
-}
-
 /// Refuses a client when its tenant is not any more what it was when the client proved who it is.
-fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Refusal> {
+fn still_on(
+    terms: Terms,
+    (shared, cluster): (&Shared, &Cluster),
+    identity: &Identity,
+) -> Result<(), Refusal> {
     let found = shared.directory.tenant(identity.tenant.id);
     let tenant = found.ok_or_else(|| wrong_password(&identity.user_name))?;
     let has_user = |user: &str| shared.still_has(user, &identity.tenant);
@@ -522,11 +486,15 @@ fn still_on(terms: Terms, shared: &Shared, identity: &Identity) -> Result<(), Re
     if tenant.level != terms.level {
         return Err(farewell::moved());
     }
+    if tenant.cluster != cluster.name {
+        return Err(farewell::relocated());
+    }
     if tenant.names != identity.tenant.names {
         return Err(farewell::renamed());
     }
-    let hardened = terms.level != Level::Shared || shared.hardening.borrow().serves() == Some(terms.hardened);
-    if !hardened || shared.spares.borrow().is_exposed() {
+    let hardened =
+        terms.level != Level::Shared || cluster.hardening.borrow().serves() == Some(terms.hardened);
+    if !hardened || cluster.spares.borrow().is_exposed() {
         return Err(farewell::not_kept_apart(&tenant.slug));
     }
     Ok(())

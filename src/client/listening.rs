@@ -1,15 +1,15 @@
 //! What a client hears: asking the hub for it, and telling it to the client when a server would.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::client::Shared;
 use crate::client::handshake::no_server;
 use crate::client::outcome::{Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::error::SqlState;
 use crate::guard::{Effect, Effects};
 use crate::net::stock;
-use crate::notify::{Ended, SubscribeError};
+use crate::notify::{Ended, Hub, SubscribeError};
 use crate::pool::{Attached, CheckoutError, SettleError};
 use crate::session::role::no_role;
 use crate::session::{Refusal, Session};
@@ -75,24 +75,24 @@ impl Relay {
     }
 
     /// Does what must be done before the statement at the front is sent.
-    pub(super) async fn ask_hub(&mut self, shared: &Shared, attached: &Attached) {
+    pub(super) async fn ask_hub(&mut self, hub: &Arc<Hub>, attached: &Attached) {
         let Some(effects) = self.session.take_wanted() else { return };
-        let answer = self.listen(shared, &effects).await;
+        let answer = self.listen(hub, &effects).await;
         if effects.has(Effect::Notify)
             && let Some(voice) = attached.voice()
         {
-            shared.hub.make_certain(voice).await;
+            hub.make_certain(voice).await;
         }
         self.session.hub_answered(answer);
     }
 
-    async fn listen(&mut self, shared: &Shared, effects: &Effects) -> Result<(), Refusal> {
+    async fn listen(&mut self, hub: &Arc<Hub>, effects: &Effects) -> Result<(), Refusal> {
         if effects.listens.is_empty() {
             return Ok(());
         }
         let scope = self.session.scope();
         let pid = self.who.pid;
-        let join = || shared.hub.join(scope.registered(), scope.channels.clone(), pid);
+        let join = || hub.join(scope.registered(), scope.channels.clone(), pid);
         let listener = self.listener.get_or_insert_with(join);
         let subscribed = listener.subscribe(&effects.listens).await;
         if subscribed.is_err() && !self.session.channels_touched() && self.session.listens_to().is_empty() {

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod certificates;
 mod clock;
+mod clusters;
 mod console;
 mod credential;
 mod drive;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use dashmap::{DashMap, DashSet};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -43,15 +44,14 @@ use crate::error::SqlState;
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
 use crate::net::tls::Acceptor;
-use crate::notify::Hub;
-use crate::pool::Pool;
-use crate::registry::{Directory, HardeningWatch, SpareWatch};
+use crate::registry::Directory;
 use crate::session::Refusal;
 use crate::telemetry::{Counters, Denials};
-use crate::tenant::{Access, Tenant, TenantId};
+use crate::tenant::{Access, ClusterName, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
 
+pub use clusters::{Cluster, Clusters, Unserved};
 pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
@@ -68,18 +68,12 @@ pub struct Shared {
     config: Arc<Live>,
     /// Judges their statements.
     pub guard: Arc<Guard>,
-    /// Server connections.
-    pub pool: Arc<Pool>,
-    /// Notifications.
-    pub hub: Arc<Hub>,
+    /// Server connections, notifications, and what is known of the server, for each cluster.
+    pub clusters: Clusters,
     /// Users and tenants.
     pub directory: Arc<Directory>,
     /// Checks tokens, where any are taken.
     pub tokens: ArcSwapOption<Tokens>,
-    /// What the watch on the hardening saw last.
-    pub hardening: watch::Receiver<HardeningWatch>,
-    /// What the watch on spare connections saw last.
-    pub spares: watch::Receiver<SpareWatch>,
     /// Who is here.
     pub roster: Arc<Roster>,
     /// TLS over TCP; `None` for none.
@@ -114,18 +108,12 @@ pub struct Parts {
     pub config: Arc<Live>,
     /// The guard.
     pub guard: Arc<Guard>,
-    /// The pool.
-    pub pool: Arc<Pool>,
-    /// The hub.
-    pub hub: Arc<Hub>,
+    /// The clusters.
+    pub clusters: Clusters,
     /// The directory.
     pub directory: Arc<Directory>,
     /// What checks tokens.
     pub tokens: Option<Arc<Tokens>>,
-    /// The watch on the hardening.
-    pub hardening: watch::Receiver<HardeningWatch>,
-    /// The watch on spare connections.
-    pub spares: watch::Receiver<SpareWatch>,
     /// TLS over TCP.
     pub tls: Option<Arc<Acceptor>>,
     /// Counters.
@@ -151,12 +139,9 @@ impl Shared {
             failures: Mutex::new(failures),
             config: parts.config,
             guard: parts.guard,
-            pool: parts.pool,
-            hub: parts.hub,
+            clusters: parts.clusters,
             directory: parts.directory,
             tokens: ArcSwapOption::new(parts.tokens),
-            hardening: parts.hardening,
-            spares: parts.spares,
             roster: Arc::new(roster),
             tls: ArcSwapOption::new(parts.tls),
             counters: parts.counters,
@@ -187,10 +172,10 @@ impl Shared {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The hardening is in another state: what was found of tenants is old.
-    pub fn hardening_changed(&self, hardened: Option<bool>) {
+    /// The hardening of a cluster is in another state: what was found of tenants is old.
+    pub fn hardening_changed(&self, cluster: &ClusterName, hardened: Option<bool>) {
         self.vetted.clear();
-        self.roster.follow_hardening(hardened);
+        self.roster.follow_hardening(cluster, hardened);
     }
 
     /// Whether a user may still do what a session of this tenant does that it opened.
@@ -206,6 +191,7 @@ impl Shared {
     /// A tenant has changed.
     pub fn tenant_changed(&self, tenant: &Tenant) {
         self.vetted.remove(&tenant.id);
+        self.roster.relocate(tenant.id, &tenant.cluster);
         self.roster.move_to(tenant.id, tenant.level);
         self.roster.rename(tenant.id, &tenant.names);
     }

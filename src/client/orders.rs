@@ -161,8 +161,7 @@ impl Shared {
     /// Goes by this configuration from now on, as far as clients are concerned.
     pub fn reconfigure(&self, config: std::sync::Arc<crate::config::Config>) {
         self.guard.reconfigure(&config.guard);
-        self.pool.reconfigure(&config);
-        self.hub.reconfigure(&config);
+        self.clusters.reconfigure(&config);
         self.counters.lines().set_most(config.log.max_lines_per_second);
         self.lobby.set_most(config.listen.max_unauthenticated);
         self.failures().set_limits(config.listen.failures);

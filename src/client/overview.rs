@@ -4,25 +4,26 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dashmap::DashSet;
-
-use crate::client::Shared;
 use crate::client::roster::Present;
-use crate::config::ServerAddress;
+use crate::client::{Cluster, Shared};
+use crate::config::{Config, ServerAddress};
 use crate::pool::{OpenServer, PoolOverview};
 use crate::schedule::{Owner, OwnerLoad, TenantLoad};
 use crate::server::cancel::Doing;
 use crate::telemetry::overview::{
-    Budget, ClientRow, ClientState, ListenerRow, Overview, PoolRow, ServerRow, ServerState, TenantRow,
-    Verdicts,
+    Budget, ClientRow, ClientState, ClusterRow, ListenerRow, Overview, PoolRow, ServerRow, ServerState,
+    TenantRow, Verdicts,
 };
 use crate::telemetry::{Lately, TrafficTotals};
-use crate::tenant::{Level, Limits, Tenant, TenantId};
+use crate::tenant::{Level, Tenant, TenantId};
 
 /// The name of what belongs to all tenants of level shared.
 const SHARED: &str = "(shared)";
 /// The name of what is nobody's yet.
 const SPARE: &str = "(spare)";
+
+/// Where the number of a cluster stands in that of a server connection: no scheduler counts so far.
+const CLUSTER_SHIFT: u32 = 48;
 
 /// The period of averages where none is configured: PgBouncer's.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -32,34 +33,36 @@ const PERIOD: Duration = Duration::from_secs(60);
 #[must_use]
 pub fn overview(shared: &Shared) -> Overview {
     let now = Instant::now();
-    let snapshot = shared.pool.overview();
+    let clusters: Vec<_> = shared.clusters.numbered().collect();
+    let snapshots: Vec<_> = clusters.iter().map(|(_, cluster)| cluster.pool.overview()).collect();
     let present = shared.roster.present();
-    let view = View::new(shared, &snapshot, &present, now);
+    let views: Vec<_> = clusters
+        .iter()
+        .zip(&snapshots)
+        .map(|((number, cluster), pool)| View::new((*number, cluster), pool, &present, now))
+        .collect();
+    let rows: Vec<_> = views.iter().map(View::cluster).collect();
     let mut overview = Overview {
         now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         uptime: now.saturating_duration_since(shared.started),
         counters: shared.counters.snapshot(),
         verdicts: verdicts(shared),
-        budget: Budget {
-            limit: snapshot.limit,
-            total: snapshot.load.total,
-            idle: snapshot.load.idle,
-            opening: snapshot.opening,
-            closing: snapshot.closing,
-            waiting: snapshot.load.waiting,
-        },
+        budget: rows.iter().map(|row| row.budget).fold(Budget::default(), |all, one| all + one),
+        clusters: rows,
         is_shutting_down: shared.shutdown.is_cancelled(),
-        is_paused: snapshot.is_paused,
+        is_paused: snapshots.first().is_some_and(|main| main.is_paused),
         logging_in: shared.lobby.len(),
         tenants: Vec::new(),
-        pools: view.pools(),
-        clients: present.iter().map(|client| view.client(client)).collect(),
-        servers: view.servers(),
-        listeners: view.listeners(shared),
+        pools: views.iter().flat_map(View::pools).collect(),
+        clients: views.iter().flat_map(View::clients).collect(),
+        servers: views.iter().flat_map(View::servers).collect(),
+        listeners: views.iter().flat_map(|view| view.listeners(shared)).collect(),
         denials: Vec::new(),
     };
+    overview.pools.sort_by(|a, b| (&a.name, &a.role, &a.cluster).cmp(&(&b.name, &b.role, &b.cluster)));
+    overview.listeners.sort_by(|a, b| (&a.slug, a.client).cmp(&(&b.slug, b.client)));
     overview.clients.sort_by_key(|client| (std::cmp::Reverse(client.age), client.pid));
-    overview.tenants = view.tenants(shared, &overview.pools);
+    overview.tenants = tenants(shared, &overview.pools);
     let latest = shared.denials.latest().into_iter();
     overview.denials = latest.map(|denial| (now.saturating_duration_since(denial.at), denial)).collect();
     overview
@@ -71,7 +74,8 @@ pub async fn keep_averages(shared: Arc<Shared>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        shared.pool.mark_traffic(Instant::now());
+        let now = Instant::now();
+        shared.clusters.all().for_each(|cluster| cluster.pool.mark_traffic(now));
     }
 }
 
@@ -87,11 +91,12 @@ fn verdicts(shared: &Shared) -> Verdicts {
     }
 }
 
-/// What rows are made from.
+/// What the rows of one cluster are made from.
 struct View<'a> {
     now: Instant,
-    limits: Limits,
-    disabled: &'a DashSet<TenantId>,
+    /// Which of them it is, and which.
+    number: usize,
+    cluster: &'a Cluster,
     pool: &'a PoolOverview,
     /// Tenants that were served, also as those have them that only read.
     served: HashMap<TenantId, &'a (Arc<Tenant>, TenantLoad)>,
@@ -104,10 +109,15 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(shared: &'a Shared, pool: &'a PoolOverview, present: &'a [Present], now: Instant) -> Self {
+    fn new(
+        (number, cluster): (usize, &'a Cluster),
+        pool: &'a PoolOverview,
+        present: &'a [Present],
+        now: Instant,
+    ) -> Self {
         let mut clients: HashMap<_, Vec<_>> = HashMap::new();
         let mut links = HashMap::new();
-        for client in present {
+        for client in present.iter().filter(|client| client.who.cluster == cluster.name) {
             clients.entry(client.tenant).or_default().push(client);
             if let (Doing::Served(pid), _) = client.doing {
                 links.insert(pid, client);
@@ -117,8 +127,8 @@ impl<'a> View<'a> {
         pool.servers.iter().for_each(|server| servers_of.entry(server.owner).or_default().push(server));
         Self {
             now,
-            limits: shared.config().limits.clone(),
-            disabled: &shared.disabled,
+            number,
+            cluster,
             pool,
             served: pool.tenants.iter().map(|served| (served.0.id, served)).collect(),
             servers_of,
@@ -131,6 +141,21 @@ impl<'a> View<'a> {
 
     fn ago(&self, then: Instant) -> Duration {
         self.now.saturating_duration_since(then)
+    }
+
+    fn cluster(&self) -> ClusterRow {
+        let PoolOverview { limit, load, opening, closing, .. } = *self.pool;
+        let (total, idle, waiting) = (load.total, load.idle, load.waiting);
+        let budget = Budget { limit, total, idle, opening, closing, waiting };
+        ClusterRow { name: self.name(), budget }
+    }
+
+    fn name(&self) -> String {
+        self.cluster.name.to_string()
+    }
+
+    fn clients(&self) -> Vec<ClientRow> {
+        self.clients.values().flatten().map(|client| self.client(client)).collect()
     }
 
     fn pools(&self) -> Vec<PoolRow> {
@@ -151,6 +176,7 @@ impl<'a> View<'a> {
                 role: role.or(known).unwrap_or_default(),
                 access: "read_write",
                 level: level.as_str(),
+                cluster: self.name(),
                 ..PoolRow::default()
             };
             self.count_servers(&mut row, owner);
@@ -158,7 +184,6 @@ impl<'a> View<'a> {
             row.servers_active = 0;
             pools.push(row);
         }
-        pools.sort_by(|a, b| (&a.name, &a.role).cmp(&(&b.name, &b.role)));
         pools
     }
 
@@ -171,6 +196,7 @@ impl<'a> View<'a> {
             role: tenant.names.role.as_str().to_owned(),
             access: tenant.access.as_str(),
             level: tenant.level.as_str(),
+            cluster: self.name(),
             is_over_rate: load.is_over_rate,
             is_paused: load.is_paused,
             max_waiting: limit(load.quota.waiting),
@@ -235,6 +261,7 @@ impl<'a> View<'a> {
             pid: who.pid,
             tenant: self.registered(client.tenant).0,
             slug: who.slug.to_string(),
+            cluster: self.name(),
             user: who.user.clone(),
             access: who.access.as_str(),
             is_admin: who.is_admin,
@@ -256,20 +283,14 @@ impl<'a> View<'a> {
     }
 
     fn servers(&self) -> Vec<ServerRow> {
-        let place = |address: &ServerAddress| match address {
-            ServerAddress::Tcp(host, port) => (host.clone(), *port),
-            ServerAddress::Unix(path) => {
-                let port = path.extension().and_then(|port| port.to_str()?.parse().ok());
-                (path.display().to_string(), port.unwrap_or(0))
-            }
-        };
         let mut servers: Vec<_> = self.pool.servers.iter().collect();
         servers.sort_by_key(|server| server.id);
         let row = |server: &OpenServer| {
             let link = self.links.get(&server.pid).filter(|_| server.idle_since.is_none());
             let since = link.and_then(|client| client.doing.1).or(server.idle_since);
             ServerRow {
-                id: server.id.0,
+                id: number_of(self.number, server.id.0),
+                cluster: self.name(),
                 pool: match server.owner {
                     Owner::Tenant(id) => self
                         .served
@@ -299,7 +320,7 @@ impl<'a> View<'a> {
             let named = self.served.get(&id).map(|(tenant, _)| tenant.slug.to_string());
             named.or_else(|| Some(shared.directory.tenant(id)?.slug.to_string())).unwrap_or_default()
         };
-        let mut rows: Vec<_> = shared
+        self.cluster
             .hub
             .overview()
             .into_iter()
@@ -310,45 +331,66 @@ impl<'a> View<'a> {
                 queued: listening.queued,
                 queued_bytes: listening.queued_bytes,
             })
-            .collect();
-        rows.sort_by(|a, b| (&a.slug, a.client).cmp(&(&b.slug, b.client)));
-        rows
+            .collect()
     }
+}
 
-    /// What its pools have, for every tenant in service.
-    fn tenants(&self, shared: &Shared, pools: &[PoolRow]) -> Vec<TenantRow> {
-        let mut rows: HashMap<_, _> =
-            shared.directory.tenants().iter().map(|tenant| (tenant.id.0, self.tenant(tenant))).collect();
-        for pool in pools {
-            let Some(row) = pool.tenant.and_then(|id| rows.get_mut(&id)) else { continue };
-            row.clients += pool.active + pool.idle + pool.waiting;
-            row.waiting += pool.waiting;
-            row.active += pool.active;
-            row.pinned += pool.pinned;
-            row.servers += pool.servers_active + pool.servers_idle + pool.servers_tested;
-            row.is_paused |= pool.is_paused;
-            row.traffic = row.traffic + pool.traffic;
-            row.lately += pool.lately;
+/// Host and port.
+fn place(address: &ServerAddress) -> (String, u16) {
+    match address {
+        ServerAddress::Tcp(host, port) => (host.clone(), *port),
+        ServerAddress::Unix(path) => {
+            let port = path.extension().and_then(|port| port.to_str()?.parse().ok());
+            (path.display().to_string(), port.unwrap_or(0))
         }
-        let mut rows: Vec<_> = rows.into_values().collect();
-        rows.sort_by(|a, b| a.slug.cmp(&b.slug));
-        rows
     }
+}
 
-    fn tenant(&self, tenant: &Tenant) -> TenantRow {
-        let limits = self.limits.with(&tenant.limits);
-        let limit = |number: usize| (number != usize::MAX).then_some(number);
-        TenantRow {
-            id: tenant.id.0,
-            slug: tenant.slug.to_string(),
-            level: tenant.level.as_str(),
-            max_clients: limit(limits.max_clients),
-            max_servers: limit(limits.max_server_connections),
-            min_servers: limits.min_server_connections,
-            weight: limits.weight,
-            rate: limit(limits.max_transactions_per_second),
-            is_disabled: self.disabled.contains(&tenant.id),
-            ..TenantRow::default()
-        }
+/// A number that no server connection of another cluster has.
+const fn number_of(cluster: usize, id: u64) -> u64 {
+    id | (cluster as u64) << CLUSTER_SHIFT
+}
+
+/// What its pools have, for every tenant in service.
+fn tenants(shared: &Shared, pools: &[PoolRow]) -> Vec<TenantRow> {
+    let config = shared.config();
+    let row = |tenant: &Arc<Tenant>| (tenant.id.0, tenant_row(shared, &config, tenant));
+    let mut rows: HashMap<_, _> = shared.directory.tenants().iter().map(row).collect();
+    for pool in pools {
+        let Some(row) = pool.tenant.and_then(|id| rows.get_mut(&id)) else { continue };
+        row.clients += pool.active + pool.idle + pool.waiting;
+        row.waiting += pool.waiting;
+        row.active += pool.active;
+        row.pinned += pool.pinned;
+        row.servers += pool.servers_active + pool.servers_idle + pool.servers_tested;
+        row.is_paused |= pool.is_paused;
+        row.traffic = row.traffic + pool.traffic;
+        row.lately += pool.lately;
+    }
+    let mut rows: Vec<_> = rows.into_values().collect();
+    rows.sort_by(|a, b| a.slug.cmp(&b.slug));
+    rows
+}
+
+fn tenant_row(shared: &Shared, config: &Config, tenant: &Tenant) -> TenantRow {
+    let limits = config.limits.with(&tenant.limits);
+    let limit = |number: usize| (number != usize::MAX).then_some(number);
+    let elsewhere = config.clusters.get(&tenant.cluster).map(|cluster| {
+        let (host, port) = place(&cluster.server.address);
+        (host, port, cluster.server.database.clone())
+    });
+    TenantRow {
+        id: tenant.id.0,
+        slug: tenant.slug.to_string(),
+        level: tenant.level.as_str(),
+        cluster: tenant.cluster.to_string(),
+        place: elsewhere,
+        max_clients: limit(limits.max_clients),
+        max_servers: limit(limits.max_server_connections),
+        min_servers: limits.min_server_connections,
+        weight: limits.weight,
+        rate: limit(limits.max_transactions_per_second),
+        is_disabled: shared.disabled.contains(&tenant.id),
+        ..TenantRow::default()
     }
 }

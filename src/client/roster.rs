@@ -15,7 +15,7 @@ use crate::net::stream::Peer;
 use crate::net::tls::PeerCertificate;
 use crate::server::cancel::{CancelSlot, Doing};
 use crate::session::pin::PinReason;
-use crate::tenant::{Access, Level, Slug, TenantId, TenantNames};
+use crate::tenant::{Access, ClusterName, Level, Slug, TenantId, TenantNames};
 use crate::wire::startup::CancelRequest;
 
 /// Cancel requests on their way to the server at once; more are dropped, as a cancel may always be late.
@@ -70,6 +70,8 @@ pub struct Who {
     pub pid: i32,
     /// Its tenant.
     pub slug: Slug,
+    /// The cluster that it is served by.
+    pub cluster: ClusterName,
     /// As it called itself.
     pub user: String,
     /// What it may do.
@@ -121,6 +123,8 @@ pub enum Dismissal {
     Moved,
     /// Its tenant's schema and role have other names than when it logged in.
     Renamed,
+    /// Its tenant is on another cluster than when it logged in.
+    Relocated,
     /// The hardening is in another state than when it logged in.
     Hardening,
     /// The API key it logged in with was revoked.
@@ -140,6 +144,7 @@ impl Dismissal {
             Self::OutOfService
                 | Self::Killed
                 | Self::Renamed
+                | Self::Relocated
                 | Self::Revoked
                 | Self::Removed
                 | Self::Distrusted
@@ -281,9 +286,16 @@ impl Roster {
         is_here
     }
 
-    /// Disconnects everybody at once.
-    pub fn disconnect_all(&self) {
-        self.dismiss(Dismissal::OutOfService, |_| true);
+    /// Disconnects everybody of a cluster at once.
+    pub fn disconnect_all(&self, cluster: &ClusterName) {
+        self.dismiss(Dismissal::OutOfService, |member| member.who.cluster == *cluster);
+    }
+
+    /// Disconnects the clients of a tenant that are served by another cluster than this, at once: its data is here now.
+    pub fn relocate(&self, tenant: TenantId, cluster: &ClusterName) {
+        self.dismiss(Dismissal::Relocated, |member| {
+            member.tenant == tenant && member.who.cluster != *cluster
+        });
     }
 
     /// Disconnects the clients of a tenant that logged in while it was of another level, when their transactions end.
@@ -297,11 +309,13 @@ impl Roster {
         self.dismiss(Dismissal::Renamed, |member| member.tenant == tenant && member.names != *names);
     }
 
-    /// Disconnects the clients of shared tenants that logged in under another state of the hardening, when their
+    /// Disconnects the clients of a cluster's shared tenants that logged in under another state of its hardening, when their
     /// transactions end; all of them where it is `None`.
-    pub fn follow_hardening(&self, hardened: Option<bool>) {
+    pub fn follow_hardening(&self, cluster: &ClusterName, hardened: Option<bool>) {
         self.dismiss(Dismissal::Hardening, |member| {
-            member.terms.level == Level::Shared && hardened != Some(member.terms.hardened)
+            member.terms.level == Level::Shared
+                && member.who.cluster == *cluster
+                && hardened != Some(member.terms.hardened)
         });
     }
 
@@ -456,7 +470,7 @@ mod tests {
         let (hard, soft) = (enter(one, Level::Shared, true), enter(other, Level::Shared, false));
         let gone = || [&dedicated, &hard, &soft].map(|place| place.stop.is_cancelled());
         roster.move_to(other, Level::Shared);
-        roster.follow_hardening(Some(false));
+        roster.follow_hardening(&ClusterName::MAIN, Some(false));
         assert_eq!(gone(), [false, true, false]);
         assert_eq!(hard.dismissal(), Dismissal::Hardening);
         roster.rename(one, &of(one).names);
@@ -466,7 +480,7 @@ mod tests {
         assert_eq!((dedicated.dismissal(), soft.stop.is_cancelled()), (Dismissal::Renamed, false));
         roster.disconnect(one);
         assert_eq!(dedicated.dismissal(), Dismissal::OutOfService);
-        roster.follow_hardening(None);
+        roster.follow_hardening(&ClusterName::MAIN, None);
         assert_eq!(gone(), [true; 3]);
     }
 

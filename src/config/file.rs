@@ -1,6 +1,7 @@
 //! From TOML text and environment variables to a [`Config`], or to everything that is wrong.
 
 mod auth;
+mod clusters;
 mod console;
 mod monitor;
 mod secrets;
@@ -24,7 +25,7 @@ use crate::config::{
     Config, Guard, Listen, Log, Migrations, Notify, Pool, PublicSchema, Registry, Schemas, Server,
     ServerAddress, Verify,
 };
-use crate::tenant::{Limits, WEIGHT};
+use crate::tenant::{ClusterName, Limits, WEIGHT};
 
 /// Bits of a mode that let anybody but the owner read or write.
 const OTHERS_MAY: u32 = 0o066;
@@ -61,6 +62,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
     let listen = listen(&mut source, dir);
     let server = server(&mut source, dir);
     let (pool, limits) = pool(&mut source).unzip();
+    let clusters = clusters::clusters(&mut source, dir, (server.as_ref(), pool.as_ref()));
     let registry = registry(&mut source);
     let auth = auth::auth(&mut source, input);
     let console = console::console(&mut source, input);
@@ -88,6 +90,8 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
         Some(Config {
             listen: listen?,
             server: server?,
+            cluster: ClusterName::MAIN,
+            clusters: clusters?,
             pool: pool?,
             limits: limits?,
             registry: registry?,
@@ -104,6 +108,9 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             log: log?,
         })
     })();
+    if let Some(config) = &config {
+        clusters::have_tenants(&mut source, config);
+    }
     source.into_problems().unless_any(config)
 }
 

@@ -11,7 +11,7 @@ use crate::config::kind::{self, Given, Wrong};
 use crate::config::monitor::{MetricsAccess, TokensFrom};
 use crate::config::tls::{ClientCertificate, ListenMode, ServerMode};
 use crate::config::{GuardMode, LogFormat, LogStatements, PublicSchema, ResetPolicy};
-use crate::tenant::{Ident, Level};
+use crate::tenant::{ClusterName, Ident, Level};
 
 /// What every variable of ours begins with.
 pub const VARIABLE_PREFIX: &str = "PGTENANT_";
@@ -420,6 +420,9 @@ keys! {
     TENANTS_DROP_GRACE: Duration = tenants.drop_grace,
         "duration, or \"off\"", kind::duration_or_zero, Value("\"7d\""),
         "How long a tenant that was dropped can be kept after all, before `pgtenant tenant purge` deletes it.";
+    TENANTS_CLUSTER: ClusterName = tenants.cluster,
+        "name of a cluster", kind::cluster, Value("\"main\""),
+        "Cluster of new tenants: main, which [server] describes, or one of [clusters.NAME].";
     TENANTS_FILE: Option<PathBuf> = tenants.file,
         "path, or \"off\"", kind::secret_file_or_off, Value("\"off\""),
         "File with all tenants and their users, for a database without a registry, readable by its owner only; a relative path starts at this file's directory.";

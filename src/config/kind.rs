@@ -15,8 +15,8 @@ pub(in crate::config) use auth::{
     https_url_or_off, leeway, lifetime, lifetime_or_off, on_or_off, token_user, without_tls,
 };
 pub(in crate::config) use names::{
-    console_users, database, database_or_off, extra_settings, functions, role, schema, schemas, setting_name,
-    settings, tenants_own,
+    cluster, console_users, database, database_or_off, extra_settings, functions, role, schema, schemas,
+    setting_name, settings, tenants_own,
 };
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! No module reads a global: each gets its own section by argument.
 
 pub mod auth;
+pub mod clusters;
 pub mod console;
 pub mod file;
 pub mod keys;
@@ -26,10 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{FailureLimits, MasterKey, WhichKey, key_of};
+use crate::config::clusters::Clusters;
 use crate::config::monitor::Monitor;
 use crate::config::tenants_file::TenantsFile;
 use crate::config::tls::{ListenTls, ServerTls};
-use crate::tenant::{Ident, KeyMark, Level, Limits};
+use crate::tenant::{ClusterName, Ident, KeyMark, Level, Limits};
 
 /// Everything `pgtenant serve` needs, valid and complete.
 #[derive(Clone, Debug)]
@@ -38,6 +40,10 @@ pub struct Config {
     pub listen: Listen,
     /// The PostgreSQL server behind the proxy.
     pub server: Server,
+    /// Which cluster that is: `main`, but in what [`Config::at`] makes.
+    pub cluster: ClusterName,
+    /// The others.
+    pub clusters: Clusters,
     /// How server connections are shared.
     pub pool: Pool,
     /// What a tenant may use for which the registry says nothing else.
@@ -280,6 +286,8 @@ impl Secrets {
 pub struct Tenants {
     /// Level of a new tenant for which the command says nothing else.
     pub level: Level,
+    /// Cluster of a new tenant for which the command says nothing else.
+    pub cluster: ClusterName,
     /// How long a tenant that was dropped can be kept after all.
     pub drop_grace: Duration,
     /// All tenants, where they stand in a file and not in a registry.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::config::clusters;
 use crate::config::console::Rights;
 use crate::config::keys::Row;
 use crate::config::tls::{Identity, ListenMode, ListenTls};
@@ -175,6 +176,7 @@ rules! {
     Restart secrets.previous_master_key: secrets => |_: &Config| false;
 
     Commands tenants.level: tenants.level;
+    Commands tenants.cluster: tenants.cluster;
     Commands tenants.drop_grace: tenants.drop_grace;
     AtOnce tenants.file: tenants.file;
 
@@ -260,6 +262,10 @@ pub struct Plan {
     pub changed: Vec<&'static Row>,
     /// Keys with another value that takes a restart, in the same order.
     pub restart: Vec<&'static Row>,
+    /// Whether something of `[clusters.NAME]` has another value that is taken over.
+    pub clusters_changed: bool,
+    /// Whether there are other clusters, or something of one has another value that takes a restart.
+    pub clusters_restart: bool,
 }
 
 /// Compares what is in force with what was read.
@@ -276,7 +282,10 @@ pub fn plan(old: &Config, new: Config) -> Plan {
             changed.push(row);
         }
     }
-    Plan { config, changed, restart }
+    let (clusters, clusters_restart) = clusters::reloaded(&old.clusters, &new.clusters);
+    let clusters_changed = clusters != old.clusters;
+    config.clusters = clusters;
+    Plan { config, changed, restart, clusters_changed, clusters_restart }
 }
 
 impl Rule {

@@ -21,6 +21,19 @@ pub(in crate::config) struct Source<'a> {
     variables: BTreeMap<String, String>,
     problems: Problems,
     readable: bool,
+    /// The cluster whose keys are read, where that is not the one of `[server]`.
+    cluster: Option<String>,
+}
+
+/// The section with a table for each further cluster.
+pub(in crate::config) const CLUSTERS: &str = "clusters";
+
+/// What each cluster has of its own: it inherits nothing of these.
+const OWN: [&str; 3] = ["host", "failover_hosts", "read_replicas"];
+
+/// Whether `[clusters.NAME]` may have this key.
+fn is_of_cluster(row: &Row) -> bool {
+    row.section == "server" || row.path() == keys::POOL_MAX_SERVER_CONNECTIONS.row.path()
 }
 
 impl<'a> Source<'a> {
@@ -34,6 +47,7 @@ impl<'a> Source<'a> {
             variables: BTreeMap::new(),
             problems: Problems::default(),
             readable: errors.is_empty(),
+            cluster: None,
         };
         for error in &errors {
             let place = source.line(error.span());
@@ -83,9 +97,9 @@ impl<'a> Source<'a> {
     /// The value of a key that is set; `None` where it is not, or with a problem noted.
     pub(in crate::config) fn find<T>(&mut self, key: &Key<T>) -> Option<T> {
         let place = self.place(&key.row);
-        let read = match self.variables.get(&key.row.variable()) {
-            Some(text) => (key.read)(Given::Variable(text)),
-            None => (key.read)(Given::Toml(self.entry(&key.row)?.1)),
+        let read = match self.given(&key.row)? {
+            Found::Variable(text) => (key.read)(Given::Variable(text)),
+            Found::File(_, value) => (key.read)(Given::Toml(value)),
         };
         self.accept(place, &key.row, read)
     }
@@ -97,16 +111,69 @@ impl<'a> Source<'a> {
 
     /// Whether the environment or the file sets a key.
     pub(in crate::config) fn is_set(&self, row: &Row) -> bool {
-        self.variables.contains_key(&row.variable()) || self.entry(row).is_some()
+        self.given(row).is_some()
+    }
+
+    /// Where a value comes from: of a cluster its own section, then what holds for `[server]`, but for what each has of its own.
+    fn given(&self, row: &Row) -> Option<Found<'_, 'a>> {
+        if self.cluster.is_some() && is_of_cluster(row) {
+            if let Some((span, value)) = self.own_entry(row) {
+                return Some(Found::File(span, value));
+            }
+            if OWN.contains(&row.name) {
+                return None;
+            }
+        }
+        match self.variables.get(&row.variable()) {
+            Some(text) => Some(Found::Variable(text)),
+            None => self.entry(row).map(|(span, value)| Found::File(span, value)),
+        }
+    }
+
+    /// From now on the keys of this cluster are read; with `None` those of `[server]`.
+    pub(in crate::config) fn look_at(&mut self, cluster: Option<&str>) {
+        self.cluster = cluster.map(str::to_owned);
+    }
+
+    /// Whether the cluster's own section has this key.
+    pub(in crate::config) fn is_own(&self, row: &Row) -> bool {
+        self.own_entry(row).is_some()
+    }
+
+    fn own_entry(&self, row: &Row) -> Option<(Range<usize>, &DeValue<'a>)> {
+        let clusters = self.table.get(CLUSTERS)?.get_ref().as_table()?;
+        let section = clusters.get(self.cluster.as_deref()?)?.get_ref().as_table()?;
+        let (name, value) = section.get_key_value(row.name)?;
+        Some((name.span(), value.get_ref()))
+    }
+
+    /// The names of the further clusters that have a section.
+    pub(in crate::config) fn sections_of_clusters(&self) -> Vec<String> {
+        let clusters = self.table.get(CLUSTERS).and_then(|value| value.get_ref().as_table());
+        let tables = clusters.into_iter().flatten().filter(|(_, value)| value.get_ref().is_table());
+        tables.map(|(name, _)| name.get_ref().to_string()).collect()
+    }
+
+    /// Where the section of a cluster begins.
+    pub(in crate::config) fn place_of_cluster(&self, name: &str) -> Place {
+        let clusters = self.table.get(CLUSTERS).and_then(|value| value.get_ref().as_table());
+        self.line(clusters.and_then(|all| all.get_key_value(name)).map(|(name, _)| name.span()))
+    }
+
+    /// Notes a problem with something that is no key of the table of keys.
+    pub(in crate::config) fn note_at(&mut self, place: Place, key: String, wrong: Wrong) {
+        let Wrong { wrong, remedy } = wrong;
+        self.problems.push(Problem { place, key: Some(key), wrong, remedy });
     }
 
     /// Where a key's value stands: in the environment, else in the file.
     pub(in crate::config) fn place(&self, row: &Row) -> Place {
-        let variable = row.variable();
-        if self.variables.contains_key(&variable) {
-            return Place::Variable { name: variable };
+        match (self.given(row), &self.cluster) {
+            (Some(Found::Variable(_)), _) => Place::Variable { name: row.variable() },
+            (Some(Found::File(span, _)), _) => self.line(Some(span)),
+            (None, Some(cluster)) => self.place_of_cluster(cluster),
+            (None, None) => self.nowhere(),
         }
-        self.entry(row).map_or_else(|| self.nowhere(), |(span, _)| self.line(Some(span)))
     }
 
     /// Notes a problem with a key where its value stands.
@@ -117,7 +184,11 @@ impl<'a> Source<'a> {
     /// Notes a problem at a place.
     pub(in crate::config) fn note(&mut self, place: Place, row: Option<&Row>, wrong: Wrong) {
         let Wrong { wrong, remedy } = wrong;
-        self.problems.push(Problem { place, key: row.map(Row::path), wrong, remedy });
+        let path = |row: &Row| match &self.cluster {
+            Some(cluster) if is_of_cluster(row) => format!("{CLUSTERS}.{cluster}.{}", row.name),
+            _ => row.path(),
+        };
+        self.problems.push(Problem { place, key: row.map(path), wrong, remedy });
     }
 
     /// Notes a problem in another file.
@@ -158,6 +229,10 @@ impl<'a> Source<'a> {
     fn note_unknown_keys(&mut self) {
         let mut unknown = Vec::new();
         for (section, value) in &self.table {
+            if section.get_ref() == CLUSTERS {
+                unknown.extend(unknown_of_clusters(value.get_ref()));
+                continue;
+            }
             if !ROWS.iter().any(|row| row.section == section.get_ref()) {
                 unknown.push((
                     section.span(),
@@ -209,6 +284,48 @@ impl<'a> Source<'a> {
             }
         }
     }
+}
+
+/// What was found for a key.
+enum Found<'s, 'a> {
+    Variable(&'s str),
+    File(Range<usize>, &'s DeValue<'a>),
+}
+
+/// What is no cluster, and keys of clusters that there are not.
+fn unknown_of_clusters(value: &DeValue<'_>) -> Vec<(Range<usize>, String, Wrong)> {
+    let Some(clusters) = value.as_table() else {
+        let wrong = Wrong::new(
+            "not a section",
+            "write a section for each cluster: a line with [clusters.NAME], then its keys",
+        );
+        return vec![(0..0, CLUSTERS.to_owned(), wrong)];
+    };
+    let mut unknown = Vec::new();
+    for (cluster, value) in clusters {
+        let path = format!("{CLUSTERS}.{}", cluster.get_ref());
+        let Some(entries) = value.get_ref().as_table() else {
+            let remedy = format!("write the keys of a cluster below a line with [{CLUSTERS}.NAME]");
+            unknown.push((cluster.span(), path, Wrong::new("not a section with keys", remedy)));
+            continue;
+        };
+        for name in entries.keys() {
+            let known = ROWS.iter().filter(|row| is_of_cluster(row));
+            if !known.clone().any(|row| row.name == name.get_ref()) {
+                let near = nearest(name.get_ref(), known.map(|row| row.name));
+                let remedy = near.map_or_else(
+                    || "remove it; a cluster has the keys of [server], and max_server_connections".to_owned(),
+                    |near| format!("did you mean `{path}.{near}`?"),
+                );
+                unknown.push((
+                    name.span(),
+                    format!("{path}.{}", name.get_ref()),
+                    Wrong::new("unknown key", remedy),
+                ));
+            }
+        }
+    }
+    unknown
 }
 
 const SYNTAX_REMEDY: &str = "correct the line; strings stand in quotes, sections in square brackets";

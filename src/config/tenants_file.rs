@@ -16,7 +16,7 @@ use uuid::{Builder, Uuid};
 use crate::auth::Verifier;
 use crate::config::kind;
 use crate::config::{limits, settings};
-use crate::tenant::{Access, Ident, Overrides, Slug, TenantId, TenantNames};
+use crate::tenant::{Access, ClusterName, Ident, Overrides, Slug, TenantId, TenantNames};
 
 /// What the ids of tenants without one are made of, besides their slugs.
 const ID_LABEL: &[u8] = b"pgtenant/v1/tenant of a file/";
@@ -52,6 +52,8 @@ pub struct FileTenant {
     pub limits: Overrides,
     /// What its sessions begin with.
     pub settings: BTreeMap<String, String>,
+    /// Where its data is.
+    pub cluster: ClusterName,
     /// Who may log in.
     pub users: Vec<FileUser>,
 }
@@ -96,6 +98,7 @@ struct WrittenTenant {
     role: Option<String>,
     reader_role: Option<String>,
     password_version: Option<i32>,
+    cluster: Option<String>,
     #[serde(default)]
     limits: BTreeMap<String, Scalar>,
     #[serde(default)]
@@ -210,13 +213,20 @@ fn tenant(slug: &str, written: WrittenTenant, mistakes: &mut Vec<Mistake>) -> Op
         let remedy = "name a role of its own that has SELECT and nothing else, for example \"reader_acme\"";
         mistakes.push(Mistake::new(format!("{key}.reader_role"), wrong, remedy));
     }
+    let cluster = written.cluster.as_deref().map_or(Ok(ClusterName::MAIN), ClusterName::parse);
+    let cluster = cluster.unwrap_or_else(|error| {
+        let remedy = "write the name of a section [clusters.NAME] of the configuration, or leave it out";
+        mistakes.push(Mistake::new(format!("{key}.cluster"), error.to_string(), remedy));
+        ClusterName::MAIN
+    });
     let id = written.id.map_or_else(|| Ok(id_of(&slug)), |text| Uuid::parse_str(&text).map(TenantId));
     let id = id.unwrap_or_else(|error| {
         mistakes.push(Mistake::new(format!("{key}.id"), error.to_string(), "write a UUID, or leave it out"));
         id_of(&slug)
     });
     let names = TenantNames { schema, role };
-    let read = FileTenant { id, slug, name, names, reader_role, password_version, limits, settings, users };
+    let read =
+        FileTenant { id, slug, name, names, reader_role, password_version, limits, settings, cluster, users };
     (mistakes.len() == before).then_some(read)
 }
 

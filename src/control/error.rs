@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 use crate::config::limits::LimitError;
 use crate::control::migrate::Conflict;
 use crate::registry::{RegistryError, describe};
-use crate::tenant::Slug;
+use crate::tenant::{ClusterName, Slug};
 
 /// Why an administrator's command failed. Nothing of it has happened then.
 #[derive(Debug, Error)]
@@ -14,6 +14,23 @@ pub enum ControlError {
     /// The registry is missing, of another version, or out of reach.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Its schema and roles are in another database.
+    #[error(
+        "tenant {slug} is on the cluster {cluster}, and this is done in the database of another; `pgtenant tenant show {slug}` \
+         says where it is, and `pgtenant tenant …` on the command line does to it what it can do there"
+    )]
+    Elsewhere {
+        /// The tenant.
+        slug: Slug,
+        /// Where it is.
+        cluster: ClusterName,
+    },
+    /// They would be those of another tenant in the registry of `main`.
+    #[error(
+        "the names of schema and roles for the slug {0} are, or were, those of another tenant, on whichever cluster; choose another \
+         slug, or keep the names with `--keep-names`"
+    )]
+    NamesElsewhere(Slug),
     /// `pgtenant init` was never run to its end.
     #[error("the tenant registry does not know its roles; run `pgtenant init`")]
     NoInstallation,

@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, GenericClient};
 
+use crate::control::placed::refuse_elsewhere;
 use crate::control::{ControlError, Outcome, Run, Step, hardening_state, role};
 use crate::registry::code_of;
 use crate::registry::store::{self, TenantSummary};
@@ -36,6 +37,7 @@ pub async fn set_level(
     store::lock_tenant(&tx, slug).await?;
     let found = store::summaries(&tx, Some(slug)).await?.pop();
     let mut summary = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?;
+    refuse_elsewhere(&summary.tenant)?;
     let before = summary.tenant.level;
     let step = apply(&tx, &summary.tenant, level).await?;
     summary.tenant.level = level;
@@ -128,7 +130,7 @@ pub(super) async fn refuse_code(client: &impl GenericClient, tenant: &Tenant) ->
 
 /// Before the hardening is taken out: tenants of level shared may have made code under it.
 pub(super) async fn refuse_code_of_shared(client: &impl GenericClient) -> Result<(), ControlError> {
-    for summary in store::summaries(client, None).await? {
+    for summary in store::summaries_here(client).await? {
         if summary.tenant.level == Level::Shared {
             let found = code_of(client, &summary.tenant.names).await?;
             if !found.is_empty() {

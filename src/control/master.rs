@@ -11,6 +11,7 @@ use tokio_postgres::{Client, GenericClient};
 use crate::auth::Verifier;
 use crate::config::Secrets;
 use crate::control::harden::Run;
+use crate::control::placed::refuse_elsewhere;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step, decoy, init, rotate};
 use crate::registry::{master, spares, store};
@@ -114,7 +115,7 @@ impl<'a> MasterKeyChange<'a> {
     /// [`ControlError`].
     pub async fn pending(&mut self) -> Result<Vec<Slug>, ControlError> {
         let mut slugs: Vec<Slug> = if self.asked.is_empty() {
-            store::summaries(self.client, None).await?.into_iter().map(|found| found.tenant.slug).collect()
+            store::summaries_here(self.client).await?.into_iter().map(|found| found.tenant.slug).collect()
         } else {
             let without = master::tenants_without(self.client, self.verdict.mark).await?;
             without.iter().filter_map(|slug| Slug::parse(slug).ok()).collect()
@@ -132,6 +133,7 @@ impl<'a> MasterKeyChange<'a> {
         store::lock_tenant(&tx, slug).await?;
         let Some(found) = store::summaries(&tx, Some(slug)).await?.pop() else { return Ok(None) };
         let tenant = found.tenant;
+        refuse_elsewhere(&tenant)?;
         let is_recorded = tenant.password_key == Some(self.verdict.mark);
         let roles = rotate::passwords(&tenant, tenant.password_version, &self.secrets.master_key);
         let pairs = roles.iter().map(|(role, password)| (*role, password));

@@ -20,6 +20,7 @@ mod master;
 pub mod migrate;
 pub mod moving;
 pub mod password;
+pub mod placed;
 mod provision;
 mod purge;
 mod readers;

@@ -11,11 +11,11 @@ use crate::auth::{MasterKey, secret_hex};
 use crate::config::Schemas;
 use crate::control::clone::Original;
 use crate::control::role::{self, RoleKind};
-use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, readers, rename};
+use crate::control::{ControlError, Outcome, Step, channels, clone, init, level, placed, readers, rename};
 use crate::registry::store::{self, Installation, TenantSummary};
 use crate::registry::{ledger, master};
 use crate::tenant::{
-    Access, Ident, Level, Overrides, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
+    Access, ClusterName, Ident, Level, Overrides, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
 };
 
 /// Random bytes in a generated password: 160 bits.
@@ -81,6 +81,13 @@ pub async fn create_tenant(
 pub(super) enum Content<'a> {
     /// The template's tables.
     Template,
+    /// The same, of a tenant that the registry of `main` has already, with its users.
+    Placed {
+        /// Its key there.
+        id: TenantId,
+        /// Its schema and role.
+        names: &'a TenantNames,
+    },
     /// What was loaded into a schema aside, by a role of the same name.
     Loaded {
         /// Both.
@@ -91,6 +98,8 @@ pub(super) enum Content<'a> {
         has_users: bool,
         /// The id that it has already; another one without.
         id: Option<TenantId>,
+        /// The names that it has already.
+        names: Option<&'a TenantNames>,
     },
 }
 
@@ -105,19 +114,21 @@ pub(super) async fn create_in(
     store::require_current(tx).await?;
     let roles = store::installation(tx).await?.ok_or(ControlError::NoInstallation)?;
     let id = match content {
-        Content::Loaded { id: Some(id), .. } => id,
+        Content::Loaded { id: Some(id), .. } | Content::Placed { id, .. } => id,
         _ => TenantId(Uuid::now_v7()),
     };
-    let names = rename::free_names(tx, &new.slug, id).await?;
-    let created = register(tx, new, id, names, master_key).await?;
+    let names = match content {
+        Content::Placed { names, .. } | Content::Loaded { names: Some(names), .. } => names.clone(),
+        _ => rename::free_names(tx, &new.slug, id).await?,
+    };
+    let created = register(tx, new, (id, &ClusterName::MAIN), names, master_key).await?;
     channels::ensure_secret(tx, &new.slug, master_key).await?;
     let found = read(tx, &new.slug).await?;
     let tenant = &found.tenant;
-    let mut notes = if created {
-        rename::note_on_former_owner(tx, &new.slug, tenant.id).await?.into_iter().collect()
-    } else {
-        differences(new, &found)
-    };
+    placed::refuse_elsewhere(tenant)?;
+    if matches!(content, Content::Placed { id, .. } if id != tenant.id) {
+        return Err(ControlError::SlugTaken(new.slug.clone()));
+    }
     let mut steps = Vec::new();
     if created {
         refuse_foreign(tx, &tenant.names).await?;
@@ -126,6 +137,7 @@ pub(super) async fn create_in(
     ensure_schema(tx, &tenant.names, (&schemas.template, content), &mut steps).await?;
     let (has_grants, has_users) = match content {
         Content::Loaded { has_grants, has_users, .. } => (has_grants, has_users),
+        Content::Placed { .. } => (false, true),
         Content::Template => (false, false),
     };
     let there = if has_grants { readers::There::AsItIs } else { readers::There::Open };
@@ -133,6 +145,23 @@ pub(super) async fn create_in(
     master::set_password_key(tx, tenant.id, master_key.mark()).await?;
     steps.extend(init::grant_global(tx, &schemas.global).await?);
     ensure_level(tx, new, tenant, created, &mut steps).await?;
+    serve(tx, new, (&found, created), has_users, steps).await
+}
+
+/// The part of it that only the registry has: the user, and that the tenant is in service.
+pub(super) async fn serve(
+    tx: &impl GenericClient,
+    new: &NewTenant,
+    (found, created): (&TenantSummary, bool),
+    has_users: bool,
+    mut steps: Vec<Step>,
+) -> Result<Provisioned, ControlError> {
+    let tenant = &found.tenant;
+    let mut notes = if created {
+        rename::note_on_former_owner(tx, &new.slug, tenant.id).await?.into_iter().collect()
+    } else {
+        differences(new, found)
+    };
     let user = new.user.clone().or_else(|| {
         // A slug is an identifier.
         (found.users.is_empty() && !has_users).then(|| Ident::parse(tenant.slug.as_str()).ok()).flatten()
@@ -157,7 +186,7 @@ pub(super) async fn create_in(
 pub(super) async fn register(
     client: &impl GenericClient,
     new: &NewTenant,
-    id: TenantId,
+    (id, cluster): (TenantId, &ClusterName),
     names: TenantNames,
     master_key: &MasterKey,
 ) -> Result<bool, ControlError> {
@@ -178,6 +207,7 @@ pub(super) async fn register(
         reader_role: None,
         schema: SchemaState::default(),
         settings: std::collections::BTreeMap::new(),
+        cluster: cluster.clone(),
     };
     let stripe = new.stripe_customer_id.as_deref();
     let added =
@@ -290,7 +320,7 @@ async fn ensure_schema(
             take_loaded(client, aside, names).await?;
             Step::new(Outcome::Created, format!("schema {} with what was loaded", schema.as_str()))
         }
-        (None, Content::Template) => {
+        (None, Content::Template | Content::Placed { .. }) => {
             client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
             // Before the clone: PostgreSQL lets a role own only where it may create.
             client.batch_execute(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")).await?;

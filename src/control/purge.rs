@@ -3,6 +3,7 @@
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::control::moving::state::refuse_leaving;
+use crate::control::placed::refuse_elsewhere;
 use crate::control::{ControlError, Outcome, Step, edges, role};
 use crate::registry::dropping;
 use crate::registry::names;
@@ -164,6 +165,16 @@ async fn thin_out(client: &mut Client, slug: &Slug) -> Result<usize, ControlErro
 
 /// The tenant, held until the end of the transaction, if its time has come. `None` where it was deleted before.
 async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<TenantSummary>, ControlError> {
+    let found = lock_anywhere(tx, slug).await?;
+    found.iter().try_for_each(|summary| refuse_elsewhere(&summary.tenant))?;
+    Ok(found)
+}
+
+/// The same on whichever cluster it is.
+pub(super) async fn lock_anywhere(
+    tx: &Transaction<'_>,
+    slug: &Slug,
+) -> Result<Option<TenantSummary>, ControlError> {
     store::lock_tenant(tx, slug).await?;
     let Some(summary) = store::summaries(tx, Some(slug)).await?.pop() else {
         let is_known = names::was_dropped(tx, slug).await?;

@@ -7,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 
 use crate::control::moving::state::refuse_moving;
+use crate::control::placed::refuse_elsewhere;
 use crate::control::provision::schema_owner;
 use crate::control::{ControlError, Outcome, Run, Step, role};
 use crate::registry::names::{self, NewNames};
@@ -58,6 +59,7 @@ pub async fn rename_tenant(
     if found.tenant.status == Status::Dropping {
         return Err(ControlError::IsDropping(old.clone()));
     }
+    refuse_elsewhere(&found.tenant)?;
     refuse_moving(&tx, &found.tenant).await?;
     if new != old && !store::summaries(&tx, Some(new)).await?.is_empty() {
         return Err(ControlError::SlugTaken(new.clone()));

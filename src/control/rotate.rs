@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tokio_postgres::Client;
 
 use crate::auth::MasterKey;
+use crate::control::placed::refuse_elsewhere;
 use crate::control::role::{self, RoleKind};
 use crate::control::{ControlError, Outcome, Step};
 use crate::registry::{master, store};
@@ -37,6 +38,7 @@ pub async fn rotate_password(
     store::lock_tenant(&tx, slug).await?;
     let found = store::summaries(&tx, Some(slug)).await?.pop();
     let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
+    refuse_elsewhere(&tenant)?;
     let version = tenant.password_version + 1;
     for (role, password) in passwords(&tenant, version, master_key) {
         role::ensure(&tx, role, RoleKind::Tenant(&password)).await?;

@@ -38,7 +38,7 @@ pub(super) async fn ensure_memberships(
     pool: &Ident,
 ) -> Result<Step, ControlError> {
     let mut outcome = Outcome::Unchanged;
-    let tenants = store::summaries(client, None).await?;
+    let tenants = store::summaries_here(client).await?;
     let shared: Vec<&Ident> = tenants
         .iter()
         .filter(|summary| summary.tenant.level == Level::Shared)

@@ -9,7 +9,7 @@ mod watch;
 
 pub use audit::{AuditScope, audit};
 pub use checks::{CHECKS, Check, Severity, Source};
-pub use watch::Watcher;
+pub use watch::{Watcher, of_cluster};
 
 use std::fmt;
 

@@ -13,7 +13,7 @@ use crate::config::Live;
 use crate::control::{ControlError, HardeningState, hardening_state, shared};
 use crate::registry::store;
 use crate::registry::{Directory, HardeningWatch, Registry, RegistryError};
-use crate::tenant::Level;
+use crate::tenant::{ClusterName, Level};
 
 /// How long what was seen last holds while the database does not answer.
 const BLIND: Duration = Duration::from_secs(60);
@@ -28,16 +28,18 @@ const NAMED: usize = 3;
 #[derive(Debug)]
 pub struct HardeningWatcher {
     registry: Registry,
+    /// Whose tenants it looks after.
+    cluster: ClusterName,
     told: watch::Sender<HardeningWatch>,
     /// When the database answered last.
     answered: Option<Instant>,
 }
 
 impl HardeningWatcher {
-    /// Has not looked yet.
+    /// Has not looked yet. The registry is that of the cluster.
     #[must_use]
-    pub fn new(registry: Registry) -> Self {
-        Self { registry, told: watch::Sender::default(), answered: None }
+    pub fn new(registry: Registry, cluster: ClusterName) -> Self {
+        Self { registry, cluster, told: watch::Sender::default(), answered: None }
     }
 
     /// What it tells.
@@ -67,7 +69,7 @@ impl HardeningWatcher {
 
     /// Looks once, if any tenant is of level shared.
     pub async fn check_if_needed(&mut self, directory: &Directory) {
-        if directory.has_level(Level::Shared) {
+        if directory.has_level_on(Level::Shared, &self.cluster) {
             self.check().await;
         } else {
             self.answered = None;
@@ -101,16 +103,17 @@ impl HardeningWatcher {
         if *self.told.borrow() == seen {
             return;
         }
+        let cluster = &self.cluster;
         match &seen {
-            HardeningWatch::Unknown => tracing::debug!("no tenant is of level shared"),
+            HardeningWatch::Unknown => tracing::debug!(%cluster, "no tenant is of level shared"),
             HardeningWatch::Hardened => {
-                tracing::warn!("the hardening is in force; tenants of level shared may make code");
+                tracing::warn!(%cluster, "the hardening is in force; tenants of level shared may make code");
             }
             HardeningWatch::Unhardened => {
-                tracing::warn!("the database is not hardened; tenants of level shared may make no code");
+                tracing::warn!(%cluster, "the database is not hardened; tenants of level shared may make no code");
             }
             HardeningWatch::OutOfService { why } => {
-                tracing::error!("tenants of level shared are OUT OF SERVICE: {why}");
+                tracing::error!(%cluster, "tenants of level shared are OUT OF SERVICE: {why}");
             }
         }
         self.told.send_replace(seen);

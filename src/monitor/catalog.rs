@@ -78,7 +78,7 @@ families! {
     TIMEOUTS: Counter "pgtenant_timeouts_total" ["limit"] "Time limits that were over.";
 
     SERVERS: Gauge "pgtenant_server_connections" ["state"] "Server connections: used (also while they are reset), idle, opening, closing.";
-    SERVERS_LIMIT: Gauge "pgtenant_server_connections_limit" [] "pool.max_server_connections.";
+    SERVERS_LIMIT: Gauge "pgtenant_server_connections_limit" [] "pool.max_server_connections, of all clusters that serve together.";
     WAITING: Gauge "pgtenant_clients_waiting" ["kind"] "Clients that wait: for a server connection (server), or for their tenant's rate (rate).";
     SERVERS_OPENED: Counter "pgtenant_server_connections_opened_total" [] "Server connections opened and logged in.";
     SERVERS_CLOSED: Counter "pgtenant_server_connections_closed_total" ["reason"] "Server connections closed.";
@@ -110,6 +110,10 @@ families! {
 
     REGISTRY_IN_TOUCH: Gauge "pgtenant_registry_in_touch" [] "Whether news of tenants arrive (1); while not, those that are known stay in service.";
     TENANTS: Gauge "pgtenant_tenants" [] "Tenants in service.";
+    CLUSTER_UP: Gauge "pgtenant_cluster_up" ["cluster"] "Whether a cluster answers and serves its tenants (1); for main as pgtenant_registry_in_touch.";
+    CLUSTER_SERVERS: Gauge "pgtenant_cluster_server_connections" ["cluster"] "Server connections to a cluster, with those being opened or closed.";
+    CLUSTER_LIMIT: Gauge "pgtenant_cluster_server_connections_limit" ["cluster"] "How many there may be.";
+    CLUSTER_WAITING: Gauge "pgtenant_cluster_clients_waiting" ["cluster"] "Clients of a cluster's tenants that wait for a server connection.";
     HARDENING: Gauge "pgtenant_hardening" ["state"] "1 for the state that the hardening was last seen in: unknown (nobody looks, as no tenant is shared), in_force, absent, out_of_service.";
     SPARES: Gauge "pgtenant_spare_connections_state" ["state"] "1 for what was last seen of spare connections: unknown, off, ready, exposed.";
     VERIFY_RUNS: Counter "pgtenant_verify_runs_total" [] "Audits of isolation that came to their end.";

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::registry::HardeningWatch;
+use crate::tenant::ClusterName;
 
 /// While the registry is out of touch, work that was done this long ago still shows that PostgreSQL can be reached: the
 /// registry's own login may be what fails.
@@ -30,11 +31,15 @@ pub(super) enum Trouble {
     Accept,
     /// The last audit of isolation found something critical.
     Isolation,
+    /// A cluster beside the one of `[server]` does not serve all its tenants.
+    Cluster,
+    /// Tenants are on clusters that the configuration does not describe.
+    Placement,
 }
 
 impl Trouble {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Draining,
         Self::Server,
         Self::Registry,
@@ -43,6 +48,8 @@ impl Trouble {
         Self::Spares,
         Self::Accept,
         Self::Isolation,
+        Self::Cluster,
+        Self::Placement,
     ];
 
     /// As answers and metrics call it.
@@ -56,6 +63,8 @@ impl Trouble {
             Self::Spares => "spares",
             Self::Accept => "accept",
             Self::Isolation => "isolation",
+            Self::Cluster => "cluster",
+            Self::Placement => "placement",
         }
     }
 
@@ -64,7 +73,7 @@ impl Trouble {
     pub(super) const fn blocks(self) -> bool {
         match self {
             Self::Draining | Self::Server | Self::Hardening | Self::Spares | Self::Accept => true,
-            Self::Registry | Self::SharedTenants | Self::Isolation => false,
+            Self::Registry | Self::SharedTenants | Self::Isolation | Self::Cluster | Self::Placement => false,
         }
     }
 }
@@ -94,6 +103,33 @@ pub(super) struct Sight {
     pub(super) cannot_accept: bool,
     /// Critical findings of the last audit.
     pub(super) critical: u64,
+    /// What is wrong with each of the other clusters with which something is.
+    pub(super) clusters: Vec<(ClusterName, ClusterTrouble)>,
+    /// Clusters that tenants are on and nobody described, with how many those are.
+    pub(super) unknown: Vec<(ClusterName, usize)>,
+}
+
+/// What is wrong with a cluster beside the one of `[server]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClusterTrouble {
+    /// It does not answer, or was not fit to serve anybody since the process began.
+    Away,
+    /// Anybody could become any of its tenants.
+    Exposed,
+    /// Its hardening cannot be relied upon.
+    Hardening,
+}
+
+impl ClusterTrouble {
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Away => "does not answer, or is not fit to serve its tenants",
+            Self::Exposed => "serves nobody: somebody who should not may bind spare connections there",
+            Self::Hardening => {
+                "does not serve its tenants of level shared: its hardening cannot be relied upon"
+            }
+        }
+    }
 }
 
 /// What is wrong, what keeps clients out first.
@@ -137,6 +173,19 @@ pub(super) fn judge(sight: &Sight) -> Vec<Problem> {
             Trouble::Isolation,
             "the last audit of isolation found something critical; run `pgtenant verify`",
         );
+    }
+    for (name, trouble) in &sight.clusters {
+        let why = format!(
+            "cluster {name} {}; tenants of the others are served, and the log says why",
+            trouble.told()
+        );
+        found(Trouble::Cluster, &why);
+    }
+    for (name, tenants) in &sight.unknown {
+        let why = format!(
+            "{tenants} tenants are on the cluster {name}, which is not described; add [clusters.{name}] and restart"
+        );
+        found(Trouble::Placement, &why);
     }
     problems.sort_by_key(|problem| !problem.kind.blocks());
     problems
@@ -194,6 +243,20 @@ mod tests {
         );
         assert_eq!(kinds(&Sight { spares_exposed: true, ..well() }), (false, vec!["spares"]));
         assert_eq!(kinds(&Sight { cannot_accept: true, ..well() }), (false, vec!["accept"]));
+    }
+
+    #[test]
+    fn cluster_that_is_away_is_named_and_keeps_nobody_of_the_others_out() {
+        let name = ClusterName::parse("eu_1").unwrap();
+        let sight = Sight {
+            clusters: vec![(name.clone(), ClusterTrouble::Away)],
+            unknown: vec![(ClusterName::parse("gone").unwrap(), 3)],
+            ..well()
+        };
+        assert_eq!(kinds(&sight), (true, vec!["cluster", "placement"]));
+        let told: Vec<String> = judge(&sight).into_iter().map(|problem| problem.why).collect();
+        assert!(told[0].starts_with("cluster eu_1 does not answer"), "{told:?}");
+        assert!(told[1].starts_with("3 tenants are on the cluster gone"), "{told:?}");
     }
 
     #[test]

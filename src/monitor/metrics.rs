@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) snapshot: Snapshot,
     pub(super) load: Load,
     pub(super) budget: Budget,
+    /// Of each cluster that is described, and whether it answers.
+    pub(super) clusters: Vec<(String, Budget, bool)>,
     pub(super) clients: Clients,
     pub(super) clients_limit: usize,
     pub(super) servers_limit: usize,
@@ -245,6 +247,12 @@ impl Page {
         self.tally(&NOTIFICATIONS_DROPPED, &[], &snapshot.notifications_dropped);
         self.flag(&REGISTRY_IN_TOUCH, seen.in_touch);
         self.size(&TENANTS, seen.tenants);
+        for (name, budget, up) in &seen.clusters {
+            self.set(&CLUSTER_UP, &[name], f64::from(u8::from(*up)));
+            self.set(&CLUSTER_SERVERS, &[name], budget.total as f64);
+            self.set(&CLUSTER_LIMIT, &[name], budget.limit as f64);
+            self.set(&CLUSTER_WAITING, &[name], budget.waiting as f64);
+        }
         self.state(&HARDENING, &HARDENING_STATES, hardening(&seen.hardening));
         self.state(&SPARES, &SPARE_STATES, spares(&seen.spares));
         self.count(&VERIFY_RUNS, snapshot.verified.runs);

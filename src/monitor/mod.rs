@@ -36,7 +36,7 @@ use crate::api::{BearerTokens, TokenFileError};
 use crate::auth::{FailureLimits, Failures};
 use crate::client::{Shared, overview};
 use crate::config::monitor::Monitor as Config;
-use crate::monitor::health::{Problem, Sight, is_ready};
+use crate::monitor::health::{ClusterTrouble, Problem, Sight, is_ready};
 use crate::monitor::history::{History, PERIOD, Sample};
 use crate::monitor::http::Places;
 use crate::monitor::metrics::{Clients, Seen};
@@ -45,8 +45,8 @@ use crate::monitor::sessions::Sessions;
 use crate::monitor::shown::Rates;
 use crate::monitor::top::Top;
 use crate::registry::HardeningWatch;
-use crate::telemetry::overview::{ClientState, Overview};
-use crate::tenant::Level;
+use crate::telemetry::overview::{Budget, ClientState, Overview};
+use crate::tenant::{ClusterName, Level};
 use crate::tokens::read_secret;
 
 /// Tokens from one address in a minute that may be no good.
@@ -215,7 +215,7 @@ impl Monitor {
 
     fn sample(&self) {
         let (now, shared) = (Instant::now(), &self.shared);
-        let sample = Sample::new(now, &shared.counters.snapshot(), shared.pool.load());
+        let sample = Sample::new(now, &shared.counters.snapshot(), shared.clusters.load());
         locked(&self.history).push(sample);
         // For each tenant only while somebody looks.
         if self.sessions().count(now) > 0 || locked(&self.rates).is_wanted(now) {
@@ -243,36 +243,51 @@ impl Monitor {
     fn problems(&self) -> Vec<Problem> {
         let (shared, history) = (&self.shared, locked(&self.history));
         let findings = shared.counters.snapshot().verified.findings;
+        let main = shared.clusters.main();
         health::judge(&Sight {
             draining: shared.is_draining() || shared.shutdown.is_cancelled(),
             in_touch: *shared.directory.in_touch().borrow(),
             worked: history.worked(Instant::now()),
-            hardening: shared.hardening.borrow().clone(),
+            hardening: main.hardening.borrow().clone(),
             has_dedicated: shared.directory.has_level(Level::Dedicated),
-            spares_exposed: shared.spares.borrow().is_exposed(),
+            spares_exposed: main.spares.borrow().is_exposed(),
             cannot_accept: history.cannot_accept(),
             critical: findings.get("critical").copied().unwrap_or(0),
+            clusters: shared
+                .clusters
+                .others()
+                .filter_map(|(name, up)| Some((name.clone(), trouble(shared, name, up)?)))
+                .collect(),
+            unknown: self.unknown_clusters(),
         })
+    }
+
+    /// Clusters that tenants are on and nobody described. Nobody counts where there is only one.
+    fn unknown_clusters(&self) -> Vec<(ClusterName, usize)> {
+        let placed = self.shared.directory.placed();
+        placed.into_iter().filter(|(name, _)| !self.shared.clusters.has(name)).collect()
     }
 
     fn seen(&self) -> Seen {
         let shared = &self.shared;
+        let main = shared.clusters.main();
         let overview = overview(shared);
         let pinned =
             overview.pins().first().and_then(|client| client.pin).map_or(Duration::ZERO, |(_, age)| age);
         Seen {
-            load: shared.pool.load(),
+            load: shared.clusters.load(),
             budget: overview.budget,
+            clusters: clusters(shared, &overview),
             clients: clients(&overview),
             clients_limit: shared.config().listen.max_clients,
-            servers_limit: shared.config().pool.max_server_connections,
+            servers_limit: overview.budget.limit,
             verdicts: shared.guard.stats(),
             cache_limit: shared.config().guard.cache_bytes,
             oldest_pin: pinned,
             in_touch: *shared.directory.in_touch().borrow(),
             tenants: shared.directory.tenant_count(),
-            hardening: shared.hardening.borrow().clone(),
-            spares: shared.spares.borrow().clone(),
+            hardening: main.hardening.borrow().clone(),
+            spares: main.spares.borrow().clone(),
             draining: shared.is_draining() || shared.shutdown.is_cancelled(),
             problems: self.problems(),
             busiest: locked(&self.top).look(Instant::now(), &overview.tenants),
@@ -283,6 +298,29 @@ impl Monitor {
             snapshot: overview.counters,
         }
     }
+}
+
+/// What is wrong with a cluster beside the one of `[server]`, if anything is.
+fn trouble(shared: &Shared, name: &ClusterName, up: bool) -> Option<ClusterTrouble> {
+    let Ok(cluster) = shared.clusters.of(name) else { return Some(ClusterTrouble::Away) };
+    if cluster.spares.borrow().is_exposed() {
+        return Some(ClusterTrouble::Exposed);
+    }
+    if !up {
+        return Some(ClusterTrouble::Away);
+    }
+    let is_out = matches!(*cluster.hardening.borrow(), HardeningWatch::OutOfService { .. });
+    is_out.then_some(ClusterTrouble::Hardening)
+}
+
+/// Each cluster that is described, with what it has, and whether it answers.
+fn clusters(shared: &Shared, overview: &Overview) -> Vec<(String, Budget, bool)> {
+    let main = (shared.clusters.main().name.to_string(), *shared.directory.in_touch().borrow());
+    let others = shared.clusters.others().map(|(name, up)| (name.to_string(), up));
+    let budget = |name: &str| {
+        overview.clusters.iter().find(|row| row.name == name).map_or_else(Budget::default, |row| row.budget)
+    };
+    std::iter::once(main).chain(others).map(|(name, up)| (name.clone(), budget(&name), up)).collect()
 }
 
 fn clients(overview: &Overview) -> Clients {
@@ -397,9 +435,10 @@ async fn metrics_page(
 
 /// Alive: threads of the runtime take up work, and nobody keeps the lock that every client needs.
 async fn healthz(State(monitor): State<Arc<Monitor>>) -> Response {
-    let pool = Arc::clone(&monitor.shared.pool);
+    let shared = Arc::clone(&monitor.shared);
     let work = async {
-        tokio::spawn(async {}).await.is_ok() && tokio::task::spawn_blocking(move || pool.load()).await.is_ok()
+        tokio::spawn(async {}).await.is_ok()
+            && tokio::task::spawn_blocking(move || shared.clusters.load()).await.is_ok()
     };
     let alive = tokio::time::timeout(LIVELY, work).await.unwrap_or(false);
     let uptime = monitor.started.elapsed().as_secs();
@@ -419,7 +458,7 @@ async fn readyz(State(monitor): State<Arc<Monitor>>) -> Response {
         (true, false) => (StatusCode::OK, "degraded"),
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     };
-    let hardening = matches!(*monitor.shared.hardening.borrow(), HardeningWatch::Hardened);
+    let hardening = matches!(*monitor.shared.clusters.main().hardening.borrow(), HardeningWatch::Hardened);
     let body = json!({ "status": word, "problems": problems, "hardened": hardening });
     (status, Json(body)).into_response()
 }

@@ -50,7 +50,15 @@ impl Pool {
     /// another, who waits is moved to the end of the other queue, and its own connections are closed, those in
     /// use when they come back; a shared connection is in nobody's way. They are closed too where its schema or role has
     /// another name.
+    ///
+    /// One that is on another cluster now is nobody's here any more.
     pub fn renew(self: &Arc<Self>, tenant: &Arc<Tenant>) {
+        if tenant.cluster != self.cluster {
+            if self.knows(tenant.id) {
+                self.retire(tenant.id);
+            }
+            return;
+        }
         self.welcomes.forget(tenant.id);
         let limits = self.terms().limits.with(&tenant.limits);
         let mut inner = self.lock();
@@ -85,6 +93,12 @@ impl Pool {
             commons.set_limits(limits);
             commons.follow_schema(tenant.schema);
         }
+    }
+
+    /// Whether a client of this tenant was here since it was last retired.
+    #[must_use]
+    pub fn knows(&self, tenant: TenantId) -> bool {
+        self.lock().tenants.contains_key(&tenant)
     }
 
     /// Closes the idle connections of a tenant, and lets go of what was kept for it.

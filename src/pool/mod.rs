@@ -39,7 +39,7 @@ use crate::server::replicas::Replicas;
 use crate::server::spare::SpareLogin;
 use crate::session::commons::Commons;
 use crate::telemetry::Counters;
-use crate::tenant::{Access, Ident, Level, Limits as TenantLimits, Tenant, TenantId};
+use crate::tenant::{Access, ClusterName, Ident, Level, Limits as TenantLimits, Tenant, TenantId};
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use overview::{OpenServer, PoolOverview};
@@ -54,6 +54,8 @@ const REPLICA: &str = "replica";
 /// All server connections of one database.
 #[derive(Debug)]
 pub struct Pool {
+    /// Which cluster that is of.
+    cluster: ClusterName,
     inner: Mutex<Inner>,
     /// What may be changed while it serves. Read once or twice in a transaction, without a lock.
     terms: ArcSwap<Terms>,
@@ -116,6 +118,9 @@ pub enum CheckoutError {
     /// The client was cancelled while it waited.
     #[error("canceling statement due to user request")]
     Cancelled,
+    /// The tenant is on another cluster than these connections: it was moved while the client was here.
+    #[error("the tenant is on another cluster")]
+    OtherCluster,
 }
 
 impl Pool {
@@ -139,6 +144,7 @@ impl Pool {
             alarm: None,
         };
         Arc::new(Self {
+            cluster: config.cluster.clone(),
             inner: Mutex::new(inner),
             terms: ArcSwap::from_pointee(Terms::of(config)),
             dialer,
@@ -189,6 +195,11 @@ impl Pool {
         cancel: &Arc<CancelSlot>,
         preferred: Option<ServerId>,
     ) -> Result<Checkout, CheckoutError> {
+        // A session is given its pool once; two short names are compared each time, for `main` two null pointers, so that no
+        // mistake anywhere else can bring a tenant's statements to another cluster.
+        if tenant.cluster != self.cluster {
+            return Err(CheckoutError::OtherCluster);
+        }
         cancel.waiting();
         loop {
             let mut conn = match self.try_checkout(tenant, preferred) {

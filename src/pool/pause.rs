@@ -57,6 +57,12 @@ impl Pool {
         self.tell_scheduler(|scheduler, now, out| scheduler.go_on(now, whom, out))
     }
 
+    /// Whether all wait until they are let go on.
+    #[must_use]
+    pub fn is_all_paused(&self) -> bool {
+        self.lock().scheduler.all_paused()
+    }
+
     /// Whether a tenant's clients wait until it goes on.
     #[must_use]
     pub fn is_paused(&self, tenant: TenantId) -> bool {

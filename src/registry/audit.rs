@@ -240,7 +240,7 @@ fn listed(sql: &str, tenants: &str) -> String {
         "pg_catalog.jsonb_to_recordset({tenants}::pg_catalog.jsonb)
          AS t (role_name pg_catalog.name, schema_name pg_catalog.name, reader_role pg_catalog.name, isolation pg_catalog.text)"
     );
-    sql.replace("pgtenant.tenants t", &tenants).replace("pgtenant.installation i", NO_INSTALLATION)
+    sql.replace("pgtenant.tenants_here t", &tenants).replace("pgtenant.installation i", NO_INSTALLATION)
 }
 
 const NO_INSTALLATION: &str =

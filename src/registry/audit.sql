@@ -2,7 +2,7 @@
 -- $1 role that reads the registry, $2 schema global, $3 schema of the template.
 WITH RECURSIVE tenant AS (
     SELECT r.oid AS role_oid, t.role_name, t.schema_name, t.reader_role
-    FROM pgtenant.tenants t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.role_name
+    FROM pgtenant.tenants_here t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.role_name
 ),
 -- Those that only read a tenant's data log in too, and are confined like tenants.
 principal AS (
@@ -73,7 +73,7 @@ UNION ALL
 SELECT 'member', l.rolname, r.rolname
 FROM login l JOIN pg_catalog.pg_auth_members m ON m.member = l.oid JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
 WHERE l.is_pool AND NOT EXISTS (
-    SELECT FROM pgtenant.tenants t WHERE t.role_name = r.rolname AND t.isolation = 'shared')
+    SELECT FROM pgtenant.tenants_here t WHERE t.role_name = r.rolname AND t.isolation = 'shared')
 UNION ALL
 SELECT 'pool_inherit', rolname, '' FROM login WHERE is_pool AND rolinherit
 UNION ALL

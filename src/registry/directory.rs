@@ -7,6 +7,7 @@ mod peers;
 mod refresh;
 mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
@@ -19,7 +20,7 @@ use crate::registry::directory::peers::Peers;
 use crate::registry::directory::view::View;
 use crate::registry::store::LoadedTenant;
 use crate::registry::{Registry, RegistryError, keys};
-use crate::tenant::{Level, Tenant, TenantId, TenantRef};
+use crate::tenant::{ClusterName, Level, Tenant, TenantId, TenantRef};
 
 /// Changes a slow listener may miss before it is told that it missed some.
 const CHANGES_KEPT: usize = 1024;
@@ -154,15 +155,19 @@ impl Directory {
     /// Whether any tenant in service is of this level.
     #[must_use]
     pub fn has_level(&self, level: Level) -> bool {
-        self.inner.view.has_level(level)
+        self.inner.view.has(|tenant| tenant.level == level)
     }
 
-    /// See [`Registry::unfit`].
-    ///
-    /// # Errors
-    /// When the catalogs cannot be read.
-    pub async fn unfit(&self, tenant: &Tenant) -> Result<Option<String>, RegistryError> {
-        self.inner.registry.unfit(tenant).await
+    /// The same of a cluster's tenants.
+    #[must_use]
+    pub fn has_level_on(&self, level: Level, cluster: &ClusterName) -> bool {
+        self.inner.view.has(|tenant| tenant.level == level && tenant.cluster == *cluster)
+    }
+
+    /// How many tenants in service each cluster has that has any.
+    #[must_use]
+    pub fn placed(&self) -> BTreeMap<ClusterName, usize> {
+        self.inner.view.placed()
     }
 
     /// All tenants in service.

@@ -10,24 +10,33 @@ use crate::config::{Schemas, Secrets};
 use crate::registry::RegistryError;
 use crate::registry::audit::{self, Finding};
 use crate::registry::store::{LoadedTenant, LoadedUser};
-use crate::tenant::{Access, Ident, Level, SchemaState, Slug, Status, Tenant, TenantId};
+use crate::tenant::{Access, ClusterName, Ident, Level, SchemaState, Slug, Status, Tenant, TenantId};
 
 /// What the file said when it was read last.
 #[derive(Clone, Debug)]
-pub(super) struct Listed(Arc<RwLock<Arc<TenantsFile>>>);
+pub(super) struct Listed {
+    file: Arc<RwLock<Arc<TenantsFile>>>,
+    /// Which cluster is looked at.
+    cluster: ClusterName,
+}
 
 impl Listed {
-    pub(super) fn new(file: Arc<TenantsFile>) -> Self {
-        Self(Arc::new(RwLock::new(file)))
+    pub(super) fn new(file: Arc<TenantsFile>, cluster: ClusterName) -> Self {
+        Self { file: Arc::new(RwLock::new(file)), cluster }
+    }
+
+    /// The same of another file.
+    pub(super) fn of(&self, file: &Arc<TenantsFile>) -> Self {
+        Self::new(Arc::clone(file), self.cluster.clone())
     }
 
     /// What it says from now on.
     pub(super) fn replace(&self, file: Arc<TenantsFile>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = file;
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = file;
     }
 
     fn now(&self) -> Arc<TenantsFile> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.file.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// All of them, or those of `ids`.
@@ -55,7 +64,7 @@ impl Listed {
         audit::listed_spare_findings(client, &self.rows()).await
     }
 
-    /// What the audit reads of the registry's table otherwise.
+    /// What the audit reads of the registry's table otherwise: of the tenants that are on the cluster that it looks at.
     fn rows(&self) -> serde_json::Value {
         let row = |tenant: &FileTenant| {
             json!({
@@ -65,7 +74,7 @@ impl Listed {
                 "reader_role": tenant.reader_role.as_ref().map(Ident::as_str),
             })
         };
-        self.now().tenants.iter().map(row).collect()
+        self.now().tenants.iter().filter(|tenant| tenant.cluster == self.cluster).map(row).collect()
     }
 }
 
@@ -93,6 +102,7 @@ fn loaded(tenant: &FileTenant, secrets: &Secrets) -> LoadedTenant {
         reader_role: tenant.reader_role.clone(),
         schema: SchemaState::default(),
         settings: tenant.settings.clone(),
+        cluster: tenant.cluster.clone(),
     };
     let users = tenant.users.iter().map(|user| LoadedUser {
         name: user.name.clone(),

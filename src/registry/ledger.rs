@@ -112,7 +112,7 @@ found AS (
     FROM judged GROUP BY tenant_id
 )
 SELECT t.id, t.slug, t.status, COALESCE(s.changing, false), f.applied, f.numbers, f.names, f.states, f.in_transaction, f.errors
-FROM pgtenant.tenants t LEFT JOIN found f ON f.tenant_id = t.id LEFT JOIN pgtenant.schema_states s ON s.tenant_id = t.id
+FROM pgtenant.tenants_here t LEFT JOIN found f ON f.tenant_id = t.id LEFT JOIN pgtenant.schema_states s ON s.tenant_id = t.id
 UNION ALL
 SELECT NULL, NULL, NULL, false, f.applied, f.numbers, f.names, f.states, f.in_transaction, f.errors
 FROM (SELECT 1) one LEFT JOIN found f ON f.tenant_id IS NULL

@@ -94,7 +94,7 @@ pub async fn set_password_key(
 /// # Errors
 /// When the database does not answer.
 pub async fn tenants_without(client: &impl GenericClient, mark: KeyMark) -> Result<Vec<String>, Error> {
-    let sql = "SELECT slug FROM pgtenant.tenants WHERE password_key IS DISTINCT FROM $1 ORDER BY slug";
+    let sql = "SELECT slug FROM pgtenant.tenants_here WHERE password_key IS DISTINCT FROM $1 ORDER BY slug";
     let rows = client.query(sql, &[&mark.to_string()]).await?;
     rows.iter().map(|row| row.try_get(0)).collect()
 }

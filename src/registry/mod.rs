@@ -18,6 +18,7 @@ mod login;
 pub mod master;
 pub mod moves;
 pub mod names;
+pub mod placed;
 pub mod requests;
 pub mod settings;
 pub mod spares;
@@ -87,7 +88,7 @@ impl Registry {
             None => Self::connect(&config.server, &config.registry, &config.secrets).await,
             Some(file) => {
                 let mut this = Self::build(&config.server, &config.registry, &config.secrets)?;
-                this.listed = Some(Listed::new(Arc::clone(file)));
+                this.listed = Some(Listed::new(Arc::clone(file), config.cluster.clone()));
                 // Whether the login works is known now rather than later.
                 this.client().await?;
                 Ok(this)
@@ -153,11 +154,12 @@ impl Registry {
         schemas: &config::Schemas,
     ) -> Result<Vec<Finding>, RegistryError> {
         let client = self.sweeper().await?;
-        let listed = Listed::new(Arc::clone(file));
+        let Some(listed) = self.listed.as_ref().map(|now| now.of(file)) else { return Ok(Vec::new()) };
         bounded(SWEEP_TIMEOUT, listed.audit(&client, self.login.user(), schemas)).await
     }
 
-    fn relist(&self, file: &Arc<TenantsFile>) {
+    /// What the file with the tenants says from now on, where they stand in one.
+    pub fn relist(&self, file: &Arc<TenantsFile>) {
         if let Some(listed) = &self.listed {
             listed.replace(Arc::clone(file));
         }
@@ -252,6 +254,15 @@ impl Registry {
             Some(listed) => listed.spare_findings(client).await,
             None => spare_findings(client).await,
         }
+    }
+
+    /// Whether its database answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ping(&self) -> Result<(), RegistryError> {
+        let client = self.client().await?;
+        bounded(QUERY_TIMEOUT, client.batch_execute("")).await
     }
 
     /// A connection for a few queries of the control plane's, which may read the registry and nothing else.

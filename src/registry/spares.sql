@@ -35,7 +35,7 @@ ours AS (
                         UNION ALL SELECT i.tenants_role FROM pgtenant.installation i
                         UNION ALL SELECT i.pool_role FROM pgtenant.installation i
                         UNION ALL SELECT i.spare_role FROM pgtenant.installation i
-                        UNION ALL SELECT t.role_name FROM pgtenant.tenants t)
+                        UNION ALL SELECT t.role_name FROM pgtenant.tenants_here t)
 ),
 extension AS (SELECT e.extnamespace FROM pg_catalog.pg_extension e WHERE e.extname = 'set_user')
 SELECT 'session_auth' AS kind, COALESCE(r.rolname::text, 'PUBLIC') AS role, h.oid::pg_catalog.regprocedure::text AS object

@@ -12,10 +12,13 @@ use crate::auth::{KeyEntry, Verifier};
 use crate::config::limits;
 use crate::registry::{RegistryError, keys};
 use crate::tenant::{
-    Access, ChannelPrefix, Ident, KeyMark, Level, SchemaState, Slug, Status, Tenant, TenantId, TenantNames,
+    Access, ChannelPrefix, ClusterName, Ident, KeyMark, Level, SchemaState, Slug, Status, Tenant, TenantId,
+    TenantNames,
 };
 
-pub use crate::registry::summary::{TenantPage, TenantSummary, count, page, schema_size, summaries};
+pub use crate::registry::summary::{
+    TenantPage, TenantSummary, count, page, schema_size, summaries, summaries_here,
+};
 
 /// The schema's versions in order; each runs once.
 const VERSIONS: &[(i32, &str)] = &[
@@ -31,6 +34,7 @@ const VERSIONS: &[(i32, &str)] = &[
     (10, include_str!("schema_10.sql")),
     (11, include_str!("schema_11.sql")),
     (12, include_str!("schema_12.sql")),
+    (13, include_str!("schema_13.sql")),
 ];
 
 /// From this version on the registry has what outlives a master key.
@@ -43,7 +47,7 @@ const CURRENT: i32 = VERSIONS[VERSIONS.len() - 1].0;
 pub(super) const TENANT_COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.schema_name, t.role_name, t.password_version, t.limits, t.isolation, t.reader_role, t.password_key,
      (SELECT c.prefix FROM pgtenant.channels c WHERE c.tenant_id = t.id) AS prefix,
      COALESCE((SELECT s.epoch FROM pgtenant.schema_states s WHERE s.tenant_id = t.id), 0) AS schema_epoch,
-     EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes, t.settings";
+     EXISTS (SELECT FROM pgtenant.schema_states s WHERE s.tenant_id = t.id AND s.changing) AS schema_changes, t.settings, t.cluster";
 
 /// A tenant in service, with what its users log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,8 +240,8 @@ fn group(rows: &[Row]) -> Result<Vec<LoadedTenant>, Error> {
 /// Reads the columns behind [`TENANT_COLUMNS`]; `None` where there is no user, and, with a line in the log, for one that
 /// this program cannot understand.
 fn user_from(row: &Row) -> Result<Option<LoadedUser>, Error> {
-    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(15)?, row.try_get(16)?);
-    let access: Option<&str> = row.try_get(17)?;
+    let (name, verifier): (Option<String>, Option<&str>) = (row.try_get(16)?, row.try_get(17)?);
+    let access: Option<&str> = row.try_get(18)?;
     let (Some(name), Some(verifier), Some(access)) = (name, verifier, access) else { return Ok(None) };
     match (Verifier::parse(verifier), Access::from_word(access)) {
         (Ok(verifier), Some(access)) => Ok(Some(LoadedUser { name, verifier, access })),
@@ -284,6 +288,11 @@ pub(super) fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         warn!(tenant = %id, slug = slug.as_str(), "a tenant in the registry has no channels; run `pgtenant init`");
         return Ok(None);
     };
+    // Nobody is served from a guess.
+    let Ok(cluster) = ClusterName::parse(row.try_get(15)?) else {
+        warn!(tenant = %id, slug = slug.as_str(), "a tenant's cluster in the registry cannot be understood");
+        return Ok(None);
+    };
     // One that is no identifier is no role.
     let reader_role = row.try_get::<_, Option<&str>>(9)?.and_then(|role| Ident::parse(role).ok());
     Ok(Some(Tenant {
@@ -302,6 +311,7 @@ pub(super) fn tenant_from(row: &Row) -> Result<Option<Tenant>, Error> {
         schema: SchemaState { epoch: row.try_get(12)?, is_changing: row.try_get(13)? },
         // Of another program, and nothing that keeps tenants apart.
         settings: texts(row.try_get(14)?).unwrap_or_default(),
+        cluster,
     }))
 }
 
@@ -371,8 +381,8 @@ async fn try_insert_tenant(
     let insert = format!(
         "INSERT INTO pgtenant.tenants
              (id, slug, name, stripe_customer_id, status, schema_name, role_name, password_version,
-              isolation)
-         VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8)
+              isolation, cluster)
+         VALUES ($1, $2, $3, $4, 'creating', $5, $6, $7, $8, $9)
          {on_conflict}"
     );
     let rows = client
@@ -387,6 +397,7 @@ async fn try_insert_tenant(
                 &tenant.names.role.as_str(),
                 &tenant.password_version,
                 &tenant.level.as_str(),
+                &tenant.cluster.as_str(),
             ],
         )
         .await?;

@@ -35,6 +35,7 @@ impl TenantSummary {
             "name": tenant.name,
             "status": tenant.status.as_str(),
             "level": tenant.level.as_str(),
+            "cluster": tenant.cluster.as_str(),
             "schema": tenant.names.schema.as_str(),
             "role": tenant.names.role.as_str(),
             "users": self.users,
@@ -57,6 +58,16 @@ pub async fn summaries(
 ) -> Result<Vec<TenantSummary>, Error> {
     let sql = select_summaries("$1::pg_catalog.text IS NULL OR t.slug = $1 ORDER BY t.slug");
     read_summaries(&client.query(&sql, &[&slug.map(Slug::as_str)]).await?)
+}
+
+/// Those whose schema and roles are in this registry's own database, in any status, by slug.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn summaries_here(client: &impl GenericClient) -> Result<Vec<TenantSummary>, Error> {
+    let mut all = summaries(client, None).await?;
+    all.retain(|found| found.tenant.cluster.is_main());
+    Ok(all)
 }
 
 /// Which tenants to tell of.
@@ -103,11 +114,11 @@ fn read_summaries(rows: &[Row]) -> Result<Vec<TenantSummary>, Error> {
         let Some(tenant) = tenant_from(row)? else { continue };
         summaries.push(TenantSummary {
             tenant,
-            stripe_customer_id: row.try_get(15)?,
-            users: row.try_get(16)?,
-            created_at: row.try_get(17)?,
+            stripe_customer_id: row.try_get(16)?,
+            users: row.try_get(17)?,
+            created_at: row.try_get(18)?,
             limits: texts(row.try_get(7)?).unwrap_or_default(),
-            drop_after: row.try_get(18)?,
+            drop_after: row.try_get(19)?,
         });
     }
     Ok(summaries)

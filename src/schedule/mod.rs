@@ -176,6 +176,19 @@ pub struct Load {
     pub held: usize,
 }
 
+impl std::ops::Add for Load {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            idle: self.idle + other.idle,
+            waiting: self.waiting + other.waiting,
+            held: self.held + other.held,
+        }
+    }
+}
+
 impl Scheduler {
     /// An empty one.
     #[must_use]

@@ -26,12 +26,14 @@ use crate::server::spare::{self, SpareLogin};
 use crate::server::{BackendKey, MessageReader, ServerConn, ServerError, Voice};
 use crate::session::ServerState;
 use crate::telemetry::Counters;
-use crate::tenant::{Access, Ident, Tenant};
+use crate::tenant::{Access, ClusterName, Ident, Tenant};
 use crate::wire::view;
 
 /// Everything needed to open a connection for any tenant.
 #[derive(Debug)]
 pub struct Dialer {
+    /// Which cluster its servers are of.
+    cluster: ClusterName,
     hosts: Hosts,
     replicas: Arc<Replicas>,
     database: String,
@@ -114,6 +116,9 @@ pub enum ConnectError {
     /// None of several servers is the primary.
     #[error("none of the servers takes writes: {0}")]
     NoPrimary(String),
+    /// The tenant is on another cluster than these servers. Nobody asks for that.
+    #[error("the tenant is on another cluster than the server")]
+    OtherCluster,
     /// SCRAM failed on our side: the server does not know the password either.
     #[error("SCRAM with the server failed: {0}")]
     Scram(io::Error),
@@ -136,6 +141,7 @@ impl Dialer {
     #[must_use]
     pub fn new(config: &Config, shared: Option<Ident>, counters: Arc<Counters>) -> Self {
         Self {
+            cluster: config.cluster.clone(),
             hosts: Hosts::new(&config.server),
             replicas: Arc::new(Replicas::new(&config.server)),
             database: config.server.database.clone(),
@@ -171,6 +177,11 @@ impl Dialer {
     /// # Errors
     /// [`ConnectError`].
     pub async fn open(&self, login: &Login, id: ServerId) -> Result<ServerConn, ConnectError> {
+        if let Login::Tenant(tenant) = login
+            && tenant.cluster != self.cluster
+        {
+            return Err(ConnectError::OtherCluster);
+        }
         let opening = async {
             match self.open_replica(login, id).await {
                 Some(conn) => Ok(conn),

@@ -21,6 +21,8 @@ pub struct Overview {
     pub verdicts: Verdicts,
     /// The server connections of all tenants together.
     pub budget: Budget,
+    /// Those of each cluster that serves, `main` first.
+    pub clusters: Vec<ClusterRow>,
     /// Whether the process ends, and for whom it waits.
     pub is_shutting_down: bool,
     /// Whether all tenants are paused.
@@ -76,6 +78,30 @@ pub struct Budget {
     pub waiting: usize,
 }
 
+impl std::ops::Add for Budget {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            limit: self.limit + other.limit,
+            total: self.total + other.total,
+            idle: self.idle + other.idle,
+            opening: self.opening + other.opening,
+            closing: self.closing + other.closing,
+            waiting: self.waiting + other.waiting,
+        }
+    }
+}
+
+/// A cluster that serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterRow {
+    /// As the configuration calls it.
+    pub name: String,
+    /// Its server connections.
+    pub budget: Budget,
+}
+
 /// A tenant in service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TenantRow {
@@ -85,6 +111,10 @@ pub struct TenantRow {
     pub slug: String,
     /// `dedicated` or `shared`.
     pub level: &'static str,
+    /// The cluster that its data is on.
+    pub cluster: String,
+    /// Host, port and database there, where that is another cluster than `main`.
+    pub place: Option<(String, u16, String)>,
     /// Client connections it may have; `None` for no limit.
     pub max_clients: Option<usize>,
     /// Server connections it may have; `None` for no limit of its own.
@@ -128,6 +158,8 @@ pub struct PoolRow {
     pub access: &'static str,
     /// `dedicated` or `shared`.
     pub level: &'static str,
+    /// The cluster that the server connections are of.
+    pub cluster: String,
     /// Clients with a server connection, also by a pin.
     pub active: usize,
     /// Clients with nothing to do.
@@ -193,6 +225,8 @@ pub struct ClientRow {
     pub tenant: Uuid,
     /// Its tenant's short name.
     pub slug: String,
+    /// The cluster that it is served by.
+    pub cluster: String,
     /// As it called itself.
     pub user: String,
     /// `read_write` or `read_only`.
@@ -211,7 +245,7 @@ pub struct ClientRow {
     pub age: Duration,
     /// How long ago it last got, or began to wait for, a server connection.
     pub requested: Option<Duration>,
-    /// Process id of the server that works for it.
+    /// Process id of the server that works for it, on its cluster.
     pub server_pid: Option<i32>,
     /// Protocol and cipher, where it came with TLS.
     pub tls: Option<String>,
@@ -251,6 +285,8 @@ impl ServerState {
 pub struct ServerRow {
     /// Its number, which no other has.
     pub id: u64,
+    /// The cluster that its server is of: two may have processes of one number.
+    pub cluster: String,
     /// The short name of the tenant whose it is, `(shared)` or `(spare)`.
     pub pool: String,
     /// The role it is logged in as.

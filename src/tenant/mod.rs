@@ -2,6 +2,7 @@
 
 mod access;
 mod channel;
+mod cluster;
 mod label;
 mod limits;
 mod mark;
@@ -10,6 +11,7 @@ mod slug;
 
 pub use access::Access;
 pub use channel::{ChannelPrefix, suffix as channel_suffix};
+pub use cluster::{ClusterName, ClusterNameError};
 pub use label::{DISPLAY_NAME_RULE, STRIPE_CUSTOMER_RULE, is_display_name, is_stripe_customer};
 pub use limits::{Limits, Overrides, WEIGHT};
 pub use mark::KeyMark;
@@ -134,4 +136,6 @@ pub struct Tenant {
     pub schema: SchemaState,
     /// PostgreSQL settings that its sessions begin with, and go back to; names in lower case.
     pub settings: BTreeMap<String, String>,
+    /// Where its data is.
+    pub cluster: ClusterName,
 }

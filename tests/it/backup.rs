@@ -37,6 +37,7 @@ fn restore_args(db: &Db, file: &Path) -> RestoreArgs {
         file: file.to_owned(),
         new_slug: None,
         replace: false,
+        cluster: None,
         dry_run: false,
         json: false,
         how: how(),

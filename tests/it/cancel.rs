@@ -73,7 +73,7 @@ fn cancel_while_the_client_waits_for_a_server_connection_is_57014_in_both_protoc
     holder.run("begin");
     for message in [query("select 1"), [unnamed("select 1", &[]), sync()].concat()] {
         waiter.send(&message);
-        eventually("it waits", || proxy.shared().pool.load().waiting == 1);
+        eventually("it waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
         waiter.cancel();
         assert_eq!(waiter.until_ready(), [CANCELLED, "ReadyForQuery I"]);
     }
@@ -93,7 +93,7 @@ fn cancel_at_the_moment_in_which_a_waiting_client_gets_its_server_connection_is_
             // Whoever is not cancelled has another answer.
             client.send(&query("select pg_sleep(3)"));
         }
-        eventually("the others wait", || proxy.shared().pool.load().waiting == CLIENTS - 2);
+        eventually("the others wait", || proxy.shared().clusters.main().pool.load().waiting == CLIENTS - 2);
         thread::scope(|scope| {
             for client in &clients {
                 scope.spawn(|| cancel(proxy.addr(), client.pid, &client.key));
@@ -188,7 +188,7 @@ fn flood_of_cancels_never_hits_a_client_it_was_not_meant_for() {
         assert_eq!(after.value(&format!("select {n}")), n.to_string());
     }
     eventually("nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.total <= 3
     });
 }
@@ -351,7 +351,7 @@ fn thousands_of_random_cancels_hit_their_targets_or_nobody() {
     println!("{sent} cancels, {hits} of them hit, in {turns} turns of {CLIENTS} clients");
     assert!(sent > 200 && hits > 20 && turns > 200, "{sent} {hits} {turns}");
     eventually("nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.idle == load.total && load.total <= 4
     });
     assert_eq!(proxy.wire("alpha").value("select count(*) from notes"), "0");

@@ -111,7 +111,7 @@ fn assert_all_is_well(proxy: &Proxy) {
     let busy = format!("select count(*) from pg_stat_activity where usename = '{role}' and state <> 'idle'");
     eventually("every transaction has ended", || admin.value(&busy) == "0");
     eventually("nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.total <= 2 && proxy.pinned().is_empty()
     });
 }
@@ -245,7 +245,7 @@ fn cut_answers(conversation: &Conversation) {
         wire.may_break = true;
         // The server may still be asked what the bystander left, which is not to be cut.
         eventually("nobody has the connection", || {
-            let load = proxy.shared().pool.load();
+            let load = proxy.shared().clusters.main().pool.load();
             load.idle == load.total
         });
         scissors.left.store(at, Ordering::SeqCst);

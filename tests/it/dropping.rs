@@ -298,6 +298,7 @@ fn tenant_that_is_purged_leaves_a_backup_that_brings_it_back_with_its_users() {
         file,
         new_slug: None,
         replace: false,
+        cluster: None,
         dry_run: false,
         json: false,
         how,

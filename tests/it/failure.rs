@@ -385,7 +385,7 @@ fn conversation_cut_at_every_byte_leaves_the_pool_whole() {
             wire.until_end();
         }
         drop(wire);
-        let total = proxy.shared().pool.load().total;
+        let total = proxy.shared().clusters.main().pool.load().total;
         assert!(total <= 2, "{total} server connections after a cut at {cut}");
     }
     let mut next = proxy.wire("alpha");
@@ -395,7 +395,7 @@ fn conversation_cut_at_every_byte_leaves_the_pool_whole() {
         "0"
     );
     eventually("nobody waits and nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.total <= 2 && load.idle == load.total
     });
     assert!(proxy.server_connections() <= 2);

@@ -96,7 +96,9 @@ fn those_who_only_read_are_served_by_a_replica_while_it_is_not_too_far_behind() 
         config.server.max_replica_lag = Duration::from_millis(500);
     });
     add_reader(&proxy, "alpha");
-    eventually("the replica has been looked at", || proxy.shared().pool.replicas().all()[0].is_usable());
+    eventually("the replica has been looked at", || {
+        proxy.shared().clusters.main().pool.replicas().all()[0].is_usable()
+    });
     let mut writer = proxy.wire("alpha");
     writer.run("insert into notes (body) values ('seen')");
     assert_eq!(writer.value("select pg_is_in_recovery()"), "f");
@@ -124,7 +126,7 @@ fn replica_that_goes_away_or_is_promoted_is_not_read_from() {
     let replica = at(&standby);
     let proxy = start(&primary, |config| config.server.read_replicas = vec![replica]);
     add_reader(&proxy, "alpha");
-    let usable = || proxy.shared().pool.replicas().all()[0].is_usable();
+    let usable = || proxy.shared().clusters.main().pool.replicas().all()[0].is_usable();
     eventually("the replica has been looked at", usable);
     assert_eq!(reads(&proxy).value("select pg_is_in_recovery()"), "t");
     standby.stop(Stop::Immediate).unwrap();

@@ -54,10 +54,10 @@ async fn registry_of_the_first_version_is_brought_up_to_date_with_its_tenants() 
     let pool = pool_role(&db.name);
     let reader = TenantNames::reader_for_slug(&db.slug("alpha"));
     db.admin_run(&format!(
-        "DROP OWNED BY {reader}; DROP ROLE {reader};
+        "DROP OWNED BY {reader}; DROP ROLE {reader}; DROP VIEW pgtenant.tenants_here;
          ALTER TABLE pgtenant.tenants DROP COLUMN limits, DROP COLUMN isolation, DROP COLUMN reader_role,
              DROP COLUMN password_key, DROP COLUMN drop_after, DROP COLUMN status_before_drop, DROP COLUMN drop_begun,
-             DROP COLUMN adopted_from, DROP COLUMN settings;
+             DROP COLUMN adopted_from, DROP COLUMN settings, DROP COLUMN cluster;
          DROP TABLE pgtenant.former_names, pgtenant.moves;
          ALTER TABLE pgtenant.users DROP COLUMN access; DROP TABLE pgtenant.channels, pgtenant.api_keys;
          ALTER TABLE pgtenant.installation DROP COLUMN pool_role, DROP COLUMN hardened, DROP COLUMN spare_role,

@@ -341,7 +341,7 @@ async fn why(watcher: &mut HardeningWatcher) -> Option<String> {
 #[tokio::test]
 async fn watch_sees_each_damage_to_the_hardening_and_its_repair() {
     let db = with_tenants().await;
-    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    let mut watcher = HardeningWatcher::new(registry(&db).await, pgtenant::tenant::ClusterName::MAIN);
     let seen = watcher.subscribe();
     assert_eq!(*seen.borrow(), HardeningWatch::Unknown);
     watcher.check().await;
@@ -366,7 +366,7 @@ async fn watch_sees_each_damage_to_the_hardening_and_its_repair() {
         let told = why(&mut watcher).await.expect(&damage);
         assert!(told.contains(named), "{damage}: {told}");
         // A proxy that has only just started sees the same.
-        let mut other = HardeningWatcher::new(registry(&db).await);
+        let mut other = HardeningWatcher::new(registry(&db).await, pgtenant::tenant::ClusterName::MAIN);
         assert_eq!(why(&mut other).await, Some(told), "{damage}");
         db.admin_run(&format!("REVOKE {pool} FROM {alpha}")).await;
         db.harden().await.unwrap();
@@ -380,7 +380,7 @@ async fn hardening_that_was_there_and_is_gone_is_no_database_without_hardening()
     let db = with_tenants().await;
     db.harden().await.unwrap();
     remove_hardening(&db).await.unwrap();
-    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    let mut watcher = HardeningWatcher::new(registry(&db).await, pgtenant::tenant::ClusterName::MAIN);
     watcher.check().await;
     assert_eq!(*watcher.subscribe().borrow(), HardeningWatch::Unhardened);
     // As after a dump without the schema was restored.
@@ -393,7 +393,7 @@ async fn hardening_that_was_there_and_is_gone_is_no_database_without_hardening()
 #[tokio::test]
 async fn watch_that_cannot_look_at_all_serves_nobody() {
     let db = with_tenants().await;
-    let mut watcher = HardeningWatcher::new(registry(&db).await);
+    let mut watcher = HardeningWatcher::new(registry(&db).await, pgtenant::tenant::ClusterName::MAIN);
     db.admin_run("ALTER TABLE pgtenant.installation RENAME TO elsewhere").await;
     assert!(why(&mut watcher).await.unwrap().contains("could not be looked at"));
     db.admin_run("ALTER TABLE pgtenant.elsewhere RENAME TO installation").await;
@@ -425,7 +425,7 @@ fn code_made_in_a_transaction_from_before_the_move_keeps_a_tenant_out_where_noth
     moved_in_a_transaction(&Proxy::start(&["alpha"], |_| {}));
     // The catalogs do not tell whose a session is that was bound.
     let proxy = Proxy::with_spares(1, &["alpha"], |_| {});
-    eventually("a spare is warm", || proxy.shared().pool.load().idle == 1);
+    eventually("a spare is warm", || proxy.shared().clusters.main().pool.load().idle == 1);
     moved_in_a_transaction(&proxy);
 }
 

@@ -59,7 +59,7 @@ fn one_client_more_than_may_wait_is_53300_at_once_and_goes_on() {
     let (mut holder, mut waiter, mut third) = (proxy.wire("alpha"), proxy.wire("alpha"), proxy.wire("alpha"));
     holder.run("begin");
     waiter.send(&query("select 1"));
-    eventually("it waits", || proxy.shared().pool.load().waiting == 1);
+    eventually("it waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
     let begin = Instant::now();
     let refusal = "Error ERROR 53300 too many clients of this tenant wait for a server connection";
     assert_eq!(third.query("select 1"), [refusal, "ReadyForQuery I"]);
@@ -293,7 +293,7 @@ fn waiting_too_long_for_the_rate_is_53300_that_says_so_and_the_client_goes_on() 
     (0..20).for_each(|_| one.run("select 1"));
     assert!(begin.elapsed() < Duration::from_secs(4));
     another.send(&query("select 1"));
-    eventually("one waits for the rate", || proxy.shared().pool.load().held == 1);
+    eventually("one waits for the rate", || proxy.shared().clusters.main().pool.load().held == 1);
     one.run("commit");
     let refused = one.query("select 1");
     assert!(refused[0].contains("53300 too many clients of this tenant wait"), "{refused:?}");
@@ -312,7 +312,7 @@ fn rate_changes_while_clients_wait_for_it() {
         proxy.shared().counters.snapshot().rate_delays > 0
     });
     clients.iter_mut().for_each(|client| client.send(&query("select 1")));
-    eventually("they wait", || proxy.shared().pool.load().held >= 15);
+    eventually("they wait", || proxy.shared().clusters.main().pool.load().held >= 15);
     let begin = Instant::now();
     limit(&proxy, "alpha", &[], &["max_transactions_per_second"]).unwrap();
     for client in &mut clients {

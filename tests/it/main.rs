@@ -13,6 +13,7 @@ mod cancel;
 mod certificates;
 mod clone;
 mod cluster;
+mod clusters;
 mod console;
 mod copy;
 mod cut;

@@ -323,7 +323,7 @@ fn proxy_with_the_old_key_only_says_what_to_do_and_others_go_on() {
     let mut told = String::new();
     eventually("it cannot log in", || {
         let work = async {
-            let refused = shared.pool.checkout(&tenant, &Arc::default(), None).await.err();
+            let refused = shared.clusters.main().pool.checkout(&tenant, &Arc::default(), None).await.err();
             refused.map(|error| format!("{error:#}")).unwrap_or_default()
         };
         told = proxy.run(work);
@@ -378,7 +378,8 @@ fn answers_to_unknown_users_and_channels_are_the_same_before_and_after() {
 }
 
 /// Takes back what version 8 of the registry and those behind it added.
-const TO_VERSION_7: &str = "ALTER TABLE pgtenant.tenants DROP COLUMN password_key, DROP COLUMN drop_after,
+const TO_VERSION_7: &str = "DROP VIEW pgtenant.tenants_here; ALTER TABLE pgtenant.tenants DROP COLUMN cluster;
+    ALTER TABLE pgtenant.tenants DROP COLUMN password_key, DROP COLUMN drop_after,
         DROP COLUMN status_before_drop, DROP COLUMN drop_begun, DROP COLUMN adopted_from, DROP COLUMN settings;
     DROP TABLE pgtenant.former_names, pgtenant.moves;
     ALTER TABLE pgtenant.installation DROP COLUMN password_key, DROP COLUMN spare_password_key, DROP COLUMN decoy_secret;

@@ -17,7 +17,7 @@ fn with_cap(tenants: &[&str], cap: usize) -> Proxy {
 
 /// Waits until so many clients wait for a server connection.
 fn until_waiting(proxy: &Proxy, clients: usize) {
-    eventually("the clients wait", || proxy.shared().pool.load().waiting == clients);
+    eventually("the clients wait", || proxy.shared().clusters.main().pool.load().waiting == clients);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn tenant_without_a_server_connection_gets_one_from_a_tenant_that_keeps_both_bus
                 }
             });
         }
-        eventually("alpha keeps both", || proxy.shared().pool.load().waiting >= 3);
+        eventually("alpha keeps both", || proxy.shared().clusters.main().pool.load().waiting >= 3);
         let begin = Instant::now();
         let mut wire = proxy.wire("beta");
         for _ in 0..3 {
@@ -199,7 +199,7 @@ fn cap_holds_and_no_server_process_serves_two_tenants_under_load() {
         }
     }
     eventually("all is quiet", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.total <= 3 && load.idle == load.total
     });
 }

@@ -50,15 +50,15 @@ fn larger_pool_serves_who_waits_and_a_smaller_one_closes_what_is_idle() {
     let (mut holder, mut waiter) = (proxy.wire("alpha"), proxy.wire("beta"));
     holder.run("begin");
     waiter.send(&query("begin; select 'served'"));
-    eventually("it waits", || proxy.shared().pool.load().waiting == 1);
+    eventually("it waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
     proxy.reconfigure(|config| config.pool.max_server_connections = 3).unwrap();
     assert!(waiter.until_ready().join("\n").contains("served"));
     waiter.run("commit");
     proxy.reconfigure(|config| config.pool.max_server_connections = 1).unwrap();
-    eventually("the idle one is closed", || proxy.shared().pool.load().total == 1);
+    eventually("the idle one is closed", || proxy.shared().clusters.main().pool.load().total == 1);
     holder.run("commit");
     assert_eq!(waiter.value("select 'goes on'"), "goes on");
-    assert_eq!(proxy.shared().pool.load().total, 1);
+    assert_eq!(proxy.shared().clusters.main().pool.load().total, 1);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn who_changes_the_pool_all_the_time_disturbs_no_transaction() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    eventually("no more than the budget is open", || proxy.shared().pool.load().total <= 5);
+    eventually("no more than the budget is open", || proxy.shared().clusters.main().pool.load().total <= 5);
 }
 
 #[test]

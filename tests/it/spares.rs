@@ -33,7 +33,7 @@ fn warm(proxy: &Proxy) -> Vec<i32> {
 
 fn with_warm(spares: usize, tenants: &[&str]) -> (Proxy, Vec<i32>) {
     let proxy = Proxy::with_spares(spares, tenants, |_| {});
-    eventually("spares are warm", || proxy.shared().pool.load().idle == spares);
+    eventually("spares are warm", || proxy.shared().clusters.main().pool.load().idle == spares);
     let pids = warm(&proxy);
     assert_eq!(pids.len(), spares, "{pids:?}");
     (proxy, pids)
@@ -94,7 +94,7 @@ fn session_on_a_spare_looks_like_one_logged_in_as_the_tenant() {
     bound.run("set work_mem to '1MB'");
     bound.run("create temp table t ()");
     drop(bound);
-    eventually("the connection is back", || proxy.shared().pool.load().idle == 2);
+    eventually("the connection is back", || proxy.shared().clusters.main().pool.load().idle == 2);
     let mut again = proxy.wire("alpha");
     assert_eq!(again.backend(), pids[0]);
     assert_eq!(again.value(LOOKS), found);
@@ -109,7 +109,7 @@ fn spares_are_bound_in_a_hardened_database_too() {
     let proxy = Proxy::with_spares(1, &["alpha"], |_| {});
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(proxy.db.harden()).unwrap();
-    eventually("a spare is warm", || proxy.shared().pool.load().idle == 1);
+    eventually("a spare is warm", || proxy.shared().clusters.main().pool.load().idle == 1);
     let pid = warm(&proxy)[0];
     let mut alpha = proxy.wire("alpha");
     assert_eq!(alpha.backend(), pid);
@@ -238,7 +238,7 @@ fn no_statement_leads_away_from_the_tenant_on_a_bound_spare() {
 #[test]
 fn clients_of_the_proxy_do_not_get_away_either_where_the_guard_only_reports() {
     let proxy = Proxy::with_spares(1, &["alpha", "beta"], |config| config.guard.mode = GuardMode::Report);
-    eventually("a spare is warm", || proxy.shared().pool.load().idle == 1);
+    eventually("a spare is warm", || proxy.shared().clusters.main().pool.load().idle == 1);
     let pid = warm(&proxy)[0];
     let mut wire = proxy.wire("alpha");
     let (alpha, beta) = (proxy.db.schema("alpha"), proxy.db.schema("beta"));
@@ -264,13 +264,13 @@ fn without_the_role_or_the_extension_connections_are_ordinary_ones() {
         let mut alpha = proxy.wire("alpha");
         let pid = alpha.backend();
         assert_eq!(user_of(proxy, pid), proxy.db.schema("alpha"));
-        assert_eq!(proxy.shared().pool.load().total, 1);
+        assert_eq!(proxy.shared().clusters.main().pool.load().total, 1);
     };
     // Spares came into the configuration after `pgtenant init`.
     ordinary(&Proxy::with_spares(0, &["alpha"], |config| config.pool.spare_connections = 2));
     let (proxy, _) = with_warm(1, &["alpha"]);
     proxy.admin().run("drop extension set_user");
-    eventually("spares are closed", || proxy.shared().pool.load().total == 0);
+    eventually("spares are closed", || proxy.shared().clusters.main().pool.load().total == 0);
     ordinary(&proxy);
 }
 
@@ -322,13 +322,13 @@ fn spares_count_within_the_budget_and_give_way() {
     let proxy = Proxy::with_spares(2, &["alpha", "beta", "gamma"], |config| {
         config.pool.max_server_connections = 3;
     });
-    eventually("spares are warm", || proxy.shared().pool.load().idle == 2);
+    eventually("spares are warm", || proxy.shared().clusters.main().pool.load().idle == 2);
     let mut wires: Vec<_> = ["alpha", "beta", "gamma"].map(|tenant| proxy.wire(tenant)).into();
     for wire in &mut wires {
         wire.run("begin");
         assert_eq!(wire.value("select 1"), "1");
     }
-    assert_eq!(proxy.shared().pool.load().total, 3);
+    assert_eq!(proxy.shared().clusters.main().pool.load().total, 3);
 }
 
 async fn audit(db: &Db) -> Vec<(FindingKind, String, String)> {
@@ -521,7 +521,7 @@ fn spares_whose_role_got_a_right_are_closed_and_tenants_are_served_without() {
     let (proxy, _) = with_warm(1, &["alpha"]);
     let role = spare_role(&proxy.db.name);
     proxy.admin().run(&format!("grant pg_read_all_data to {}", role.as_str()));
-    eventually("spares are closed", || proxy.shared().pool.load().total == 0);
+    eventually("spares are closed", || proxy.shared().clusters.main().pool.load().total == 0);
     let mut alpha = proxy.wire("alpha");
     let pid = alpha.backend();
     assert_eq!(user_of(&proxy, pid), proxy.db.schema("alpha"));
@@ -535,7 +535,9 @@ fn first_query_with_and_without_a_spare() {
         let proxy = Proxy::with_spares(spares, &TENANTS, |config| config.pool.max_server_connections = 40);
         let mut times: Vec<Duration> = Vec::new();
         for tenant in TENANTS {
-            eventually("spares are warm", || proxy.shared().pool.load().idle >= times.len() + spares);
+            eventually("spares are warm", || {
+                proxy.shared().clusters.main().pool.load().idle >= times.len() + spares
+            });
             let begin = Instant::now();
             let mut wire = proxy.wire(tenant);
             assert_eq!(wire.value("select count(*) from notes"), "0");

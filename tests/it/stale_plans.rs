@@ -27,7 +27,7 @@ fn alter(proxy: &Proxy, what: &str) {
 
 /// Who had the connection last may have its answer before the pool has the connection, and the next client a new one.
 fn is_back(proxy: &Proxy) {
-    eventually("the connection is back", || proxy.shared().pool.load().idle > 0);
+    eventually("the connection is back", || proxy.shared().clusters.main().pool.load().idle > 0);
 }
 
 /// Somebody else is in a transaction on this server connection.

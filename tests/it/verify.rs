@@ -216,6 +216,7 @@ fn what_a_killed_run_left_is_removed_and_is_no_customer_meanwhile() {
             read_only: false,
             stripe_customer: None,
             level: None,
+            cluster: None,
             json: false,
             admin: admin_args(&db.admin_url),
         };

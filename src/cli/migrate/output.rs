@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::cli::migrate::Part;
 use crate::cli::tenant::output::{printable, write_columns, write_json};
 use crate::control::migrate::{Drift, Files, MigrateReport, Outcome, label, whose};
 use crate::registry::ledger::{Standing, State};
@@ -12,16 +13,17 @@ use crate::registry::ledger::{Standing, State};
 /// Schemas that a list of those that lack something names.
 const LISTED: usize = 20;
 
-pub(super) fn report(report: &MigrateReport, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+pub(super) fn report(reports: &[Part], dry_run: bool, out: &mut dyn Write) -> Result<()> {
     let mut rows = vec![["SCHEMA", "RESULT", "FILES"].map(str::to_owned)];
-    for (who, outcome) in all(report).filter(|(_, outcome)| **outcome != Outcome::Current) {
+    for (who, outcome) in reports.iter().flat_map(all).filter(|(_, outcome)| **outcome != Outcome::Current) {
         rows.push([who, word(outcome, dry_run).to_owned(), printable(&told(outcome))]);
     }
     if rows.len() > 1 {
         write_columns(&rows, out)?;
     }
     let tenants = |word_of: &str| {
-        report.tenants.iter().filter(|(_, outcome)| word(outcome, dry_run) == word_of).count()
+        let tenants = reports.iter().flat_map(|part| &part.report.tenants);
+        tenants.filter(|(_, outcome)| word(outcome, dry_run) == word_of).count()
     };
     let (current, failed) = (tenants("up to date"), tenants("failed"));
     if dry_run {
@@ -41,9 +43,11 @@ pub(super) fn report(report: &MigrateReport, dry_run: bool, out: &mut dyn Write)
     Ok(())
 }
 
-fn all(report: &MigrateReport) -> impl Iterator<Item = (String, &Outcome)> {
-    let template = report.template.iter().map(|outcome| ("(template)".to_owned(), outcome));
-    template.chain(report.tenants.iter().map(|(slug, outcome)| (slug.to_string(), outcome)))
+fn all(part: &Part) -> impl Iterator<Item = (String, &Outcome)> {
+    let name =
+        part.cluster.as_ref().map_or_else(|| "(template)".to_owned(), |name| format!("(template of {name})"));
+    let template = part.report.template.iter().map(move |outcome| (name.clone(), outcome));
+    template.chain(part.report.tenants.iter().map(|(slug, outcome)| (slug.to_string(), outcome)))
 }
 
 const fn word(outcome: &Outcome, dry_run: bool) -> &'static str {
@@ -76,7 +80,20 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-pub(super) fn report_json(report: &MigrateReport, dry_run: bool, out: &mut dyn Write) -> Result<()> {
+/// One object; where there are several clusters, with one for each by its name.
+pub(super) fn report_json(reports: &[Part], dry_run: bool, out: &mut dyn Write) -> Result<()> {
+    if let [Part { cluster: None, report }] = reports {
+        return write_json(&report_object(report, dry_run), out);
+    }
+    let object = |part: &Part| {
+        let name = part.cluster.as_ref().map_or_else(String::new, ToString::to_string);
+        (name, report_object(&part.report, dry_run))
+    };
+    let clusters: serde_json::Map<String, Value> = reports.iter().map(object).collect();
+    write_json(&json!({ "dry_run": dry_run, "clusters": clusters }), out)
+}
+
+fn report_object(report: &MigrateReport, dry_run: bool) -> Value {
     let tenants: Vec<Value> = report
         .tenants
         .iter()
@@ -86,13 +103,12 @@ pub(super) fn report_json(report: &MigrateReport, dry_run: bool, out: &mut dyn W
             object
         })
         .collect();
-    let object = json!({
+    json!({
         "dry_run": dry_run,
         "stopped": report.stopped,
         "template": report.template.as_ref().map(|outcome| outcome_json(outcome, dry_run)),
         "tenants": tenants,
-    });
-    write_json(&object, out)
+    })
 }
 
 fn outcome_json(outcome: &Outcome, dry_run: bool) -> Value {
@@ -115,12 +131,18 @@ pub(super) fn status(files: &Files, standings: &[Standing], out: &mut dyn Write)
     for file in files.iter() {
         let number = file.migration.number;
         let has = |standing: &&Standing| standing.applied.binary_search(&number).is_ok();
-        let template = standings.iter().filter(|standing| standing.tenant.is_none()).any(|s| has(&s));
+        let templates = standings.iter().filter(|standing| standing.tenant.is_none());
+        // One on each cluster.
+        let (with, of) = (templates.clone().filter(has).count(), templates.count());
         let applied = standings.iter().filter(|standing| standing.tenant.is_some()).filter(has).count();
         let failed = standings.iter().filter(|s| state(s, number) == Some(State::Failed)).count();
         rows.push([
             file.label(),
-            if template { "yes" } else { "no" }.to_owned(),
+            match (with, of) {
+                (0, _) => "no".to_owned(),
+                (with, of) if with == of => "yes".to_owned(),
+                (with, of) => format!("{with} of {of}"),
+            },
             format!("{applied} of {tenants}"),
             if failed == 0 { "-".to_owned() } else { failed.to_string() },
         ]);

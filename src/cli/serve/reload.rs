@@ -9,6 +9,7 @@ use crate::cli::serve::ports::{Inherited, Opened};
 use crate::cli::serve::{Running, tell_statistics};
 use crate::cli::{ONLY_REPORTS, audit_file};
 use crate::client::{Order, OrderReceiver, ReloadError, ReloadReport};
+use crate::config::keys::Row;
 use crate::config::problem::Problems;
 use crate::config::reload::{Plan, plan};
 use crate::config::{Config, GuardMode};
@@ -81,10 +82,10 @@ impl Running {
                 );
                 self.ports.close();
                 self.shared.drain();
-                self.shared.pool.pause(None);
+                self.shared.clusters.pause_all();
                 let this = Arc::clone(self);
                 self.spawn(async move {
-                    this.shared.pool.at_rest(None).await;
+                    this.shared.clusters.all_at_rest().await;
                     this.stop_asked.cancel();
                 });
             }
@@ -138,20 +139,24 @@ impl Running {
     /// [`ReloadError`]; then nothing was changed.
     pub(super) async fn apply(self: &Arc<Self>, new: Config) -> Result<ReloadReport, ReloadError> {
         let old = self.shared.config();
-        let Plan { config, changed, restart } = plan(&old, new);
+        let Plan { config, changed, restart, clusters_changed, clusters_restart } = plan(&old, new);
         let config = Arc::new(config);
         let ready = self.prepare(&old, &config).await?;
         if let Some(log) = self.log.as_ref().filter(|_| config.log != old.log) {
             log.set_filter(&config.log.filter)
                 .map_err(|wrong| ReloadError::Key { key: "log.filter", wrong })?;
         }
+        let with = |rows: &[&'static Row], clusters: bool| {
+            rows.iter().map(|row| row.path()).chain(clusters.then(|| "clusters".to_owned())).collect()
+        };
         let report = ReloadReport {
-            changed: changed.iter().map(|row| row.path()).collect(),
-            restart: restart.iter().map(|row| row.path()).collect(),
+            changed: with(&changed, clusters_changed),
+            restart: with(&restart, clusters_restart),
             warnings: ready.warnings.clone(),
         };
         self.put_in_force(&old, &config, ready);
         if let Some(file) = config.tenants.file.as_ref().filter(|_| config.tenants.file != old.tenants.file) {
+            self.shared.clusters.all().for_each(|cluster| cluster.registry.relist(file));
             // A file that was read cannot fail.
             let _ = self.shared.directory.relist(file).await;
         }
@@ -195,13 +200,19 @@ impl Running {
         match (&old.tenants.file, &config.tenants.file) {
             (None, None) => Ok(()),
             (Some(before), Some(file)) if before == file => Ok(()),
-            (Some(_), Some(file)) => match self.registry.audit_file(file, &config.schemas).await {
-                Ok(findings) if findings.is_empty() => Ok(()),
-                Ok(findings) => {
-                    refused(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  - "))
+            (Some(_), Some(file)) => {
+                for cluster in self.shared.clusters.all() {
+                    match cluster.registry.audit_file(file, &config.schemas).await {
+                        Ok(findings) if findings.is_empty() => {}
+                        Ok(findings) => {
+                            let all: Vec<_> = findings.iter().map(ToString::to_string).collect();
+                            return refused(all.join("\n  - "));
+                        }
+                        Err(error) => return refused(error.to_string()),
+                    }
                 }
-                Err(error) => refused(error.to_string()),
-            },
+                Ok(())
+            }
             _ => refused(
                 "a registry in place of a file, or a file in place of a registry, takes a restart".to_owned(),
             ),
@@ -276,8 +287,13 @@ impl Running {
 
     pub(super) fn put_verifier(self: &Arc<Self>, verifier: Watcher, config: &Config) {
         let end = self.renewed(|tasks| &mut tasks.verify);
+        let shared = Arc::clone(&self.shared);
+        let others = move || {
+            let others = shared.clusters.all().skip(1);
+            others.map(|cluster| (cluster.name.clone(), cluster.registry.clone())).collect()
+        };
         if let Some(period) = config.verify.interval {
-            self.spawn_until(end, verifier.run(period));
+            self.spawn_until(end, verifier.with_others(others).run(period));
         }
     }
 

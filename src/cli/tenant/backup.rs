@@ -4,22 +4,25 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_postgres::Client;
 
 use crate::cli::cluster::find_clients;
 use crate::cli::connect::{AdminArgs, connect_reader};
+use crate::cli::place::{Place, cluster_name, config_of};
 use crate::cli::progress::Line;
 use crate::cli::tenant::output::{created, human_bytes, printable, proxy_url, write_json};
 use crate::config::Config;
 use crate::control::backup::{
     self, Backup, BackupError, BackupOptions, Manifest, Programs, RestoreOptions, Restored, Stopped,
 };
+use crate::control::placed::cluster_of;
 use crate::control::{Run, Step};
-use crate::tenant::Slug;
+use crate::tenant::{ClusterName, Slug};
 
 /// Arguments of `tenant backup`.
 #[derive(Args, Clone, Debug)]
@@ -52,6 +55,10 @@ pub struct RestoreArgs {
     /// before.
     #[arg(long)]
     pub replace: bool,
+    /// The cluster that a new tenant's data is to be on, `main` or one of `[clusters.NAME]` [default: the configuration's
+    /// `tenants.cluster`].
+    #[arg(long, value_name = "NAME", value_parser = cluster_name)]
+    pub cluster: Option<ClusterName>,
     /// Read and check all of it but the rows, say what would be, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -128,10 +135,15 @@ pub(super) async fn take(
 ) -> Result<Backup> {
     let options = BackupOptions { to: to.to_owned(), with_users, programs: how.programs()? };
     let registry = connect_reader(config).await?;
+    let at = match cluster_of(&registry, slug).await? {
+        Some(name) => config_of(config, &name)?,
+        None => config.clone(),
+    };
+    let there = connect_reader(&at).await.with_context(|| format!("there is no backup of tenant {slug}"))?;
     let bar = Line::new();
     let tell = |what: &'static str, bytes| bar.bytes(what, bytes);
     let done = tokio::select! {
-        done = backup::backup(&registry, slug, config, &options, &tell) => done,
+        done = backup::backup((&registry, &there), slug, &at, &options, &tell) => done,
         stopped = how.stopped() => Err(BackupError::Stopped(stopped.as_str())),
     };
     bar.end();
@@ -146,11 +158,21 @@ pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn W
         run: if args.dry_run { Run::Dry } else { Run::Apply },
         programs: args.how.programs()?,
         arrival: None,
+        reserved: None,
     };
     let mut admin = args.admin.connect(config).await?;
+    let place =
+        if config.clusters.is_empty() { None } else { place_of(args, config, &admin, &options).await? };
     let bar = Line::new();
     let tell = |what: &'static str, bytes| bar.bytes(what, bytes);
-    let done = backup::restore(&mut admin, config, &options, &tell, args.how.stopped()).await;
+    let stopped = args.how.stopped();
+    let done = match place {
+        None => backup::restore(&mut admin, config, &options, &tell, stopped).await,
+        Some((mut place, slug)) => {
+            let ends = (&mut admin, &mut place.client);
+            backup::restore_at(ends, &slug, (&place.config, &options), &tell, stopped).await
+        }
+    };
     bar.end();
     let done = done.with_context(|| format!("{} is not restored", args.file.display()))?;
     if args.json {
@@ -158,6 +180,30 @@ pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn W
     } else {
         restore_words(&done, args.dry_run, config, out)
     }
+}
+
+/// Where a backup goes that does not go to `main`, and as which tenant: a new one where it is said, else where new ones go, and
+/// one whose data it replaces where that is.
+async fn place_of(
+    args: &RestoreArgs,
+    config: &Config,
+    admin: &Client,
+    options: &RestoreOptions,
+) -> Result<Option<(Place, Slug)>> {
+    let slug = match &options.slug {
+        Some(slug) => slug.clone(),
+        None => backup::slug_of(&args.file).await?,
+    };
+    let place = match cluster_of(admin, &slug).await? {
+        Some(found) if options.replace => {
+            if let Some(other) = args.cluster.as_ref().filter(|cluster| **cluster != found) {
+                bail!("tenant {slug} is on the cluster {found}, not on {other}; leave out `--cluster`");
+            }
+            args.admin.place(config, &found).await?
+        }
+        _ => args.admin.place(config, args.cluster.as_ref().unwrap_or(&config.tenants.cluster)).await?,
+    };
+    Ok(place.map(|place| (place, slug)))
 }
 
 fn size(bytes: u64) -> String {

@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::cluster::random_hex;
+use crate::cli::connect::connect_reader;
 use crate::cli::tenant::StatusArgs;
 use crate::cli::tenant::backup::{self, HowArgs, RestoreArgs};
 use crate::config::Config;
 use crate::control::backup::WorkPlace;
+use crate::control::placed::cluster_of;
 use crate::tenant::Slug;
 
 /// Arguments of `tenant clone`.
@@ -44,6 +46,8 @@ pub(super) async fn run(args: &CloneArgs, config: &Config, out: &mut dyn Write) 
         file: place.path().to_owned(),
         new_slug: Some(new_slug.to_string()),
         replace: false,
+        // Where the tenant is, so that the two can be told apart by nothing but their names.
+        cluster: cluster_of(&connect_reader(config).await?, &slug).await?,
         dry_run: args.tenant.dry_run,
         json: args.tenant.json,
         how: args.how.clone(),

@@ -16,7 +16,8 @@ use crate::cli::tenant::backup::{HowArgs, backup_first};
 use crate::cli::tenant::output::{steps, steps_json, write_json};
 use crate::config::Config;
 use crate::control::{
-    DropChange, Purge, Run, drop_tenant, due_tenants, end_sessions, plan_purge, purge_tenant, undrop_tenant,
+    DropChange, Purge, Run, drop_tenant, due_tenants, end_sessions, placed, plan_purge, purge_tenant,
+    undrop_tenant,
 };
 use crate::tenant::{Slug, Status};
 
@@ -124,8 +125,9 @@ pub(super) async fn drop(args: &DropArgs, config: &Config, out: &mut dyn Write) 
             told(change, args.tenant.dry_run, out)
         };
     }
-    let done =
-        purge_one(&mut client, &slug, (&args.backup, config), run).await.with_context(|| stays(&slug))?;
+    let done = purge_one(&mut client, &slug, (&args.backup, &args.tenant.admin, config), run)
+        .await
+        .with_context(|| stays(&slug))?;
     if args.tenant.json {
         write_json(&purged_json(&done), out)
     } else {
@@ -155,7 +157,7 @@ pub(super) async fn purge(args: &PurgeArgs, config: &Config, out: &mut dyn Write
         line.count("tenants", number, slugs.len(), slug.as_str());
         let allowed = if args.dry_run { Ok(()) } else { args.backup.require(slug) };
         let done = match allowed {
-            Ok(()) => purge_one(&mut client, slug, (&args.backup, config), run).await,
+            Ok(()) => purge_one(&mut client, slug, (&args.backup, &args.admin, config), run).await,
             Err(error) => Err(error),
         };
         line.end();
@@ -195,16 +197,24 @@ async fn was_dropped(client: &mut Client, slug: &Slug) -> bool {
 async fn purge_one(
     client: &mut Client,
     slug: &Slug,
-    (first, config): (&FirstArgs, &Config),
+    (first, admin, config): (&FirstArgs, &AdminArgs, &Config),
     run: Run,
 ) -> Result<Purge> {
-    let mut plan = plan_purge(client, slug).await?;
+    let mut place = admin.place_of(config, client, slug).await?;
+    let mut plan = match &mut place {
+        None => plan_purge(client, slug).await?,
+        Some(place) => placed::plan(client, &mut place.client, slug).await?,
+    };
     let Some(summary) = plan.summary.clone().filter(|_| run == Run::Apply) else { return Ok(plan) };
-    plan.steps.push(end_sessions(client, &summary.tenant).await?);
+    let there = place.as_ref().map_or(&*client, |place| &place.client);
+    plan.steps.push(end_sessions(there, &summary.tenant).await?);
     if let Some(dir) = &first.backup_to {
         plan.steps.push(backup_first(slug, dir, &first.how, config).await?);
     }
-    let steps = purge_tenant(client, &plan).await?;
+    let steps = match &mut place {
+        None => purge_tenant(client, &plan).await?,
+        Some(place) => placed::purge(client, &mut place.client, &plan).await?,
+    };
     plan.steps.extend(steps);
     Ok(plan)
 }

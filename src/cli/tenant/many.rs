@@ -14,12 +14,13 @@ use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::place::Place;
 use crate::cli::progress::Line;
 use crate::cli::tenant::output::{created_object, printable, proxy_url};
-use crate::cli::tenant::{CreateArgs, display_name, new_slug, stripe_customer, user_name};
+use crate::cli::tenant::{CreateArgs, create_at, display_name, new_slug, stripe_customer, user_name};
 use crate::config::Config;
-use crate::control::{ControlError, NewTenant, Provisioned, create_tenant};
-use crate::tenant::{Access, Level};
+use crate::control::{ControlError, NewTenant, Provisioned};
+use crate::tenant::{Access, ClusterName, Level};
 
 /// Longest file, in bytes: it is held in memory.
 const MAX_BYTES: u64 = 64 << 20;
@@ -72,8 +73,10 @@ pub(super) async fn run(
     let jobs = usize::from(args.jobs).min(of).max(1);
     // A login that fails is told once, before anything is created.
     drop(args.admin.connect(config).await?);
-    let work =
-        Arc::new(Work { items: Mutex::new(items.into()), config: config.clone(), admin: args.admin.clone() });
+    let cluster = args.cluster.clone().unwrap_or_else(|| config.tenants.cluster.clone());
+    drop(args.admin.place(config, &cluster).await?);
+    let (items, config_of_all) = (Mutex::new(items.into()), config.clone());
+    let work = Arc::new(Work { items, cluster, config: config_of_all, admin: args.admin.clone() });
     let (sender, mut ended) = mpsc::channel(jobs);
     let hands: Vec<_> = (0..jobs)
         .map(|_| {
@@ -108,22 +111,30 @@ pub(super) async fn run(
 
 struct Work {
     items: Mutex<VecDeque<Item>>,
+    /// Where all of them are to be.
+    cluster: ClusterName,
     config: Config,
     admin: AdminArgs,
 }
 
 async fn create_some(work: &Work, sender: &mpsc::Sender<Ended>) -> Result<()> {
-    let Work { config, admin, .. } = work;
+    let Work { config, admin, cluster, .. } = work;
     let mut client = admin.connect(config).await?;
+    let mut place = admin.place(config, cluster).await?;
     loop {
         let next = work.items.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(Item { line, slug, new }) = next else { return Ok(()) };
         let done = match new {
-            Ok(new) => create(&mut client, &new, config).await.map_err(|error| error.to_string()),
+            Ok(new) => {
+                create(&mut client, place.as_mut(), &new, config).await.map_err(|error| error.to_string())
+            }
             Err(why) => Err(why),
         };
         if client.is_closed() {
             client = admin.connect(config).await?;
+        }
+        if place.as_ref().is_some_and(|place| place.client.is_closed()) {
+            place = admin.place(config, cluster).await?;
         }
         if sender.send(Ended { line, slug, done: done.map(Box::new) }).await.is_err() {
             // Nobody is told any more.
@@ -134,12 +145,13 @@ async fn create_some(work: &Work, sender: &mpsc::Sender<Ended>) -> Result<()> {
 
 async fn create(
     client: &mut tokio_postgres::Client,
+    mut place: Option<&mut Place>,
     new: &NewTenant,
     config: &Config,
 ) -> Result<Provisioned, ControlError> {
     let mut attempt = 1;
     loop {
-        let done = create_tenant(client, new, &config.secrets.master_key, &config.schemas).await;
+        let done = create_at(client, place.as_deref_mut(), new, config).await;
         match done {
             Err(error) if attempt < ATTEMPTS && is_passing(&error) => attempt += 1,
             done => return done,

@@ -78,6 +78,19 @@ pub(super) fn list(tenants: &[TenantSummary], out: &mut dyn Write) -> Result<()>
             summary.created_at.clone(),
         ]);
     }
+    // Most installations have one cluster.
+    if tenants.iter().all(|summary| summary.tenant.cluster.is_main()) {
+        return write_columns(&rows, out);
+    }
+    let clusters =
+        std::iter::once("CLUSTER").chain(tenants.iter().map(|summary| summary.tenant.cluster.as_str()));
+    let rows: Vec<[String; 8]> = rows
+        .into_iter()
+        .zip(clusters)
+        .map(|([slug, name, status, level, users, stripe, created], cluster)| {
+            [slug, name, status, level, cluster.to_owned(), users, stripe, created]
+        })
+        .collect();
     write_columns(&rows, out)
 }
 
@@ -85,10 +98,10 @@ pub(super) fn list_json(tenants: &[TenantSummary], out: &mut dyn Write) -> Resul
     write_json(&tenants.iter().map(TenantSummary::to_json).collect(), out)
 }
 
-/// `size` is the number of tables and the bytes of the schema.
+/// `size` is the number of tables and the bytes of the schema; `None` where its cluster does not tell.
 pub(super) fn show(
     summary: &TenantSummary,
-    size: (i64, i64),
+    size: Option<(i64, i64)>,
     moved: &[(Direction, Move)],
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -100,6 +113,7 @@ pub(super) fn show(
         ("status", tenant.status.as_str().to_owned()),
         ("dropped after", summary.drop_after.clone().unwrap_or_else(|| "-".to_owned())),
         ("level", tenant.level.as_str().to_owned()),
+        ("cluster", tenant.cluster.to_string()),
         ("schema", printable(tenant.names.schema.as_str())),
         ("role", printable(tenant.names.role.as_str())),
         ("users", printable(&summary.users.join(", "))),
@@ -107,8 +121,8 @@ pub(super) fn show(
         ("created", summary.created_at.clone()),
         ("limits", printable(&pairs(&summary.limits))),
         ("settings", printable(&pairs(&tenant.settings))),
-        ("tables", size.0.to_string()),
-        ("size", human_bytes(size.1)),
+        ("tables", size.map_or_else(|| "?".to_owned(), |size| size.0.to_string())),
+        ("size", size.map_or_else(|| "?".to_owned(), |size| human_bytes(size.1))),
     ]
     .map(|(name, value)| [name.to_owned(), value]);
     let moved = moved.iter().map(|(direction, found)| {
@@ -125,13 +139,13 @@ pub(super) fn show(
 
 pub(super) fn show_json(
     summary: &TenantSummary,
-    size: (i64, i64),
+    size: Option<(i64, i64)>,
     moved: &[(Direction, Move)],
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut object = summary.to_json();
-    object["tables"] = json!(size.0);
-    object["bytes"] = json!(size.1);
+    object["tables"] = json!(size.map(|size| size.0));
+    object["bytes"] = json!(size.map(|size| size.1));
     for (direction, Move { state, peer, peer_slug, .. }) in moved {
         let name = if *direction == Direction::Out { "moves_to" } else { "moved_from" };
         object[name] = json!({ "slug": peer_slug, "installation": peer, "state": state.as_str() });

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::tenant::output::{printable, steps, steps_json, write_json};
 use crate::cli::tenant::{StatusArgs, display_name};
 use crate::config::Config;
-use crate::control::{ObjectNames, Outcome, Renamed, rename_tenant};
+use crate::control::{ObjectNames, Outcome, Renamed, placed, rename_tenant};
 use crate::tenant::Slug;
 
 /// Arguments of `tenant rename`.
@@ -33,7 +33,13 @@ pub(super) async fn run(args: &RenameArgs, config: &Config, out: &mut dyn Write)
     let name = args.name.as_deref().map(display_name).transpose()?;
     let objects = if args.keep_names { ObjectNames::Keep } else { ObjectNames::Follow };
     let mut client = args.tenant.admin.connect(config).await?;
-    let done = rename_tenant(&mut client, (&old, &new), name.as_deref(), objects, args.tenant.run()).await?;
+    let (slugs, name, run) = ((&old, &new), name.as_deref(), args.tenant.run());
+    let done = match args.tenant.admin.place_of(config, &client, &old).await? {
+        None => rename_tenant(&mut client, slugs, name, objects, run).await?,
+        Some(mut place) => {
+            placed::rename((&mut client, &mut place.client), slugs, name, objects, run).await?
+        }
+    };
     if args.tenant.json { told_json(&done, out) } else { told(&done, args.tenant.dry_run, out) }
 }
 

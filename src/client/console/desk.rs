@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::console::visit::{Cancellable, Visitor};
-use crate::client::{Shared, audit, overview};
+use crate::client::{Cluster, Shared, audit, overview};
 use crate::console::show::{self, Facts};
 use crate::console::{Command, Done, Ending, Rights, Run, Show, Table, Target};
 use crate::error::SqlState;
@@ -53,12 +53,13 @@ impl Desk {
     async fn perform(&self, command: &Command) -> Result<Done, Refusal> {
         match command {
             Command::Show(show) => return Ok(Done::Table(self.show(*show))),
-            Command::Pause(target) => self.pause(&self.whom(target)?).await?,
-            Command::Kill(target) => self.kill(&self.whom(target)?).await?,
+            Command::Pause(target) => self.pause(target).await?,
+            Command::Kill(target) => self.kill(target).await?,
             Command::Resume(target) => self.resume(target)?,
             Command::Reconnect(target) => {
-                for owner in self.owners(target)? {
-                    self.shared.pool.renew_connections(owner);
+                let owners = self.owners(target)?;
+                for cluster in self.clusters(target)? {
+                    owners.iter().for_each(|owner| cluster.pool.renew_connections(*owner));
                 }
                 if self.is_shared(target)? {
                     let note = "its server connections are those of all tenants of level shared";
@@ -66,10 +67,12 @@ impl Desk {
                 }
             }
             Command::WaitClose(target) => {
-                let owners = self.owners(target)?;
+                let (owners, clusters) = (self.owners(target)?, self.clusters(target)?);
                 let renewed = async {
-                    for owner in owners {
-                        self.shared.pool.renewed(owner).await;
+                    for cluster in clusters {
+                        for owner in &owners {
+                            cluster.pool.renewed(*owner).await;
+                        }
                     }
                 };
                 self.cancellable.run(renewed).await.ok_or_else(|| cancelled(None))?;
@@ -137,6 +140,19 @@ impl Desk {
         }
     }
 
+    /// Where the target's server connections are.
+    fn clusters(&self, target: &Target) -> Result<Vec<Arc<Cluster>>, Refusal> {
+        let Target::Tenant(name) = target else {
+            return Ok(self.shared.clusters.all().map(Arc::clone).collect());
+        };
+        let tenant = self.tenant(name)?;
+        let found = self.shared.clusters.of(&tenant.cluster);
+        found.map(|cluster| vec![Arc::clone(cluster)]).map_err(|unserved| {
+            Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, unserved.to_string())
+                .with_hint("It has no clients and no server connections here; DISABLE keeps them out when its cluster is there.")
+        })
+    }
+
     /// Whose server connections the target works on.
     fn owners(&self, target: &Target) -> Result<Vec<Option<Owner>>, Refusal> {
         let Target::Tenant(name) = target else { return Ok(vec![None]) };
@@ -155,25 +171,34 @@ impl Desk {
         }
     }
 
-    async fn pause(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
-        for tenant in whom {
-            self.shared.pool.pause(*tenant);
+    async fn pause(&self, target: &Target) -> Result<(), Refusal> {
+        let whom = self.whom(target)?;
+        for cluster in self.clusters(target)? {
+            for tenant in &whom {
+                cluster.pool.pause(*tenant);
+            }
         }
-        self.come_to_rest(whom).await
+        self.come_to_rest(target, &whom).await
     }
 
-    async fn kill(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
-        for tenant in whom {
-            self.shared.pool.pause(*tenant);
-            self.shared.roster.kill(*tenant);
+    async fn kill(&self, target: &Target) -> Result<(), Refusal> {
+        let whom = self.whom(target)?;
+        for cluster in self.clusters(target)? {
+            for tenant in &whom {
+                cluster.pool.pause(*tenant);
+            }
         }
-        self.come_to_rest(whom).await
+        whom.iter().for_each(|tenant| self.shared.roster.kill(*tenant));
+        self.come_to_rest(target, &whom).await
     }
 
-    async fn come_to_rest(&self, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
+    async fn come_to_rest(&self, target: &Target, whom: &[Option<TenantId>]) -> Result<(), Refusal> {
+        let clusters = self.clusters(target)?;
         let rest = async {
-            for tenant in whom {
-                self.shared.pool.at_rest(*tenant).await;
+            for cluster in clusters {
+                for tenant in whom {
+                    cluster.pool.at_rest(*tenant).await;
+                }
             }
         };
         let detail = "No server connection is given to anybody concerned until RESUME all the same.";
@@ -182,8 +207,11 @@ impl Desk {
 
     fn resume(&self, target: &Target) -> Result<(), Refusal> {
         let mut was_paused = false;
-        for tenant in self.whom(target)? {
-            was_paused |= self.shared.pool.go_on(tenant);
+        let whom = self.whom(target)?;
+        for cluster in self.clusters(target)? {
+            for tenant in &whom {
+                was_paused |= cluster.pool.go_on(*tenant);
+            }
         }
         if was_paused {
             return Ok(());

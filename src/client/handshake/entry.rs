@@ -1,11 +1,13 @@
 //! The part of the handshake in which somebody who has proved who it is may come in, or not.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::client::credential::Identity;
-use crate::client::handshake::{Hello, Proved, admit, hardened, no_option, resolve, scope, settings};
+use crate::client::handshake::apart::hardened;
+use crate::client::handshake::{Hello, Proved, admit, no_option, resolve, scope, settings};
 use crate::client::roster::Who;
-use crate::client::{Shared, access, tell_report};
+use crate::client::{Cluster, Shared, access, farewell, tell_report};
 use crate::net::tls::TlsInfo;
 use crate::session::Refusal;
 use crate::session::params::Settings;
@@ -18,6 +20,7 @@ impl Hello<'_> {
         Who {
             pid: 0,
             slug: identity.tenant.slug.clone(),
+            cluster: identity.tenant.cluster.clone(),
             user: identity.user_name.clone(),
             access: identity.tenant.access,
             is_admin: identity.admin.is_some(),
@@ -41,7 +44,8 @@ pub(super) async fn let_in(
 ) -> Result<Proved, Refusal> {
     let identity = identity.with_access(wanted_access(startup)?)?;
     admit(shared, startup, &identity.tenant)?;
-    let hardened = hardened(shared, &identity.tenant).await?;
+    let cluster = cluster_of(shared, &identity.tenant)?;
+    let hardened = hardened(shared, &cluster, &identity.tenant).await?;
     let scope = scope(&shared.config(), &identity.tenant, hardened);
     let (settings, reports) = settings(shared, startup, &scope, own_settings(&identity.tenant))?;
     // The client's own span begins when it is served.
@@ -49,7 +53,23 @@ pub(super) async fn let_in(
     span.in_scope(|| reports.iter().for_each(|denial| tell_report(denial, "setting", &shared.counters)));
     let reported = !reports.is_empty();
     let application_name = named(startup.get("application_name").unwrap_or_default());
-    Ok(Proved { identity, scope, settings, reported, minor: startup.spoken_minor(), application_name })
+    Ok(Proved {
+        identity,
+        cluster,
+        scope,
+        settings,
+        reported,
+        minor: startup.spoken_minor(),
+        application_name,
+    })
+}
+
+/// Where the tenant's data is.
+fn cluster_of(shared: &Shared, tenant: &Tenant) -> Result<Arc<Cluster>, Refusal> {
+    shared.clusters.of(&tenant.cluster).map(Arc::clone).map_err(|unserved| {
+        tracing::warn!(tenant = %tenant.slug, error = %unserved, "a client is refused");
+        farewell::not_reached(&tenant.slug)
+    })
 }
 
 /// As much of a program's name as PostgreSQL keeps (`NAMEDATALEN - 1` bytes), with a question mark for each character that

@@ -1,5 +1,6 @@
 //! What a client is told when there is no server connection for it.
 
+use crate::client::farewell;
 use crate::error::SqlState;
 use crate::pool::{AttachError, CheckoutError, WelcomeError};
 use crate::session::Refusal;
@@ -61,6 +62,7 @@ pub(in crate::client) fn no_server(error: &CheckoutError) -> Refusal {
             Refusal::error(SqlState::CONNECTION_FAILURE, "could not open a server connection")
                 .with_hint("The proxy's log says why; try again later.")
         }
+        CheckoutError::OtherCluster => farewell::relocated(),
         CheckoutError::Cancelled => {
             Refusal::error(SqlState::QUERY_CANCELED, "canceling statement due to user request")
         }

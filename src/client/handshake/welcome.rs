@@ -6,7 +6,7 @@ use crate::client::credential::Identity;
 use crate::client::handshake::refusals::no_welcome;
 use crate::client::handshake::{Halt, Hello};
 use crate::client::roster::Place;
-use crate::client::{Shared, farewell};
+use crate::client::{Cluster, Shared, farewell};
 use crate::pool::Welcome;
 use crate::session::params::Settings;
 use crate::wire::startup::MAX_STARTUP_BYTES;
@@ -14,14 +14,14 @@ use crate::wire::startup::MAX_STARTUP_BYTES;
 impl Hello<'_> {
     pub(super) async fn welcome(
         &mut self,
-        shared: &Arc<Shared>,
+        (shared, cluster): (&Arc<Shared>, &Cluster),
         identity: &Identity,
         settings: Settings,
         place: &Place,
     ) -> Result<Arc<Welcome>, Halt> {
         let welcomed = tokio::select! {
             biased;
-            welcomed = shared.pool.welcome(&identity.tenant, settings, &place.slot) => welcomed,
+            welcomed = cluster.pool.welcome(&identity.tenant, settings, &place.slot) => welcomed,
             halt = self.departure() => return Err(halt),
             () = dismissed(shared, place) => {
                 return Err(farewell::dismissed(place.dismissal(), shared.shutdown.is_cancelled()).into());

@@ -17,6 +17,7 @@ use crate::tenant::Level;
 
 pub(super) fn tenants(source: &mut Source<'_>, input: &Input<'_>) -> Option<Tenants> {
     let level = source.take(&keys::TENANTS_LEVEL);
+    let cluster = source.take(&keys::TENANTS_CLUSTER);
     let drop_grace = source.take(&keys::TENANTS_DROP_GRACE);
     let path = source.take(&keys::TENANTS_FILE);
     let file = match path? {
@@ -28,7 +29,7 @@ pub(super) fn tenants(source: &mut Source<'_>, input: &Input<'_>) -> Option<Tena
             "leave tenants.level at \"dedicated\", or keep the tenants in a registry: `pgtenant init`";
         source.refuse(&keys::TENANTS_LEVEL.row, Wrong::new(NO_REGISTRY, remedy));
     }
-    Some(Tenants { level: level?, drop_grace: drop_grace?, file })
+    Some(Tenants { level: level?, cluster: cluster?, drop_grace: drop_grace?, file })
 }
 
 /// Why something cannot be had with tenants in a file.

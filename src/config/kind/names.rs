@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::{DeTable, DeValue};
 
 use crate::config::kind::{Given, Wrong, article, shown};
-use crate::tenant::Ident;
+use crate::tenant::{ClusterName, Ident};
 
 /// Prefix of the names PostgreSQL keeps for itself.
 const SYSTEM_PREFIX: &str = "pg_";
@@ -27,6 +27,13 @@ pub(in crate::config) fn database(given: Given<'_>) -> Result<String, Wrong> {
 /// A database name, or `None` for `"off"`.
 pub(in crate::config) fn database_or_off(given: Given<'_>) -> Result<Option<String>, Wrong> {
     if given.text()? == "off" { Ok(None) } else { database(given).map(Some) }
+}
+
+/// The name of a cluster.
+pub(in crate::config) fn cluster(given: Given<'_>) -> Result<ClusterName, Wrong> {
+    ClusterName::parse(given.text()?).map_err(|error| {
+        Wrong::new(error.to_string(), "write \"main\", or the name of a section [clusters.NAME]")
+    })
 }
 
 /// Users of the console, each once.

@@ -62,6 +62,7 @@ pub(super) const POOLS: &[Column] = cols![
     "level" Text,
     "cl_pinned" Int4,
     "paused" Int4,
+    "cluster" Text,
 ];
 
 pub(super) const CLIENTS: &[Column] = cols![
@@ -111,6 +112,7 @@ pub(super) const SERVERS: &[Column] = cols![
     "id" Int8,
     "age" Int8,
     "serves" Text,
+    "cluster" Text,
 ];
 
 pub(super) const DATABASES: &[Column] = cols![
@@ -130,6 +132,7 @@ pub(super) const DATABASES: &[Column] = cols![
     "current_client_connections" Int4,
     "paused" Int4,
     "disabled" Int4,
+    "cluster" Text,
 ];
 
 pub(super) const USERS: &[Column] = cols![
@@ -244,7 +247,16 @@ pub(super) fn pool(row: &PoolRow) -> Vec<Value> {
         row.level.into(),
         row.pinned.into(),
         row.is_paused.into(),
+        row.cluster.as_str().into(),
     ]
+}
+
+/// The cluster that every installation has.
+const MAIN: &str = "main";
+
+/// What stands for a server process: two clusters may have one of the same number.
+fn pointer(pid: i32, cluster: &str) -> String {
+    if cluster.is_empty() || cluster == MAIN { format!("S{pid}") } else { format!("S{pid}@{cluster}") }
 }
 
 /// What is shown in the place of an address.
@@ -269,7 +281,7 @@ pub(super) fn client(row: &ClientRow, overview: &Overview) -> Vec<Value> {
         u64::from(waits.subsec_micros()).into(),
         0_u64.into(),
         format!("C{}", row.pid).into(),
-        row.server_pid.map_or_else(String::new, |pid| format!("S{pid}")).into(),
+        row.server_pid.map_or_else(String::new, |pid| pointer(pid, &row.cluster)).into(),
         0_u64.into(),
         row.tls.clone().unwrap_or_default().into(),
         row.application_name.as_str().into(),
@@ -293,7 +305,7 @@ pub(super) fn server(row: &ServerRow, overview: &Overview) -> Vec<Value> {
         0_u64.into(),
         0_u64.into(),
         row.close_needed.into(),
-        format!("S{}", row.pid).into(),
+        pointer(row.pid, &row.cluster).into(),
         row.client.map_or_else(String::new, |pid| format!("C{pid}")).into(),
         row.pid.into(),
         row.tls.clone().unwrap_or_default().into(),
@@ -301,6 +313,7 @@ pub(super) fn server(row: &ServerRow, overview: &Overview) -> Vec<Value> {
         row.id.into(),
         row.age.as_secs().into(),
         row.serves.clone().into(),
+        row.cluster.as_str().into(),
     ]);
     shown
 }
@@ -326,11 +339,15 @@ pub(super) fn lists(overview: &Overview) -> Vec<Vec<Value>> {
 }
 
 pub(super) fn database(row: &TenantRow, facts: &Facts) -> Vec<Value> {
+    let (host, port, database) = match &row.place {
+        Some((host, port, database)) => (host, *port, database),
+        None => (&facts.host, facts.port, &facts.database),
+    };
     vec![
         row.slug.as_str().into(),
-        facts.host.as_str().into(),
-        facts.port.into(),
-        facts.database.as_str().into(),
+        host.as_str().into(),
+        port.into(),
+        database.as_str().into(),
         Value::Null,
         row.max_servers.unwrap_or(facts.max_servers).into(),
         row.min_servers.into(),
@@ -343,6 +360,7 @@ pub(super) fn database(row: &TenantRow, facts: &Facts) -> Vec<Value> {
         row.clients.into(),
         row.is_paused.into(),
         row.is_disabled.into(),
+        row.cluster.as_str().into(),
     ]
 }
 

@@ -25,6 +25,7 @@ pub(super) const TENANTS: &[Column] = cols![
     "xact_count" Numeric,
     "query_count" Numeric,
     "denials" Numeric,
+    "cluster" Text,
 ];
 
 pub(super) const PINS: &[Column] = cols![
@@ -104,6 +105,7 @@ pub(super) fn tenant(row: &TenantRow) -> Vec<Value> {
         row.traffic.transactions.into(),
         row.traffic.queries.into(),
         row.traffic.denials.into(),
+        row.cluster.as_str().into(),
     ]
 }
 
@@ -123,6 +125,8 @@ pub(super) fn pin(row: &ClientRow, overview: &Overview) -> Vec<Value> {
 }
 
 pub(super) fn queue(row: &PoolRow, overview: &Overview) -> Vec<Value> {
+    let own = overview.clusters.iter().find(|cluster| cluster.name == row.cluster);
+    let budget = own.map_or(overview.budget, |cluster| cluster.budget);
     let waits_for = if row.is_paused {
         "resume"
     } else if row.is_over_rate {
@@ -131,7 +135,7 @@ pub(super) fn queue(row: &PoolRow, overview: &Overview) -> Vec<Value> {
         "tenant limit"
     } else if row.servers_login > 0 {
         "login"
-    } else if overview.budget.total >= overview.budget.limit {
+    } else if budget.total >= budget.limit {
         "budget"
     } else {
         "connection"

@@ -10,11 +10,11 @@ use uuid::Uuid;
 use crate::auth::MasterKey;
 use crate::config::Schemas;
 use crate::control::provision::{self, NewTenant, schema_owner};
-use crate::control::{ControlError, Outcome, Run, Step, channels, init, readers, rename, role};
+use crate::control::{ControlError, Outcome, Run, Step, channels, init, placed, readers, rename, role};
 use crate::registry::names;
 use crate::registry::store::{self, TenantSummary};
 use crate::registry::{adopted, master};
-use crate::tenant::{Access, Ident, Level, Slug, Status, TenantId, TenantNames};
+use crate::tenant::{Access, ClusterName, Ident, Level, Slug, Status, TenantId, TenantNames};
 
 pub use holes::Hole;
 
@@ -146,6 +146,7 @@ pub async fn adopt(
     channels::ensure_secret(&tx, &adoption.slug, master_key).await?;
     let found = provision::read(&tx, &adoption.slug).await?;
     let tenant = &found.tenant;
+    placed::refuse_elsewhere(tenant)?;
     if tenant.status == Status::Dropping {
         return Err(ControlError::IsDropping(tenant.slug.clone()));
     }
@@ -198,7 +199,7 @@ async fn register(
     if names::are_taken(client, &object_names, id).await? {
         object_names.role = rename::free_names(client, &adoption.slug, id).await?.role;
     }
-    provision::register(client, &new, id, object_names, master_key).await
+    provision::register(client, &new, (id, &ClusterName::MAIN), object_names, master_key).await
 }
 
 /// The role that the application works as: the schema's owner, or who that was when it was adopted.

@@ -5,7 +5,7 @@ WITH place AS (SELECT n.* FROM pg_catalog.pg_namespace n WHERE n.nspname = $1),
 relation AS (SELECT c.* FROM pg_catalog.pg_class c WHERE c.relnamespace IN (SELECT oid FROM place)),
 tenant AS (
     SELECT r.oid FROM pg_catalog.pg_roles r
-    WHERE r.rolname IN (SELECT t.role_name FROM pgtenant.tenants t UNION ALL SELECT t.reader_role FROM pgtenant.tenants t
+    WHERE r.rolname IN (SELECT t.role_name FROM pgtenant.tenants_here t UNION ALL SELECT t.reader_role FROM pgtenant.tenants_here t
                         UNION ALL SELECT i.tenants_role FROM pgtenant.installation i
                         UNION ALL SELECT i.pool_role FROM pgtenant.installation i)
 ),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::control::ControlError;
 use crate::control::backup::BackupError;
+use crate::control::placed::refuse_elsewhere;
 use crate::registry::ledger::{self, Migration};
 use crate::registry::moves::{self, Direction, KeyRow, Move, MoveState};
 use crate::registry::store::{self, TenantSummary};
@@ -55,6 +56,7 @@ impl Carried {
     ) -> Result<Self, ControlError> {
         let found = store::summaries(client, Some(slug)).await?.pop();
         let summary = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?;
+        refuse_elsewhere(&summary.tenant)?;
         let id = summary.tenant.id;
         let users = users::verifiers(client, id).await?;
         Ok(Self {

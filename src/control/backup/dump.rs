@@ -42,12 +42,12 @@ pub struct Backup {
 }
 
 /// Makes a backup of a tenant, of one moment, while it and all others work. `registry` may read the registry; it need
-/// not be an administrator. Dropping the future ends it and leaves nothing behind.
+/// not be an administrator; `there` may read that of the tenant's cluster, whose configuration this is. Dropping the future ends it and leaves nothing behind.
 ///
 /// # Errors
 /// [`BackupError`]; there is no backup then, and no half of one.
 pub async fn backup(
-    registry: &impl GenericClient,
+    (registry, there): (&impl GenericClient, &impl GenericClient),
     slug: &Slug,
     config: &Config,
     options: &BackupOptions,
@@ -60,13 +60,17 @@ pub async fn backup(
     if tenant.status == Status::Creating {
         return Err(ControlError::NotCreated(slug.clone()).into());
     }
-    let server = server_version(registry).await?;
+    if tenant.cluster != config.cluster {
+        let cluster = tenant.cluster.clone();
+        return Err(ControlError::Elsewhere { slug: slug.clone(), cluster }.into());
+    }
+    let server = server_version(there).await?;
     let pg_dump = options.programs.dump_version(server).await?;
     let users = match options.with_users {
         true => Some(users_of(registry, tenant.id).await?),
         false => None,
     };
-    let migrations = ledger::of_tenant(registry, tenant.id).await?.iter().map(Into::into).collect();
+    let migrations = ledger::of_tenant(there, tenant.id).await?.iter().map(Into::into).collect();
     let (mut client, password) = open_tenant(config, tenant).await?;
     let snapshot = Snapshot::take(&mut client, &tenant.names.schema).await?;
     let path = target(&options.to, slug, &snapshot.created_at);

@@ -13,6 +13,7 @@ mod load;
 mod manifest;
 mod package;
 mod place;
+mod placed;
 mod programs;
 mod restore;
 mod rows;
@@ -26,6 +27,7 @@ pub use dump::{Backup, BackupOptions, backup};
 pub use error::BackupError;
 pub use manifest::{FORMAT, Manifest, TableRows, TenantRow, UserRow};
 pub use place::WorkPlace;
+pub use placed::{restore_at, slug_of};
 pub use programs::Programs;
 pub use restore::{RestoreOptions, Restored, Stopped, restore};
 

@@ -12,6 +12,7 @@ use crate::control::backup::manifest::Named;
 use crate::control::backup::package::Package;
 use crate::control::backup::settle::{Loaded, schema_number};
 use crate::control::backup::{Arrival, BackupError, Manifest, Programs, Progress, aside};
+use crate::control::placed::{Reserved, refuse_elsewhere};
 use crate::control::{ControlError, Provisioned, Run, rename};
 use crate::guard::dump::Names;
 use crate::registry::store::{self, TenantSummary};
@@ -30,6 +31,8 @@ pub struct RestoreOptions {
     pub run: Run,
     /// What reads dumps.
     pub programs: Programs,
+    /// What the registry of `main` has given a new tenant of another cluster.
+    pub reserved: Option<Reserved>,
     /// The tenant's entry in the registry that it comes from, for one that is moved: it is created out of service.
     pub arrival: Option<Arrival>,
 }
@@ -90,9 +93,13 @@ pub async fn restore(
     aside::require_server(admin, package.manifest.server_version).await?;
     let slug = options.slug.as_ref().unwrap_or(&named.slug).clone();
     let existing = store::summaries(admin, Some(&slug)).await?.pop();
+    existing.iter().try_for_each(|found| refuse_elsewhere(&found.tenant))?;
     // A name that was a tenant's is nobody's again, also where that tenant comes back.
     let id = options.arrival.as_ref().map_or_else(|| TenantId(Uuid::now_v7()), Arrival::id);
-    let free = rename::free_names(admin, &slug, id).await?;
+    let free = match &options.reserved {
+        Some(reserved) => reserved.names.clone(),
+        None => rename::free_names(admin, &slug, id).await?,
+    };
     let target = Target::choose(&slug, existing.as_ref(), free, options.replace)?;
     let before = schema_number(admin, &target.names.schema).await?;
     let names = target.mapping(&named, aside::name(&slug)?);
@@ -119,8 +126,9 @@ pub async fn restore(
         let settled = match loaded {
             Ok(()) => {
                 let arrival = options.arrival.as_ref();
-                let loaded =
-                    Loaded { source: &source, named: &named, plan: &plan, aside: &aside.name, arrival };
+                let reserved = options.reserved.as_ref();
+                let (source, aside) = (&source, &aside.name);
+                let loaded = Loaded { source, named: &named, plan: &plan, aside, arrival, reserved };
                 settle(admin, config, &loaded, before, &mut restored).await
             }
             Err(error) => Err(error),

@@ -14,6 +14,7 @@ use crate::control::backup::script::Plan;
 use crate::control::backup::toc::shown;
 use crate::control::backup::{Arrival, BackupError, Manifest, UserRow};
 use crate::control::moving::state::refuse_moving;
+use crate::control::placed::{Reserved, refuse_elsewhere};
 use crate::control::provision::{Content, create_in, take_loaded};
 use crate::control::{ControlError, NewTenant, Provisioned, level, readers, role};
 use crate::guard::dump::path_renamed;
@@ -33,6 +34,7 @@ pub(super) struct Loaded<'a> {
     pub(super) plan: &'a Plan,
     pub(super) aside: &'a Ident,
     pub(super) arrival: Option<&'a Arrival>,
+    pub(super) reserved: Option<&'a Reserved>,
 }
 
 impl Loaded<'_> {
@@ -66,7 +68,8 @@ impl Loaded<'_> {
             aside: self.aside,
             has_grants: self.named.reader_role.is_some(),
             has_users: !users.is_empty() || self.arrival.is_some(),
-            id: self.arrival.map(Arrival::id),
+            id: self.arrival.map(Arrival::id).or(self.reserved.map(|reserved| reserved.id)),
+            names: self.reserved.map(|reserved| &reserved.names),
         };
         let key = &config.secrets.master_key;
         let mut done = create_in(&tx, &new, key, &config.schemas, content).await?;
@@ -119,6 +122,7 @@ impl Loaded<'_> {
         store::lock_tenant(&tx, slug).await?;
         let found = store::summaries(&tx, Some(slug)).await?.pop();
         let tenant = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?.tenant;
+        refuse_elsewhere(&tenant)?;
         refuse_moving(&tx, &tenant).await?;
         let names = &tenant.names;
         if schema_number(&tx, &names.schema).await? != Some(before) {

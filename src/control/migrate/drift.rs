@@ -59,6 +59,7 @@ pub async fn drift(
 ) -> Result<Vec<Drift>, ControlError> {
     store::require_current(client).await?;
     let mut tenants = store::summaries(client, only).await?;
+    tenants.retain(|found| found.tenant.cluster.is_main());
     if let (Some(only), true) = (only, tenants.is_empty()) {
         return Err(ControlError::UnknownTenant(only.clone()));
     }

@@ -211,9 +211,11 @@ impl Copying<'_, '_, '_> {
         let told = |what: &'static str, bytes: u64| progress(Told::Bytes(what, bytes));
         let dumped =
             BackupOptions { to: work.path().to_owned(), with_users: false, programs: programs.clone() };
-        let dump = backup::backup(self.here.admin, slug, self.here.config, &dumped, &told);
+        let dump =
+            backup::backup((&*self.here.admin, &*self.here.admin), slug, self.here.config, &dumped, &told);
         stopped(async { Ok(dump.await?) }, stop.as_mut()).await?;
         let loaded = RestoreOptions {
+            reserved: None,
             from: work.path().to_owned(),
             slug: Some(to_slug.clone()),
             replace: false,

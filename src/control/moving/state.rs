@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::control::backup::Carried;
 use crate::control::moving::{MoveError, MoveOptions, Side};
+use crate::control::placed::refuse_elsewhere;
 use crate::control::{ControlError, plan_purge, purge_tenant};
 use crate::registry::dropping;
 use crate::registry::moves::{self, Direction, Move, MoveState};
@@ -85,6 +86,7 @@ pub(super) async fn lock(
     store::lock_tenant(tx, slug).await?;
     let found = store::summaries(tx, Some(slug)).await?.pop();
     let summary = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?;
+    refuse_elsewhere(&summary.tenant)?;
     let moving = moves::find(tx, summary.tenant.id, Direction::Out).await?;
     Ok((summary, moving))
 }

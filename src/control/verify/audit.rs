@@ -54,7 +54,7 @@ pub async fn audit(client: &impl GenericClient, scope: AuditScope<'_>) -> Result
     let row = client
         .query_one(
             "SELECT pg_catalog.current_database()::text,
-                 EXISTS (SELECT FROM pgtenant.tenants t WHERE t.isolation = $1)",
+                 EXISTS (SELECT FROM pgtenant.tenants_here t WHERE t.isolation = $1)",
             &[&Level::Shared.as_str()],
         )
         .await?;

@@ -45,7 +45,7 @@ pub struct Attacked {
 /// When the registry does not answer.
 pub async fn levels_in_use(client: &Client, config: &Config) -> Result<Vec<Level>, VerifyError> {
     let rows = client
-        .query("SELECT DISTINCT isolation FROM pgtenant.tenants WHERE status = 'active' ORDER BY 1", &[])
+        .query("SELECT DISTINCT isolation FROM pgtenant.tenants_here WHERE status = 'active' ORDER BY 1", &[])
         .await?;
     let mut levels = Vec::new();
     for row in rows {

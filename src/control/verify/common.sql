@@ -5,7 +5,7 @@ here AS (SELECT d.oid, d.datname, d.datdba FROM pg_catalog.pg_database d WHERE d
 tenant AS MATERIALIZED (
     SELECT t.slug, t.status, t.isolation, t.schema_name, t.role_name, t.reader_role,
         n.oid AS schema_oid, n.nspowner, n.nspacl, r.oid AS role_oid, d.oid AS reader_oid
-    FROM pgtenant.tenants t
+    FROM pgtenant.tenants_here t
     LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
     LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.role_name
     LEFT JOIN pg_catalog.pg_roles d ON d.rolname = t.reader_role

@@ -1,6 +1,7 @@
 //! Verifies while serving: the audit, every so often, told in the log and in the counters.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::config::Config;
 use crate::control::verify::{AcceptError, Accepted, AuditScope, Finding, Severity, VerifyError, audit};
 use crate::registry::{Registry, RegistryError};
 use crate::telemetry::Counters;
+use crate::tenant::ClusterName;
 
 /// One audit that takes longer is given up.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -17,10 +19,30 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(60);
 /// New findings of one audit that are logged one by one.
 const NAMED: usize = 20;
 
+/// Finds the registries of other clusters.
+struct Others(Box<dyn Fn() -> Vec<(ClusterName, Registry)> + Send + Sync>);
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Others").finish_non_exhaustive()
+    }
+}
+
+/// What was found on a cluster other than `main`, each with its name before the object.
+#[must_use]
+pub fn of_cluster(mut findings: Vec<Finding>, name: &ClusterName) -> Vec<Finding> {
+    if !name.is_main() {
+        findings.iter_mut().for_each(|finding| finding.object = format!("{name}/{}", finding.object));
+    }
+    findings
+}
+
 /// Looks, and tells what it sees.
 #[derive(Debug)]
 pub struct Watcher {
     registry: Registry,
+    /// Those of the other clusters that serve at the time.
+    others: Option<Others>,
     config: Arc<Config>,
     accepted: Accepted,
     counters: Arc<Counters>,
@@ -41,7 +63,16 @@ impl Watcher {
         counters: Arc<Counters>,
     ) -> Result<Self, AcceptError> {
         let accepted = Accepted::parse(&config.verify.accept)?;
-        Ok(Self { registry, config, accepted, counters, known: BTreeMap::new(), blind: false })
+        Ok(Self { registry, others: None, config, accepted, counters, known: BTreeMap::new(), blind: false })
+    }
+
+    /// Looks at these, too, each time.
+    #[must_use]
+    pub fn with_others(
+        self,
+        others: impl Fn() -> Vec<(ClusterName, Registry)> + Send + Sync + 'static,
+    ) -> Self {
+        Self { others: Some(Others(Box::new(others))), ..self }
     }
 
     /// Looks every so often, for ever; at once for the first time.
@@ -78,7 +109,12 @@ impl Watcher {
 
     async fn look(&self) -> Result<Vec<Finding>, VerifyError> {
         let client = self.registry.sweeper().await?;
-        audit(&client, AuditScope::of(&self.config)).await
+        let mut findings = audit(&client, AuditScope::of(&self.config)).await?;
+        for (name, registry) in self.others.iter().flat_map(|others| others.0()) {
+            let client = registry.sweeper().await?;
+            findings.extend(of_cluster(audit(&client, AuditScope::of(&self.config)).await?, &name));
+        }
+        Ok(findings)
     }
 
     /// What is new, and what is gone.

@@ -1,5 +1,6 @@
 //! The maps behind the directory. Read by everyone at any time, written by one at a time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -8,7 +9,7 @@ use tracing::warn;
 use crate::auth::{KeyEntry, KeyId};
 use crate::registry::directory::UserEntry;
 use crate::registry::store::LoadedTenant;
-use crate::tenant::{Access, Level, Slug, Tenant, TenantId, TenantRef};
+use crate::tenant::{Access, ClusterName, Slug, Tenant, TenantId, TenantRef};
 
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -54,8 +55,16 @@ impl View {
         }
     }
 
-    pub(super) fn has_level(&self, level: Level) -> bool {
-        self.tenants.iter().any(|loaded| loaded.tenant.level == level)
+    pub(super) fn has(&self, is_one: impl Fn(&Tenant) -> bool) -> bool {
+        self.tenants.iter().any(|loaded| is_one(&loaded.tenant))
+    }
+
+    pub(super) fn placed(&self) -> BTreeMap<ClusterName, usize> {
+        let mut placed = BTreeMap::new();
+        for loaded in &self.tenants {
+            *placed.entry(loaded.tenant.cluster.clone()).or_default() += 1;
+        }
+        placed
     }
 
     pub(super) fn tenants(&self) -> Vec<Arc<Tenant>> {
@@ -149,7 +158,7 @@ mod tests {
     use super::*;
     use crate::auth::{MasterKey, Verifier};
     use crate::registry::store::LoadedUser;
-    use crate::tenant::{Slug, Status, TenantNames};
+    use crate::tenant::{Level, Slug, Status, TenantNames};
 
     fn tenant(number: u128, slug: &str, users: &[&str]) -> LoadedTenant {
         let slug = Slug::parse(slug).unwrap();
@@ -160,7 +169,8 @@ mod tests {
             names: TenantNames::for_slug(&slug),
             reader_role: Some(TenantNames::reader_for_slug(&slug)),
             schema: crate::tenant::SchemaState::default(),
-            settings: std::collections::BTreeMap::new(),
+            cluster: ClusterName::MAIN,
+            settings: BTreeMap::new(),
             slug,
             status: Status::Active,
             password_version: 1,

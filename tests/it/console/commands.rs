@@ -89,7 +89,7 @@ fn tenant_of_level_shared_is_paused_and_the_shared_connections_go_on() {
     let mut ops = console(&proxy, "ops");
     ops.send(&query(&format!("PAUSE {}", proxy.user("alpha"))));
     eventually("it is paused", || {
-        proxy.shared().pool.is_paused(proxy.run(proxy.db.summary("alpha")).tenant.id)
+        proxy.shared().clusters.main().pool.is_paused(proxy.run(proxy.db.summary("alpha")).tenant.id)
     });
     beta.run("select 1");
     assert!(!ops.has_input(), "it waits for the transaction");
@@ -97,7 +97,7 @@ fn tenant_of_level_shared_is_paused_and_the_shared_connections_go_on() {
     assert_eq!(ops.until_ready(), ["CommandComplete PAUSE", "ReadyForQuery I"]);
     alpha.send(&query("select 1"));
     beta.run("select 1");
-    eventually("alpha waits", || proxy.shared().pool.load().waiting == 1);
+    eventually("alpha waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
     ops.run(&format!("RESUME {}", proxy.user("alpha")));
     assert!(alpha.until_ready()[0].starts_with("RowDescription"));
 }
@@ -119,7 +119,7 @@ fn pause_waits_for_transactions_and_can_be_cancelled() {
     assert!(lines[0].starts_with("Error ERROR 57014"), "{lines:?}");
     busy.run("select 1; commit");
     busy.send(&query("select 2"));
-    eventually("it stays paused", || proxy.shared().pool.load().waiting == 1);
+    eventually("it stays paused", || proxy.shared().clusters.main().pool.load().waiting == 1);
     let mut wrong = console(&proxy, "ops");
     wrong.key[0] ^= 1;
     wrong.cancel();
@@ -176,7 +176,7 @@ fn killed_tenant_is_cut_off_and_kept_out_until_it_is_resumed() {
     let mut other = proxy.wire("beta");
     busy.run("begin; insert into notes (body) values ('lost')");
     waiting.send(&query("select 1"));
-    eventually("it waits", || proxy.shared().pool.load().waiting == 1);
+    eventually("it waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
     let mut ops = console(&proxy, "ops");
     ops.run(&format!("KILL {alpha}"));
     for wire in [&mut idle, &mut busy, &mut waiting] {
@@ -187,7 +187,7 @@ fn killed_tenant_is_cut_off_and_kept_out_until_it_is_resumed() {
     other.run("select 1");
     let count = thread::scope(|scope| {
         let coming = scope.spawn(|| proxy.wire("alpha").value("select count(*) from notes"));
-        eventually("the newcomer waits", || proxy.shared().pool.load().waiting == 1);
+        eventually("the newcomer waits", || proxy.shared().clusters.main().pool.load().waiting == 1);
         ops.run(&format!("RESUME {alpha}"));
         coming.join().unwrap()
     });

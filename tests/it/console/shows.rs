@@ -17,7 +17,7 @@ fn tables_say_what_goes_on() {
     pinned.run("create temp table t (); listen news");
     waiting.send(&query("select 1"));
     eventually("one waits and one is pinned", || {
-        proxy.shared().pool.load().waiting == 1 && proxy.pinned().len() == 1
+        proxy.shared().clusters.main().pool.load().waiting == 1 && proxy.pinned().len() == 1
     });
 
     let pool = row(&mut ops, "SHOW POOLS", "database", &alpha);

@@ -376,7 +376,7 @@ impl<'a> Ground<'a> {
 
     fn settles(&self, what: &str) {
         eventually(what, || {
-            let load = self.proxy.shared().pool.load();
+            let load = self.proxy.shared().clusters.main().pool.load();
             load.waiting == 0 && load.idle == load.total && load.total <= 1
         });
     }

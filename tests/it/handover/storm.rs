@@ -155,7 +155,7 @@ fn storm_of_cancel_requests_hits_its_targets_or_nobody_while_connections_change_
     assert!(quiet.iter().all(|tally| tally.right > 0) && sum(|tally| tally.right, hit) > 0, "{tallies:?}");
     assert!(sent > 1000 && sum(|tally| tally.cancelled, hit) > 20, "{sent} {tallies:?}");
     eventually("nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.idle == load.total && load.total <= CONNECTIONS
     });
 }

@@ -329,7 +329,7 @@ impl Other {
         }
         // It has its turn, or stands in the queue and has it as soon as the conversation lets go.
         eventually("the other client had its turn or waits for it", || {
-            let waits = proxy.shared().pool.load().waiting > 0;
+            let waits = proxy.shared().clusters.main().pool.load().waiting > 0;
             self.wire.has_input() || waits
         });
         if self.wire.has_input() {

@@ -178,6 +178,7 @@ impl Db {
             read_only: false,
             stripe_customer: None,
             level: None,
+            cluster: None,
             json: false,
             admin: admin_args(&self.admin_url),
         };
@@ -257,6 +258,8 @@ fn config(database: &str, address: ServerAddress) -> Config {
             hardening_check_period: second,
             tls: config::tls::ServerTls::OFF,
         },
+        cluster: pgtenant::tenant::ClusterName::MAIN,
+        clusters: std::collections::BTreeMap::new(),
         pool: config::Pool {
             max_server_connections: 10,
             max_concurrent_opens: 2,
@@ -297,7 +300,12 @@ fn config(database: &str, address: ServerAddress) -> Config {
             master_key: MasterKey::parse(&"5a".repeat(32)).unwrap(),
             previous_master_key: None,
         },
-        tenants: config::Tenants { level: Level::Dedicated, drop_grace: 7 * 86_400 * second, file: None },
+        tenants: config::Tenants {
+            level: Level::Dedicated,
+            cluster: pgtenant::tenant::ClusterName::MAIN,
+            drop_grace: 7 * 86_400 * second,
+            file: None,
+        },
         migrations: config::Migrations { directory: None, lock_timeout: second / 2 },
         verify: config::Verify { interval: None, accept: vec![] },
         monitor: config::monitor::Monitor::default(),

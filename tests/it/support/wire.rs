@@ -285,6 +285,8 @@ impl Wire {
                 }
                 Ok(n) => self.buf.extend_from_slice(&chunk[..n]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                // A program that this process has started ended.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("no message: {error}"),
             }
         }
