@@ -1,5 +1,6 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
+mod by_hand;
 mod ports;
 mod reload;
 mod systemd;
@@ -66,7 +67,7 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let source = args.config.clone();
     let start = Start {
-        source: Some(Arc::new(move || source.load())),
+        source: Some(Arc::new(move |by_hand| source.load_with(by_hand))),
         log: Some(log),
         takes_over: args.takeover,
         ..Start::new(config)

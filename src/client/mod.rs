@@ -18,6 +18,7 @@ mod overview;
 mod relay;
 mod roster;
 mod slow;
+mod suspension;
 mod tally;
 
 use std::net::IpAddr;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::{DashMap, DashSet};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ use crate::client::elsewhere::Elsewhere;
 use crate::client::handshake::Entered;
 use crate::client::lobby::Lobby;
 use crate::client::orders::OrderSender;
+use crate::client::suspension::Suspension;
+use crate::config::by_hand::ByHand;
 use crate::config::tls::ListenMode;
 use crate::config::{Config, Live};
 use crate::error::SqlState;
@@ -52,7 +55,7 @@ use crate::tenant::{Access, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
 
-pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport};
+pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport, SetByHand};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
 
@@ -91,6 +94,9 @@ pub struct Shared {
     /// Registered tenants that take no newcomers, until the process ends or an operator says otherwise.
     pub disabled: DashSet<TenantId>,
     visits: Arc<Visits>,
+    suspension: Arc<Suspension>,
+    /// What is set by hand.
+    by_hand: ArcSwap<ByHand>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
     /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
@@ -167,6 +173,8 @@ impl Shared {
             denials: Denials::default(),
             disabled: DashSet::new(),
             visits: Arc::default(),
+            suspension: Arc::default(),
+            by_hand: ArcSwap::default(),
             started: Instant::now(),
         })
     }

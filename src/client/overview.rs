@@ -50,6 +50,7 @@ pub fn overview(shared: &Shared) -> Overview {
         },
         is_shutting_down: shared.shutdown.is_cancelled(),
         is_paused: snapshot.is_paused,
+        is_suspended: shared.suspension.is_on(),
         logging_in: shared.lobby.len(),
         tenants: Vec::new(),
         pools: view.pools(),
