@@ -135,3 +135,27 @@ pub struct Tenant {
     /// PostgreSQL settings that its sessions begin with, and go back to; names in lower case.
     pub settings: BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+impl Tenant {
+    /// One of level `dedicated` that is in service, for tests.
+    pub(crate) fn sample(slug: &str) -> Self {
+        let slug = Slug::parse(slug).expect("a slug");
+        Self {
+            id: TenantId(Uuid::from_u128(7)),
+            name: slug.to_string(),
+            names: TenantNames::for_slug(&slug),
+            slug,
+            status: Status::Active,
+            password_version: 1,
+            password_key: None,
+            channels: ChannelPrefix::new(&[7; 32]),
+            limits: Overrides::default(),
+            level: Level::Dedicated,
+            access: Access::ReadWrite,
+            reader_role: None,
+            schema: SchemaState::default(),
+            settings: BTreeMap::new(),
+        }
+    }
+}
