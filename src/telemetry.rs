@@ -10,6 +10,7 @@ mod period;
 mod sparing;
 mod traffic;
 mod verification;
+mod window;
 
 pub use counters::{Batch, Counters, Snapshot};
 pub use denials::{DenialRecord, Denials};

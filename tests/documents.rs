@@ -99,10 +99,17 @@ fn smaller_sample_files_are_valid() {
 
 #[test]
 fn configuration_for_kubernetes_is_valid_and_its_pods_have_the_time_to_drain() {
-    let text = file("deploy/kubernetes/pgtenant.yaml");
-    let inside = text.lines().skip_while(|line| *line != "  pgtenant.toml: |").skip(1);
+    assert_pods_have_the_time_to_drain("deploy/kubernetes/pgtenant.yaml", "  pgtenant.toml: |");
+    assert_pods_have_the_time_to_drain("deploy/helm/pgtenant/values.yaml", "config: |");
+}
+
+/// The configuration stands, indented, behind this line.
+fn assert_pods_have_the_time_to_drain(path: &str, before: &str) {
+    let text = file(path);
+    let indent = before.len() - before.trim_start().len() + 2;
+    let inside = text.lines().skip_while(|line| *line != before).skip(1);
     let toml: String = inside
-        .take_while(|line| line.is_empty() || line.starts_with("    "))
+        .take_while(|line| line.is_empty() || line.starts_with(&" ".repeat(indent)))
         .map(|line| format!("{}\n", line.trim_start()))
         .collect();
     let shown = configuration("pgtenant.toml", &toml, &[("PGTENANT_MASTER_KEY", KEY)]);

@@ -101,11 +101,24 @@ fn replay(api: &Api, status: u16, sealed: &[u8]) -> Result<Response, Problem> {
     };
     let body = auth::open(&api.config.secrets.master_key, LABEL, sealed).map_err(|_| gone())?;
     let status = StatusCode::from_u16(status).map_err(|_| gone())?;
+    let job = job_of(status, &body);
     let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
     let mut response = (status, Bytes::copy_from_slice(&body)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    if let Some(job) = job {
+        response.headers_mut().insert(header::LOCATION, job);
+    }
     Ok(response)
+}
+
+/// The address of a job, which an answer says in its head too.
+fn job_of(status: StatusCode, body: &[u8]) -> Option<HeaderValue> {
+    if status != StatusCode::ACCEPTED {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    HeaderValue::from_str(body["href"].as_str()?).ok()
 }
 
 fn too_large() -> Problem {

@@ -8,6 +8,7 @@ mod changes;
 mod idempotency;
 mod input;
 mod installation;
+mod jobs;
 mod keys;
 mod place;
 mod problem;
@@ -17,6 +18,7 @@ mod users;
 mod webhook;
 
 pub use bearer::{BearerTokens, TokenFileError};
+pub use jobs::{Installation, LongWork};
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +39,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::jobs::Jobs;
 use crate::api::place::Others;
 use crate::api::problem::Problem;
 use crate::auth::{FailureLimits, Failures};
@@ -71,8 +74,11 @@ pub struct Api {
     config: Config,
     tokens: BearerTokens,
     stripe_secret: Option<SecretString>,
+    /// The administrator, for the connections of jobs.
+    login: tokio_postgres::Config,
     pool: Pool<Manager>,
     others: Others,
+    jobs: Jobs,
     failures: Mutex<Failures>,
     places: Semaphore,
     /// Whose turn it is to carry out an event of Stripe's.
@@ -96,6 +102,8 @@ pub struct Parts {
     pub tokens: BearerTokens,
     /// What Stripe signs its events with; without one there is no webhook.
     pub stripe_secret: Option<SecretString>,
+    /// What verbs that take long work with.
+    pub long: LongWork,
 }
 
 /// Why the API is not served.
@@ -107,6 +115,9 @@ pub enum StartError {
     /// The registry is missing, or of another version.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The machine has no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
 }
 
 impl Api {
@@ -116,7 +127,8 @@ impl Api {
     /// With the remedy.
     pub async fn new(parts: Parts) -> Result<Self, StartError> {
         let tls = ControlTls::new(&parts.config.server.tls);
-        let mut login = parts.login;
+        let jobs = Jobs::new(parts.long).map_err(StartError::Random)?;
+        let mut login = parts.login.clone();
         tls.apply_to(&mut login);
         let pool = Pool::builder()
             .max_size(parts.max_connections)
@@ -128,7 +140,9 @@ impl Api {
             config: parts.config,
             tokens: parts.tokens,
             stripe_secret: parts.stripe_secret,
+            login: parts.login,
             pool,
+            jobs,
             failures: Mutex::new(Failures::new(limits)),
             places: Semaphore::new(MOST_AT_ONCE),
             stripe_turn: tokio::sync::Mutex::new(()),
@@ -140,13 +154,21 @@ impl Api {
         Ok(api)
     }
 
-    /// Answers requests until it is told to stop; those that were begun are finished.
+    /// Answers requests until it is told to stop; those that were begun are finished, and jobs are ended as Ctrl-C ends commands.
     ///
     /// # Errors
     /// When the socket fails.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-        let service = router(Arc::new(self)).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await
+        let api = Arc::new(self);
+        let service = router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
+        let ending = Arc::clone(&api);
+        let stopped = async move {
+            stop.cancelled().await;
+            ending.jobs.stop();
+        };
+        axum::serve(listener, service).with_graceful_shutdown(stopped).await?;
+        api.jobs.ended().await;
+        Ok(())
     }
 
     /// One of the administrator's connections, on which the registry is of this program's version.
@@ -189,7 +211,15 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/users/{user}/password", put(users::set_password))
         .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/v1/verify", get(installation::verify))
-        .route("/v1/migrations", get(installation::migrations))
+        .route("/v1/migrations", get(installation::migrations).post(jobs::migrate))
+        .route("/v1/tenants/{slug}/backups", post(jobs::backup))
+        .route("/v1/tenants/{slug}/clone", post(jobs::clone))
+        .route("/v1/tenants/{slug}/move", post(jobs::start_move))
+        .route("/v1/backups", get(jobs::list_backups))
+        .route("/v1/backups/{backup}/restore", post(jobs::restore))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(jobs::show))
+        .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .layer(from_fn_with_state(Arc::clone(&api), idempotency::once))
         // The first that a request meets.
         .layer(from_fn_with_state(Arc::clone(&api), bearer::require));

@@ -13,7 +13,7 @@ use crate::registry::RegistryError;
 pub(super) struct Problem {
     status: StatusCode,
     /// A word that stays the same.
-    code: &'static str,
+    pub(super) code: &'static str,
     /// What is wrong here, and what to do about it.
     detail: String,
     /// Seconds to wait before the next attempt.
@@ -35,7 +35,8 @@ impl Problem {
         self
     }
 
-    fn body(&self) -> Value {
+    /// The document.
+    pub(super) fn body(&self) -> Value {
         json!({
             "type": format!("urn:pgtenant:problem:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -107,6 +108,7 @@ const fn kind(error: &ControlError) -> (StatusCode, &'static str) {
         ControlError::TemplateHasCode { .. } => (StatusCode::CONFLICT, "template_has_code"),
         ControlError::NotCreated(_) => (StatusCode::CONFLICT, "not_created"),
         ControlError::Template(_) => (StatusCode::CONFLICT, "template"),
+        ControlError::Migrating => (StatusCode::CONFLICT, "in_progress"),
         ControlError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         ControlError::Registry(_) => (StatusCode::SERVICE_UNAVAILABLE, "registry"),
         ControlError::Db(_) => (StatusCode::SERVICE_UNAVAILABLE, "database"),

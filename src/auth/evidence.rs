@@ -175,10 +175,7 @@ pub(super) fn tenant_of_host(host: &str, domain: &str) -> Option<Slug> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::tenant::{Access, ChannelPrefix, Level, Overrides, Status, TenantId, TenantNames};
 
     const SERVED: &str = "app";
     const DOMAIN: Option<&str> = Some("db.example.com");
@@ -192,24 +189,7 @@ mod tests {
     }
 
     fn tenant(text: &str) -> Tenant {
-        let slug = Slug::parse(text).unwrap();
-        Tenant {
-            id: TenantId(Uuid::from_u128(7)),
-            name: text.to_owned(),
-            names: TenantNames::for_slug(&slug),
-            slug,
-            status: Status::Active,
-            password_version: 1,
-            password_key: None,
-            channels: ChannelPrefix::new(&[7; 32]),
-            limits: Overrides::default(),
-            level: Level::Dedicated,
-            access: Access::ReadWrite,
-            reader_role: None,
-            schema: crate::tenant::SchemaState::default(),
-            cluster: crate::tenant::ClusterName::MAIN,
-            settings: std::collections::BTreeMap::new(),
-        }
+        Tenant::sample(text)
     }
 
     /// As `tenant/user`.
@@ -296,7 +276,7 @@ mod tests {
         assert_eq!(evidence.candidates()[0].tenant, slug("acme"));
         assert_eq!(evidence.denies(&tenant("acme"), false), None);
         assert_eq!(evidence.denies(&tenant("beta"), false), Some(Witness::ServerName));
-        let id = Uuid::from_u128(8).to_string();
+        let id = uuid::Uuid::from_u128(8).to_string();
         let evidence = read(FirstWords { user: "app", option: Some(&id), ..FirstWords::default() }).unwrap();
         assert_eq!(evidence.denies(&tenant("acme"), false), Some(Witness::Option));
         assert_eq!(evidence.told(), "the option pgtenant.tenant");

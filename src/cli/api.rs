@@ -1,21 +1,26 @@
 //! `pgtenant api`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Api, BearerTokens, Parts};
+use crate::api::{Api, BearerTokens, Installation, LongWork, Parts};
+use crate::cli::cluster::find_clients;
 use crate::cli::connect::AdminArgs;
 use crate::cli::load::ConfigArgs;
 use crate::cli::start_log;
 use crate::config::Config;
+use crate::control::backup::Programs;
 use crate::tokens::read_secret;
 
 /// Permission bits that nobody but the owner of a secret file may have.
@@ -48,9 +53,130 @@ pub struct ApiOptions {
     /// Connections of the administrator's at once.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_connections: u32,
+    /// What verbs that take long are done with.
+    #[command(flatten)]
+    pub jobs: JobOptions,
     /// Who does it.
     #[command(flatten)]
     pub admin: AdminArgs,
+}
+
+/// How verbs that take long are done.
+#[derive(Args, Clone, Debug)]
+pub struct JobOptions {
+    /// Directory of backups, the only place where the API writes and reads them; without it it makes none.
+    #[arg(long, value_name = "DIR", env = "PGTENANT_API_BACKUP_DIR")]
+    pub backup_dir: Option<PathBuf>,
+    /// Directory for data on their way, when a tenant is cloned or moved [default: the system's for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+    /// File with the other installations where tenants may be moved to, in TOML, closed to others; see the manual.
+    #[arg(long, value_name = "FILE", env = "PGTENANT_API_INSTALLATIONS_FILE")]
+    pub installations_file: Option<PathBuf>,
+    /// Directory of pg_dump and pg_restore [default: found, see the manual].
+    #[arg(long, value_name = "DIR")]
+    pub pg_bin: Option<PathBuf>,
+    /// Jobs at once; others wait.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub max_jobs: u16,
+    /// Give a job up after this time.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = humantime::parse_duration)]
+    pub job_time_limit: Duration,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        Self {
+            backup_dir: None,
+            work_dir: None,
+            installations_file: None,
+            pg_bin: None,
+            max_jobs: 2,
+            job_time_limit: Duration::from_secs(12 * 3600),
+        }
+    }
+}
+
+impl JobOptions {
+    fn read(&self) -> Result<LongWork> {
+        let programs = find_clients(self.pg_bin.as_deref());
+        if self.backup_dir.is_some() || self.pg_bin.is_some() {
+            // Whoever asks for backups is told now what keeps them from being made.
+            programs.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+        }
+        let programs = programs
+            .map(|dir| Programs { pg_dump: dir.join("pg_dump"), pg_restore: dir.join("pg_restore") })
+            .map_err(|error| format!("{error:#}"));
+        let work_dir = self.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+        for dir in [Some(&work_dir), self.backup_dir.as_ref()].into_iter().flatten() {
+            if !dir.is_dir() {
+                bail!("there is no directory {}; make it first", dir.display());
+            }
+        }
+        Ok(LongWork {
+            backup_dir: self.backup_dir.clone(),
+            work_dir,
+            programs,
+            installations: self
+                .installations_file
+                .as_deref()
+                .map(installations)
+                .transpose()?
+                .unwrap_or_default(),
+            at_once: usize::from(self.max_jobs),
+            time_limit: self.job_time_limit,
+        })
+    }
+}
+
+/// The file of other installations: a table for each, by name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OtherInstallation {
+    /// Configuration file of its proxy.
+    config: PathBuf,
+    /// Connection string of an administrator there.
+    admin_url: SecretString,
+}
+
+fn installations(path: &Path) -> Result<BTreeMap<String, Installation>> {
+    let text = secret_file(path)?;
+    let tables: BTreeMap<String, OtherInstallation> =
+        // The error's own words would show the line, which may hold a password.
+        toml::from_str(text.expose_secret()).map_err(|error| {
+            let before = error.span().and_then(|at| text.expose_secret().get(..at.start));
+            let line = before.map_or(1, |text| text.matches('\n').count() + 1);
+            anyhow!(
+                "{}, about line {line}: this is not a table [name] with `config` and `admin_url` for each installation",
+                path.display()
+            )
+        })?;
+    let mut found = BTreeMap::new();
+    for (name, table) in tables {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if !(1..=63).contains(&name.len()) || !name.bytes().all(letter) {
+            bail!("{}: the name of an installation has 1 to 63 letters, digits, _ or -", path.display());
+        }
+        let place = || format!("installation {name} of {}", path.display());
+        let (there, login) = other(&table).with_context(place)?;
+        found.insert(name, Installation { config: there, login });
+    }
+    Ok(found)
+}
+
+fn other(table: &OtherInstallation) -> Result<(Config, tokio_postgres::Config)> {
+    let file = ConfigArgs { config: table.config.clone() };
+    let config = file
+        .load_without_environment()
+        .map_err(|problems| anyhow!("{}\n\n{problems}", problems.summary()))?;
+    let admin = AdminArgs {
+        admin_url: Some(table.admin_url.clone()),
+        // The variable is the other administrator's.
+        password_variable: Some("PGTENANT_TO_ADMIN_PASSWORD"),
+        ..AdminArgs::default()
+    };
+    let login = admin.login_with_password(&config)?;
+    Ok((config, login))
 }
 
 /// Serves until SIGTERM or SIGINT; requests that were begun are finished.
@@ -75,7 +201,7 @@ pub(super) fn run(args: &ApiArgs) -> Result<ExitCode> {
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-        tracing::info!("shutting down; requests that were begun are finished; a second signal ends them");
+        tracing::info!("shutting down; requests that were begun are finished, and jobs are ended; a second signal ends all");
         stop.cancel();
         tokio::select! {
             done = &mut serving => done.context("the socket failed"),
@@ -108,8 +234,9 @@ pub async fn prepare(options: &ApiOptions, config: Config) -> Result<(Api, TcpLi
     for (name, at) in config.clusters.keys().filter_map(|name| Some((name, config.at(name)?))) {
         others.push((name.clone(), options.admin.login_with_password(&at)?));
     }
-    let parts =
-        Parts { config, login, others, max_connections: options.max_connections, tokens, stripe_secret };
+    let long = options.jobs.read()?;
+    let max_connections = options.max_connections;
+    let parts = Parts { config, login, others, max_connections, tokens, stripe_secret, long };
     let api = Api::new(parts).await?;
     let listener = TcpListener::bind(options.listen)
         .await

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::config::by_hand::ByHand;
 use crate::config::file::{self, Input, SecretFile};
 use crate::config::keys;
 use crate::config::problem::{Place, Problem, Problems};
@@ -27,7 +28,22 @@ impl ConfigArgs {
     /// # Errors
     /// Everything that is wrong; [`crate::cli::run`] prints it and exits with 2.
     pub fn load(&self) -> Result<Config, Problems> {
-        let environment: Vec<_> = std::env::vars_os().collect();
+        self.load_with(&ByHand::new())
+    }
+
+    /// The same with what is set by hand, which wins over both.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn load_with(&self, by_hand: &ByHand) -> Result<Config, Problems> {
+        let variable = |path: &String| {
+            let row = keys::ROWS.iter().find(|row| row.path() == *path);
+            row.map(|row| OsString::from(row.variable()))
+        };
+        let set: Vec<(OsString, OsString)> =
+            by_hand.iter().filter_map(|(path, value)| Some((variable(path)?, value.into()))).collect();
+        let others = std::env::vars_os().filter(|(name, _)| !set.iter().any(|(own, _)| own == name));
+        let environment: Vec<_> = others.chain(set.clone()).collect();
         self.read(&environment, &read_secret)
     }
 

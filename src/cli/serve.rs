@@ -1,5 +1,6 @@
 //! `pgtenant serve`: everything wired together, until a signal ends it.
 
+mod by_hand;
 mod clusters;
 mod ports;
 mod reload;
@@ -64,7 +65,7 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let source = args.config.clone();
     let start = Start {
-        source: Some(Arc::new(move || source.load())),
+        source: Some(Arc::new(move |by_hand| source.load_with(by_hand))),
         log: Some(log),
         takes_over: args.takeover,
         ..Start::new(config)

@@ -70,29 +70,14 @@ fn reader(tenant: &Arc<Tenant>) -> Result<Arc<Tenant>, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
-    use crate::tenant::{ChannelPrefix, Ident, Level, Overrides, Slug, Status, TenantId, TenantNames};
+    use crate::tenant::{Ident, Level};
 
     fn tenant() -> Arc<Tenant> {
-        let slug = Slug::parse("acme").unwrap();
         Arc::new(Tenant {
-            id: TenantId(Uuid::from_u128(7)),
-            name: "Acme".to_owned(),
-            names: TenantNames::for_slug(&slug),
-            slug,
-            status: Status::Active,
-            password_version: 1,
-            password_key: None,
-            channels: ChannelPrefix::new(&[7; 32]),
-            limits: Overrides::default(),
             level: Level::Shared,
-            access: Access::ReadWrite,
             reader_role: Some(Ident::parse("reader_acme").unwrap()),
-            schema: crate::tenant::SchemaState::default(),
-            cluster: crate::tenant::ClusterName::MAIN,
-            settings: std::collections::BTreeMap::new(),
+            ..Tenant::sample("acme")
         })
     }
 

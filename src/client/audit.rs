@@ -124,6 +124,11 @@ pub(super) fn console_done(name: &str, command: &Command, refusal: Option<&Refus
     }
 }
 
+/// Who had suspended the process has gone without `RESUME`.
+pub(super) fn suspension_ended(name: &str) {
+    tracing::info!(target: TARGET, console = ?name, "console visit ended, and what it had suspended goes on");
+}
+
 /// Nobody is at it any more.
 pub(super) fn console_ended(visitor: &Visitor) {
     let (name, token) = (&visitor.name, &visitor.token);

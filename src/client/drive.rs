@@ -17,6 +17,7 @@ use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::client::roster::Place;
 use crate::client::slow::Slow;
+use crate::client::suspension::Part;
 use crate::client::{Cluster, Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
@@ -66,7 +67,8 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let began = Instant::now();
     let log = &shared.config().log;
-    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who));
+    let part = Part::new(Arc::clone(&shared.suspension), place.pid);
+    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who), part);
     relay.is_audited = log.audit_file.is_some();
     relay.slow = Slow::of(log);
     if relay.slow.is_some() {

@@ -19,6 +19,7 @@ mod overview;
 mod relay;
 mod roster;
 mod slow;
+mod suspension;
 mod tally;
 
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::{DashMap, DashSet};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,8 @@ use crate::client::elsewhere::Elsewhere;
 use crate::client::handshake::Entered;
 use crate::client::lobby::Lobby;
 use crate::client::orders::OrderSender;
+use crate::client::suspension::Suspension;
+use crate::config::by_hand::ByHand;
 use crate::config::tls::ListenMode;
 use crate::config::{Config, Live};
 use crate::error::SqlState;
@@ -52,7 +55,7 @@ use crate::tokens::Tokens;
 use crate::wire::write;
 
 pub use clusters::{Cluster, Clusters, Unserved};
-pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport};
+pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport, SetByHand};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
 
@@ -85,6 +88,9 @@ pub struct Shared {
     /// Registered tenants that take no newcomers, until the process ends or an operator says otherwise.
     pub disabled: DashSet<TenantId>,
     visits: Arc<Visits>,
+    suspension: Arc<Suspension>,
+    /// What is set by hand.
+    by_hand: ArcSwap<ByHand>,
     /// Cancelled when the process is to end: no new work is begun.
     pub shutdown: CancellationToken,
     /// Tenants of level shared that were found to have no code, as the directory had them then; where the database is
@@ -152,6 +158,8 @@ impl Shared {
             denials: Denials::default(),
             disabled: DashSet::new(),
             visits: Arc::default(),
+            suspension: Arc::default(),
+            by_hand: ArcSwap::default(),
             started: Instant::now(),
         })
     }

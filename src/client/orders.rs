@@ -4,12 +4,15 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Shared;
+use crate::config::by_hand::ByHand;
+use crate::config::keys::Row;
 use crate::config::problem::Problems;
 use crate::console::Ending;
 use crate::net::tls::Trouble;
@@ -23,8 +26,19 @@ const MOST_WAITING: usize = 16;
 pub enum Order {
     /// Read the configuration again, apply it, and say what came of it.
     Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
+    /// Set one key by hand, and say what came of it.
+    Set(SetByHand, oneshot::Sender<Result<ReloadReport, ReloadError>>),
     /// Stop as at SIGTERM, at once or when nobody is left: transactions may finish.
     Stop(Ending),
+}
+
+/// A key that may be set by hand, and its value as an environment variable would have it.
+#[derive(Clone, Debug)]
+pub struct SetByHand {
+    /// The key.
+    pub row: &'static Row,
+    /// What it is to be.
+    pub value: String,
 }
 
 /// Takes orders, for `serve`.
@@ -129,6 +143,27 @@ impl Shared {
         answered.await.unwrap_or(Err(ReloadError::Ending))
     }
 
+    /// Sets one key by hand: it holds until the configuration is read again, or the process ends.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; nothing was changed then.
+    pub async fn set_by_hand(&self, wish: SetByHand) -> Result<ReloadReport, ReloadError> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Set(wish, answer)).await.map_err(|_| ReloadError::Ending)?;
+        answered.await.unwrap_or(Err(ReloadError::Ending))
+    }
+
+    /// What is set by hand now, by the key.
+    #[must_use]
+    pub fn by_hand(&self) -> Arc<ByHand> {
+        self.by_hand.load_full()
+    }
+
+    /// From now on this is.
+    pub fn note_by_hand(&self, now: ByHand) {
+        self.by_hand.store(Arc::new(now));
+    }
+
     /// Asks the process to end as at SIGTERM. It says nothing of when that is done.
     pub async fn ask_to_stop(&self, ending: Ending) {
         // Who does not take orders any more ends already.
@@ -156,10 +191,12 @@ impl Shared {
     /// From now on [`is_draining`](Self::is_draining).
     pub fn drain(&self) {
         self.draining.cancel();
+        // Transactions are to come to their end.
+        self.suspension.end();
     }
 
     /// Goes by this configuration from now on, as far as clients are concerned.
-    pub fn reconfigure(&self, config: std::sync::Arc<crate::config::Config>) {
+    pub fn reconfigure(&self, config: Arc<crate::config::Config>) {
         self.guard.reconfigure(&config.guard);
         self.clusters.reconfigure(&config);
         self.counters.lines().set_most(config.log.max_lines_per_second);

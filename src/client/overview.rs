@@ -51,6 +51,7 @@ pub fn overview(shared: &Shared) -> Overview {
         clusters: rows,
         is_shutting_down: shared.shutdown.is_cancelled(),
         is_paused: snapshots.first().is_some_and(|main| main.is_paused),
+        is_suspended: shared.suspension.is_on(),
         logging_in: shared.lobby.len(),
         tenants: Vec::new(),
         pools: views.iter().flat_map(View::pools).collect(),

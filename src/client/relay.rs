@@ -10,6 +10,7 @@ use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::{Place, Who};
 use crate::client::slow::Slow;
+use crate::client::suspension::Part;
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -58,10 +59,18 @@ pub(super) struct Relay {
     /// The text at the front was judged elsewhere. Not every verdict is remembered, so asking the guard
     /// is not enough to know.
     long_text_taken: bool,
+    /// While the process is suspended it reads nothing.
+    part: Part,
 }
 
 impl Relay {
-    pub(super) fn new(stream: Stream, session: Session, guard: Arc<Guard>, who: Arc<Who>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        session: Session,
+        guard: Arc<Guard>,
+        who: Arc<Who>,
+        part: Part,
+    ) -> Self {
         let outbound = Outbound::new(session.scope().tenant);
         Self {
             stream,
@@ -80,6 +89,7 @@ impl Relay {
             server: None,
             sum: Batch::default(),
             long_text_taken: false,
+            part,
         }
     }
 
@@ -495,6 +505,9 @@ impl Relay {
         if self.inbound.spare().is_empty() {
             return Ok(false);
         }
+        if self.part.must_rest(cx) {
+            return Ok(false);
+        }
         match attached.poll_read(cx, self.inbound.spare()) {
             Poll::Ready(Ok(0) | Err(_)) => Err(Outcome::ServerLost(lost_server())),
             Poll::Ready(Ok(n)) => {
@@ -532,6 +545,9 @@ impl Relay {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.part.must_rest(cx) {
+            return Poll::Pending;
+        }
         let flow = self.outbound.reading();
         if !flow.has_buffer() {
             flow.lend(stock::take());
@@ -546,6 +562,7 @@ impl Relay {
 
     /// Nothing to do: empty buffers go back, so that waiting costs no memory.
     fn rest(&mut self) {
+        self.part.note(!self.inbound.pending().is_empty() || !self.outbound.pending().is_empty());
         for flow in [self.outbound.reading(), &mut self.inbound] {
             if let Some(buffer) = flow.reclaim() {
                 stock::put(buffer);

@@ -3,6 +3,7 @@
 //! No module reads a global: each gets its own section by argument.
 
 pub mod auth;
+pub mod by_hand;
 pub mod clusters;
 pub mod console;
 pub mod file;

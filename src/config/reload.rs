@@ -288,6 +288,18 @@ pub fn plan(old: &Config, new: Config) -> Plan {
     Plan { config, changed, restart, clusters_changed, clusters_restart }
 }
 
+/// Compares what is in force with what was read when this key was set by hand: nothing but its value is taken over, whatever
+/// else the file says by now.
+#[must_use]
+pub fn plan_by_hand(old: &Config, read: Config, key: &Row) -> Plan {
+    let mut new = read.clone();
+    let is_key = |rule: &Rule| rule.section == key.section && rule.name == key.name;
+    for rule in RULES.iter().filter(|rule| !is_key(rule) && (rule.differs)(old, &read)) {
+        (rule.keep)(old, &mut new);
+    }
+    plan(old, new)
+}
+
 impl Rule {
     fn row(&self) -> Option<&'static Row> {
         crate::config::keys::ROWS.iter().find(|row| row.section == self.section && row.name == self.name)

@@ -18,6 +18,8 @@ pub(super) fn text() -> String {
         "KILL_CLIENT <id>",
         "DISABLE <tenant>",
         "ENABLE <tenant>",
+        "SUSPEND",
+        "SET <key> = <value>",
         "RELOAD",
         "SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]",
     ] {

@@ -1,21 +1,7 @@
 //! The messages that an answer is made of.
 
 use crate::console::{Column, Type};
-
-fn frame(out: &mut Vec<u8>, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
-    out.push(tag);
-    let at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    fill(out);
-    // A row has a few short values.
-    let length = u32::try_from(out.len() - at).unwrap_or(u32::MAX);
-    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
-}
-
-fn put_cstr(out: &mut Vec<u8>, text: &str) {
-    out.extend(text.bytes().filter(|byte| *byte != 0));
-    out.push(0);
-}
+use crate::wire::write::{frame, put_cstr};
 
 fn count(of: usize) -> [u8; 2] {
     u16::try_from(of).unwrap_or(u16::MAX).to_be_bytes()
@@ -26,7 +12,7 @@ pub(super) fn row_description(out: &mut Vec<u8>, columns: &[(&str, Type)], binar
     frame(out, b'T', |out| {
         out.extend(count(columns.len()));
         for (at, (name, kind)) in columns.iter().enumerate() {
-            put_cstr(out, name);
+            put_cstr(out, name.as_bytes());
             // Of no table, and so no column of one.
             out.extend([0; 6]);
             out.extend(kind.oid().to_be_bytes());
@@ -60,7 +46,7 @@ pub(super) fn data_row(out: &mut Vec<u8>, fields: &[Option<Vec<u8>>]) {
 
 /// CommandComplete.
 pub(super) fn command_complete(out: &mut Vec<u8>, tag: &str) {
-    frame(out, b'C', |out| put_cstr(out, tag));
+    frame(out, b'C', |out| put_cstr(out, tag.as_bytes()));
 }
 
 /// NoticeResponse.
@@ -69,7 +55,7 @@ pub(super) fn notice(out: &mut Vec<u8>, message: &str, detail: Option<&str>) {
         let fields = [(b'S', "NOTICE"), (b'V', "NOTICE"), (b'C', "00000"), (b'M', message)];
         for (code, value) in fields.into_iter().chain(detail.map(|detail| (b'D', detail))) {
             out.push(code);
-            put_cstr(out, value);
+            put_cstr(out, value.as_bytes());
         }
         out.push(0);
     });

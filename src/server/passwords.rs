@@ -120,11 +120,8 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
     use crate::auth::MasterKey;
-    use crate::tenant::{Access, Level, Overrides, Slug, Status, TenantId, TenantNames};
 
     const CURRENT: Rung = Rung { ahead: 0, key: WhichKey::Current };
     const PREVIOUS: Rung = Rung { ahead: 0, key: WhichKey::Previous };
@@ -138,25 +135,7 @@ mod tests {
     }
 
     fn tenant(of: Option<&MasterKey>) -> Tenant {
-        let slug = Slug::parse("acme").unwrap();
-        let id = TenantId(Uuid::from_u128(7));
-        Tenant {
-            id,
-            name: slug.to_string(),
-            names: TenantNames::for_slug(&slug),
-            slug,
-            status: Status::Active,
-            password_version: 3,
-            password_key: of.map(MasterKey::mark),
-            channels: key("5a").channel_prefix(id),
-            limits: Overrides::default(),
-            level: Level::Dedicated,
-            access: Access::ReadWrite,
-            reader_role: None,
-            schema: crate::tenant::SchemaState::default(),
-            cluster: crate::tenant::ClusterName::MAIN,
-            settings: std::collections::BTreeMap::new(),
-        }
+        Tenant { password_version: 3, password_key: of.map(MasterKey::mark), ..Tenant::sample("acme") }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod naming;
 mod prepared;
 mod refusal;
 mod reuse;
+mod sequences;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,7 @@ use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::{Entry, Pipeline};
 use crate::session::residue::Residue;
 use crate::session::role::{RoleState, SharedRole};
+use crate::session::sequences::{Left, SequenceUse};
 use crate::session::statements::{ClientStatements, ServerStatements, Statement};
 use crate::session::tracking::Tracking;
 use crate::tenant::Limits;
@@ -189,7 +191,7 @@ pub struct Session {
     role: RoleState,
     pins: Pins,
     /// Whether the transaction left or read sequence state.
-    used_sequences: bool,
+    sequences: SequenceUse,
     /// Whether the frame that needs a server connection reads sequence state.
     wants_sequences: bool,
     /// A verdict reached before there was a server connection to use it on.
@@ -293,7 +295,7 @@ impl Session {
             timed_out: false,
             role: RoleState::default(),
             pins: Pins::default(),
-            used_sequences: false,
+            sequences: SequenceUse::default(),
             wants_sequences: false,
             judged: None,
             bound: Bound::default(),
@@ -418,27 +420,9 @@ impl Session {
         .with_hint("End what keeps state in other sessions (temporary tables, cursors WITH HOLD, session advisory locks, PREPARE), or raise the limit.")
     }
 
-    /// Whether the frame that needs a server connection may find on the last one what it reads.
-    #[must_use]
-    pub const fn wants_last_server(&self) -> bool {
-        self.wants_sequences
-    }
-
-    /// Nobody asked for what `currval` and `lastval` would say: they are let go.
-    pub fn let_sequences_go(&mut self) {
-        self.pins.remove(PinReason::Sequence);
-        self.commons.sequences_are_unread();
-    }
-
     /// How many Parses servers were spared since the last call.
     pub const fn take_parses_spared(&mut self) -> u64 {
         std::mem::replace(&mut self.parses_spared, 0)
-    }
-
-    /// Whether clients of the tenant are known to ask for what `currval` and `lastval` say.
-    #[must_use]
-    pub fn reads_sequences(&self) -> bool {
-        self.commons.reads_sequences()
     }
 
     /// Whether a frame of this type is the first of a batch outside a transaction block: it is to be kept, with
@@ -551,32 +535,16 @@ impl Session {
         self.note_code(effects, server);
     }
 
-    /// Sequence state is left where it was made: only its maker may read it, and only a tenant whose clients
-    /// do that in a later transaction pays for it.
-    fn note_sequences(&mut self, effects: &Effects, server: &mut ServerState) {
-        if effects.has(Effect::ReadsSequence) {
-            self.commons.sequences_are_read();
-            self.used_sequences = true;
-        }
-        if effects.has(Effect::Sequence) || effects.has(Effect::Opaque) {
-            server.sequences_of = self.id;
-            self.used_sequences = true;
-            // Code may have left some too, but seldom does.
-            let keeps = effects.has(Effect::Sequence) && self.commons.keeps_sequences();
-            if keeps || self.commons.reads_sequences() {
-                self.pins.set(PinReason::Sequence);
-            }
-        }
-    }
-
     /// A transaction has ended.
     fn transaction_ended(&mut self) {
         if std::mem::take(&mut self.changes_schema) {
             self.commons.forget_code();
             self.commons.statements.doubt_unnamed();
         }
-        if !std::mem::take(&mut self.used_sequences) && self.pins.has(PinReason::Sequence) {
-            self.let_sequences_go();
+        match self.sequences.ended(self.pins.has(PinReason::Sequence)) {
+            Left::LetGo => self.let_sequences_go(),
+            Left::Unread => self.sequences_were_unread(),
+            Left::Kept => {}
         }
     }
 

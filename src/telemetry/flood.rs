@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::telemetry::window::Window;
+
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
@@ -32,13 +34,6 @@ pub struct Flood {
     windows: [Mutex<Window>; KINDS],
 }
 
-#[derive(Debug, Default)]
-struct Window {
-    began: Option<Instant>,
-    told: usize,
-    untold: u64,
-}
-
 impl Default for Flood {
     /// Without a limit.
     fn default() -> Self {
@@ -59,15 +54,7 @@ impl Flood {
             return Some(0);
         }
         let mut window = self.windows[kind as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        if window.began.is_none_or(|began| now.saturating_duration_since(began) >= SECOND) {
-            (window.began, window.told) = (Some(now), 0);
-        }
-        if window.told >= most {
-            window.untold += 1;
-            return None;
-        }
-        window.told += 1;
-        Some(std::mem::take(&mut window.untold))
+        window.ask(most, SECOND, now)
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Overview {
     pub is_shutting_down: bool,
     /// Whether all tenants are paused.
     pub is_paused: bool,
+    /// Whether nothing is read from clients and servers.
+    pub is_suspended: bool,
     /// Clients that have not logged in yet.
     pub logging_in: usize,
     /// Tenants in service, by their short names.

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::telemetry::window::Window;
+
 /// Lines of one kind in one period.
-const MOST: u32 = 20;
+const MOST: usize = 20;
 
 /// The period.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -17,27 +19,11 @@ pub(super) struct Sparing {
     kinds: Mutex<HashMap<&'static str, Window>>,
 }
 
-#[derive(Debug)]
-struct Window {
-    began: Instant,
-    told: u32,
-    untold: u64,
-}
-
 impl Sparing {
     /// Whether a line of this kind may be written now, and how many were not since the last.
     pub(super) fn ask(&self, kind: &'static str, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = kinds.entry(kind).or_insert(Window { began: now, told: 0, untold: 0 });
-        if now.saturating_duration_since(window.began) >= PERIOD {
-            (window.began, window.told) = (now, 0);
-        }
-        if window.told == MOST {
-            window.untold += 1;
-            return None;
-        }
-        window.told += 1;
-        Some(std::mem::take(&mut window.untold))
+        kinds.entry(kind).or_default().ask(MOST, PERIOD, now)
     }
 }
 

@@ -139,3 +139,28 @@ pub struct Tenant {
     /// Where its data is.
     pub cluster: ClusterName,
 }
+
+#[cfg(test)]
+impl Tenant {
+    /// One of level `dedicated` that is in service, for tests.
+    pub(crate) fn sample(slug: &str) -> Self {
+        let slug = Slug::parse(slug).expect("a slug");
+        Self {
+            id: TenantId(Uuid::from_u128(7)),
+            name: slug.to_string(),
+            names: TenantNames::for_slug(&slug),
+            slug,
+            status: Status::Active,
+            password_version: 1,
+            password_key: None,
+            channels: ChannelPrefix::new(&[7; 32]),
+            limits: Overrides::default(),
+            level: Level::Dedicated,
+            access: Access::ReadWrite,
+            reader_role: None,
+            schema: SchemaState::default(),
+            cluster: ClusterName::MAIN,
+            settings: BTreeMap::new(),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::error::{Report, Severity};
 
 /// Appends one frame whose body `fill` writes.
-fn frame(out: &mut Vec<u8>, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+pub fn frame(out: &mut Vec<u8>, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
     out.push(tag);
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -13,7 +13,8 @@ fn frame(out: &mut Vec<u8>, tag: u8, fill: impl FnOnce(&mut Vec<u8>)) {
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-fn put_cstr(out: &mut Vec<u8>, bytes: &[u8]) {
+/// A text with the zero byte at its end; those within it, which would end it, are left out.
+pub fn put_cstr(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes.iter().filter(|&&b| b != 0));
     out.push(0);
 }

@@ -2,6 +2,7 @@
 
 mod document;
 mod installation;
+mod jobs;
 mod stripe;
 
 use std::io::Write;
@@ -9,14 +10,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
-use pgtenant::cli::api::{ApiOptions, prepare};
+use pgtenant::cli::api::{ApiOptions, JobOptions, prepare};
+use pgtenant::config::Config;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::secrets::watch_for;
 use crate::support::wire::Wire;
-use crate::support::{admin_args, value};
+use crate::support::{admin_args, cluster, value};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const STRIPE_SECRET: &str = "whsec_0123456789abcdef";
@@ -26,7 +29,8 @@ struct Served<'a> {
     proxy: &'a Proxy,
     addr: SocketAddr,
     stop: CancellationToken,
-    _files: tempfile::TempDir,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
+    files: tempfile::TempDir,
 }
 
 impl Drop for Served<'_> {
@@ -41,6 +45,7 @@ struct Answer {
     status: u16,
     kind: String,
     replayed: bool,
+    location: String,
     body: Value,
 }
 
@@ -53,28 +58,39 @@ fn secret_file(dir: &std::path::Path, name: &str, text: &str, mode: u32) -> std:
 }
 
 fn options(proxy: &Proxy, files: &std::path::Path) -> ApiOptions {
+    std::fs::create_dir_all(files.join("backups")).unwrap();
     ApiOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         token_file: secret_file(files, "tokens", &format!("# operations\n{TOKEN}\n"), 0o600),
         stripe_secret_file: Some(secret_file(files, "stripe", STRIPE_SECRET, 0o600)),
         max_connections: 4,
+        jobs: JobOptions {
+            backup_dir: Some(files.join("backups")),
+            work_dir: Some(files.to_owned()),
+            pg_bin: Some(cluster().bin("")),
+            ..JobOptions::default()
+        },
         admin: admin_args(&proxy.db.admin_url),
     }
 }
 
 impl<'a> Served<'a> {
     fn start(proxy: &'a Proxy) -> Self {
+        Self::start_with(proxy, |_, _| {})
+    }
+
+    fn start_with(proxy: &'a Proxy, change: impl FnOnce(&mut ApiOptions, &mut Config)) -> Self {
         let files = tempfile::tempdir().unwrap();
-        let options = options(proxy, files.path());
+        let (mut options, mut config) = (options(proxy, files.path()), proxy.db.config.clone());
+        change(&mut options, &mut config);
         let stop = CancellationToken::new();
         watch_for(TOKEN);
-        let addr = proxy.run(async {
-            let (api, listener) = prepare(&options, proxy.db.config.clone()).await.expect("the API starts");
+        let (addr, serving) = proxy.run(async {
+            let (api, listener) = prepare(&options, config).await.expect("the API starts");
             let addr = listener.local_addr().unwrap();
-            tokio::spawn(api.serve(listener, stop.clone()));
-            addr
+            (addr, tokio::spawn(api.serve(listener, stop.clone())))
         });
-        Self { proxy, addr, stop, _files: files }
+        Self { proxy, addr, stop, serving: Some(serving), files }
     }
 
     fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -93,9 +109,10 @@ impl<'a> Served<'a> {
             response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
         };
         let (kind, replayed) = (header("content-type"), header("idempotent-replayed") == "true");
+        let location = header("location");
         let text = response.body_mut().read_to_string().unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: response.status().as_u16(), kind, replayed, body }
+        Answer { status: response.status().as_u16(), kind, replayed, location, body }
     }
 
     /// As somebody who may.

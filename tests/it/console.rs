@@ -4,8 +4,10 @@ mod admins;
 mod commands;
 mod drivers;
 mod overview;
+mod set;
 mod shows;
 mod stop;
+mod suspend;
 
 use std::collections::BTreeMap;
 

@@ -24,7 +24,7 @@ use crate::support::{Db, admin_args, cluster, connect, value};
 static OTHER: OnceLock<PrivateCluster> = OnceLock::new();
 
 /// The server where tenants move to.
-fn other_cluster() -> &'static PrivateCluster {
+pub(crate) fn other_cluster() -> &'static PrivateCluster {
     OTHER.get_or_init(|| PrivateCluster::start(&Options::default()).expect("a private PostgreSQL"))
 }
 

@@ -9,6 +9,7 @@ use crate::cli::serve::ports::{Inherited, Opened};
 use crate::cli::serve::{Running, tell_statistics};
 use crate::cli::{ONLY_REPORTS, audit_file};
 use crate::client::{Order, OrderReceiver, ReloadError, ReloadReport};
+use crate::config::by_hand::ByHand;
 use crate::config::keys::Row;
 use crate::config::problem::Problems;
 use crate::config::reload::{Plan, plan};
@@ -22,8 +23,8 @@ use crate::tokens::Tokens;
 /// How often is looked whether the last client has left.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Reads the configuration from where it is.
-pub type ReadConfig = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
+/// Reads the configuration from where it is, with what is set by hand.
+pub type ReadConfig = Arc<dyn Fn(&ByHand) -> Result<Config, Problems> + Send + Sync>;
 
 /// Ends tasks that go by what a reload may change.
 #[derive(Debug)]
@@ -64,6 +65,9 @@ impl Running {
             match order {
                 Order::Reload(answer) => {
                     let _ = answer.send(self.reload().await);
+                }
+                Order::Set(wish, answer) => {
+                    let _ = answer.send(self.set(wish).await);
                 }
                 Order::Stop(ending) => self.end_when(ending),
             }
@@ -110,7 +114,7 @@ impl Running {
         let reloaded = match &self.source {
             Some(source) => {
                 let source = Arc::clone(source);
-                match tokio::task::spawn_blocking(move || source()).await {
+                match tokio::task::spawn_blocking(move || source(&ByHand::new())).await {
                     Ok(Ok(config)) => self.apply(config).await,
                     Ok(Err(problems)) => Err(problems.into()),
                     Err(_) => Err(ReloadError::Ending),
@@ -121,6 +125,7 @@ impl Running {
         };
         match &reloaded {
             Ok(report) => {
+                self.shared.note_by_hand(ByHand::new());
                 tracing::info!("the configuration was read again: {report}");
                 for key in &report.restart {
                     tracing::warn!(key, "another value takes a restart; the old one holds");
@@ -139,9 +144,14 @@ impl Running {
     /// [`ReloadError`]; then nothing was changed.
     pub(super) async fn apply(self: &Arc<Self>, new: Config) -> Result<ReloadReport, ReloadError> {
         let old = self.shared.config();
-        let Plan { config, changed, restart, clusters_changed, clusters_restart } = plan(&old, new);
+        self.put(plan(&old, new), &old).await
+    }
+
+    /// The same, of what was compared already.
+    pub(super) async fn put(self: &Arc<Self>, plan: Plan, old: &Config) -> Result<ReloadReport, ReloadError> {
+        let Plan { config, changed, restart, clusters_changed, clusters_restart } = plan;
         let config = Arc::new(config);
-        let ready = self.prepare(&old, &config).await?;
+        let ready = self.prepare(old, &config).await?;
         if let Some(log) = self.log.as_ref().filter(|_| config.log != old.log) {
             log.set_filter(&config.log.filter)
                 .map_err(|wrong| ReloadError::Key { key: "log.filter", wrong })?;
@@ -154,7 +164,7 @@ impl Running {
             restart: with(&restart, clusters_restart),
             warnings: ready.warnings.clone(),
         };
-        self.put_in_force(&old, &config, ready);
+        self.put_in_force(old, &config, ready);
         if let Some(file) = config.tenants.file.as_ref().filter(|_| config.tenants.file != old.tenants.file) {
             self.shared.clusters.all().for_each(|cluster| cluster.registry.relist(file));
             // A file that was read cannot fail.

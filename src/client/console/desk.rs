@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::console::visit::{Cancellable, Visitor};
-use crate::client::{Cluster, Shared, audit, overview};
+use crate::client::{Cluster, ReloadError, SetByHand, Shared, audit, overview};
+use crate::config::by_hand::{self, NotByHand};
+use crate::config::reload::{Effect, effect};
 use crate::console::show::{self, Facts};
 use crate::console::{Command, Done, Ending, Rights, Run, Show, Table, Target};
 use crate::error::SqlState;
@@ -19,12 +21,28 @@ const HEARD: Duration = Duration::from_secs(5);
 /// How long it may take to read its configuration again.
 const RELOADED: Duration = Duration::from_secs(60);
 
+/// How long SUSPEND waits for clients and servers that do not take what was read for them: PgBouncer's `suspend_timeout`.
+const WRITTEN: Duration = Duration::from_secs(10);
+
 /// Whoever sits at it can do this.
 pub(super) struct Desk {
     shared: Arc<Shared>,
     rights: Rights,
     name: String,
     cancellable: Cancellable,
+    /// The suspension that it began.
+    suspension: Option<u64>,
+}
+
+/// What nobody could end any more is ended: who has gone may have lost the way back.
+impl Drop for Desk {
+    fn drop(&mut self) {
+        if let Some(number) = self.suspension
+            && self.shared.suspension.end_this(number)
+        {
+            audit::suspension_ended(&self.name);
+        }
+    }
 }
 
 impl Run for Desk {
@@ -47,10 +65,10 @@ impl Run for Desk {
 impl Desk {
     pub(super) fn new(shared: Arc<Shared>, visitor: &Visitor) -> Self {
         let (rights, name) = (visitor.rights, visitor.name.clone());
-        Self { shared, rights, name, cancellable: visitor.cancellable() }
+        Self { shared, rights, name, cancellable: visitor.cancellable(), suspension: None }
     }
 
-    async fn perform(&self, command: &Command) -> Result<Done, Refusal> {
+    async fn perform(&mut self, command: &Command) -> Result<Done, Refusal> {
         match command {
             Command::Show(show) => return Ok(Done::Table(self.show(*show))),
             Command::Pause(target) => self.pause(target).await?,
@@ -97,8 +115,8 @@ impl Desk {
             }
             Command::Reload => return self.reload().await,
             Command::Shutdown(ending) => self.shut_down(*ending).await?,
-            Command::Suspend => return Err(no_suspend()),
-            Command::Set(key, _) => return Err(not_live(key)),
+            Command::Suspend => return self.suspend().await,
+            Command::Set(key, value) => return self.set(key, value).await,
             // The conversation does these by itself.
             Command::Parameter(_)
             | Command::Nothing(_)
@@ -110,7 +128,7 @@ impl Desk {
     }
 
     fn show(&self, show: Show) -> Table {
-        let facts = Facts::of(&self.shared.config());
+        let facts = Facts::of(&self.shared.config(), &self.shared.by_hand());
         let seen = match show {
             // Nothing of what goes on is in these.
             Show::Version | Show::Config | Show::Help => Overview::default(),
@@ -206,7 +224,7 @@ impl Desk {
     }
 
     fn resume(&self, target: &Target) -> Result<(), Refusal> {
-        let mut was_paused = false;
+        let mut was_paused = *target == Target::All && self.shared.suspension.end();
         let whom = self.whom(target)?;
         for cluster in self.clusters(target)? {
             for tenant in &whom {
@@ -222,6 +240,43 @@ impl Desk {
         };
         Err(Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, who)
             .with_hint("SHOW TENANTS says who is paused, SHOW STATE whether all are. Who was paused alone is resumed by name."))
+    }
+
+    /// Returns when all that was read is written. RESUME, the end of the visit and the end of the process end it.
+    async fn suspend(&mut self) -> Result<Done, Refusal> {
+        let number = self.shared.suspension.begin();
+        self.suspension = Some(number);
+        let written = self.cancellable.run(self.shared.suspension.all_written(WRITTEN)).await;
+        match written {
+            Some(0) => Ok(Done::Note(None)),
+            Some(left) => Ok(Done::Note(Some(format!(
+                "{left} clients or their servers do not take what was read for them; the rest of it follows after RESUME"
+            )))),
+            None => {
+                self.shared.suspension.end_this(number);
+                Err(cancelled(Some("Nobody is suspended any more.")))
+            }
+        }
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<Done, Refusal> {
+        let (row, value) = by_hand::find(key, value).map_err(|why| not_by_hand(key, why))?;
+        let wish = SetByHand { row, value };
+        let report = match tokio::time::timeout(RELOADED, self.shared.set_by_hand(wish)).await {
+            Ok(Ok(report)) => report,
+            Ok(Err(wrong)) => return Err(not_set(&row.path(), &wrong)),
+            Err(_) => return Err(unheard()),
+        };
+        let what = if report.changed.is_empty() { "it has that value already" } else { "it holds at once" };
+        let note = match effect(row) {
+            Some(Effect::NewClients) if !report.changed.is_empty() => {
+                "it holds for clients that connect from now on"
+            }
+            _ => what,
+        };
+        Ok(Done::Note(Some(format!(
+            "{note}, until RELOAD or the end of the process; the file is not changed"
+        ))))
     }
 
     async fn reload(&self) -> Result<Done, Refusal> {
@@ -256,23 +311,39 @@ fn unheard() -> Refusal {
         .with_hint("It may be shutting down, or busy with an order from somebody else.")
 }
 
-fn no_suspend() -> Refusal {
-    Refusal::error(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        "there is no SUSPEND: no process takes sockets over from another that way",
-    )
-    .with_hint("PAUSE keeps all clients waiting and closes the server connections.")
+fn not_by_hand(key: &str, why: NotByHand) -> Refusal {
+    const FILE: &str = "Change the configuration file, and say RELOAD; limits of one tenant hold at once with `pgtenant tenant set`.";
+    let (code, message, hint) = match why {
+        NotByHand::Unknown => {
+            (SqlState::UNDEFINED_OBJECT, format!("there is no setting \"{key}\""), "SHOW CONFIG lists them.")
+        }
+        NotByHand::NotLive => (
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!("\"{key}\" cannot be changed while the proxy serves"),
+            "Change the configuration file, and restart the proxy (docs/config.md).",
+        ),
+        NotByHand::OnlyInFile => (
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!(
+                "\"{key}\" is changed in the configuration file only, as what it says is more than a limit"
+            ),
+            FILE,
+        ),
+    };
+    Refusal::error(code, message).with_hint(hint)
 }
 
-fn not_live(key: &str) -> Refusal {
-    let known = crate::config::keys::ROWS.iter().any(|row| row.path() == key);
-    let message = if known {
-        format!("\"{key}\" cannot be set from here")
-    } else {
-        format!("there is no setting \"{key}\"")
+/// In the words of the key, where it is its value that is wrong.
+fn not_set(key: &str, error: &ReloadError) -> Refusal {
+    if let ReloadError::Problems(problems) = error
+        && let Some(problem) = problems.iter().find(|problem| problem.key.as_deref() == Some(key))
+    {
+        let message = format!("{key}: {}", problem.wrong);
+        return Refusal::error(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(problem.remedy.clone());
+    }
+    let code = match error {
+        ReloadError::NoFile | ReloadError::Ending => SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        _ => SqlState::CONFIG_FILE_ERROR,
     };
-    let code = if known { SqlState::FEATURE_NOT_SUPPORTED } else { SqlState::UNDEFINED_OBJECT };
-    Refusal::error(code, message).with_hint(
-        "Change the configuration file, and say RELOAD or restart; limits of one tenant hold at once with `pgtenant tenant set`.",
-    )
+    Refusal::error(code, "nothing was changed").with_detail(error.to_string())
 }

@@ -65,55 +65,36 @@ pub(super) const POOLS: &[Column] = cols![
     "cluster" Text,
 ];
 
-pub(super) const CLIENTS: &[Column] = cols![
-    "type" Text,
-    "user" Text,
-    "database" Text,
-    "state" Text,
-    "addr" Text,
-    "port" Int4,
-    "local_addr" Text,
-    "local_port" Int4,
-    "connect_time" Text,
-    "request_time" Text,
-    "wait" Int4,
-    "wait_us" Int4,
-    "close_needed" Int4,
-    "ptr" Text,
-    "link" Text,
-    "remote_pid" Int4,
-    "tls" Text,
-    "application_name" Text,
-    "id" Int4,
-    "access" Text,
-    "admin" Int4,
-    "pin" Text,
-];
+/// The columns that both ends of a connection have, and then more.
+macro_rules! ends {
+    ($($more:tt)+) => {
+        cols![
+            "type" Text,
+            "user" Text,
+            "database" Text,
+            "state" Text,
+            "addr" Text,
+            "port" Int4,
+            "local_addr" Text,
+            "local_port" Int4,
+            "connect_time" Text,
+            "request_time" Text,
+            "wait" Int4,
+            "wait_us" Int4,
+            "close_needed" Int4,
+            "ptr" Text,
+            "link" Text,
+            "remote_pid" Int4,
+            "tls" Text,
+            "application_name" Text,
+            $($more)+
+        ]
+    };
+}
 
-pub(super) const SERVERS: &[Column] = cols![
-    "type" Text,
-    "user" Text,
-    "database" Text,
-    "state" Text,
-    "addr" Text,
-    "port" Int4,
-    "local_addr" Text,
-    "local_port" Int4,
-    "connect_time" Text,
-    "request_time" Text,
-    "wait" Int4,
-    "wait_us" Int4,
-    "close_needed" Int4,
-    "ptr" Text,
-    "link" Text,
-    "remote_pid" Int4,
-    "tls" Text,
-    "application_name" Text,
-    "id" Int8,
-    "age" Int8,
-    "serves" Text,
-    "cluster" Text,
-];
+pub(super) const CLIENTS: &[Column] = ends!["id" Int4, "access" Text, "admin" Int4, "pin" Text];
+
+pub(super) const SERVERS: &[Column] = ends!["id" Int8, "age" Int8, "serves" Text, "cluster" Text];
 
 pub(super) const DATABASES: &[Column] = cols![
     "name" Text,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::by_hand::{ByHand, is_settable};
 use crate::config::{Config, GuardMode, LogFormat, PublicSchema, ResetPolicy, ServerAddress, keys};
 use crate::console::Value;
 
@@ -29,18 +30,26 @@ pub struct Setting {
     pub value: Option<String>,
     /// What would hold if nothing were said.
     pub default: Option<String>,
+    /// Whether `SET` changes it.
+    pub is_changeable: bool,
 }
 
 impl Setting {
     pub(super) fn row(&self) -> Vec<Value> {
-        vec![self.key.as_str().into(), self.value.clone().into(), self.default.clone().into(), "no".into()]
+        let changeable = if self.is_changeable { "yes" } else { "no" };
+        vec![
+            self.key.as_str().into(),
+            self.value.clone().into(),
+            self.default.clone().into(),
+            changeable.into(),
+        ]
     }
 }
 
 impl Facts {
-    /// Of a configuration. Nothing of it is a secret.
+    /// Of a configuration, and what of it is set by hand. Nothing of it is a secret.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, by_hand: &ByHand) -> Self {
         let (host, port) = match &config.server.address {
             ServerAddress::Tcp(host, port) => (host.clone(), *port),
             ServerAddress::Unix(path) => {
@@ -54,12 +63,12 @@ impl Facts {
             host,
             port,
             max_servers: config.pool.max_server_connections,
-            settings: settings(config),
+            settings: settings(config, by_hand),
         }
     }
 }
 
-fn settings(config: &Config) -> Vec<Setting> {
+fn settings(config: &Config, by_hand: &ByHand) -> Vec<Setting> {
     let default = |key: &str| {
         let row = keys::ROWS.iter().find(|row| row.path() == key)?;
         match row.fallback {
@@ -71,13 +80,23 @@ fn settings(config: &Config) -> Vec<Setting> {
         key: key.to_owned(),
         value: Some(value),
         default: default(key),
+        is_changeable: is_settable(key),
     });
     let synonyms = synonyms(config).into_iter().map(|(key, value)| Setting {
         key: key.to_owned(),
         value: Some(value),
         default: None,
+        is_changeable: is_settable(key),
     });
-    let mut all: Vec<_> = own.chain(synonyms).collect();
+    // A row: programs count the columns.
+    let set: Vec<_> = by_hand.keys().map(String::as_str).collect();
+    let set = Setting {
+        key: "set_by_hand".to_owned(),
+        value: Some(set.join(", ")),
+        default: Some(String::new()),
+        is_changeable: false,
+    };
+    let mut all: Vec<_> = own.chain(synonyms).chain([set]).collect();
     all.sort_by(|a, b| a.key.cmp(&b.key));
     all
 }
@@ -113,6 +132,7 @@ fn values(config: &Config) -> Vec<(&'static str, String)> {
         ("listen.tenant_domain", listen.tenant_domain.clone().unwrap_or_else(|| "off".into())),
         ("listen.tcp_keepalive", time_or_off(listen.tcp_keepalive)),
         ("listen.shutdown_timeout", time(listen.shutdown_timeout)),
+        ("listen.drain_delay", time(listen.drain_delay)),
         ("server.database", server.database.clone()),
         ("server.connect_timeout", time(server.connect_timeout)),
         ("pool.max_server_connections", pool.max_server_connections.to_string()),
@@ -125,6 +145,7 @@ fn values(config: &Config) -> Vec<(&'static str, String)> {
         ("pool.max_lifetime", time_or_off(pool.max_lifetime)),
         ("pool.max_tenants_per_connection", pool.max_tenants_per_connection.to_string()),
         ("pool.max_connection_memory", pool.max_connection_memory.to_string()),
+        ("pool.memory_check_period", time(pool.memory_check_period)),
         ("pool.pinned_idle_timeout", time_or_off(limits.pinned_idle_timeout)),
         ("pool.max_pinned_per_tenant", count_or_all(limits.max_pinned)),
         ("pool.reset", if pool.reset == ResetPolicy::Always { "always" } else { "on_need" }.into()),
@@ -151,6 +172,11 @@ fn values(config: &Config) -> Vec<(&'static str, String)> {
         ("log.filter", log.filter.clone()),
         ("log.format", if log.format == LogFormat::Json { "json" } else { "text" }.into()),
         ("log.stats_period", time_or_off(log.stats_period)),
+        ("log.slow_query", time_or_off(log.slow_query)),
+        (
+            "log.max_lines_per_second",
+            log.max_lines_per_second.map_or_else(|| "off".to_owned(), |lines| lines.to_string()),
+        ),
     ]
 }
 

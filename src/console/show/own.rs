@@ -73,8 +73,9 @@ pub(super) const DENIALS: &[Column] = cols![
 
 pub(super) fn state(overview: &Overview) -> Vec<Vec<Value>> {
     let word = |yes: bool| if yes { "yes" } else { "no" };
-    let (ends, paused) = (overview.is_shutting_down, overview.is_paused);
-    [("active", !ends && !paused), ("paused", paused), ("suspended", false), ("shutting_down", ends)]
+    let (ends, paused, suspended) = (overview.is_shutting_down, overview.is_paused, overview.is_suspended);
+    let active = !ends && !paused && !suspended;
+    [("active", active), ("paused", paused), ("suspended", suspended), ("shutting_down", ends)]
         .into_iter()
         .map(|(key, value)| vec![key.into(), word(value).into()])
         .collect()

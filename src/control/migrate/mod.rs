@@ -103,7 +103,7 @@ impl MigrateReport {
 }
 
 /// Told while it goes on.
-pub trait Progress {
+pub trait Progress: Send {
     /// So many of so many schemas are done.
     fn at(&mut self, done: usize, of: usize, last: &str);
     /// Nothing more is to come.

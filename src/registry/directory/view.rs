@@ -158,27 +158,17 @@ mod tests {
     use super::*;
     use crate::auth::{MasterKey, Verifier};
     use crate::registry::store::LoadedUser;
-    use crate::tenant::{Level, Slug, Status, TenantNames};
+    use crate::tenant::TenantNames;
 
     fn tenant(number: u128, slug: &str, users: &[&str]) -> LoadedTenant {
         let slug = Slug::parse(slug).unwrap();
         let key = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let tenant = Tenant {
             id: TenantId(Uuid::from_u128(number)),
-            name: slug.to_string(),
-            names: TenantNames::for_slug(&slug),
             reader_role: Some(TenantNames::reader_for_slug(&slug)),
-            schema: crate::tenant::SchemaState::default(),
-            cluster: ClusterName::MAIN,
-            settings: BTreeMap::new(),
-            slug,
-            status: Status::Active,
-            password_version: 1,
-            password_key: None,
             channels: key.channel_prefix(TenantId(Uuid::from_u128(number))),
-            limits: crate::tenant::Overrides::default(),
             level: Level::Shared,
-            access: Access::ReadWrite,
+            ..Tenant::sample(slug.as_str())
         };
         let user = |name: &&str| {
             let access = if name.ends_with("_ro") { Access::ReadOnly } else { Access::ReadWrite };

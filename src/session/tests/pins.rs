@@ -186,3 +186,15 @@ fn insert_keeps_the_connection_for_one_more_transaction_unless_the_tenant_never_
     talk.ran("select 1");
     assert_eq!(talk.session.at_boundary(), Boundary::Release);
 }
+
+/// Others of the tenant may wait for its connection for as long as it has one transaction after the other.
+#[test]
+fn client_that_inserts_in_each_transaction_does_not_keep_the_connection_for_ever() {
+    let mut talk = Talk::attached();
+    for _ in 0..20 {
+        talk.ran("insert into t values (1)");
+        assert_eq!(talk.session.at_boundary(), Boundary::Pinned(PinReason::Sequence));
+    }
+    talk.ran("insert into t values (1)");
+    assert_eq!(talk.session.at_boundary(), Boundary::Release, "nobody asks");
+}

@@ -4,6 +4,7 @@ use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::{CONSOLE_PASSWORD, console, start};
+use crate::drivers::stories::{assert_tells, java, node, python};
 use crate::support::proxy::Proxy;
 use crate::support::wire::{Wire, query};
 
@@ -153,4 +154,34 @@ fn what_drivers_say_when_they_connect_is_taken() {
         wire.run(sql);
     }
     assert!(wire.parameters.iter().any(|(name, value)| name == "server_version" && value.starts_with("16.")));
+}
+
+/// A program of `tests/drivers` that proves so many things at the console.
+fn proves(command: impl FnOnce(&Proxy) -> std::process::Command, proofs: usize) {
+    let proxy = start(&["alpha"], |_| {});
+    proxy.wire("alpha").run("select 1");
+    let mut command = command(&proxy);
+    command
+        .env("CONSOLE_DSN", url(&proxy, "ops"))
+        .env("CONSOLE_HOST", proxy.addr().ip().to_string())
+        .env("CONSOLE_PORT", proxy.addr().port().to_string())
+        .env("CONSOLE_USER", "ops")
+        .env("CONSOLE_PASSWORD", CONSOLE_PASSWORD)
+        .env("TENANT", proxy.user("alpha"));
+    assert_tells(command, proofs);
+}
+
+#[test]
+fn psycopg_3_and_psycopg2_read_and_command() {
+    proves(|proxy| python(proxy, "console_story.py"), 2 * (6 + 3));
+}
+
+#[test]
+fn node_postgres_reads_and_commands() {
+    proves(|proxy| node(proxy, "console_story.mjs"), 6);
+}
+
+#[test]
+fn pgjdbc_reads_and_commands_in_each_of_its_modes() {
+    proves(|proxy| java(proxy, "ConsoleStory.java"), 4);
 }

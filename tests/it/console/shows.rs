@@ -1,10 +1,13 @@
 //! What the tables say, over the wire.
 
+use std::process::{Command, Stdio};
+
+use pgtenant::cli::cluster::{Options, PrivateCluster};
 use pgtenant::console::Show;
 
-use super::{console, row, rows, start};
-use crate::support::proxy::eventually;
-use crate::support::wire::query;
+use super::{CONSOLE_PASSWORD, console, row, rows, start};
+use crate::support::proxy::{Proxy, eventually, stdout};
+use crate::support::wire::{Wire, query};
 
 #[test]
 fn tables_say_what_goes_on() {
@@ -90,15 +93,61 @@ fn every_table_can_be_shown_by_psql() {
     proxy.wire("alpha").run("select 1");
     let shows = Show::ALL.iter().map(|show| format!("SHOW {};\n", show.word())).collect::<String>();
     let mut psql = proxy.program("psql", "alpha");
-    psql.env("PGUSER", "exporter").env("PGPASSWORD", super::CONSOLE_PASSWORD).env("PGDATABASE", "pgtenant");
-    psql.args(["-X", "-v", "ON_ERROR_STOP=1"]).stdin(std::process::Stdio::piped());
-    psql.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    psql.env("PGUSER", "exporter").env("PGPASSWORD", CONSOLE_PASSWORD).env("PGDATABASE", "pgtenant");
+    psql.args(["-X", "-v", "ON_ERROR_STOP=1"]).stdin(Stdio::piped());
+    psql.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = psql.spawn().unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), shows.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    let out = crate::support::proxy::stdout(&output);
+    let out = stdout(&output);
     // Every one but SHOW HELP, which is a notice.
     assert_eq!(out.matches(" row").count(), Show::ALL.len() - 1, "{out}");
     assert!(error.contains("Console usage") && error.contains("|STATS_TOTALS|"), "{error}");
+}
+
+/// Columns of the terminal in the picture.
+const WIDTH: usize = 150;
+
+#[test]
+#[ignore = "makes the picture in docs/img"]
+fn picture_for_the_documents() {
+    let cluster = PrivateCluster::start(&Options::default()).unwrap();
+    let shops = ["acme", "globex", "initech", "northwind"];
+    let proxy = Proxy::alone_on(&cluster, "shop", &shops, |config| {
+        super::with_users(config);
+        config.pool.max_server_connections = 8;
+        config.limits.max_server_connections = 2;
+    });
+    let _clients: Vec<Wire> = (0..10).map(|nth| proxy.wire(shops[nth % 3])).collect();
+    for (nth, shop) in shops.iter().enumerate() {
+        for client in 0..4 - nth {
+            let mut wire = proxy.wire(shop);
+            let sql =
+                format!("select count(*), pg_sleep({}) from notes", 0.02 + 0.01 * (nth + client) as f64);
+            std::thread::spawn(move || while wire.query(&sql).len() > 2 {});
+        }
+    }
+    let mut curious = proxy.wire("initech");
+    curious.query("select * from tenant_acme.notes where body = 'secret'");
+    curious.query("set role postgres");
+    eventually("there is something to see", || proxy.shared().counters.snapshot().transactions > 400);
+    let mut said = String::new();
+    for show in ["SHOW POOLS", "SHOW TENANTS", "SHOW DENIALS"] {
+        let mut psql = Command::new(crate::support::cluster().bin("psql"));
+        psql.args(["-XqP", "footer=off", "-h", "127.0.0.1", "-p", &proxy.addr().port().to_string()]);
+        psql.args(["-U", "ops", "-d", "pgtenant", "-c", show]).env("PGPASSWORD", CONSOLE_PASSWORD);
+        said.push_str(&format!("pgtenant=# {show};\n"));
+        for line in stdout(&psql.output().unwrap()).lines() {
+            // As `less -S` shows what is too wide.
+            let seen: String = line.chars().take(WIDTH - 1).collect();
+            said.push_str(&format!("{seen}{}\n", if line.chars().count() < WIDTH { "" } else { ">" }));
+        }
+    }
+    let mut browser = crate::drivers::stories::browse("console_picture.mjs");
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/img/console.png");
+    let mut child = browser.env("PICTURE", picture).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), said.as_bytes()).unwrap();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
 }

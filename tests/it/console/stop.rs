@@ -13,7 +13,7 @@ use crate::support::proxy::eventually;
 use crate::support::wire::{Wire, query};
 
 /// The program, with one admin of the console.
-fn start(dir: &TempDir) -> Binary {
+pub(super) fn start(dir: &TempDir) -> Binary {
     let path = dir.path().join("console.users");
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
     writeln!(file, "\"ops\" \"{}\"", scram_sha_256(CONSOLE_PASSWORD.as_bytes())).unwrap();
@@ -22,7 +22,7 @@ fn start(dir: &TempDir) -> Binary {
     Binary::start_with(&["alpha"], &variables)
 }
 
-fn console(binary: &Binary) -> Wire {
+pub(super) fn console(binary: &Binary) -> Wire {
     Wire::log_in(binary.addr(), &[("user", "ops"), ("database", "pgtenant")], CONSOLE_PASSWORD)
         .expect("login")
 }

@@ -93,19 +93,19 @@ pub(crate) fn python_program(name: &str) -> Command {
     Command::new(installed().python.with_file_name(name))
 }
 
-pub(super) fn python(proxy: &Proxy, script: &str) -> Command {
+pub(crate) fn python(proxy: &Proxy, script: &str) -> Command {
     let mut command = story(proxy, &installed().python, &[], script);
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
-pub(super) fn node(proxy: &Proxy, script: &str) -> Command {
+pub(crate) fn node(proxy: &Proxy, script: &str) -> Command {
     let mut command = story(proxy, "node", &[], script);
     command.env("NODE_PATH", &installed().node_modules);
     command
 }
 
-pub(super) fn java(proxy: &Proxy, script: &str) -> Command {
+pub(crate) fn java(proxy: &Proxy, script: &str) -> Command {
     let jar = installed().jdbc.display().to_string();
     // Two compilers and a collector in threads of their own would only be in each other's way.
     story(proxy, "java", &["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &jar], script)
@@ -123,7 +123,7 @@ fn with(mut story: Command, argument: &str) -> Command {
 
 /// The program proves this many things, and succeeds.
 #[track_caller]
-pub(super) fn assert_tells(mut story: Command, proofs: usize) {
+pub(crate) fn assert_tells(mut story: Command, proofs: usize) {
     let output = story.stdin(Stdio::null()).output().unwrap();
     let said = stdout(&output);
     assert_eq!(said.lines().filter(|line| line.starts_with("ok: ")).count(), proofs, "{said}");
