@@ -19,6 +19,7 @@ mod relay;
 mod roster;
 mod slow;
 mod tally;
+mod turn;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
