@@ -355,7 +355,6 @@ impl Relay {
             if self.must_judge_elsewhere(head) {
                 return Ok(Front::Judge);
             }
-            self.turn.spend(head);
             if server.is_some() && self.session.begins_batch(head.tag) {
                 self.outbound.keep();
             }
@@ -393,6 +392,7 @@ impl Relay {
                 return Err(wrong_tenant());
             }
             self.long_text_taken = false;
+            self.turn.spend(head);
             if let Some(slow) = &mut self.slow {
                 slow.passed_on(&self.session);
             }
