@@ -61,6 +61,7 @@ fn files(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
+#[expect(clippy::print_stdout, reason = "what a run by hand wants to know")]
 fn fuzz(name: &str, target: fn(&[u8])) {
     let all = files(name);
     let (runs, seed) = (number("PGTENANT_FUZZ_RUNS", RUNS), number("PGTENANT_FUZZ_SEED", 1));

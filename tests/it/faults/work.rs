@@ -52,6 +52,7 @@ pub(super) fn undisturbed_by(proxy: &Proxy, what: &str, disturb: impl FnOnce(&Pr
 }
 
 /// The same, of which no more is known.
+#[expect(clippy::print_stdout, reason = "what a run by hand wants to know")]
 pub(super) fn undisturbed(ground: &Ground<'_>, what: &str, disturb: impl FnOnce(&Progress<'_>)) {
     for tenant in TENANTS {
         let mut wire = (ground.log_in)(tenant).expect("login");

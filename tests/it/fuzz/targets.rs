@@ -68,7 +68,7 @@ fn new_guard() -> Guard {
 }
 
 /// First packets, `options`, and the messages of a login.
-pub fn startup(data: &[u8]) {
+pub(crate) fn startup(data: &[u8]) {
     if let Ok(Some(length)) = startup::packet_len(data) {
         assert!((8..=startup::MAX_STARTUP_BYTES).contains(&length));
     }
@@ -103,7 +103,7 @@ pub fn startup(data: &[u8]) {
 }
 
 /// Host names, names in certificates, user and database names.
-pub fn sni(data: &[u8]) {
+pub(crate) fn sni(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let parts: Vec<String> = text.split('\n').map(str::to_owned).collect();
     let part = |n: usize| parts.get(n).map(String::as_str);
@@ -139,7 +139,7 @@ const TOKEN: &str = include_str!("../../corpus/fuzz/token/signed");
 const SECRET: &[u8] = b"a secret of the fuzzer, 32 bytes and more";
 
 /// Tokens; keys as an issuer publishes them.
-pub fn token(data: &[u8]) {
+pub(crate) fn token(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = (KeySet::read(&text).is_ok(), KeySet::jwks(&text).is_ok());
     let rules = Rules {
@@ -163,12 +163,12 @@ pub fn token(data: &[u8]) {
 }
 
 /// Text to the console.
-pub fn console(data: &[u8]) {
+pub(crate) fn console(data: &[u8]) {
     let _ = pgtenant::console::parse(&String::from_utf8_lossy(data)).is_ok();
 }
 
 /// A configuration file.
-pub fn config(data: &[u8]) {
+pub(crate) fn config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
     let input = Input { name: "fuzz.toml", text: &text, environment: &[], read_file: &no_file };
@@ -178,7 +178,7 @@ pub fn config(data: &[u8]) {
 }
 
 /// Statement texts: the verdict does not depend on what was judged before.
-pub fn guard(data: &[u8]) {
+pub(crate) fn guard(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let told = |verdict: Verdict| match verdict {
         Verdict::Allow(allowed) => format!("{:?} {:?}", allowed.effects, allowed.rewritten),
@@ -198,7 +198,7 @@ pub fn guard(data: &[u8]) {
 }
 
 /// A relay's buffer against one that keeps whole frames apart.
-pub fn flow(data: &[u8]) {
+pub(crate) fn flow(data: &[u8]) {
     let mut choices = Choices(data);
     let (mut flow, mut expected, mut out) = (Flow::default(), Vec::new(), Vec::new());
     flow.lend(vec![0; 64]);
@@ -303,7 +303,7 @@ fn frame(choices: &mut Choices<'_>, kind: u8) -> Vec<u8> {
 }
 
 /// A client and a server that say anything.
-pub fn session(data: &[u8]) {
+pub(crate) fn session(data: &[u8]) {
     let mut choices = Choices(data);
     let level = if choices.byte().unwrap_or(0) & 1 == 0 { Level::Dedicated } else { Level::Shared };
     let mut session = Session::new(scope(level), Arc::default(), Arc::<Commons>::default());

@@ -232,7 +232,7 @@ fn floods_of_messages_that_cost_the_proxy_more_than_their_sender_hold_up_nobody(
             let times = times(&mut quiet, 20);
             stop.store(true, Ordering::SeqCst);
             println!("{what}: median {:?}, longest {:?}", times[10], times[19]);
-            assert!(times[10] < Duration::from_millis(300), "{what}: {times:?}");
+            assert!(times[10] < Duration::from_secs(1), "{what}: {times:?}");
         });
     }
 }

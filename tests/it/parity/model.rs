@@ -57,6 +57,7 @@ fn shortened(stage: &Stage, mut steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
+#[expect(clippy::print_stdout, reason = "what a run by hand wants to know")]
 fn same_at(stage: &Stage) {
     let (first, cases) = (number("PGTENANT_MODEL_SEED", 1), number("PGTENANT_MODEL_CASES", CASES));
     let mut bad = Vec::new();
