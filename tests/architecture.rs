@@ -272,6 +272,18 @@ fn pure_modules_touch_nothing_outside_the_program() {
     none(&found);
 }
 
+/// A clock that jumps changes no time limit: those are measured by the monotonic one.
+#[test]
+fn wall_clock_is_asked_for_tokens_certificates_and_what_people_are_shown_only() {
+    const MAY_ASK: [&str; 4] = ["client/overview.rs", "net/tls/files.rs", "tokens/file.rs", "tokens/mod.rs"];
+    let asks = |source: &Source| {
+        let (path, code) = (source.path.to_string_lossy(), &source.code);
+        names(code, "SystemTime") && !MAY_ASK.contains(&&*path)
+    };
+    let all = sources();
+    none(&all.iter().filter(|one| asks(one)).map(|one| one.path.display().to_string()).collect::<Vec<_>>());
+}
+
 #[test]
 fn crate_root_has_modules_and_no_re_exports() {
     let root = without_comments(&fs::read_to_string(src().join("lib.rs")).unwrap());

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 
 use pgtenant::config::file::{Input, SecretFile, read};
 use pgtenant::config::keys::{Fallback, ROWS, Row};
@@ -202,6 +203,38 @@ fn every_direct_dependency_has_its_reason_and_no_other_is_listed() {
         assert!(listed.insert(name.to_owned()), "{name} is listed twice");
     }
     assert_eq!(listed, used);
+}
+
+/// The two numbers of a version of Rust.
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().expect("a number"));
+    (parts.next().expect("a number"), parts.next().unwrap_or(0))
+}
+
+/// Standard output of cargo or rustc.
+fn toolchain(program: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(Path::new(env!("CARGO")).with_file_name(program));
+    let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect(program);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What it uses of Rust itself, clippy compares with `rust-version` (`incompatible_msrv`).
+#[test]
+fn rust_version_is_no_older_than_any_dependency_needs() {
+    let about = toolchain("rustc", &["-vV"]);
+    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).expect("a host");
+    // Of other systems not everything is here.
+    let arguments = ["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host];
+    let all: serde_json::Value =
+        serde_json::from_str(&toolchain("cargo", &arguments)).expect("cargo writes JSON");
+    let manifest: toml::Table = file("Cargo.toml").parse().expect("a manifest is TOML");
+    let own = version(manifest["package"]["rust-version"].as_str().expect("a version"));
+    for package in all["packages"].as_array().expect("a list") {
+        if let Some(needed) = package["rust_version"].as_str() {
+            assert!(version(needed) <= own, "{} needs Rust {needed}", package["name"]);
+        }
+    }
 }
 
 #[test]

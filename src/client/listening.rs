@@ -12,7 +12,7 @@ use crate::net::stock;
 use crate::notify::{Ended, Hub, SubscribeError};
 use crate::pool::{Attached, CheckoutError, SettleError};
 use crate::session::role::no_role;
-use crate::session::{Refusal, Session};
+use crate::session::{Boundary, Refusal, Session};
 
 /// Bytes that wait for a client to read before no notification is put behind them.
 const ROOM: usize = 64 << 10;
@@ -55,6 +55,10 @@ impl Relay {
 
     /// Has the server connection take the tenant's role for longer than a transaction.
     pub(super) async fn take_role(&mut self, attached: &mut Attached) -> Result<(), Outcome> {
+        if self.session.at_boundary() == Boundary::Unsettled {
+            // Which settings the client has by now is asked first.
+            self.settle(attached).await?;
+        }
         let taken = attached.take_role(&mut self.session).await.map_err(|error| {
             tracing::error!(%error, "the tenant's role cannot be taken");
             Outcome::ServerLost(no_role())

@@ -21,6 +21,7 @@ mod roster;
 mod slow;
 mod suspension;
 mod tally;
+mod turn;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -11,6 +11,7 @@ use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::roster::{Place, Who};
 use crate::client::slow::Slow;
 use crate::client::suspension::Part;
+use crate::client::turn::Turn;
 use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
@@ -31,6 +32,8 @@ const LONG_TEXT: usize = 64 << 10;
 /// How much of an error message is looked at. Severity and code come first (`send_message_to_frontend`);
 /// the texts behind them may be as long as a tenant likes.
 const MAX_ERROR: usize = 64 << 10;
+/// From a client that leaves more than this unread nothing is read: what the proxy answers itself would have no end.
+const MAX_UNREAD: usize = 64 << 10;
 
 /// One client's socket, session and buffers.
 pub(super) struct Relay {
@@ -61,6 +64,8 @@ pub(super) struct Relay {
     long_text_taken: bool,
     /// While the process is suspended it reads nothing.
     part: Part,
+    /// What is left of it.
+    turn: Turn,
 }
 
 impl Relay {
@@ -90,6 +95,7 @@ impl Relay {
             sum: Batch::default(),
             long_text_taken: false,
             part,
+            turn: Turn::begin(),
         }
     }
 
@@ -120,6 +126,7 @@ impl Relay {
     /// Without a server connection: writes what is owed, reads, and judges until something needs one.
     /// `Blocked` is only returned when nothing can be done before the socket says so.
     pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Result<Front, Gone>> {
+        self.turn = Turn::begin();
         loop {
             match self.pump_frontend(None) {
                 Ok(Front::Blocked) => {}
@@ -135,6 +142,13 @@ impl Relay {
             }
             if noted && self.inbound.pending().is_empty() {
                 continue; // there may be more
+            }
+            if self.turn.is_over() {
+                Turn::pass_on(cx);
+                return Poll::Ready(Ok(Front::Blocked));
+            }
+            if self.leaves_unread() {
+                return Poll::Ready(Ok(Front::Blocked));
             }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Gone::Left)),
@@ -173,6 +187,7 @@ impl Relay {
         attached: &mut Attached,
         moved: &mut bool,
     ) -> Poll<Outcome> {
+        self.turn = Turn::begin();
         loop {
             let mut progress = false;
             match self.pump_attached_frontend(attached) {
@@ -203,6 +218,11 @@ impl Relay {
             }
             if let Some(outcome) = self.at_rest() {
                 return Poll::Ready(outcome);
+            }
+            if self.turn.is_over() {
+                *moved = true;
+                Turn::pass_on(cx);
+                return Poll::Pending;
             }
             match self.poll_fill_if_room(cx) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Outcome::ClientEnds(Gone::Left)),
@@ -327,7 +347,7 @@ impl Relay {
     /// Judges frames of the client until one is not whole, or needs what is not there.
     fn pump_frontend(&mut self, mut server: Option<&mut ServerState>) -> Result<Front, Gone> {
         loop {
-            if self.outbound.mid_frame() {
+            if self.outbound.mid_frame() || self.turn.is_over() {
                 return Ok(Front::Blocked);
             }
             if let Some(cleared) = self.session.probe() {
@@ -382,6 +402,7 @@ impl Relay {
                 return Err(wrong_tenant());
             }
             self.long_text_taken = false;
+            self.turn.spend(head);
             if let Some(slow) = &mut self.slow {
                 slow.passed_on(&self.session);
             }
@@ -538,10 +559,13 @@ impl Relay {
     }
 
     fn poll_fill_if_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.outbound.reading().has_buffer() && self.outbound.reading().spare().is_empty() {
-            return Poll::Pending;
-        }
-        self.poll_fill(cx)
+        let is_full = self.outbound.reading().has_buffer() && self.outbound.reading().spare().is_empty();
+        if is_full || self.leaves_unread() { Poll::Pending } else { self.poll_fill(cx) }
+    }
+
+    /// Whether the client has to read before it is heard again, as with a server of its own that waits for it.
+    fn leaves_unread(&self) -> bool {
+        self.inbound.pending().len() > MAX_UNREAD
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -44,7 +44,7 @@ impl Attached {
             }
             session.channels_answered(&answer.rows, &mut conn.state).map_err(unreadable)?;
         }
-        if session.pinned().is_none() {
+        if session.knows_settings() {
             restore(conn, session).await?;
         }
         session.tell_parameters(&conn.state);
@@ -75,6 +75,14 @@ impl Attached {
     /// [`SettleError`].
     pub async fn take_role(&mut self, session: &mut Session) -> Result<bool, SettleError> {
         let conn = self.without_leftover().await?;
+        let settings = Arc::clone(session.settings());
+        // Those that are brought with the role of a transaction hold as long as this one.
+        if session.knows_settings()
+            && conn.state.settings != settings
+            && let Some(error) = apply(conn, &settings).await?
+        {
+            return Err(SettleError::Refused(error));
+        }
         if let Some(error) = run(conn, &session.sql_for_role()).await?.error {
             return Err(SettleError::Refused(error));
         }
@@ -145,7 +153,7 @@ async fn ask(
 /// After a RESET the client has the settings of its startup packet again, the connection those of the tenant.
 async fn restore(conn: &mut ServerConn, session: &mut Session) -> Result<(), SettleError> {
     let before = conn.state.parameters.clone();
-    let wanted = session.settings_of_connection();
+    let wanted = session.settings_on(&conn.state);
     if conn.state.settings != wanted && conn.state.role.has_leftover() {
         discard(conn).await?;
     }

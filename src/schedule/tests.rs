@@ -224,7 +224,7 @@ fn split(weights: [u32; 2]) -> [usize; 2] {
     for n in 0..100 {
         decisions.extend(sim.on(Wanted(tenants[n as usize % 2], C(n))));
     }
-    let mut held: HashMap<ServerId, TenantId> = HashMap::new();
+    let mut held: HashMap<ServerId, TenantId> = HashMap::default();
     let mut next = 1000;
     for _ in 0..2000 {
         let mut more = Vec::new();

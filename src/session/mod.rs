@@ -376,10 +376,9 @@ impl Session {
         }
         match self.pins.first() {
             _ if self.pins.is_uncertain() => Boundary::Unsettled,
-            // Its connection may go at any time, which is too late to ask.
-            Some(PinReason::Sequence) if self.tracking.must_ask() => Boundary::Unsettled,
+            // Also of a pinned client: what it puts back is to be that of its startup packet.
+            _ if self.tracking.is_unsettled() => Boundary::Unsettled,
             Some(reason) => Boundary::Pinned(reason),
-            None if self.tracking.is_unsettled() => Boundary::Unsettled,
             None => Boundary::Release,
         }
     }
@@ -573,6 +572,7 @@ impl Session {
         // In a transaction that is still open a ROLLBACK could bring the settings back.
         if self.status == b'I' && what.resets {
             self.pins.remove(PinReason::Setting);
+            self.tracking.found();
         }
     }
 }

@@ -172,6 +172,12 @@ impl Session {
         if self.carries_settings() { Arc::default() } else { Arc::clone(self.settings()) }
     }
 
+    /// The same for a server connection that the client has: where that keeps the role, nothing is brought with it.
+    #[must_use]
+    pub fn settings_on(&self, server: &ServerState) -> Arc<Settings> {
+        if server.role.taken { Arc::clone(self.settings()) } else { self.settings_of_connection() }
+    }
+
     /// How often the role was taken since this was asked last.
     pub const fn take_role_switches(&mut self) -> u64 {
         std::mem::replace(&mut self.role.taken, 0)

@@ -38,6 +38,8 @@ pub struct Tracking {
     may_be_unset: bool,
     /// The server connection went back to the tenant's defaults, the client to those of its startup packet.
     restarted: bool,
+    /// There are more than can be followed, up to a DISCARD ALL: what is in force only the server connection knows.
+    lost: bool,
     /// The ParameterStatus values that the client was told, from a RESET of a setting of its startup packet until the
     /// server connection has that again: it is not told of what is only there meanwhile.
     told: Option<Vec<(String, String)>>,
@@ -71,6 +73,7 @@ impl Tracking {
             touched_bytes: 0,
             may_be_unset: false,
             restarted: false,
+            lost: false,
             ran: Ran::No,
             owed: Settings::default(),
             told: None,
@@ -97,9 +100,14 @@ impl Tracking {
         self.start.get(name).is_some() && !self.touched.contains_key(name)
     }
 
-    /// Whether there is something to do before the server connection can go.
+    /// Whether there is something to do before the server connection can go, or its client can use it on.
     pub(super) fn is_unsettled(&self) -> bool {
-        self.restarted || self.must_ask()
+        self.restarted || (!self.lost && self.must_ask())
+    }
+
+    /// Nothing is set that was too much.
+    pub(super) const fn found(&mut self) {
+        self.lost = false;
     }
 
     /// Whether the server connection is to be asked for something.
@@ -206,6 +214,7 @@ impl Tracking {
             return true;
         }
         if self.touched.len() >= MAX_SETTINGS || self.touched_bytes + name.len() > MAX_BYTES {
+            self.lost = true;
             return false;
         }
         self.touched_bytes += name.len();
@@ -222,6 +231,7 @@ impl Tracking {
     pub(super) fn discarded(&mut self) {
         self.settled();
         self.ran = Ran::No;
+        self.lost = false;
         self.restarted = !self.start.is_empty();
         self.now = Arc::clone(&self.start);
     }
@@ -381,6 +391,7 @@ impl Session {
     fn settings_answered(&mut self, set: &Settings, cut: bool, server: &mut ServerState) {
         let now = self.tracking.updated(&self.tracking.now, set, &self.tracking.start);
         if cut || now.len() > MAX_SETTINGS || now.bytes() > MAX_BYTES {
+            self.tracking.lost = true;
             return self.pins.set(PinReason::Setting);
         }
         let there = self.tracking.updated(&server.settings, set, &Settings::default());
@@ -390,6 +401,12 @@ impl Session {
             if there == *self.tracking.now { Arc::clone(&self.tracking.now) } else { Arc::new(there) };
         server.residue.settings_known();
         self.tracking.settled();
+    }
+
+    /// Whether it is known what is in force, but for what cannot be followed.
+    #[must_use]
+    pub const fn knows_settings(&self) -> bool {
+        !self.tracking.lost
     }
 
     /// The server connection has the client's settings again, as those of its startup packet after a RESET:

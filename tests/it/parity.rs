@@ -5,6 +5,7 @@ mod copy;
 mod errors;
 mod harness;
 mod login;
+mod model;
 mod pipelines;
 mod portals;
 mod random;
@@ -12,3 +13,5 @@ mod shapes;
 mod simple;
 mod state;
 mod statements;
+
+pub(crate) use random::number;

@@ -423,3 +423,57 @@ fn flood_of_cancel_requests_never_lets_a_statement_run_as_another_tenant() {
     assert!(counts.iter().all(|(right, _)| *right > 0), "{counts:?}");
     assert!(counts.iter().any(|(_, cancelled)| *cancelled > 0), "{counts:?}");
 }
+
+/// What a client set in its startup packet holds in whatever it says, pinned or not, whichever way the role is taken.
+#[test]
+fn settings_of_the_startup_packet_hold_where_the_role_is_taken_for_longer_than_a_transaction() {
+    let proxy = proxy();
+    let start = [("datestyle", "SQL, DMY"), ("timezone", "Europe/Berlin"), ("application_name", "started")];
+    let shown = "select current_setting('datestyle'), current_setting('timezone'), current_setting('application_name')";
+    let own = "SQL, DMY|Europe/Berlin|started";
+    let rows = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter_map(|line| line.strip_prefix("DataRow ")).map(str::to_owned).collect()
+    };
+    let mut wire = proxy.wire_with("alpha", &start).unwrap();
+    assert_eq!(rows(&wire.query(&format!("begin; {shown}; commit"))), [own]);
+    assert_eq!(rows(&wire.query(&format!("begin; {shown}; rollback; {shown}"))), [own, own]);
+    assert_eq!(wire.value(shown), own);
+    // Another tenant has the connection meanwhile, with other settings.
+    assert_eq!(proxy.wire("beta").value("show timezone"), proxy.direct("beta").value("show timezone"));
+    // A session lock outlives its rolled back transaction, and keeps the connection with its role.
+    wire.run("begin; select pg_try_advisory_lock(2); rollback");
+    assert_eq!(wire.value(shown), own);
+    wire.run("set application_name = 'changed'");
+    assert_eq!(wire.value(shown), "SQL, DMY|Europe/Berlin|changed");
+    wire.run("reset timezone; reset application_name");
+    assert_eq!(wire.value(shown), own);
+    wire.run("select pg_advisory_unlock(2)");
+    assert_eq!(wire.value(shown), own);
+    assert_eq!(proxy.wire("beta").value("show timezone"), proxy.direct("beta").value("show timezone"));
+}
+
+#[test]
+fn settings_of_the_startup_packet_hold_beside_those_that_a_pinned_client_sets() {
+    for proxy in [proxy(), Proxy::start(&["alpha", "beta"], |config| config.pool.max_server_connections = 1)]
+    {
+        let start = [("datestyle", "SQL, DMY"), ("timezone", "Europe/Berlin")];
+        let shown =
+            "select current_setting('datestyle'), current_setting('timezone'), current_setting('work_mem')";
+        let mut wire = proxy.wire_with("alpha", &start).unwrap();
+        let work_mem = wire.value("show work_mem");
+        wire.run("create temp table t (id int)");
+        wire.run("set work_mem = '7MB'");
+        assert_eq!(wire.value(shown), "SQL, DMY|Europe/Berlin|7MB");
+        wire.run("reset timezone");
+        assert_eq!(wire.value(shown), "SQL, DMY|Europe/Berlin|7MB");
+        wire.run("set timezone = 'UTC'");
+        assert_eq!(wire.value(shown), "SQL, DMY|UTC|7MB");
+        wire.run("reset all");
+        assert_eq!(wire.value(shown), format!("SQL, DMY|Europe/Berlin|{work_mem}"));
+        wire.run("begin; set local timezone = 'UTC'; commit");
+        wire.run("begin; set timezone = 'UTC'; rollback");
+        assert_eq!(wire.value(shown), format!("SQL, DMY|Europe/Berlin|{work_mem}"));
+        wire.run("discard all");
+        assert_eq!(wire.value(shown), format!("SQL, DMY|Europe/Berlin|{work_mem}"));
+    }
+}

@@ -14,6 +14,7 @@ use crate::api::jobs::{Running, accept, backups, existing};
 use crate::api::problem::Problem;
 use crate::control::backup::{self, Backup, BackupOptions, RestoreOptions, Restored, WorkPlace};
 use crate::control::migrate::{self, Connections, MigratePlan, MigrateReport, Outcome};
+use crate::control::placed::cluster_of;
 use crate::control::{ControlError, Run};
 use crate::tenant::Slug;
 
@@ -64,7 +65,15 @@ pub(crate) async fn backup(
 async fn take(job: &Running, slug: &Slug, options: &BackupOptions) -> Result<Backup, Problem> {
     let registry = job.admin().await?;
     let tell = |what: &'static str, bytes| job.tell(Progress::Bytes(what, bytes));
-    Ok(backup::backup(&registry, slug, &job.api.config, options, &tell).await?)
+    let api = &job.api;
+    let name = cluster_of(&registry, slug).await?.unwrap_or_else(|| api.config.cluster.clone());
+    match api.place(&name).await? {
+        Some(there) => {
+            let at = api.config.at(&name).ok_or_else(|| Problem::invalid("the cluster is not configured"))?;
+            Ok(backup::backup((&registry, &*there), slug, &at, options, &tell).await?)
+        }
+        None => Ok(backup::backup((&registry, &registry), slug, &api.config, options, &tell).await?),
+    }
 }
 
 fn backed_up(done: &Backup) -> Value {
@@ -103,6 +112,7 @@ pub(crate) async fn restore(
         run: dry.run(),
         programs: api.jobs.programs()?,
         arrival: None,
+        reserved: None,
     };
     let target = options.slug.clone();
     accept(&api, "restore", target.as_ref(), async move |job: Running| load(&job, &options).await.into())
@@ -164,6 +174,7 @@ pub(crate) async fn clone(
             run: dry.run(),
             programs,
             arrival: None,
+            reserved: None,
         };
         load(&job, &options).await.into()
     })

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use crate::auth::{MasterKey, Verifier};
     use crate::registry::store::LoadedUser;
-    use crate::tenant::TenantNames;
+    use crate::tenant::{Level, TenantNames};
 
     fn tenant(number: u128, slug: &str, users: &[&str]) -> LoadedTenant {
         let slug = Slug::parse(slug).unwrap();

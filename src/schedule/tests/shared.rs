@@ -217,9 +217,9 @@ impl World {
             clients,
             agenda: BinaryHeap::new(),
             count: 0,
-            served: HashMap::new(),
-            held: HashMap::new(),
-            tallies: HashMap::new(),
+            served: HashMap::default(),
+            held: HashMap::default(),
+            tallies: HashMap::default(),
             random: 88_172_645_463_325_252,
             alarm: None,
         };

@@ -31,7 +31,7 @@ pub(super) enum Step {
 }
 
 /// Stands for the end of the connection among the messages.
-const END: u8 = 0;
+pub(super) const END: u8 = 0;
 
 /// What the last row of a random conversation says.
 pub(super) const LAST: &str = "the last row";
@@ -347,7 +347,7 @@ impl Other {
 }
 
 /// Takes away what differs between any two connections: see docs/compatibility.md, "Protocol parity".
-fn normalise(direct: &mut [Message], through: &mut [Message]) {
+pub(super) fn normalise(direct: &mut [Message], through: &mut [Message]) {
     for side in [&mut *direct, &mut *through] {
         let mut tables = HashMap::new();
         for message in side.iter_mut() {
@@ -438,7 +438,7 @@ pub(super) fn assert_same(direct: &[Message], through: &[Message], what: &str) {
     panic!("{text}");
 }
 
-fn shown(message: &Message) -> String {
+pub(super) fn shown(message: &Message) -> String {
     if message.tag == END {
         return "end".to_owned();
     }

@@ -49,6 +49,11 @@ impl Wire {
         Self::over(TcpStream::connect(peer).expect("the listener accepts"), peer)
     }
 
+    /// `None` where nobody listens.
+    pub(crate) fn try_dial(peer: SocketAddr) -> Option<Self> {
+        TcpStream::connect(peer).ok().map(|stream| Self::over(stream, peer))
+    }
+
     /// The same, from this address of the machine.
     pub(crate) fn dial_from(local: IpAddr, peer: SocketAddr) -> Self {
         let socket = Socket::new(Domain::for_address(peer), Type::STREAM, None).unwrap();
@@ -92,8 +97,9 @@ impl Wire {
         Self::dial_from(local, peer).logged_in(parameters, password)
     }
 
-    fn logged_in(mut self, parameters: &[(&str, &str)], password: &str) -> Result<Self, String> {
-        self.send(&startup(V3_0, parameters));
+    /// Logs in; a refusal is returned as its trace line, and the end as `end`.
+    pub(crate) fn logged_in(mut self, parameters: &[(&str, &str)], password: &str) -> Result<Self, String> {
+        self.try_send(&startup(V3_0, parameters));
         self.authenticate(password)?;
         self.welcome()?;
         Ok(self)
@@ -172,7 +178,7 @@ impl Wire {
     pub(crate) fn authenticate_and(&mut self, password: &str, early: &[u8]) -> Result<(), String> {
         let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
         loop {
-            let message = self.recv();
+            let message = self.try_recv().ok_or("end")?;
             let mut out = BytesMut::new();
             match (message.tag, message.body.get(..4)) {
                 (b'R', Some([0, 0, 0, 0])) => return Ok(()),
@@ -187,7 +193,7 @@ impl Wire {
                 (b'R', Some([0, 0, 0, 12])) => scram.finish(&message.body[4..]).unwrap(),
                 _ => return Err(message.to_string()),
             }
-            self.send(&out);
+            self.try_send(&out);
         }
     }
 
@@ -223,7 +229,7 @@ impl Wire {
     /// Everything between AuthenticationOk and the first ReadyForQuery.
     pub(crate) fn welcome(&mut self) -> Result<(), String> {
         loop {
-            let message = self.recv();
+            let message = self.try_recv().ok_or("end")?;
             match message.tag {
                 b'S' => {
                     let mut parts = message.strings().into_iter();
