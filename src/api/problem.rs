@@ -86,6 +86,7 @@ const fn kind(error: &ControlError) -> (StatusCode, &'static str) {
         ControlError::UserDiffers(_) => (StatusCode::CONFLICT, "user_differs"),
         ControlError::NoReaderRole(_) => (StatusCode::CONFLICT, "no_reader_role"),
         ControlError::StripeCustomerTaken(_) => (StatusCode::CONFLICT, "stripe_customer_taken"),
+        ControlError::SchemaTaken(_) => (StatusCode::CONFLICT, "schema_taken"),
         ControlError::ForeignSchema(_) => (StatusCode::CONFLICT, "foreign_schema"),
         ControlError::ForeignRole(_) => (StatusCode::CONFLICT, "foreign_role"),
         ControlError::SchemaIsNotRole { .. } => (StatusCode::CONFLICT, "schema_is_not_role"),

@@ -443,6 +443,7 @@ mod tests {
         let slug = Slug::parse("acme").unwrap();
         let names = TenantNames::for_slug(&slug);
         let who = Who {
+            cluster: ClusterName::MAIN,
             pid: 0,
             slug,
             user: "app".into(),

@@ -86,6 +86,9 @@ pub enum ControlError {
          or rename or drop the schema"
     )]
     ForeignSchema(String),
+    /// A tenant of another slug has the schema.
+    #[error("schema {0} is another tenant's already; `pgtenant tenant list --json` says whose")]
+    SchemaTaken(String),
     /// The registry's row cannot be understood by this program.
     #[error(
         "the registry's row of tenant {0} cannot be understood by this program; use a newer pgtenant, or repair the row"

@@ -210,8 +210,13 @@ pub(super) async fn register(
         cluster: cluster.clone(),
     };
     let stripe = new.stripe_customer_id.as_deref();
-    let added =
-        store::insert_tenant(client, &tenant, stripe).await.map_err(|error| stripe_taken(error, stripe))?;
+    let added = store::insert_tenant(client, &tenant, stripe).await.map_err(|error| {
+        let taken = error.as_db_error().and_then(DbError::constraint);
+        if taken.is_some_and(|name| name.contains("schema_name")) {
+            return ControlError::SchemaTaken(tenant.names.schema.as_str().to_owned());
+        }
+        stripe_taken(error, stripe)
+    })?;
     if !added {
         store::lock_tenant(client, &new.slug).await?;
     }

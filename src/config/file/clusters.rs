@@ -86,11 +86,11 @@ fn read(source: &mut Source<'_>, dir: Option<&Path>, pool: &Pool) -> Option<Clus
     let server = server(source, dir);
     let total = source.take(&keys::POOL_MAX_SERVER_CONNECTIONS);
     let total = total?;
-    let most = [
+    let kept = [
         (pool.spare_connections >= total, "spare_connections", pool.spare_connections),
         (pool.min_shared_connections > total, "min_shared_connections", pool.min_shared_connections),
     ];
-    for (_, key, kept) in most.into_iter().filter(|(is_too_much, ..)| *is_too_much) {
+    if let Some((_, key, kept)) = kept.into_iter().find(|(is_too_much, ..)| *is_too_much) {
         let wrong = format!("{total} leave no room for pool.{key}, which is {kept} on each cluster");
         let remedy = format!("give more than {kept}, or lower pool.{key}");
         source.refuse(&keys::POOL_MAX_SERVER_CONNECTIONS.row, Wrong::new(wrong, remedy));

@@ -68,7 +68,7 @@ impl Loaded<'_> {
             aside: self.aside,
             has_grants: self.named.reader_role.is_some(),
             has_users: !users.is_empty() || self.arrival.is_some(),
-            id: self.arrival.map(Arrival::id).or(self.reserved.map(|reserved| reserved.id)),
+            id: self.arrival.map(Arrival::id).or_else(|| self.reserved.map(|reserved| reserved.id)),
             names: self.reserved.map(|reserved| &reserved.names),
         };
         let key = &config.secrets.master_key;
