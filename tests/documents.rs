@@ -1,5 +1,7 @@
 //! What the documents and the files in `config/` say agrees with the code.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;

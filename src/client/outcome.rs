@@ -1,6 +1,8 @@
 //! What a stretch of relaying comes to.
 
 use crate::client::clock::Expired;
+use crate::error::SqlState;
+use crate::server::ServerError;
 use crate::session::Refusal;
 
 /// What the frames of the client come to.
@@ -25,6 +27,13 @@ pub(super) enum Gone {
     Left,
     /// It broke the protocol.
     Failed(Refusal),
+}
+
+impl Gone {
+    pub(super) fn wrong_tenant() -> Self {
+        tracing::error!("a statement judged for one tenant was about to be sent for another");
+        Self::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error"))
+    }
 }
 
 /// What ends a stretch of relaying.
@@ -57,4 +66,14 @@ pub(super) enum Outcome {
     Unjudgeable,
     /// Nobody knows any more which answer belongs to what.
     OutOfStep,
+}
+
+impl Outcome {
+    /// The server has ended the connection with this error: its own reason, if it is one a client can act on.
+    pub(super) fn server_failed(body: &[u8]) -> Self {
+        let error = ServerError::read(body);
+        let refusal = Refusal::error(SqlState::of_lost_server(&error.code), error.message)
+            .with_hint("The proxy opens a new server connection for the next statement.");
+        Self::ServerLost(refusal)
+    }
 }

@@ -12,13 +12,11 @@ use crate::client::roster::{Place, Who};
 use crate::client::slow::Slow;
 use crate::client::suspension::Part;
 use crate::client::turn::Turn;
-use crate::error::SqlState;
 use crate::guard::Guard;
 use crate::net::stock;
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, flushed};
 use crate::notify::Listener;
 use crate::pool::Attached;
-use crate::server::ServerError;
 use crate::session::outbound::Outbound;
 use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal, Relay as Fate, ServerState, Session, Step};
@@ -353,7 +351,7 @@ impl Relay {
             if let Some(cleared) = self.session.probe() {
                 self.outbound.let_go();
                 if self.outbound.insert(&cleared, self.session.front()).is_err() {
-                    return Err(wrong_tenant());
+                    return Err(Gone::wrong_tenant());
                 }
             }
             let bytes = self.outbound.unjudged();
@@ -399,7 +397,7 @@ impl Relay {
                 Step::Fail(refusal) => return Err(Gone::Failed(refusal.clone())),
             };
             if done.is_err() {
-                return Err(wrong_tenant());
+                return Err(Gone::wrong_tenant());
             }
             self.long_text_taken = false;
             self.turn.spend(head);
@@ -483,7 +481,7 @@ impl Relay {
                     self.inbound.drop_frame(head.total);
                     self.place_replies();
                 }
-                Fate::ServerFailed => return Err(Outcome::ServerLost(last_words_of_server(body))),
+                Fate::ServerFailed => return Err(Outcome::server_failed(body)),
                 Fate::Unjudgeable => return Err(Outcome::Unjudgeable),
                 Fate::OutOfStep => return Err(Outcome::OutOfStep),
             }
@@ -594,24 +592,4 @@ impl Relay {
         }
         self.session.trim();
     }
-}
-
-/// What is encrypted and cannot be written yet wakes us when it can.
-fn flushed(polled: Poll<io::Result<()>>) -> io::Result<()> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Ok(()),
-    }
-}
-
-fn wrong_tenant() -> Gone {
-    tracing::error!("a statement judged for one tenant was about to be sent for another");
-    Gone::Failed(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error"))
-}
-
-/// The server's own reason, if it is one a client can act on.
-fn last_words_of_server(body: &[u8]) -> Refusal {
-    let error = ServerError::read(body);
-    Refusal::error(SqlState::of_lost_server(&error.code), error.message)
-        .with_hint("The proxy opens a new server connection for the next statement.")
 }

@@ -454,7 +454,6 @@ mod tests {
             tls: None,
             application_name: String::new(),
             since: Instant::now(),
-            cluster: ClusterName::MAIN,
         };
         Bearer { tenant, names, user: None, api_key: None, certificate: None, who }
     }

@@ -233,6 +233,17 @@ impl Stream {
     }
 }
 
+/// What is encrypted and cannot be written yet wakes the task when it can.
+///
+/// # Errors
+/// The system's.
+pub fn flushed(polled: Poll<io::Result<()>>) -> io::Result<()> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Ok(()),
+    }
+}
+
 impl Drop for Stream {
     fn drop(&mut self) {
         // Without a good-bye the other side could not tell the end from a connection that was cut.

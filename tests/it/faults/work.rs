@@ -41,7 +41,7 @@ pub(super) fn undisturbed_by(proxy: &Proxy, what: &str, disturb: impl FnOnce(&Pr
     undisturbed(&ground, what, disturb);
     let mut admin = proxy.admin();
     eventually("nothing leaks", || {
-        let load = proxy.shared().pool.load();
+        let load = proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.idle == load.total && proxy.shared().roster.is_empty()
     });
     let busy = format!(

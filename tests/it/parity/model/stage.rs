@@ -227,7 +227,7 @@ impl<'a> Side<'a> {
     fn is_settled(&self) -> bool {
         let pinned: HashSet<i32> = self.stage.proxy.pinned().iter().map(|pin| pin.pid).collect();
         let holds = |player: &&Player| player.in_transaction || pinned.contains(&player.pid);
-        let load = self.stage.proxy.shared().pool.load();
+        let load = self.stage.proxy.shared().clusters.main().pool.load();
         load.waiting == 0 && load.total - load.idle == self.players.iter().filter(holds).count()
     }
 
