@@ -86,7 +86,8 @@ impl SequenceUse {
 
     /// It has ended; whether the client keeps its server connection for what is left.
     pub(super) fn ended(&mut self, kept: bool) -> Left {
-        let Self { used, read, left } = std::mem::replace(self, Self { left: kept, ..Self::default() });
+        let Self { used, read, left } = std::mem::take(self);
+        self.left = kept && used;
         match (kept, used) {
             (false, _) => Left::Kept,
             (true, false) => Left::LetGo,
@@ -110,6 +111,9 @@ mod tests {
         sequences.leaves();
         sequences.reads();
         assert_eq!(sequences.ended(true), Left::Kept);
+        assert_eq!(sequences.ended(true), Left::LetGo);
+        sequences.leaves();
+        assert_eq!(sequences.ended(true), Left::Kept, "what was let go is not unread once more");
         assert_eq!(sequences.ended(true), Left::LetGo);
         assert_eq!(sequences.ended(false), Left::Kept, "nothing is left");
         sequences.leaves();
