@@ -396,6 +396,13 @@ impl Pipeline {
         self.push(Entry::new(Kind::Sync));
     }
 
+    /// Whether the end of a batch, or a simple query, is outstanding: whether what comes behind runs in a transaction block that has
+    /// failed is not known.
+    #[must_use]
+    pub fn has_batch_outstanding(&self) -> bool {
+        self.queue.iter().any(|entry| matches!(entry.kind, Kind::Query | Kind::Sync))
+    }
+
     /// Whether a simple query is outstanding.
     #[must_use]
     pub fn awaits_query(&self) -> bool {

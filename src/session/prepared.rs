@@ -127,7 +127,9 @@ impl Session {
             && !self.pins.is_uncertain()
             && matches!(self.pins.first(), None | Some(PinReason::Sequence))
             && !self.tracking.reading_is_uncertain()
-            && self.status != b'E';
+            && self.status != b'E'
+            // In a block that this fails there is no ParseComplete.
+            && !self.pipeline.has_batch_outstanding();
         if !is_as_usual || !self.commons.reuses_unnamed() || !is_plain(effects) {
             return None;
         }

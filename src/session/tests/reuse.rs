@@ -135,6 +135,15 @@ fn what_may_mean_something_else_the_next_time_is_sent_each_time() {
     }
 }
 
+/// What an earlier batch does to the transaction block decides whether there is a ParseComplete at all.
+#[test]
+fn behind_a_batch_that_is_not_answered_it_is_sent() {
+    let mut talk = Talk::reusing();
+    (0..3).for_each(|_| drop(talk.redo("select 1")));
+    assert_eq!(talk.emit("select 1"), AGAIN);
+    assert!(talk.client(&parse("", "select 1")).starts_with("Parse  "));
+}
+
 #[test]
 fn schema_that_changes_has_it_prepared_anew() {
     let mut talk = Talk::reusing();

@@ -245,6 +245,8 @@ fn by(between: &Between) -> impl FnOnce(&mut Config) {
         config.server.address = ServerAddress::Tcp("127.0.0.1".into(), port);
         config.pool.max_server_connections = 1;
         config.registry.max_connections = 1;
+        // What a client sends is to be told from what goes before it.
+        config.pool.reuse_unnamed_statements = false;
     }
 }
 
