@@ -67,7 +67,7 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
     let stop = Box::pin(place.stop.clone().cancelled_owned());
     let began = Instant::now();
     let log = &shared.config().log;
-    let part = Part::new(Arc::clone(&shared.suspension), place.pid);
+    let part = Part::new(Arc::clone(&shared.suspension), identity.tenant.registered(), place.pid);
     let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who), part);
     relay.is_audited = log.audit_file.is_some();
     relay.slow = Slow::of(log);

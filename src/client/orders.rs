@@ -192,7 +192,7 @@ impl Shared {
     pub fn drain(&self) {
         self.draining.cancel();
         // Transactions are to come to their end.
-        self.suspension.end();
+        self.suspension.end_all();
     }
 
     /// Goes by this configuration from now on, as far as clients are concerned.

@@ -51,7 +51,7 @@ pub fn overview(shared: &Shared) -> Overview {
         clusters: rows,
         is_shutting_down: shared.shutdown.is_cancelled(),
         is_paused: snapshots.first().is_some_and(|main| main.is_paused),
-        is_suspended: shared.suspension.is_on(),
+        is_suspended: shared.suspension.is_on(None),
         logging_in: shared.lobby.len(),
         tenants: Vec::new(),
         pools: views.iter().flat_map(View::pools).collect(),
@@ -392,6 +392,7 @@ fn tenant_row(shared: &Shared, config: &Config, tenant: &Tenant) -> TenantRow {
         weight: limits.weight,
         rate: limit(limits.max_transactions_per_second),
         is_disabled: shared.disabled.contains(&tenant.id),
+        is_suspended: shared.suspension.is_on(Some(tenant.id)),
         ..TenantRow::default()
     }
 }

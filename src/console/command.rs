@@ -29,8 +29,8 @@ pub enum Command {
     Disable(String),
     /// `ENABLE tenant`.
     Enable(String),
-    /// `SUSPEND`.
-    Suspend,
+    /// `SUSPEND [tenant]`.
+    Suspend(Target),
     /// `RELOAD`.
     Reload,
     /// `SHUTDOWN …`.
@@ -141,7 +141,7 @@ impl Command {
             Self::KillClient(_) => "KILL_CLIENT",
             Self::Disable(_) => "DISABLE",
             Self::Enable(_) => "ENABLE",
-            Self::Suspend => "SUSPEND",
+            Self::Suspend(_) => "SUSPEND",
             Self::Reload => "RELOAD",
             Self::Shutdown(_) => "SHUTDOWN",
             Self::Set(..) => "SET",
@@ -228,7 +228,7 @@ fn command(tokens: &[Token]) -> Result<Command, Refusal> {
         },
         ("DISABLE", [tenant]) => Ok(Command::Disable(name(tenant)?)),
         ("ENABLE", [tenant]) => Ok(Command::Enable(name(tenant)?)),
-        ("SUSPEND", []) => Ok(Command::Suspend),
+        ("SUSPEND", rest) => Ok(Command::Suspend(target(rest)?)),
         ("RELOAD", []) => Ok(Command::Reload),
         ("SHUTDOWN", rest) => Ok(Command::Shutdown(ending(rest)?)),
         ("SET", rest) => set(rest),
@@ -446,7 +446,9 @@ mod tests {
         {
             assert_eq!(one(text).changes(), changes, "{text}");
         }
-        for text in ["reload", "shutdown", "kill", "set a = b", "enable a", "suspend", "kill_client 1"] {
+        for text in
+            ["reload", "shutdown", "kill", "set a = b", "enable a", "suspend", "suspend a", "kill_client 1"]
+        {
             assert!(one(text).changes(), "{text}");
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn text() -> String {
         "KILL_CLIENT <id>",
         "DISABLE <tenant>",
         "ENABLE <tenant>",
-        "SUSPEND",
+        "SUSPEND [<tenant>]",
         "SET <key> = <value>",
         "RELOAD",
         "SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]",

@@ -144,6 +144,7 @@ struct Shown {
     ready: bool,
     /// All tenants wait until an operator lets them go on.
     paused: bool,
+    suspended: bool,
     problems: Vec<Problem>,
     lately: Lately,
     charts: Charts,
@@ -182,7 +183,9 @@ struct Tenants {
 struct Tenant {
     tenant: String,
     level: &'static str,
+    cluster: String,
     paused: bool,
+    suspended: bool,
     disabled: bool,
     transactions: Option<f64>,
     queries: Option<f64>,
@@ -260,6 +263,7 @@ impl Monitor {
             database: self.shared.config().server.database.clone(),
             ready: is_ready(&problems),
             paused: overview.is_paused,
+            suspended: overview.is_suspended,
             problems,
             lately,
             charts,
@@ -324,7 +328,9 @@ fn row(tenant: &TenantRow, rate: Option<&Rate>) -> Tenant {
     Tenant {
         tenant: tenant.slug.clone(),
         level: tenant.level,
+        cluster: tenant.cluster.clone(),
         paused: tenant.is_paused,
+        suspended: tenant.is_suspended,
         disabled: tenant.is_disabled,
         transactions: rate.map(|rate| rate.transactions),
         queries: rate.map(|rate| rate.queries),

@@ -139,6 +139,8 @@ pub struct TenantRow {
     pub servers: usize,
     /// Whether its clients wait until it is resumed.
     pub is_paused: bool,
+    /// Whether nothing is read from its clients until it is resumed.
+    pub is_suspended: bool,
     /// Whether nobody may log in.
     pub is_disabled: bool,
     /// What its clients did since it was first served by this process.

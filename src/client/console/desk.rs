@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::console::visit::{Cancellable, Visitor};
+use crate::client::suspension::Whom;
 use crate::client::{Cluster, ReloadError, SetByHand, Shared, audit, overview};
 use crate::config::by_hand::{self, NotByHand};
 use crate::config::reload::{Effect, effect};
@@ -30,16 +31,16 @@ pub(super) struct Desk {
     rights: Rights,
     name: String,
     cancellable: Cancellable,
-    /// The suspension that it began.
-    suspension: Option<u64>,
+    /// The suspensions that it began.
+    suspensions: Vec<(Whom, u64)>,
 }
 
 /// What nobody could end any more is ended: who has gone may have lost the way back.
 impl Drop for Desk {
     fn drop(&mut self) {
-        if let Some(number) = self.suspension
-            && self.shared.suspension.end_this(number)
-        {
+        let ended = self.suspensions.drain(..);
+        let ended = ended.filter(|(whom, number)| self.shared.suspension.end_this(*whom, *number)).count();
+        if ended > 0 {
             audit::suspension_ended(&self.name);
         }
     }
@@ -65,7 +66,7 @@ impl Run for Desk {
 impl Desk {
     pub(super) fn new(shared: Arc<Shared>, visitor: &Visitor) -> Self {
         let (rights, name) = (visitor.rights, visitor.name.clone());
-        Self { shared, rights, name, cancellable: visitor.cancellable(), suspension: None }
+        Self { shared, rights, name, cancellable: visitor.cancellable(), suspensions: Vec::new() }
     }
 
     async fn perform(&mut self, command: &Command) -> Result<Done, Refusal> {
@@ -115,7 +116,7 @@ impl Desk {
             }
             Command::Reload => return self.reload().await,
             Command::Shutdown(ending) => self.shut_down(*ending).await?,
-            Command::Suspend => return self.suspend().await,
+            Command::Suspend(target) => return self.suspend(target).await,
             Command::Set(key, value) => return self.set(key, value).await,
             // The conversation does these by itself.
             Command::Parameter(_)
@@ -224,7 +225,7 @@ impl Desk {
     }
 
     fn resume(&self, target: &Target) -> Result<(), Refusal> {
-        let mut was_paused = *target == Target::All && self.shared.suspension.end();
+        let mut was_paused = self.shared.suspension.end(self.suspended(target)?);
         let whom = self.whom(target)?;
         for cluster in self.clusters(target)? {
             for tenant in &whom {
@@ -235,26 +236,36 @@ impl Desk {
             return Ok(());
         }
         let who = match target {
-            Target::All => "the proxy is not paused as a whole".to_owned(),
-            Target::Tenant(name) => format!("tenant \"{name}\" is not paused by itself"),
+            Target::All => "the proxy is neither paused nor suspended as a whole".to_owned(),
+            Target::Tenant(name) => format!("tenant \"{name}\" is neither paused nor suspended by itself"),
         };
         Err(Refusal::error(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, who)
-            .with_hint("SHOW TENANTS says who is paused, SHOW STATE whether all are. Who was paused alone is resumed by name."))
+            .with_hint("SHOW TENANTS says who is, SHOW STATE whether all are. Who was paused or suspended alone is resumed by name."))
+    }
+
+    /// Whom a suspension of the target is about.
+    fn suspended(&self, target: &Target) -> Result<Whom, Refusal> {
+        match target {
+            Target::All => Ok(None),
+            Target::Tenant(name) => Ok(Some(self.tenant(name)?.registered())),
+        }
     }
 
     /// Returns when all that was read is written. RESUME, the end of the visit and the end of the process end it.
-    async fn suspend(&mut self) -> Result<Done, Refusal> {
-        let number = self.shared.suspension.begin();
-        self.suspension = Some(number);
-        let written = self.cancellable.run(self.shared.suspension.all_written(WRITTEN)).await;
+    async fn suspend(&mut self, target: &Target) -> Result<Done, Refusal> {
+        let whom = self.suspended(target)?;
+        let number = self.shared.suspension.begin(whom);
+        self.suspensions.retain(|(begun, _)| *begun != whom);
+        self.suspensions.push((whom, number));
+        let written = self.cancellable.run(self.shared.suspension.all_written(whom, WRITTEN)).await;
         match written {
             Some(0) => Ok(Done::Note(None)),
             Some(left) => Ok(Done::Note(Some(format!(
                 "{left} clients or their servers do not take what was read for them; the rest of it follows after RESUME"
             )))),
             None => {
-                self.shared.suspension.end_this(number);
-                Err(cancelled(Some("Nobody is suspended any more.")))
+                self.shared.suspension.end_this(whom, number);
+                Err(cancelled(Some("What this command suspended is not suspended any more.")))
             }
         }
     }

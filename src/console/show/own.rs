@@ -82,12 +82,9 @@ pub(super) fn state(overview: &Overview) -> Vec<Vec<Value>> {
 }
 
 pub(super) fn tenant(row: &TenantRow) -> Vec<Value> {
-    let state = match (row.is_disabled, row.is_paused) {
-        (true, true) => "disabled, paused",
-        (true, false) => "disabled",
-        (false, true) => "paused",
-        (false, false) => "active",
-    };
+    let words = [(row.is_disabled, "disabled"), (row.is_paused, "paused"), (row.is_suspended, "suspended")];
+    let words: Vec<_> = words.into_iter().filter_map(|(is_so, word)| is_so.then_some(word)).collect();
+    let state = if words.is_empty() { "active".to_owned() } else { words.join(", ") };
     vec![
         row.slug.as_str().into(),
         row.id.to_string().into(),

@@ -120,10 +120,11 @@ function chart(id, values) {
 // ---- what is shown
 
 function showStatus(seen) {
-  const problems = seen.paused ? [...seen.problems, { why: "an operator has paused all tenants: their clients wait until RESUME" }] : seen.problems;
+  const stopped = seen.paused ? "Paused" : seen.suspended ? "Suspended" : "";
+  const problems = stopped ? [...seen.problems, { why: "an operator has " + stopped.toLowerCase() + " all tenants: their clients wait until RESUME" }] : seen.problems;
   const draining = seen.problems.some((problem) => problem.problem === "draining");
   const state = !seen.ready ? "bad" : problems.length > 0 ? "warn" : "well";
-  const word = draining ? "Shutting down" : !seen.ready ? "Not serving" : seen.paused ? "Paused" : state === "warn" ? "Serving, with a problem" : "All is well";
+  const word = draining ? "Shutting down" : !seen.ready ? "Not serving" : stopped ? stopped : state === "warn" ? "Serving, with a problem" : "All is well";
   $("status").dataset.state = state;
   show("status-word", word);
   document.title = (state === "well" ? "" : word + " – ") + "pgtenant " + seen.database;
@@ -178,7 +179,8 @@ function showTenants(seen) {
   const isSearch = ask.search !== "";
   show("tenants-count", tenants.found === tenants.all ? whole.format(tenants.all) : whole.format(tenants.found) + " of " + whole.format(tenants.all));
   fill($("tenant-rows"), tenants.rows, tenantRow, (row, tenant) => {
-    const notes = [tenant.level, tenant.paused ? "paused" : "", tenant.disabled ? "disabled" : ""];
+    const elsewhere = tenant.cluster === "main" ? "" : "cluster " + tenant.cluster;
+    const notes = [tenant.level, elsewhere, tenant.paused ? "paused" : "", tenant.suspended ? "suspended" : "", tenant.disabled ? "disabled" : ""];
     name(row, tenant.tenant, notes.filter((note) => note).join(", "));
     const cells = [
       number(tenant.transactions), number(tenant.queries), bytes(tenant.bytes), whole.format(tenant.clients),

@@ -50,6 +50,35 @@ fn suspended_process_reads_from_nobody_until_it_is_resumed() {
 }
 
 #[test]
+fn suspended_tenant_waits_alone_until_it_is_resumed_by_name() {
+    let proxy = start(&["alpha", "beta"], |_| {});
+    let (mut alpha, mut beta, mut ops) = (proxy.wire("alpha"), proxy.wire("beta"), console(&proxy, "ops"));
+    alpha.run("begin");
+    let slug = row(&mut ops, "SHOW CLIENTS", "state", "active")["database"].clone();
+    ops.run(&format!("SUSPEND {slug}"));
+    assert_eq!(row(&mut ops, "SHOW TENANTS", "tenant", &slug)["state"], "suspended");
+    assert!(!is_suspended(&mut ops), "not all are");
+    alpha.send(&query("select 'from alpha'"));
+    beta.run("select 1");
+    assert!(!arrived(&proxy, "from alpha"));
+    let lines = ops.query("RESUME");
+    assert!(lines[0].contains("55000"), "{lines:?}");
+    assert!(!arrived(&proxy, "from alpha"));
+    ops.run(&format!("RESUME {slug}"));
+    assert!(alpha.until_ready().iter().any(|line| line.contains("from alpha")));
+    assert_eq!(row(&mut ops, "SHOW TENANTS", "tenant", &slug)["state"], "active");
+    let lines = ops.query(&format!("RESUME {slug}"));
+    assert!(lines[0].contains("55000"), "{lines:?}");
+    alpha.run("commit");
+    // One of a tenant ends with the visit, as one of all does.
+    let mut other = console(&proxy, "ops");
+    other.run(&format!("SUSPEND {slug}"));
+    alpha.send(&query("select 1"));
+    drop(other);
+    assert!(alpha.until_ready().iter().any(|line| line.contains('1')));
+}
+
+#[test]
 fn answer_that_was_on_its_way_follows_after_resume() {
     let proxy = start(&["alpha"], |_| {});
     let (mut wire, mut ops) = (proxy.wire("alpha"), console(&proxy, "ops"));
