@@ -55,6 +55,7 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let log = start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads(config.listen.threads))
         .enable_all()
         .build()
         .context("cannot start the asynchronous runtime")?;
@@ -73,6 +74,12 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let result = runtime.block_on(serve(start));
     runtime.shutdown_background();
     result
+}
+
+/// How many threads serve clients (docs/adr/0028).
+fn threads(configured: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    configured.unwrap_or(cores / 2).max(1)
 }
 
 /// From the start to the end of the process.

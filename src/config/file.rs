@@ -120,6 +120,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let max_clients = source.take(&keys::LISTEN_MAX_CLIENTS);
     let auth_timeout = source.take(&keys::LISTEN_AUTH_TIMEOUT);
     let tenant_domain = source.take(&keys::LISTEN_TENANT_DOMAIN);
+    let threads = source.take(&keys::LISTEN_THREADS);
     let max_unauthenticated = source.take(&keys::LISTEN_MAX_UNAUTHENTICATED);
     let per_address = source.take(&keys::LISTEN_MAX_FAILURES_PER_ADDRESS);
     let per_user = source.take(&keys::LISTEN_MAX_FAILURES_PER_USER);
@@ -155,6 +156,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         max_clients: max_clients?,
         auth_timeout: auth_timeout?,
         tenant_domain: tenant_domain?,
+        threads: threads?,
         max_unauthenticated: max_unauthenticated?,
         failures: FailureLimits {
             per_address: limit(per_address?),

@@ -130,12 +130,26 @@ pub(in crate::config) fn small_count<const MIN: i64, const MAX: i64>(given: Give
 pub(in crate::config) fn count_or_all<const MIN: i64, const MAX: i64>(
     given: Given<'_>,
 ) -> Result<Option<usize>, Wrong> {
+    count_or::<MIN, MAX>("all", given)
+}
+
+/// A number, or `None` for the word `auto`.
+pub(in crate::config) fn count_or_auto<const MIN: i64, const MAX: i64>(
+    given: Given<'_>,
+) -> Result<Option<usize>, Wrong> {
+    count_or::<MIN, MAX>("auto", given)
+}
+
+fn count_or<const MIN: i64, const MAX: i64>(
+    none: &'static str,
+    given: Given<'_>,
+) -> Result<Option<usize>, Wrong> {
     match given {
-        Given::Variable("all") => Ok(None),
-        Given::Toml(DeValue::String(word)) if word == "all" => Ok(None),
+        Given::Variable(word) if word == none => Ok(None),
+        Given::Toml(DeValue::String(word)) if word == none => Ok(None),
         Given::Toml(DeValue::String(word)) => Err(Wrong::new(
-            format!("expected a number or \"all\", found {}", shown(word)),
-            "write a whole number without quotes, or \"all\"",
+            format!("expected a number or \"{none}\", found {}", shown(word)),
+            format!("write a whole number without quotes, or \"{none}\""),
         )),
         _ => count::<MIN, MAX>(given).map(Some),
     }

@@ -88,6 +88,8 @@ pub struct Listen {
     pub auth_timeout: Duration,
     /// What host names that name a tenant end in.
     pub tenant_domain: Option<String>,
+    /// Threads that serve clients; `None` for what suits the machine.
+    pub threads: Option<usize>,
     /// Clients at once that have not logged in yet.
     pub max_unauthenticated: usize,
     /// How many logins may fail in a minute.

@@ -67,6 +67,7 @@ rules! {
     AtOnce listen.unix_socket_dir: listen.unix_socket_dir;
     AtOnce listen.max_clients: listen.max_clients;
     NewClients listen.auth_timeout: listen.auth_timeout;
+    Restart listen.threads: listen.threads;
     AtOnce listen.max_unauthenticated: listen.max_unauthenticated;
     AtOnce listen.max_failures_per_address: listen.failures.per_address;
     AtOnce listen.max_failures_per_user: listen.failures.per_user;

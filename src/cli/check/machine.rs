@@ -90,6 +90,7 @@ mod tests {
             max_clients: 1,
             auth_timeout: Duration::from_secs(1),
             tenant_domain: None,
+            threads: None,
             max_unauthenticated: 100,
             failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,

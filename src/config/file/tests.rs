@@ -240,6 +240,7 @@ unix_socket_dir = "/run/pgtenant"
 max_clients = 7
 auth_timeout = "1min"
 tenant_domain = "db.example.com"
+threads = 3
 max_unauthenticated = 7
 max_failures_per_address = 8
 max_failures_per_user = "all"
@@ -438,7 +439,7 @@ fn every_key_of_the_file_is_read() {
     assert_eq!(config.listen.unix_socket_dir, Some("/run/pgtenant".into()));
     assert_eq!(config.listen.max_clients, 7);
     assert_eq!(config.listen.auth_timeout, Duration::from_secs(60));
-    assert_eq!(config.listen.max_unauthenticated, 7);
+    assert_eq!((config.listen.threads, config.listen.max_unauthenticated), (Some(3), 7));
     assert_eq!(config.listen.tenant_domain.as_deref(), Some("db.example.com"));
     assert_eq!(
         config.listen.failures,

@@ -128,6 +128,7 @@ fn values(config: &Config) -> Vec<(&'static str, String)> {
         ("listen.addresses", addresses.join(", ")),
         ("listen.max_clients", listen.max_clients.to_string()),
         ("listen.auth_timeout", time(listen.auth_timeout)),
+        ("listen.threads", listen.threads.map_or_else(|| "auto".into(), |number| number.to_string())),
         ("listen.max_unauthenticated", listen.max_unauthenticated.to_string()),
         ("listen.tenant_domain", listen.tenant_domain.clone().unwrap_or_else(|| "off".into())),
         ("listen.tcp_keepalive", time_or_off(listen.tcp_keepalive)),

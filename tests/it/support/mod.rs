@@ -232,6 +232,7 @@ fn listen() -> config::Listen {
         max_clients: 100,
         auth_timeout: Duration::from_secs(10),
         tenant_domain: None,
+        threads: None,
         max_unauthenticated: 100,
         failures: pgtenant::auth::FailureLimits::default(),
         tcp_keepalive: None,

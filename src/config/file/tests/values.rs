@@ -32,6 +32,8 @@ fn duration_without_unit_or_sense_is_refused() {
     refused("pool", "wait_timeout = \"2years\"", "too long", "at most 30days");
     refused("pool", "idle_timeout = \"1us\"", "too short", "at least 1ms");
     refused("pool", "idle_timeout = true", "found true", "quotes");
+    refused("listen", "threads = 0", "too small", "at least 1");
+    refused("listen", "threads = \"many\"", "expected a number or \"auto\"", "without quotes");
     refused("listen", "tcp_keepalive = \"10ms\"", "too short", "at least 1s");
     refused("listen", "tcp_keepalive = \"10h\"", "too long", "at most 9h");
     refused("log", "stats_period = \"10ms\"", "too short", "at least 1s");
