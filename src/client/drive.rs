@@ -3,12 +3,10 @@
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::client::clock::{Clock, Expired, Phase};
 use crate::client::credential::Identity;
@@ -16,12 +14,13 @@ use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::client::roster::Place;
+use crate::client::signal::Signal;
 use crate::client::slow::Slow;
 use crate::client::suspension::Part;
 use crate::client::{Cluster, Shared, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
-use crate::pool::{AttachError, Attached, CheckoutError, Ended};
+use crate::pool::{AttachError, Attached, CheckoutError, Ended, Seat};
 use crate::schedule::ServerId;
 use crate::session::commons::Admission;
 use crate::session::pin::PinReason;
@@ -47,13 +46,16 @@ enum End {
     Told(Refusal),
 }
 
-struct Client {
+/// A client that has logged in, with all that is its own.
+pub(super) struct Client {
     shared: Arc<Shared>,
     /// Where its tenant's data is: the only one that it has to do with.
     cluster: Arc<Cluster>,
     identity: Identity,
     place: Place,
     relay: Relay,
+    /// Where it waits for a server connection.
+    seat: Arc<Seat>,
     /// The server connection it had last.
     last_server: Option<ServerId>,
     /// When it logged in, until it has asked for a server connection.
@@ -61,40 +63,52 @@ struct Client {
     _admission: Admission,
 }
 
-/// Serves a logged-in client to its end.
-pub(super) async fn run(shared: Arc<Shared>, stream: Stream, login: Login) {
-    let Login { identity, cluster, place, session, admission, early } = login;
-    let stop = Box::pin(place.stop.clone().cancelled_owned());
-    let began = Instant::now();
-    let log = &shared.config().log;
-    let part = Part::new(Arc::clone(&shared.suspension), identity.tenant.registered(), place.pid);
-    let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who), part);
-    relay.is_audited = log.audit_file.is_some();
-    relay.slow = Slow::of(log);
-    if relay.slow.is_some() {
-        relay.session.remember_texts();
-    }
-    relay.take_early(&early);
-    let came = Some(began);
-    let mut client =
-        Client { shared, cluster, identity, place, relay, last_server: None, came, _admission: admission };
-    let end = client.live(stop).await;
-    client.flush_counts();
-    client.tell_end(&end, began);
-    if let End::Told(refusal) = end {
-        let _ = tokio::time::timeout(LAST_WORDS, client.relay.last_words(&refusal)).await;
-    }
-}
-
-type Stop = Pin<Box<WaitForCancellationFutureOwned>>;
-
 impl Client {
-    async fn live(&mut self, mut stop: Stop) -> End {
+    /// One that has logged in. In a box: moving it into the future of its life would give that room for two.
+    pub(super) fn begin(shared: Arc<Shared>, stream: Stream, login: Login) -> Box<Self> {
+        let Login { identity, cluster, place, session, admission, early } = login;
+        let log = &shared.config().log;
+        let part = Part::new(Arc::clone(&shared.suspension), identity.tenant.registered(), place.pid);
+        let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who), part);
+        relay.is_audited = log.audit_file.is_some();
+        relay.slow = Slow::of(log);
+        if relay.slow.is_some() {
+            relay.session.remember_texts();
+        }
+        relay.take_early(&early);
+        let came = Some(Instant::now());
+        let seat = Arc::default();
+        Box::new(Self {
+            shared,
+            cluster,
+            identity,
+            place,
+            relay,
+            seat,
+            last_server: None,
+            came,
+            _admission: admission,
+        })
+    }
+
+    /// Serves it to its end.
+    pub(super) async fn live(mut self: Box<Self>) {
+        let began = self.came.unwrap_or_else(Instant::now);
+        let end = self.until_it_ends().await;
+        self.flush_counts();
+        self.tell_end(&end, began);
+        if let End::Told(refusal) = end {
+            let _ = tokio::time::timeout(LAST_WORDS, self.relay.last_words(&refusal)).await;
+        }
+    }
+
+    async fn until_it_ends(&mut self) -> End {
+        let mut stop = Signal::of(&self.place.stop);
         loop {
             let limit = self.relay.session().limits().client_idle_timeout;
             let silent = limit.map(|limit| Instant::now() + limit);
             let end = self.identity.expires;
-            let idle = std::future::poll_fn(|cx| self.poll_idle(cx, stop.as_mut()));
+            let idle = std::future::poll_fn(|cx| self.poll_idle(cx, Some(&mut stop)));
             let front = match silent.into_iter().chain(end).min() {
                 None => idle.await,
                 Some(when) => match tokio::time::timeout_at(when.into(), idle).await {
@@ -112,18 +126,18 @@ impl Client {
             let tag = match front {
                 Ok(Front::NeedServer(tag)) => tag,
                 Ok(Front::Judge) => {
-                    self.judge_long().await;
+                    Box::pin(self.judge_long()).await;
                     continue;
                 }
                 Ok(_) => continue,
-                Err(end) => match self.first_words().await {
+                Err(end) => match Box::pin(self.first_words()).await {
                     Some(tag) => tag,
                     None => return end,
                 },
             };
             self.came = None;
             let asked = self.relay.slow.is_some().then(Instant::now);
-            match self.attach().await {
+            match self.attach(&mut stop).await {
                 Ok(Some(attached)) => {
                     if let (Some(slow), Some(asked)) = (&mut self.relay.slow, asked) {
                         slow.waited(asked.elapsed());
@@ -146,43 +160,37 @@ impl Client {
         if !self.shared.shutdown.is_cancelled() || self.place.dismissal_or_none().is_some() {
             return None;
         }
-        let speaking =
-            std::future::poll_fn(|cx| match ready!(self.poll_idle(cx, pin!(std::future::pending()))) {
-                Ok(Front::NeedServer(tag)) => Poll::Ready(Some(tag)),
-                _ => Poll::Ready(None),
-            });
+        let speaking = std::future::poll_fn(|cx| match ready!(self.poll_idle(cx, None)) {
+            Ok(Front::NeedServer(tag)) => Poll::Ready(Some(tag)),
+            _ => Poll::Ready(None),
+        });
         tokio::time::timeout_at(until.into(), speaking).await.ok().flatten()
     }
 
     /// Waits, without a server connection, for something to do.
-    fn poll_idle(
-        &mut self,
-        cx: &mut Context<'_>,
-        stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Poll<Result<Front, End>> {
+    fn poll_idle(&mut self, cx: &mut Context<'_>, stop: Option<&mut Signal>) -> Poll<Result<Front, End>> {
         let polled = self.relay.poll_idle(cx);
         self.relay.tell_verdicts(&self.shared);
         let front = ready!(polled).map_err(end_of);
         if matches!(front, Ok(Front::Blocked)) {
             // Nothing to do: the time to notice that the process or the tenant goes out of service.
-            return match stop.poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Err(End::Told(self.farewell()))),
-                Poll::Pending => Poll::Pending,
+            return match stop.map(|stop| stop.poll(cx)) {
+                Some(Poll::Ready(())) => Poll::Ready(Err(End::Told(self.farewell()))),
+                Some(Poll::Pending) | None => Poll::Pending,
             };
         }
         Poll::Ready(front)
     }
 
     /// A server connection with the client's settings. `None` when the client left while it waited.
-    async fn attach(&mut self) -> Result<Option<Attached>, Refusal> {
+    async fn attach(&mut self, stop: &mut Signal) -> Result<Option<Attached>, Refusal> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             let preferred = self.last_server.filter(|_| self.relay.session().wants_last_server());
             let checkout = {
                 let (tenant, slot) = (&self.identity.tenant, &self.place.slot);
-                let mut waiting = pin!(self.cluster.pool.checkout(tenant, slot, preferred));
-                let mut stopped = pin!(self.place.stop.cancelled());
+                let mut waiting = pin!(self.cluster.pool.checkout(tenant, slot, &self.seat, preferred));
                 let (relay, place, shared, pool) =
                     (&mut self.relay, &self.place, &self.shared, &self.cluster.pool);
                 let ready = std::future::poll_fn(|cx| {
@@ -191,7 +199,7 @@ impl Client {
                     }
                     // It may wait for as long as its tenant is paused.
                     let at_once = || place.dismissal().is_at_once() && !shared.shutdown.is_cancelled();
-                    if stopped.as_mut().poll(cx).is_ready() && (at_once() || pool.is_paused(tenant.id)) {
+                    if stop.poll(cx).is_ready() && (at_once() || pool.is_paused(tenant.id)) {
                         return Poll::Ready(None);
                     }
                     relay.poll_departure(cx).map(|()| None)
@@ -230,20 +238,22 @@ impl Client {
     }
 
     /// Relays until the server connection is not needed any more. `Some` when the client ends.
-    async fn serve(&mut self, mut attached: Attached, stop: &mut Stop) -> Option<End> {
+    ///
+    /// What happens seldom is in a box, so that it has no room in the future of each client.
+    async fn serve(&mut self, mut attached: Attached, stop: &mut Signal) -> Option<End> {
         let outcome = loop {
             match self.relay_until(&mut attached, stop).await {
-                Outcome::Judge => self.judge_long().await,
-                Outcome::Hub => self.relay.ask_hub(&self.cluster.hub, &attached).await,
-                Outcome::Restore => match self.relay.restore(&mut attached).await {
+                Outcome::Judge => Box::pin(self.judge_long()).await,
+                Outcome::Hub => Box::pin(self.relay.ask_hub(&self.cluster.hub, &attached)).await,
+                Outcome::Restore => match Box::pin(self.relay.restore(&mut attached)).await {
                     Ok(()) => {}
                     Err(outcome) => break outcome,
                 },
-                Outcome::TakeRole => match self.relay.take_role(&mut attached).await {
+                Outcome::TakeRole => match Box::pin(self.relay.take_role(&mut attached)).await {
                     Ok(()) => {}
                     Err(outcome) => break outcome,
                 },
-                Outcome::Settle => match self.relay.settle(&mut attached).await {
+                Outcome::Settle => match Box::pin(self.relay.settle(&mut attached)).await {
                     Ok(()) if self.relay.session().at_boundary() == Boundary::Release => {
                         break Outcome::Released;
                     }
@@ -302,7 +312,7 @@ impl Client {
         }
     }
 
-    async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Stop) -> Outcome {
+    async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Signal) -> Outcome {
         let mut clock = Clock::new(Instant::now(), self.identity.expires);
         let mut kept_since = None;
         // What needs a server connection goes to it at once.
@@ -323,7 +333,7 @@ impl Client {
                     self.relay.note_pin(self.relay.kept_for(), &self.place, &self.shared.counters);
                     self.relay.count_pin();
                     self.relay.tell_verdicts(&self.shared);
-                    if polled.is_pending() && stop.as_mut().poll(cx).is_ready() && self.may_stop() {
+                    if polled.is_pending() && stop.poll(cx).is_ready() && self.may_stop() {
                         return Poll::Ready(Some(Outcome::Stopped));
                     }
                     // Other limits hold from now on.
@@ -489,5 +499,28 @@ fn end_of(gone: Gone) -> End {
     match gone {
         Gone::Left => End::Gone,
         Gone::Failed(refusal) => End::Told(refusal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tls::ListenMode;
+
+    const fn future_of<A, F>(_: &impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    const fn future_of_three<A, B, C, F>(_: &impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It was 12,496 bytes, most of it for what hardly ever happens.
+    #[test]
+    fn client_that_does_nothing_has_no_room_for_all_that_could_happen() {
+        let whole = future_of_three::<Arc<Shared>, Stream, ListenMode, _>(&crate::client::serve);
+        let living = future_of::<Box<Client>, _>(&Client::live);
+        assert!(whole <= 1800 && living <= 1300, "{whole} {living}");
+        assert!(size_of::<Client>() <= 2048, "{}", size_of::<Client>());
     }
 }

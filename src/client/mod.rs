@@ -18,6 +18,7 @@ mod outcome;
 mod overview;
 mod relay;
 mod roster;
+mod signal;
 mod slow;
 mod suspension;
 mod tally;
@@ -36,6 +37,7 @@ use tracing::Instrument;
 
 use crate::auth::{Failures, Source};
 use crate::client::console::Visits;
+use crate::client::drive::Client;
 use crate::client::elsewhere::Elsewhere;
 use crate::client::handshake::Entered;
 use crate::client::lobby::Lobby;
@@ -59,6 +61,7 @@ pub use clusters::{Cluster, Clusters, Unserved};
 pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport, SetByHand};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
+pub use signal::Signal;
 
 /// How long a login may take when the process ends.
 const LOGIN_GRACE: Duration = Duration::from_secs(3);
@@ -261,8 +264,10 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         }
     };
     let login = match logged_in {
-        Ok(Some(Entered::Tenant(login))) => *login,
-        Ok(Some(Entered::Console(visitor))) => return console::run(shared, stream, *visitor).await,
+        Ok(Some(Entered::Tenant(login))) => login,
+        Ok(Some(Entered::Console(visitor))) => {
+            return Box::pin(console::run(shared, stream, *visitor)).await;
+        }
         Ok(None) => return,
         Err(refusal) => {
             audit::login_refused(&shared, peer, &refusal);
@@ -277,7 +282,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         shared.counters.admin_session_begun();
         span.in_scope(|| audit::begun(login.identity(), admin, peer));
     }
-    drive::run(shared, stream, login).instrument(span.clone()).await;
+    Client::begin(shared, stream, *login).live().instrument(span.clone()).await;
     if let Some(admin) = &admin {
         span.in_scope(|| audit::ended(admin));
     }

@@ -87,12 +87,15 @@ impl Checkout {
     /// # Errors
     /// [`AttachError`]; the connection goes back or is closed.
     pub async fn attach(mut self, settings: &Arc<Settings>) -> Result<Attached, AttachError> {
-        self.discard_anothers(settings).await?;
+        // What is awaited seldom is in a box, so that it has no room in the future of each client.
+        if let Some(seed) = self.hand_over(settings)? {
+            Box::pin(self.discard_anothers(seed)).await?;
+        }
         if let Some(conn) = self.conn.as_mut()
             && !Arc::ptr_eq(&conn.state.settings, settings)
             && conn.state.settings != *settings
         {
-            self.apply(settings).await?;
+            Box::pin(self.apply(settings)).await?;
         }
         let tenant = self.tenant;
         // The scheduler gives no tenant another's connection; this is where it would matter.
@@ -111,16 +114,15 @@ impl Checkout {
     }
 
     /// Where another tenant was served before, all that it may have left goes first: also what code left that no text
-    /// showed. Most often the session sends for that what is needed; else it is done here, and where it fails, as for a
-    /// time-out that is left, another connection will do.
-    async fn discard_anothers(&mut self, settings: &Settings) -> Result<(), AttachError> {
+    /// showed. Most often the session sends for that what is needed; else it is to be done now, with this seed.
+    fn hand_over(&mut self, settings: &Settings) -> Result<Option<i32>, AttachError> {
         let tenant = self.tenant;
-        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        let Some(conn) = self.conn.as_mut() else { return Ok(None) };
         let anothers = conn.state.role.serves.is_some_and(|last| last != tenant);
         // A client of the same tenant had it and said nothing. What is set now must not be discarded later.
         let still_there = conn.state.role.has_leftover() && !settings.is_empty();
         if !anothers && !still_there {
-            return Ok(());
+            return Ok(None);
         }
         let mut seed = [0; 4];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
@@ -128,11 +130,16 @@ impl Checkout {
         if anothers {
             self.pool.counters.handed_over();
         }
-        if !settings.is_empty() || !conn.state.hand_over(tenant, seed) {
-            self.pool.counters.discard_awaited();
-            discard(conn).await?;
-            conn.state.role.handed_over(tenant, seed);
-        }
+        let is_awaited = !settings.is_empty() || !conn.state.hand_over(tenant, seed);
+        Ok(is_awaited.then_some(seed))
+    }
+
+    /// Where that fails, as for a time-out that is left, another connection will do.
+    async fn discard_anothers(&mut self, seed: i32) -> Result<(), AttachError> {
+        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
+        self.pool.counters.discard_awaited();
+        discard(conn).await?;
+        conn.state.role.handed_over(self.tenant, seed);
         Ok(())
     }
 

@@ -21,9 +21,9 @@ const UNNAMED_ARE_KNOWN_FOR: u32 = 12;
 const BOUND_AGAIN_AFTER: u32 = 12;
 
 impl Pool {
-    /// Looks after idle connections, and tells the scheduler the time, for ever.
+    /// Looks after idle connections and those who wait, and tells the scheduler the time, for ever.
     pub async fn keep(self: Arc<Self>) {
-        tokio::join!(self.look_after_idle(), self.tell_time());
+        tokio::join!(self.look_after_idle(), self.tell_time(), self.end_waiting());
     }
 
     async fn look_after_idle(self: &Arc<Self>) {
@@ -68,7 +68,7 @@ impl Pool {
         if moves {
             for client in inner.scheduler.take_waiting(tenant.id) {
                 if let Some(waiting) = inner.waiting.remove(&client) {
-                    let _ = waiting.send(Grant::Moved);
+                    waiting.seat.leave(Grant::Moved);
                 }
             }
         }

@@ -9,6 +9,7 @@ mod checkout;
 mod keeper;
 mod overview;
 mod pause;
+mod seat;
 mod settle;
 mod spare;
 mod wait;
@@ -25,7 +26,7 @@ use arc_swap::{ArcSwap, Guard};
 use dashmap::DashMap;
 use foldhash::HashMap;
 use thiserror::Error;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::notify::Hub;
@@ -43,10 +44,11 @@ use crate::tenant::{Access, ClusterName, Ident, Level, Limits as TenantLimits, T
 
 pub use checkout::{AttachError, Attached, Checkout, Ended};
 pub use overview::{OpenServer, PoolOverview};
+pub use seat::Seat;
 pub use settle::SettleError;
 pub use welcome::{Welcome, WelcomeError};
 
-use wait::{NotNow, Waiter};
+use wait::{NotNow, Waiter, Waiting};
 
 /// Why a connection is closed that is of another server than it should be.
 const REPLICA: &str = "replica";
@@ -68,6 +70,8 @@ pub struct Pool {
     memory_is_untold: AtomicBool,
     /// The alarm is set to an earlier time.
     sooner: Notify,
+    /// There is somebody who waits, and was not before.
+    somebody_waits: Notify,
 }
 
 #[derive(Debug)]
@@ -77,7 +81,9 @@ struct Inner {
     /// All that are open, also those in use or being closed, for people who look.
     open: HashMap<ServerId, OpenServer>,
     renewals: pause::Renewals,
-    waiting: HashMap<ClientId, oneshot::Sender<Grant>>,
+    waiting: HashMap<ClientId, Waiting>,
+    /// Whether somebody looks how long they wait.
+    is_watched: bool,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     /// How spare connections log in, while there may be any.
     spare: Option<Arc<SpareLogin>>,
@@ -98,6 +104,8 @@ enum Grant {
     Failed(Arc<ConnectError>),
     /// Its tenant's level was changed: it is to ask for the other kind of connection.
     Moved,
+    /// It has waited for so long, which is its limit.
+    Late(Duration),
 }
 
 /// Why a client gets no server connection.
@@ -137,6 +145,7 @@ impl Pool {
             open: HashMap::default(),
             renewals: pause::Renewals::default(),
             waiting: HashMap::default(),
+            is_watched: false,
             tenants: HashMap::default(),
             spare: None,
             decisions: Vec::new(),
@@ -154,6 +163,7 @@ impl Pool {
             welcomes: welcome::Welcomes::default(),
             memory_is_untold: AtomicBool::new(false),
             sooner: Notify::new(),
+            somebody_waits: Notify::new(),
         })
     }
 
@@ -185,7 +195,8 @@ impl Pool {
     }
 
     /// A server connection for the tenant, its own or a shared one as its level is, at once or after waiting for its turn. It is ours but serves
-    /// nobody until it is attached. `preferred` is taken if it is idle.
+    /// nobody until it is attached. `preferred` is taken if it is idle. The client waits in its `seat`,
+    /// and not longer than it may while [`keep`](Self::keep) runs.
     ///
     /// # Errors
     /// [`CheckoutError`].
@@ -193,6 +204,7 @@ impl Pool {
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
         cancel: &Arc<CancelSlot>,
+        seat: &Arc<Seat>,
         preferred: Option<ServerId>,
     ) -> Result<Checkout, CheckoutError> {
         // A session is given its pool once; two short names are compared each time, for `main` two null pointers, so that no
@@ -202,7 +214,7 @@ impl Pool {
         }
         cancel.waiting();
         loop {
-            let mut conn = match self.try_checkout(tenant, preferred) {
+            let mut conn = match self.try_checkout(tenant, seat, preferred) {
                 Ok(conn) => conn,
                 Err(NotNow::Wait(waiter)) => match self.wait(tenant, waiter, cancel).await? {
                     Some(conn) => conn,
@@ -226,6 +238,7 @@ impl Pool {
     fn try_checkout(
         self: &Arc<Self>,
         tenant: &Arc<Tenant>,
+        seat: &Arc<Seat>,
         preferred: Option<ServerId>,
     ) -> Result<Box<ServerConn>, NotNow> {
         let mut inner = self.lock();
@@ -263,15 +276,20 @@ impl Pool {
             if refused {
                 return NotNow::Full(inner.scheduler.waiting(tenant.id));
             }
-            let (sender, receiver) = oneshot::channel();
-            inner.waiting.insert(client, sender);
+            let is_paused = inner.scheduler.is_paused(tenant.id);
+            inner.waiting.insert(client, Waiting::new(Arc::clone(seat), tenant.id, now, is_paused));
+            if !std::mem::replace(&mut inner.is_watched, true) {
+                self.somebody_waits.notify_one();
+            }
             NotNow::Wait(Waiter {
                 pool: Arc::clone(self),
                 tenant: tenant.id,
                 level,
                 client,
                 held: inner.scheduler.rate_waited_for(tenant.id).is_some(),
-                receiver: Some(receiver),
+                seat: Arc::clone(seat),
+                began: now,
+                is_served: false,
             })
         });
         self.carry_out(&mut inner, decisions);
@@ -395,8 +413,8 @@ impl Pool {
         let error = Arc::new(error);
         decisions.retain(|decision| match decision {
             Decision::Fail(client) => {
-                if let Some(sender) = inner.waiting.remove(client) {
-                    let _ = sender.send(Grant::Failed(Arc::clone(&error)));
+                if let Some(waiting) = inner.waiting.remove(client) {
+                    waiting.seat.leave(Grant::Failed(Arc::clone(&error)));
                 }
                 false
             }
@@ -424,17 +442,14 @@ impl Pool {
             match decision {
                 Decision::Assign(client, server) => {
                     let Some(conn) = inner.idle.remove(&server) else { continue };
-                    let sender = inner.waiting.remove(&client);
-                    let refused = match sender {
-                        Some(sender) => sender.send(Grant::Conn(conn)).err().and_then(Grant::conn),
-                        None => Some(conn),
-                    };
-                    if let Some(conn) = refused {
-                        // The client went away meanwhile.
-                        let event = Event::Returned(conn.owner, server);
-                        inner.idle.insert(server, conn);
-                        inner.scheduler.on(Instant::now(), event, &mut decisions);
+                    if let Some(waiting) = inner.waiting.remove(&client) {
+                        waiting.seat.leave(Grant::Conn(conn));
+                        continue;
                     }
+                    // The client went away meanwhile.
+                    let event = Event::Returned(conn.owner, server);
+                    inner.idle.insert(server, conn);
+                    inner.scheduler.on(Instant::now(), event, &mut decisions);
                 }
                 Decision::Open(owner, server) => match inner.login(owner) {
                     Some(login) => self.open(login, server),
@@ -485,7 +500,7 @@ impl Grant {
     fn conn(self) -> Option<Box<ServerConn>> {
         match self {
             Self::Conn(conn) => Some(conn),
-            Self::Failed(_) | Self::Moved => None,
+            Self::Failed(_) | Self::Moved | Self::Late(_) => None,
         }
     }
 }

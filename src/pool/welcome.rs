@@ -60,7 +60,7 @@ impl Pool {
         if let Some(known) = self.welcomes.known.get(&key) {
             return Ok(Arc::clone(&known));
         }
-        let attached = self.checkout(tenant, cancel, None).await?.attach(&key.1).await?;
+        let attached = self.checkout(tenant, cancel, &Arc::default(), None).await?.attach(&key.1).await?;
         let mut messages = Vec::new();
         for (name, value) in attached.parameters() {
             // A direct connection is logged in as the tenant's role.

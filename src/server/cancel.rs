@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -39,6 +40,8 @@ struct Inner {
     doubtful: bool,
     /// A waiting client was cancelled.
     cancelled: bool,
+    /// Of the client's task, which is woken then. It is kept from one wait to the next.
+    waker: Option<Waker>,
     /// The server process has answered nothing yet.
     quiet: bool,
     /// Counts what cancel requests mean one after the other.
@@ -103,7 +106,7 @@ impl CancelSlot {
 
     /// As [`aim_at`](Self::aim_at), unless the client was cancelled while it waited: then `false`.
     ///
-    /// Whoever awaits [`cancelled`](Self::cancelled) may have been given a server connection at the same moment; `since` is
+    /// Whoever polls [`poll_cancelled`](Self::poll_cancelled) may have been given a server connection at the same moment; `since` is
     /// when.
     pub fn aim_after_waiting(&self, endpoint: &Endpoint, key: &BackendKey, since: Instant) -> bool {
         let mut inner = self.lock();
@@ -140,15 +143,16 @@ impl CancelSlot {
         }
     }
 
-    /// Resolves when the client is cancelled while it waits.
-    pub async fn cancelled(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if std::mem::take(&mut self.lock().cancelled) {
-                return;
-            }
-            changed.await;
+    /// Whether the client was cancelled while it waits; if not, the task is woken when it is.
+    pub fn poll_cancelled(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.cancelled) {
+            return Poll::Ready(());
         }
+        if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            inner.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// The server process has begun to answer.
@@ -202,8 +206,9 @@ impl CancelSlot {
                 Aim::Nothing => return None,
                 Aim::Waiting => {
                     inner.cancelled = true;
-                    drop(inner);
-                    self.changed.notify_waiters();
+                    if let Some(waker) = &inner.waker {
+                        waker.wake_by_ref();
+                    }
                     return None;
                 }
                 Aim::Server(endpoint, key) => {

@@ -470,7 +470,7 @@ pub(super) async fn until_ready(
                 parameters.push((name.to_owned(), value.to_owned()));
             }
             (b'K', [a, b, c, d, secret @ ..]) if secret.len() >= 4 => {
-                key = Some(BackendKey { pid: i32::from_be_bytes([*a, *b, *c, *d]), key: secret.to_vec() });
+                key = Some(BackendKey { pid: i32::from_be_bytes([*a, *b, *c, *d]), key: secret.into() });
             }
             (b'E', body) => return Err(ConnectError::Refused(ServerError::read(body))),
             (b'N', _) => {}

@@ -43,7 +43,7 @@ pub struct BackendKey {
     /// Process id.
     pub pid: i32,
     /// Secret key, 4 bytes in protocol 3.0.
-    pub key: Vec<u8>,
+    pub key: Arc<[u8]>,
 }
 
 /// A connection to PostgreSQL.
@@ -263,7 +263,8 @@ impl MessageReader {
     async fn fill(&mut self, stream: &mut Stream) -> io::Result<()> {
         self.buf.drain(..self.start);
         self.start = 0;
-        let mut chunk = [0; 4096];
+        // Not in the future, which is a part of each client's.
+        let mut chunk = vec![0; 4096];
         let n = stream.read(&mut chunk).await?;
         self.buf.extend_from_slice(&chunk[..n]);
         if n == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }

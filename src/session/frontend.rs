@@ -128,7 +128,7 @@ impl Session {
         if body.len() < head.body_len() {
             return Step::NeedMore(head.total);
         }
-        let parsed = view::Parse::read(body);
+        let parsed = if head.tag == b'Q' { None } else { view::Parse::read(body) };
         let text = if head.tag == b'Q' { view::query(body) } else { parsed.map(|parse| parse.text) };
         let Some(text) = text else { return Step::Fail(Refusal::protocol("invalid message format")) };
         let allowed = match self.judge(text, guard) {

@@ -1,9 +1,12 @@
 //! Borrowed views of the few messages whose body matters. Every length is checked; nothing panics.
 
+use std::ffi::CStr;
+
 /// The part of `bytes` before the first NUL, and what follows it.
 #[must_use]
 pub fn cstr(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let nul = bytes.iter().position(|&b| b == 0)?;
+    // The standard library looks at a word at a time here.
+    let nul = CStr::from_bytes_until_nul(bytes).ok()?.count_bytes();
     Some((&bytes[..nul], &bytes[nul + 1..]))
 }
 

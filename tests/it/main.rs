@@ -4,6 +4,7 @@
 
 mod abuse;
 mod adopt;
+mod allocations;
 mod api;
 mod attack;
 mod audit;

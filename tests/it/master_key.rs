@@ -323,7 +323,13 @@ fn proxy_with_the_old_key_only_says_what_to_do_and_others_go_on() {
     let mut told = String::new();
     eventually("it cannot log in", || {
         let work = async {
-            let refused = shared.clusters.main().pool.checkout(&tenant, &Arc::default(), None).await.err();
+            let refused = shared
+                .clusters
+                .main()
+                .pool
+                .checkout(&tenant, &Arc::default(), &Arc::default(), None)
+                .await
+                .err();
             refused.map(|error| format!("{error:#}")).unwrap_or_default()
         };
         told = proxy.run(work);

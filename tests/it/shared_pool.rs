@@ -46,7 +46,7 @@ async fn ground(change: impl FnOnce(&mut Config)) -> Ground {
 }
 
 async fn attach(pool: &Arc<Pool>, tenant: &Arc<Tenant>) -> Attached {
-    let checkout = pool.checkout(tenant, &Arc::default(), None).await.unwrap();
+    let checkout = pool.checkout(tenant, &Arc::default(), &Arc::default(), None).await.unwrap();
     checkout.attach(&Arc::<Settings>::default()).await.unwrap()
 }
 
@@ -97,7 +97,8 @@ async fn shared_connection_is_the_pool_role_s_and_serves_one_tenant_after_the_ot
 async fn without_a_pool_role_the_client_is_told_what_to_do() {
     let ground = ground(|_| {}).await;
     let pool = pool(&ground.db.config, None);
-    let error = pool.checkout(&ground.alpha, &Arc::<CancelSlot>::default(), None).await.unwrap_err();
+    let error =
+        pool.checkout(&ground.alpha, &Arc::<CancelSlot>::default(), &Arc::default(), None).await.unwrap_err();
     assert!(matches!(&error, CheckoutError::Connect(_)), "{error:?}");
     assert!(error.to_string().contains("pgtenant init"), "{error}");
 }

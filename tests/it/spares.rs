@@ -440,7 +440,8 @@ async fn serves_although(body: &str) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(pool.load().idle, 1, "no spare is warm: {body}");
-    let checkout = pool.checkout(&tenant, &Arc::<CancelSlot>::default(), None).await.unwrap();
+    let checkout =
+        pool.checkout(&tenant, &Arc::<CancelSlot>::default(), &Arc::default(), None).await.unwrap();
     let attached = checkout.attach(&Arc::<Settings>::default()).await.unwrap();
     let user = format!("SELECT usename FROM pg_stat_activity WHERE pid = {}", attached.pid());
     assert_eq!(value(&db.admin().await, &user).await, alpha, "{body}");

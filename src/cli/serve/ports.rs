@@ -1,6 +1,8 @@
 //! The sockets that clients come to: opened at the start, more or less of them at a reload, given away in a takeover.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -8,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::serve::takeover::Taken;
-use crate::client::{self, ReloadError, Shared};
+use crate::client::{self, ReloadError, Shared, Signal};
 use crate::config::Listen;
 use crate::config::tls::ListenMode;
 use crate::net::listener::{Listener, Place};
@@ -209,9 +211,14 @@ fn serve(desk: &Desk, place: &Place, stream: Stream) {
         _ => ListenMode::Off,
     };
     let serving = client::serve(Arc::clone(&desk.shared), stream, tls);
-    let cut_off = desk.cut_off.clone().cancelled_owned();
-    desk.clients.spawn(async {
+    let mut cut_off = Signal::of(&desk.cut_off);
+    desk.clients.spawn(async move {
+        let mut serving = pin!(serving);
         // Dropping what serves a client closes its server connection, which rolls back.
-        tokio::select! { biased; () = serving => {}, () = cut_off => {} }
+        std::future::poll_fn(|cx| match serving.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => cut_off.poll(cx),
+        })
+        .await;
     });
 }

@@ -255,6 +255,17 @@ impl Wire {
         self.write_all(bytes).is_ok()
     }
 
+    /// Sends a request that is answered by one ReadyForQuery outside of a transaction block, and reads up to that. Allocates nothing.
+    pub(crate) fn exchange(&mut self, request: &[u8], answer: &mut [u8]) {
+        self.stream.write_all(request).expect("it is taken");
+        let mut end = 0;
+        while !answer[..end].ends_with(b"Z\0\0\0\x05I") {
+            let read = self.stream.read(&mut answer[end..]).expect("an answer");
+            assert!(read > 0, "the end in place of an answer");
+            end += read;
+        }
+    }
+
     /// One byte outside of any message: the answer to SSLRequest.
     pub(crate) fn recv_byte(&mut self) -> u8 {
         let mut byte = [0];
