@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -41,6 +42,30 @@ fn service_manager_is_told_of_start_reload_and_end_and_gets_signs_of_life() {
     binary.terminate();
     assert!(told(&socket).starts_with("STOPPING=1\n"));
     assert!(binary.wait().success());
+}
+
+#[test]
+fn master_key_may_be_a_credential_which_root_owns_and_a_list_lets_the_service_read() {
+    let base = Binary::start(&["alpha"]);
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("master.key");
+    std::fs::copy(base.dir().join("master.key"), &key).unwrap();
+    // As `stat` shows it.
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o440)).unwrap();
+    let start = || {
+        let mut serve = Command::new(assert_cmd::cargo::cargo_bin!("pgtenant"));
+        serve.arg("serve").current_dir(base.dir());
+        serve
+            .env("PGTENANT_CONFIG", base.dir().join("pgtenant.toml"))
+            .env("PGTENANT_SECRETS_MASTER_KEY_FILE", &key);
+        serve
+    };
+    let output = start().output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("others can read or write"), "{error}");
+    let mut serve = start();
+    serve.env("CREDENTIALS_DIRECTORY", dir.path());
+    base.start_by(serve).wire("alpha").run("select 1");
 }
 
 #[test]
