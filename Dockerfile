@@ -27,8 +27,8 @@ RUN touch src/main.rs src/lib.rs \
 # ---- run
 FROM debian:bookworm-slim
 
-RUN groupadd --system --gid 10001 pgtenant \
-    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
+RUN groupadd --gid 10001 pgtenant \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin pgtenant
 
 COPY --from=builder /build/target/release/pgtenant /usr/local/bin/pgtenant

@@ -4,11 +4,12 @@
 #   scripts/setup.sh demo   a C compiler, libclang with its headers, PostgreSQL's server and client programs
 #   scripts/setup.sh test   the same, pgbench, PostgreSQL's extension set_user, and the drivers that the tests run: Python,
 #                           Node, Java and PHP with theirs, a program that uses sqlx, and a browser
-#   scripts/setup.sh ci     the same, and SQLsmith and Prometheus' promtool where apt-get has them
+#   scripts/setup.sh ci     the same, SQLsmith and Prometheus' promtool where apt-get has them, and what reads deploy/ as
+#                           Kubernetes, Helm and Grafana do, where PyPI has it
 #   scripts/setup.sh where  installs nothing; prints where the drivers are, as NAME=PATH
 #
 # What comes from PyPI and npm goes into a cache outside the tree, ${XDG_CACHE_HOME:-~/.cache}/pgtenant-tests, into
-# directories named after a checksum of the lists in tests/drivers: each state of the lists has its own.
+# directories named after a checksum of the lists in tests/drivers and deploy: each state of the lists has its own.
 #
 # As root, or with CI=true, it installs without asking. Otherwise it shows the commands and asks; without
 # a terminal to ask on, it shows them and exits with 1. Rust itself is never installed: how to is printed.
@@ -21,9 +22,11 @@ sum_of() { cat "$@" | cksum | tr ' ' '-'; }
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pgtenant-tests
 requirements=tests/drivers/requirements.txt
+deploy_requirements=deploy/requirements.txt
 node_package=tests/drivers/package.json
 node_lock=tests/drivers/package-lock.json
 venv=$cache/python-$(sum_of "$requirements")
+deploy_venv=$cache/deploy-$(sum_of "$deploy_requirements")
 node_dir=$cache/node-$(sum_of "$node_package" "$node_lock")
 sqlx=tests/drivers/sqlx
 sqlx_dir=$cache/sqlx-$(sum_of "$sqlx/Cargo.toml" "$sqlx/Cargo.lock" "$sqlx/src/main.rs")
@@ -117,8 +120,10 @@ has_program() {
     return 1
 }
 
-# Made completely; and its Python is still there.
-has_python_drivers() { [ -f "$venv/complete" ] && "$venv/bin/python" -c '' >/dev/null 2>&1; }
+# venv_is_whole DIR: made completely; and its Python is still there.
+venv_is_whole() { [ -f "$1/complete" ] && "$1/bin/python" -c '' >/dev/null 2>&1; }
+
+has_python_drivers() { venv_is_whole "$venv"; }
 
 has_node_drivers() { [ -f "$node_dir/complete" ]; }
 
@@ -303,16 +308,16 @@ $commands"; then
     fi
 }
 
-# The file `complete` comes last: what was broken off half way is made anew.
-make_python_drivers() {
-    has_python_drivers && return 0
-    say "making $venv with the drivers of $requirements"
-    rm -rf "$venv"
+# make_venv DIR LIST: the file `complete` comes last, so that what was broken off half way is made anew.
+make_venv() {
+    venv_is_whole "$1" && return 0
+    say "making $1 with what $2 lists"
+    rm -rf "$1"
     mkdir -p "$cache"
-    python3 -m venv "$venv" || fail "\`python3 -m venv\` failed: install Python's venv and ensurepip modules."
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --prefer-binary \
-        -r "$requirements" || fail "pip could not install $requirements: check the network and Python's version (3.10 or newer)."
-    : >"$venv/complete"
+    python3 -m venv "$1" || fail "\`python3 -m venv\` failed: install Python's venv and ensurepip modules."
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --prefer-binary \
+        -r "$2" || fail "pip could not install $2: check the network and Python's version (3.10 or newer)."
+    : >"$1/complete"
 }
 
 make_node_drivers() {
@@ -340,17 +345,17 @@ make_sqlx_story() {
 }
 
 mode=${1:-}
-with_sqlsmith=false
+is_ci=false
 case "$mode" in
     demo | test) ;;
     where)
-        printf '%s\n' "python=$venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)" \
+        printf '%s\n' "python=$venv/bin/python" "deploy=$deploy_venv/bin/python" "node_modules=$node_dir/node_modules" "jdbc=$(find_jdbc || :)" \
             "sqlx=$sqlx_dir/sqlx-story" "browser=$(find_browser || :)"
         exit 0
         ;;
     ci)
         mode=test
-        with_sqlsmith=true
+        is_ci=true
         ;;
     *) fail "usage: scripts/setup.sh demo|test|ci|where" ;;
 esac
@@ -369,14 +374,17 @@ if [ "$mode" = test ]; then
     if [ -n "${lacking% }" ]; then
         install "${lacking% }"
     fi
-    make_python_drivers
+    make_venv "$venv" "$requirements"
     make_node_drivers
     make_sqlx_story
 fi
 # Not every distribution has it: CI goes on without, and says so.
-if [ "$with_sqlsmith" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
+if [ "$is_ci" = true ] && ! command -v sqlsmith >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
     (install sqlsmith) || say "sqlsmith could not be installed."
 fi
-if [ "$with_sqlsmith" = true ] && ! command -v promtool >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
+if [ "$is_ci" = true ] && ! command -v promtool >/dev/null 2>&1 && find_manager && [ "$manager" = apt-get ]; then
     (install promtool) || say "promtool could not be installed."
+fi
+if [ "$is_ci" = true ]; then
+    (make_venv "$deploy_venv" "$deploy_requirements") || say "what reads deploy/ could not be installed."
 fi

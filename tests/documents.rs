@@ -136,6 +136,12 @@ fn units_of_systemd_name_what_the_program_has() {
     let (_, rest) = unit.split_once("TimeoutStopSec=").unwrap();
     let stop: u64 = rest.split_once("s\n").unwrap().0.parse().unwrap();
     assert!(stop > 30 + 10, "more than listen.shutdown_timeout");
+    // A server that is away at the start must not end it for good.
+    assert!(unit.contains("\nStartLimitIntervalSec=0\n"));
+    // A socket of the socket unit may be in it, and would go with it.
+    assert!(!unit.contains("RuntimeDirectory="));
+    let socket = file("deploy/systemd/pgtenant.socket");
+    assert!(socket.contains("\nListenStream=127.0.0.1:6432\n"), "the default of listen.addresses");
 }
 
 #[test]

@@ -108,9 +108,11 @@ async fn serve(start: Start) -> anyhow::Result<ExitCode> {
             () = systemd.live() => {}
             _ = hangup.recv() => {
                 systemd.reloading();
-                // The log has it.
-                let _ = server.reload().await;
-                systemd.ready();
+                // The log has what is wrong.
+                match server.reload().await {
+                    Ok(_) => systemd.ready(),
+                    Err(_) => systemd.ready_as_before(),
+                }
             }
         }
     }
@@ -265,8 +267,8 @@ impl Server {
             _ => None,
         };
         let mut inherited = Inherited::of(std::mem::take(&mut start.sockets), taken.as_mut());
+        inherited.must_have_places(&start.config.listen)?;
         let opened = ports.open(&start.config.listen, &mut inherited)?;
-        inherited.must_be_used()?;
         let door = match (path, taken) {
             (Some(path), Some(taken)) => Some(taken.finish(&path).await?),
             (Some(path), None) => Some(Door::open(&path)?),

@@ -33,7 +33,8 @@ impl Process {
     pub(super) fn look() -> Option<Self> {
         let (cpu, since_boot) = times(&fs::read_to_string("/proc/self/stat").ok()?)?;
         let status = fs::read_to_string("/proc/self/status").ok()?;
-        let boot = boot_time(&fs::read_to_string("/proc/stat").ok()?)?;
+        // Where only processes are shown (systemd's ProcSubset=pid), the clocks tell it.
+        let boot = fs::read_to_string("/proc/stat").ok().and_then(|stat| boot_time(&stat)).or_else(clocks)?;
         // One of them is the directory that is being read.
         let descriptors = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
         Some(Self {
@@ -59,6 +60,20 @@ fn times(stat: &str) -> Option<(Duration, Duration)> {
 
 fn boot_time(stat: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+}
+
+/// When the system started: how much longer it is since 1970 than since then.
+#[cfg(target_os = "linux")]
+fn clocks() -> Option<u64> {
+    use rustix::time::{ClockId, clock_gettime};
+    let [now, up] = [ClockId::Realtime, ClockId::Boottime].map(clock_gettime);
+    let seconds = now.tv_sec - up.tv_sec - i64::from(now.tv_nsec < up.tv_nsec);
+    u64::try_from(seconds).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn clocks() -> Option<u64> {
+    None
 }
 
 /// The number behind a name in `/proc/self/status`.
@@ -99,5 +114,7 @@ mod tests {
         assert!(process.resident > 1 << 20 && process.virtual_size > process.resident, "{process:?}");
         assert!(process.threads >= 1 && process.descriptors >= 3, "{process:?}");
         assert!(process.started > 1_500_000_000, "{process:?}");
+        let boot = boot_time(&fs::read_to_string("/proc/stat").unwrap()).unwrap();
+        assert!(clocks().unwrap().abs_diff(boot) <= 1, "{:?}, {boot}", clocks());
     }
 }

@@ -13,14 +13,26 @@ const MAX_SECRET_BYTES: u64 = 64 * 1024 * 1024;
 /// The same of a file with public keys.
 pub(super) const MAX_KEYS_BYTES: u64 = 256 * 1024;
 
+/// The bit of a mode that lets a file's group read it. Where the file has a list of its own of who may, the bit stands for that list.
+const GROUP_READS: u32 = 0o040;
+
 /// Reads a file that holds a secret, with its mode.
 ///
 /// # Errors
 /// The system's, or that it is no plain file.
 pub fn read_secret(path: &Path) -> io::Result<SecretFile> {
+    read_secret_or(path, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref().map(Path::new))
+}
+
+/// `credentials` is the directory that systemd made for this service alone, if it did. Root owns what is in it, and a list lets the
+/// service's account read it, which `stat` shows as a group that may.
+fn read_secret_or(path: &Path, credentials: Option<&Path>) -> io::Result<SecretFile> {
     let file = open(path)?;
     // Of the open file, so that it is the mode of what is read.
-    let mode = file.metadata()?.permissions().mode();
+    let mut mode = file.metadata()?.permissions().mode();
+    if credentials.is_some() && path.parent() == credentials {
+        mode &= !GROUP_READS;
+    }
     let mut text = String::new();
     let read = file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text)?;
     if read as u64 > MAX_SECRET_BYTES {
@@ -59,4 +71,24 @@ pub(super) fn read_public(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is far too long for a file with keys"));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn group_may_read_what_systemd_passes_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        fs::write(&path, "x").unwrap();
+        let mode = |mode, credentials: Option<&Path>| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            read_secret_or(&path, credentials).unwrap().mode & 0o777
+        };
+        assert_eq!(mode(0o440, Some(dir.path())), 0o400);
+        assert_eq!(mode(0o464, Some(dir.path())), 0o424);
+        assert_eq!(mode(0o440, Some(Path::new("/run/credentials/other.service"))), 0o440);
+        assert_eq!(mode(0o440, None), 0o440);
+    }
 }

@@ -41,13 +41,15 @@ impl Inherited {
         Self(taken.into_iter().map(|(place, listener)| (Some(place), listener)).chain(passed).collect())
     }
 
-    /// What was passed and is used for nothing would be a place where clients connect and nobody answers. What the process
-    /// before this one listened on, and this one is not to, is closed.
+    /// What was passed and is used for nothing would be a place where clients connect and nobody answers. It is looked for before
+    /// anything is opened: its port may be in the way. What the process before this one listened on, and this one is not to, is closed.
     ///
     /// # Errors
     /// With the remedy.
-    pub(super) fn must_be_used(self) -> anyhow::Result<()> {
-        match self.0.iter().find(|(known, _)| known.is_none()) {
+    pub(super) fn must_have_places(&self, listen: &Listen) -> anyhow::Result<()> {
+        let places = places(listen);
+        let mut passed = self.0.iter().filter(|(known, _)| known.is_none());
+        match passed.find(|(_, listener)| !places.iter().any(|place| listener.is_at(place))) {
             None => Ok(()),
             Some((_, listener)) => bail!(
                 "the service manager passes a socket for {}, which is none of `listen.addresses` and not the one in \

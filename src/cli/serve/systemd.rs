@@ -41,6 +41,13 @@ impl Systemd {
         self.tell("READY=1\nSTATUS=serving");
     }
 
+    /// The same after a reload that changed nothing, as there is no other way to say so.
+    pub(super) fn ready_as_before(&self) {
+        self.tell(
+            "READY=1\nSTATUS=serving; the configuration was read again and cannot be used, see the log",
+        );
+    }
+
     /// The same of a process that has taken over from another one, which was the main one.
     pub(super) fn ready_instead(&self) {
         self.tell(&format!("MAINPID={}\nREADY=1\nSTATUS=serving", std::process::id()));

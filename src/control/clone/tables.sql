@@ -101,9 +101,10 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'SET STATISTICS ' || c.attstattarget WHERE c.attstattarget >= 0
     UNION ALL
-    SELECT 'SET (' || (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', pg_catalog.split_part(o, '=', 1),
-                                  pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1)), ', ') FROM pg_catalog.unnest(c.attoptions) o) || ')'
-    WHERE c.attoptions IS NOT NULL
+    -- pg_attver is the server's own count of a column's changes, since the minor versions of November 2026.
+    SELECT 'SET (' || pg_catalog.string_agg(pg_catalog.format('%I = %L', pg_catalog.split_part(o, '=', 1),
+                          pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1)), ', ') || ')'
+    FROM pg_catalog.unnest(c.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_attver=') HAVING pg_catalog.count(*) > 0
     UNION ALL
     SELECT 'SET NOT NULL' WHERE NOT c.written AND c.attnotnull
     UNION ALL

@@ -36,9 +36,10 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'SET STATISTICS ' || a.attstattarget WHERE a.attstattarget >= 0
     UNION ALL
-    SELECT 'SET (' || (SELECT pg_catalog.string_agg(pg_catalog.format('%I = %L', pg_catalog.split_part(o, '=', 1),
-                                  pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1)), ', ') FROM pg_catalog.unnest(a.attoptions) o) || ')'
-    WHERE a.attoptions IS NOT NULL
+    -- pg_attver is the server's own count of a column's changes, since the minor versions of November 2026.
+    SELECT 'SET (' || pg_catalog.string_agg(pg_catalog.format('%I = %L', pg_catalog.split_part(o, '=', 1),
+                          pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1)), ', ') || ')'
+    FROM pg_catalog.unnest(a.attoptions) o WHERE NOT pg_catalog.starts_with(o, 'pg_attver=') HAVING pg_catalog.count(*) > 0
 ) AS x (change)
 WHERE v.relkind = 'm'
 GROUP BY v.oid, v.relname, v.here
