@@ -259,7 +259,7 @@ async fn note(request: Request, next: Next) -> Response {
     let begin = std::time::Instant::now();
     let response = next.run(request).await;
     let (status, ms) = (response.status().as_u16(), begin.elapsed().as_millis());
-    tracing::info!(target: "pgtenant::audit", %method, path = ?path, status, ms, "API request");
+    tracing::info!(target: "pgtenant::audit", %method, path, status, ms, "API request");
     response
 }
 

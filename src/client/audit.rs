@@ -18,21 +18,21 @@ pub(super) fn login(shared: &Shared, login: &Login, peer: Peer) {
     let (by, access) = (login.identity().by, login.tenant().access.as_str());
     let application = login.session.settings().get("application_name").unwrap_or_default();
     if !shared.is_audited() {
-        return tracing::debug!(%peer, by, access, ?application, "login");
+        return tracing::debug!(%peer, by, access, application, "login");
     }
     if let Some(untold) = shared.counters.lines().ask(LineKind::Login, Instant::now()) {
-        tracing::info!(target: TARGET, %peer, by, access, ?application, untold, "login");
+        tracing::info!(target: TARGET, %peer, by, access, application, untold, "login");
     }
 }
 
 /// Somebody was not let in. Texts are quoted: what a stranger sends must not begin a line of its own in the log.
 pub(super) fn login_refused(shared: &Shared, peer: Peer, refusal: &Refusal) {
     let Some(untold) = shared.counters.lines().ask(LineKind::LoginRefused, Instant::now()) else { return };
-    let (error, code) = (refusal.client_message(), refusal.sqlstate().0);
+    let (error, code) = (&*refusal.client_message(), refusal.sqlstate().0);
     if shared.is_audited() {
-        tracing::info!(target: TARGET, %peer, ?error, code, untold, "login refused");
+        tracing::info!(target: TARGET, %peer, error, code, untold, "login refused");
     } else {
-        tracing::info!(%peer, ?error, code, untold, "login refused");
+        tracing::info!(%peer, error, code, untold, "login refused");
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn denied(is_audited: bool, rule: &'static str, server: Option<i32>, 
 pub(super) fn begun(identity: &Identity, admin: &Admin, peer: Peer) {
     tracing::info!(
         target: TARGET,
-        admin = ?admin.name,
+        admin = admin.name,
         token = ?admin.token,
         %peer,
         access = identity.tenant.access.as_str(),
@@ -61,11 +61,11 @@ pub(super) fn begun(identity: &Identity, admin: &Admin, peer: Peer) {
 pub(super) fn refused(admin: &Admin, peer: Peer, refusal: &Refusal) {
     tracing::info!(
         target: TARGET,
-        admin = ?admin.name,
+        admin = admin.name,
         token = ?admin.token,
         %peer,
         code = refusal.sqlstate().0,
-        error = ?refusal.client_message(),
+        error = &*refusal.client_message(),
         "admin session refused"
     );
 }
@@ -73,52 +73,52 @@ pub(super) fn refused(admin: &Admin, peer: Peer, refusal: &Refusal) {
 /// A text that is to be run, or was refused by a rule of the guard.
 pub(super) fn heard(heard: &Heard) {
     match heard.refused_by {
-        None => tracing::info!(target: TARGET, statement = ?heard.text, "admin statement"),
+        None => tracing::info!(target: TARGET, statement = heard.text, "admin statement"),
         Some(rule) => {
-            tracing::info!(target: TARGET, statement = ?heard.text, rule, "admin statement refused")
+            tracing::info!(target: TARGET, statement = heard.text, rule, "admin statement refused")
         }
     }
 }
 
 /// The session is over.
 pub(super) fn ended(admin: &Admin) {
-    tracing::info!(target: TARGET, admin = ?admin.name, token = ?admin.token, "admin session ends");
+    tracing::info!(target: TARGET, admin = admin.name, token = ?admin.token, "admin session ends");
 }
 
 /// Somebody is at the console.
 pub(super) fn console_begun(visitor: &Visitor, peer: Peer) {
     let (name, token, rights) = (&visitor.name, &visitor.token, visitor.rights.as_str());
-    tracing::info!(target: TARGET, console = ?name, token = ?token, rights, %peer, "console session begins");
+    tracing::info!(target: TARGET, console = name, token = ?token, rights, %peer, "console session begins");
 }
 
 /// The console was refused to somebody whose token is good.
 pub(super) fn console_refused(proof: &Proof, peer: Peer, refusal: &Refusal) {
     tracing::info!(
         target: TARGET,
-        console = ?proof.name,
+        console = proof.name,
         token = ?proof.token,
         %peer,
         code = refusal.sqlstate().0,
-        error = ?refusal.client_message(),
+        error = &*refusal.client_message(),
         "console session refused"
     );
 }
 
 /// Somebody at the console is about to change something.
 pub(super) fn console_command(name: &str, command: &Command) {
-    tracing::info!(target: TARGET, console = ?name, command = %command, "console command");
+    tracing::info!(target: TARGET, console = name, command = %command, "console command");
 }
 
 /// What came of it.
 pub(super) fn console_done(name: &str, command: &Command, refusal: Option<&Refusal>) {
     match refusal {
-        None => tracing::info!(target: TARGET, console = ?name, command = %command, "console command done"),
+        None => tracing::info!(target: TARGET, console = name, command = %command, "console command done"),
         Some(refusal) => tracing::info!(
             target: TARGET,
-            console = ?name,
+            console = name,
             command = %command,
             code = refusal.sqlstate().0,
-            error = ?refusal.client_message(),
+            error = &*refusal.client_message(),
             "console command failed"
         ),
     }
@@ -126,11 +126,11 @@ pub(super) fn console_done(name: &str, command: &Command, refusal: Option<&Refus
 
 /// Who had suspended the process has gone without `RESUME`.
 pub(super) fn suspension_ended(name: &str) {
-    tracing::info!(target: TARGET, console = ?name, "console visit ended, and what it had suspended goes on");
+    tracing::info!(target: TARGET, console = name, "console visit ended, and what it had suspended goes on");
 }
 
 /// Nobody is at it any more.
 pub(super) fn console_ended(visitor: &Visitor) {
     let (name, token) = (&visitor.name, &visitor.token);
-    tracing::info!(target: TARGET, console = ?name, token = ?token, "console session ends");
+    tracing::info!(target: TARGET, console = name, token = ?token, "console session ends");
 }

@@ -463,7 +463,7 @@ impl Client {
         };
         tracing::info!(
             peer = %stream.peer(),
-            ?application,
+            application,
             by = self.identity.by,
             tls = stream.tls().is_some(),
             seconds = began.elapsed().as_secs_f64(),
@@ -471,7 +471,7 @@ impl Client {
             statements = relay.sum.queries,
             bytes_in = relay.sum.bytes_from_clients,
             bytes_out = relay.sum.bytes_to_clients,
-            ?why,
+            why = &*why,
             code,
             untold,
             "connection ended"

@@ -275,7 +275,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         }
     };
     let span =
-        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = ?login.user());
+        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = login.user());
     span.in_scope(|| audit::login(&shared, &login, peer));
     let admin = login.identity().admin.clone();
     if let Some(admin) = &admin {

@@ -73,7 +73,7 @@ impl Slow {
                 duration_ms = millis(told.took),
                 wait_ms = millis(told.waited),
                 server,
-                statement = ?told.text,
+                statement = told.text,
                 untold,
                 "slow statement"
             );
