@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """pgbench through pgtenant, direct, and through PgBouncer, in turns, on a private PostgreSQL.
 
-Prints transactions per second with the ratio to the direct connection of the same round, the proxy's CPU
-time per transaction, its memory per idle client, and its memory while a large COPY streams. Machines are
+Prints transactions per second with the ratio to PgBouncer's of the same round, latencies, the CPU time of the proxy and of
+PostgreSQL per transaction, memory per idle client, and memory and CPU while a large COPY streams. Machines are
 noisy: the ratios of one run compare, the figures of two runs do not. Needs Linux (/proc), Python 3.9 and
 PostgreSQL's programs; PgBouncer is measured where it is installed.
 
@@ -16,6 +16,7 @@ import datetime
 import glob
 import hashlib
 import hmac
+import itertools
 import os
 import platform
 import pwd
@@ -31,6 +32,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +41,7 @@ DATABASE = "bench"
 TENANT = "bench"  # slug, and the user who logs in to pgtenant
 ROLE = "tenant_bench"  # the tenant's role and schema on the server
 MODES = ("simple", "extended", "prepared")
+SCRIPTS = {"select": "select-only", "tpcb": "tpcb-like"}
 LEGS = ("direct", "pgbouncer", "pgtenant")
 MAX_GROWTH_KB = 16 * 1024  # more than this while streaming is not "constant memory"
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -257,6 +260,16 @@ class Cluster:
         return run([need_program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-p", self.port,
                     "-U", "postgres", "-d", database, "-c", sql])
 
+    def cpu_us(self):
+        """User and system time of all its processes so far, also of those that have ended, in microseconds."""
+        pid, total = self.process.child.pid, 0
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for process, fields in [(str(pid), (11, 12, 13, 14)), *((child, (11, 12)) for child in children)]:
+            with contextlib.suppress(OSError):  # one that has just ended is in its parent's figures
+                stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                total += sum(int(stat[field]) for field in fields)
+        return total * TICK_US
+
     def stop(self):
         self.process.stop(signal.SIGINT)  # fast shutdown: does not wait for clients
 
@@ -416,37 +429,55 @@ def check_rows(leg, scale):
         raise Failure(f"{leg.name}: wrong row: {answer!r} instead of {wanted!r}")
 
 
-def pgbench(leg, mode, options):
-    """One round; returns (transactions per second, proxy CPU in µs per transaction)."""
-    before = leg.process.cpu_us() if leg.process else 0
+class Round(typing.NamedTuple):
+    """One leg's figures of one round: transactions per second, µs of CPU per transaction, latencies in ms."""
+
+    tps: float
+    proxy_us: float
+    server_us: float
+    p50: float
+    p99: float
+
+    def total_us(self):
+        return self.proxy_us + self.server_us
+
+
+def pgbench(leg, cluster, what, seconds):
+    """One round of (script, mode, clients)."""
+    script, mode, clients = what
     how = ["-C", "-M", "simple"] if mode == "connect" else ["-M", mode]
-    said = run([need_program("pgbench"), "-n", "-S", *how, "-c", options.clients, "-j", 2,
-                "-T", options.seconds, "-h", HOST, "-p", leg.port, "-U", leg.user, DATABASE],
-               env=client_environment(leg))
-    spent = leg.process.cpu_us() - before if leg.process else 0
+    before = (leg.process.cpu_us() if leg.process else 0, cluster.cpu_us())
+    with tempfile.TemporaryDirectory(prefix="pgtenant-latency-") as logs:
+        said = run([need_program("pgbench"), "-n", "-b", SCRIPTS[script], *how, "-c", clients, "-j", min(2, clients),
+                    "-T", seconds, "-l", "--log-prefix", f"{logs}/log", "-h", HOST, "-p", leg.port, "-U", leg.user, DATABASE],
+                   env=client_environment(leg))
+        after = (leg.process.cpu_us() if leg.process else 0, cluster.cpu_us())
+        latencies = sorted(int(line.split()[2]) for path in glob.glob(f"{logs}/log*") for line in open(path))
     done = int(re.search(r"transactions actually processed: (\d+)", said).group(1))
     failed = re.search(r"number of failed transactions: (\d+)", said)
-    if done == 0 or (failed and int(failed.group(1))):
+    if done == 0 or not latencies or (failed and int(failed.group(1))):
         raise Failure(f"{leg.name} -M {mode}: not every transaction succeeded:\n{said}")
-    tps = re.search(r"tps = ([\d.]+) \((?:without|excluding|including reconnection)", said).group(1)
-    return float(tps), spent / done
+    tps = float(re.search(r"tps = ([\d.]+) \((?:without|excluding|including reconnection)", said).group(1))
+    proxy, server = ((end - begin) / done for begin, end in zip(before, after))
+    return Round(tps, proxy, server, latencies[len(latencies) // 2] / 1000, latencies[len(latencies) * 99 // 100] / 1000)
 
 
-def throughput(legs, options):
-    """Rounds of all modes and legs; the order of the legs turns with each round."""
+def throughput(legs, cluster, options):
+    """Rounds of everything and all legs; the order of the legs turns with each round."""
     for leg in legs:  # opens the server connections, fills the caches
-        pgbench(leg, "simple", argparse.Namespace(clients=options.clients, seconds=1))
+        pgbench(leg, cluster, ("select", "simple", options.clients), 1)
     results = {}
+    kinds = list(itertools.product(options.scripts, options.modes, options.counts))
     for round_number in range(options.rounds):
-        for mode in options.modes:
+        for what in kinds:
             turn = round_number % len(legs)
             for leg in legs[turn:] + legs[:turn]:
-                if not leg.supports(mode):
+                if not leg.supports(what[1]):
                     continue
-                tps, cpu = pgbench(leg, mode, options)
-                results.setdefault((mode, leg.name), []).append((tps, cpu))
-                cost = f"  {cpu:6.1f} µs" if leg.process else ""
-                print(f"  round {round_number + 1}  {mode:9} {leg.name:10} {tps:9.0f} tps{cost}", flush=True)
+                one = pgbench(leg, cluster, what, options.seconds)
+                results.setdefault((what, leg.name), []).append(one)
+                print(f"  round {round_number + 1}  {what[0]:7}{what[1]:9}{what[2]:4} {leg.name:10} {one.tps:9.0f} tps  "
+                      f"CPU {one.proxy_us:6.1f} + {one.server_us:6.1f} µs  p50 {one.p50:.2f} p99 {one.p99:.2f} ms", flush=True)
     return results
 
 
@@ -455,17 +486,21 @@ def spread(values, form):
 
 
 def print_throughput(results, options):
-    print(f"\n{'mode':10}{'leg':11}{'tps':26}{'of direct':22}proxy CPU µs/transaction   (min / median / max)")
-    for mode in options.modes:
+    """Each leg beside PgBouncer, or beside the direct connection where that is not measured, of the same round."""
+    beside = "pgbouncer" if "pgbouncer" in options.only and find_program("pgbouncer") else "direct"
+    print(f"\nmin / median / max of {options.rounds} rounds; of {beside}: in the same round; CPU in µs per transaction")
+    print(f"{'':21}{'leg':11}{'tps':26}{'of ' + beside:22}{'proxy CPU':28}{'proxy and server CPU':30}{'p50 ms':26}p99 ms")
+    for what in itertools.product(options.scripts, options.modes, options.counts):
         for name in LEGS:
-            rounds = results.get((mode, name))
+            rounds, others = results.get((what, name)), results.get((what, beside))
             if not rounds:
                 continue
-            direct = results.get((mode, "direct"))
-            ratios = [r[0] / d[0] for r, d in zip(rounds, direct)] if direct else []
-            print(f"{mode:10}{name:11}{spread([r[0] for r in rounds], '{:.0f}'):26}"
-                  f"{spread(ratios, '{:.3f}') if ratios else '-':22}"
-                  f"{'-' if name == 'direct' else spread([r[1] for r in rounds], '{:.1f}')}")
+            ratios = [one.tps / other.tps for one, other in zip(rounds, others)] if others else []
+            print(f"{what[0]:7}{what[1]:9}{what[2]:4} {name:11}{spread([one.tps for one in rounds], '{:.0f}'):26}"
+                  f"{spread(ratios, '{:.2f}') if ratios else '-':22}"
+                  f"{'-' if name == 'direct' else spread([one.proxy_us for one in rounds], '{:.1f}'):28}"
+                  f"{spread([one.total_us() for one in rounds], '{:.1f}'):30}"
+                  f"{spread([one.p50 for one in rounds], '{:.2f}'):26}{spread([one.p99 for one in rounds], '{:.2f}')}")
 
 
 def idle_memory(leg, options):
@@ -601,7 +636,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of every mode and leg (3)")
     parser.add_argument("--seconds", type=int, default=5, help="length of one round (5)")
-    parser.add_argument("--clients", type=int, default=32, help="pgbench clients (32)")
+    parser.add_argument("--clients", default="32", help="numbers of pgbench clients, for example 1,8,32,128 (32)")
+    parser.add_argument("--scripts", default="select", help="pgbench's own: of select,tpcb (select)")
     parser.add_argument("--pool", type=int, default=16, help="server connections of each proxy (16)")
     parser.add_argument("--scale", type=int, default=10, help="pgbench scale factor (10)")
     parser.add_argument("--idle-clients", type=int, default=1000, help="clients of the memory figure (1000)")
@@ -612,11 +648,15 @@ def arguments():
     parser.add_argument("--skip", default="", help="of throughput,idle,stream")
     parser.add_argument("--binary", default=ROOT / "target/release/pgtenant", help="the proxy (target/release/pgtenant)")
     options = parser.parse_args()
-    for name, allowed in (("modes", [*MODES, "connect"]), ("only", LEGS), ("skip", ("throughput", "idle", "stream"))):
+    for name, allowed in (("modes", [*MODES, "connect"]), ("scripts", SCRIPTS), ("only", LEGS), ("skip", ("throughput", "idle", "stream"))):
         chosen = [word for word in getattr(options, name).split(",") if word]
         if unknown := set(chosen) - set(allowed):
             parser.error(f"--{name}: {', '.join(unknown)} is not one of {', '.join(allowed)}")
         setattr(options, name, chosen)
+    if not re.fullmatch(r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", options.clients):
+        parser.error("--clients: give one number or several with commas between them")
+    options.counts = [int(count) for count in options.clients.split(",")]
+    options.clients = max(options.counts)
     options.binary = Path(options.binary).resolve()
     return options
 
@@ -643,12 +683,12 @@ def make_legs(cluster, directory, options):
 def measure(cluster, legs, options):
     proxies = [leg for leg in legs if leg.name != "direct"]
     if "throughput" not in options.skip:
-        print(f"\npgbench -S, {options.clients} clients, {options.seconds} s a round, {options.pool} server connections")
+        print(f"\n{options.seconds} s a round, {options.pool} server connections")
         try:
             for leg in legs:
                 leg.start()
                 check_rows(leg, options.scale)
-            print_throughput(throughput(legs, options), options)
+            print_throughput(throughput(legs, cluster, options), options)
         finally:
             for leg in proxies:
                 if leg.process:
