@@ -3,6 +3,7 @@
 mod control;
 mod data;
 mod outages;
+mod walls;
 
 use std::time::{Duration, Instant};
 
