@@ -13,10 +13,10 @@ use tokio_postgres::Client;
 
 use crate::cli::EXIT_USAGE;
 use crate::cli::connect::AdminArgs;
-use crate::cli::place::config_of;
 use crate::cli::progress::Line;
 use crate::config::tls::{ListenMode, ServerMode, ServerTls};
 use crate::config::{Config, ServerAddress};
+use crate::control::placed::config_of;
 use crate::control::verify::{Accepted, AuditScope, Finding, audit, canary, of_cluster};
 use crate::registry::Registry;
 use crate::server::connect::Endpoint;

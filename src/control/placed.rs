@@ -11,7 +11,7 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use crate::auth::MasterKey;
-use crate::config::Schemas;
+use crate::config::{Config, Schemas};
 use crate::control::provision::{self, Content};
 use crate::control::{
     ControlError, NewTenant, ObjectNames, Outcome, Provisioned, Purge, Renamed, Run, Step, channels,
@@ -30,6 +30,17 @@ pub(super) fn refuse_elsewhere(tenant: &Tenant) -> Result<(), ControlError> {
         return Ok(());
     }
     Err(ControlError::Elsewhere { slug: tenant.slug.clone(), cluster: tenant.cluster.clone() })
+}
+
+/// The configuration of a cluster as if it were the only one.
+///
+/// # Errors
+/// [`ControlError::NoCluster`].
+pub fn config_of(config: &Config, name: &ClusterName) -> Result<Config, ControlError> {
+    config.at(name).ok_or_else(|| ControlError::NoCluster {
+        name: name.clone(),
+        known: config.cluster_names().map(|name| name.to_string()).collect(),
+    })
 }
 
 /// Where a tenant is, by the registry of `main`; `None` where there is no such tenant.
@@ -56,7 +67,7 @@ pub async fn bring_up(main: &mut Client, there: &Client, slug: &Slug) -> Result<
     Ok(tx.commit().await?)
 }
 
-async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, ControlError> {
+pub(super) async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, ControlError> {
     store::require_current(tx).await?;
     store::lock_tenant(tx, slug).await?;
     let found = store::summaries(tx, Some(slug)).await?.pop();
@@ -64,7 +75,7 @@ async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, Contro
 }
 
 /// Whether the registry there has the tenant.
-async fn bring_up_in(
+pub(super) async fn bring_up_in(
     tx: &impl GenericClient,
     there: &impl GenericClient,
     tenant: &Tenant,

@@ -31,6 +31,7 @@ impl From<BackupError> for Problem {
         let code = match error {
             BackupError::Control(error) => return error.into(),
             BackupError::Exists(_) => "exists",
+            BackupError::OnCluster { .. } => "on_another_cluster",
             BackupError::Damaged { .. } | BackupError::Rows { .. } => "damaged",
             BackupError::TenantExists(_) => "tenant_exists",
             BackupError::NothingToReplace(_) => {

@@ -27,7 +27,7 @@ pub use dump::{Backup, BackupOptions, backup};
 pub use error::BackupError;
 pub use manifest::{FORMAT, Manifest, TableRows, TenantRow, UserRow};
 pub use place::WorkPlace;
-pub use placed::{restore_at, slug_of};
+pub use placed::{destination, restore_at};
 pub use programs::Programs;
 pub use restore::{RestoreOptions, Restored, Stopped, restore};
 
