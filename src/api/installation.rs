@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::api::Api;
-use crate::api::input::{Body, DryRun, Named, Params};
+use crate::api::input::{Body, DryRun, Named, Params, cluster};
 use crate::api::problem::Problem;
 use crate::control::placed::config_of;
 use crate::control::verify::{Accepted, AuditScope, Finding, Severity, VerifyError, audit, of_cluster};
-use crate::control::{Adoption, ControlError, adopt as take_over, known};
+use crate::control::{Adoption, ControlError, adopt as take_over, adopt_at, known};
 use crate::registry::ledger::Failed;
 use crate::registry::{ledger, store};
 use crate::tenant::{ClusterName, Ident};
@@ -127,6 +127,7 @@ pub(super) struct AdoptBody {
     fix: bool,
     release_owner: bool,
     tenants_table: Option<String>,
+    cluster: Option<String>,
 }
 
 /// Makes the schema of an application that runs already a tenant's.
@@ -156,19 +157,22 @@ pub(super) async fn adopt(
     {
         return Err(Problem::invalid("`schema` is one that belongs to no tenant"));
     }
-    let mut client = api.admin().await?;
+    let cluster = cluster(&api, body.cluster.as_deref())?.unwrap_or_default();
+    let (mut client, mut place) = (api.admin().await?, api.place(&cluster).await?);
     let known = match &body.tenants_table {
         None => None,
         Some(table) => {
             text("tenants_table", table)?;
-            known(&client, table, &slug).await?
+            known(place.as_deref().unwrap_or(&client), table, &slug).await?
         }
     };
     let (fix, release) = (body.fix, body.release_owner);
     let adoption = Adoption { schema, slug, prefix, fix, release, known };
-    let config = &api.config;
-    let done =
-        take_over(&mut client, &adoption, &config.secrets.master_key, &config.schemas, dry.run()).await?;
+    let (key, schemas) = (&api.config.secrets.master_key, &api.config.schemas);
+    let done = match &mut place {
+        None => take_over(&mut client, &adoption, key, schemas, dry.run()).await?,
+        Some(there) => adopt_at((&mut client, there), &adoption, &cluster, (key, schemas), dry.run()).await?,
+    };
     let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
     object["closed"] = json!(done.closed.iter().map(|hole| hole.what.as_str()).collect::<Vec<_>>());

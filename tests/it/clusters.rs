@@ -1,5 +1,6 @@
 //! Several clusters behind one proxy: each tenant is served by its own, and by no other.
 
+mod adopt;
 mod api;
 mod control;
 mod data;
