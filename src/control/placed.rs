@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::auth::MasterKey;
 use crate::config::{Config, Schemas};
+use crate::control::moving::state::refuse_leaving;
 use crate::control::provision::{self, Content};
 use crate::control::{
     ControlError, NewTenant, ObjectNames, Outcome, Provisioned, Purge, Renamed, Run, Step, channels,
@@ -104,10 +105,19 @@ pub async fn on_objects<T, E: From<ControlError>>(
     slug: &Slug,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, E>,
 ) -> Result<T, E> {
-    bring_up(main, there, slug).await?;
+    prepare(main, there, slug).await?;
     let done = work(there).await?;
     bring_up(main, there, slug).await?;
     Ok(done)
+}
+
+/// As [`bring_up`], unless it is on its way to another cluster, where what is done here would not be known.
+async fn prepare(main: &mut Client, there: &Client, slug: &Slug) -> Result<(), ControlError> {
+    let tx = main.transaction().await?;
+    let tenant = held(&tx, slug).await?.tenant;
+    refuse_leaving(&tx, &tenant).await?;
+    bring_up_in(&tx, there, &tenant).await?;
+    Ok(tx.commit().await?)
 }
 
 /// As [`rename_tenant`]. The names of schema and roles must be free on all clusters.
@@ -128,6 +138,7 @@ pub async fn rename(
     }
     let tx = main.transaction().await?;
     let tenant = held(&tx, old).await?.tenant;
+    refuse_leaving(&tx, &tenant).await?;
     if tenant.status == Status::Dropping {
         return Err(ControlError::IsDropping(old.clone()));
     }
@@ -164,6 +175,8 @@ pub struct Reserved {
     pub names: TenantNames,
     /// Whether `main` did not have it before.
     pub created: bool,
+    /// Whether it comes from another cluster, and is there until it is said to be here.
+    pub comes: bool,
 }
 
 /// Writes a new tenant down in `main`, out of service until it is there, so that nobody takes its slug or its names. One that is
@@ -188,7 +201,7 @@ pub async fn reserve(
         return Err(ControlError::Elsewhere { slug: new.slug.clone(), cluster: found });
     }
     tx.commit().await?;
-    Ok(Reserved { id, names, created })
+    Ok(Reserved { id, names, created, comes: false })
 }
 
 /// Takes back what [`reserve`] wrote down, where nothing came of it on the cluster.

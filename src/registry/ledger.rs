@@ -466,6 +466,14 @@ pub async fn failures(client: &impl GenericClient) -> Result<Vec<Failed>, Error>
     client.query(sql, &[&MOST_FAILURES]).await?.iter().map(read).collect()
 }
 
+/// Forgets what was applied to a tenant's schema, which is not in this database any more.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget(client: &impl GenericClient, tenant: TenantId) -> Result<(), Error> {
+    client.execute("DELETE FROM pgtenant.migrations WHERE tenant_id = $1", &[&tenant.0]).await.map(drop)
+}
+
 /// Writes down that these files and no others are applied to a tenant's schema, which was replaced, and tells proxies that it has changed.
 ///
 /// # Errors
@@ -475,7 +483,7 @@ pub async fn replace(
     tenant: TenantId,
     files: &[Migration],
 ) -> Result<(), Error> {
-    client.execute("DELETE FROM pgtenant.migrations WHERE tenant_id = $1", &[&tenant.0]).await?;
+    forget(client, tenant).await?;
     baseline(client, Target::Tenant(tenant), files).await?;
     begin_change(client, &[tenant]).await?;
     end_change(client, &[tenant]).await

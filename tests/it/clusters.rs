@@ -4,6 +4,7 @@ mod adopt;
 mod api;
 mod control;
 mod data;
+mod moving;
 mod outages;
 mod walls;
 

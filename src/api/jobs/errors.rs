@@ -64,6 +64,7 @@ impl From<MoveFailure> for Problem {
     fn from(failure: MoveFailure) -> Self {
         match failure.after {
             After::Unchanged | After::Back => {}
+            After::Left => return told(StatusCode::CONFLICT, "left_behind", &failure),
             After::Out | After::HandedOver | After::Between => {
                 return told(StatusCode::CONFLICT, "out_of_service", &failure);
             }

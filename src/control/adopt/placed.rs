@@ -26,7 +26,8 @@ pub async fn adopt_at(
     let tx = main.transaction().await?;
     let entry = register(&tx, adoption, cluster, master_key).await?;
     let tenant = &entry.found.tenant;
-    let reserved = Reserved { id: tenant.id, names: tenant.names.clone(), created: entry.created };
+    let reserved =
+        Reserved { id: tenant.id, names: tenant.names.clone(), created: entry.created, comes: false };
     let how = (master_key, schemas, run);
     if run == Run::Dry {
         let done = on_cluster(there, adoption, (reserved.id, &reserved.names), how).await?;

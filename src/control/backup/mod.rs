@@ -30,6 +30,7 @@ pub use place::WorkPlace;
 pub use placed::{destination, restore_at};
 pub use programs::Programs;
 pub use restore::{RestoreOptions, Restored, Stopped, restore};
+pub(in crate::control) use settle::comes_mark;
 
 /// Is told what is being done, and how many bytes of it are done.
 pub type Progress<'a> = &'a (dyn Fn(&'static str, u64) + Send + Sync);
