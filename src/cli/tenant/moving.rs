@@ -41,8 +41,7 @@ pub struct MoveArgs {
     pub to: ToArgs,
     /// Another cluster of this installation, `main` or one of `[clusters.NAME]`, in place of another installation. Clients go on with
     /// what they have, and nothing is kept where the tenant was.
-    #[arg(long, value_name = "NAME", value_parser = cluster_name,
-          conflicts_with_all = ["to_config", "new_slug", "yes", "to_admin_url", "to_admin_user", "to_admin_password_file"])]
+    #[arg(long, value_name = "NAME", value_parser = cluster_name, conflicts_with_all = ["to_config", "new_slug", "yes"])]
     pub to_cluster: Option<ClusterName>,
     /// Bring the tenant back: out of service there, and in service here with what it had when it was moved. Also gives up a
     /// move that broke off.
