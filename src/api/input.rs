@@ -7,10 +7,12 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::Api;
 use crate::api::problem::Problem;
 use crate::control::Run;
+use crate::control::placed::config_of;
 use crate::tenant::{
-    DISPLAY_NAME_RULE, Ident, STRIPE_CUSTOMER_RULE, Slug, is_display_name, is_stripe_customer,
+    ClusterName, DISPLAY_NAME_RULE, Ident, STRIPE_CUSTOMER_RULE, Slug, is_display_name, is_stripe_customer,
 };
 
 /// A JSON body.
@@ -123,4 +125,12 @@ pub(super) fn slug(text: &str) -> Result<Slug, Problem> {
         ));
     }
     Ok(slug)
+}
+
+/// A cluster of the configuration, where one is named.
+pub(super) fn cluster(api: &Api, text: Option<&str>) -> Result<Option<ClusterName>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let name = ClusterName::parse(text).map_err(|error| Problem::invalid(format!("`cluster`: {error}")))?;
+    config_of(&api.config, &name)?;
+    Ok(Some(name))
 }

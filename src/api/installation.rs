@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::api::Api;
-use crate::api::input::{Body, DryRun, Named, Params};
+use crate::api::input::{Body, DryRun, Named, Params, cluster};
 use crate::api::problem::Problem;
-use crate::control::verify::{Accepted, AuditScope, Finding, Severity, VerifyError, audit};
-use crate::control::{Adoption, ControlError, adopt as take_over, known};
+use crate::control::placed::config_of;
+use crate::control::verify::{Accepted, AuditScope, Finding, Severity, VerifyError, audit, of_cluster};
+use crate::control::{Adoption, ControlError, adopt as take_over, adopt_at, known};
+use crate::registry::ledger::Failed;
 use crate::registry::{ledger, store};
-use crate::tenant::Ident;
+use crate::tenant::{ClusterName, Ident};
 
 /// An audit that takes longer is given up, before the request is.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(50);
@@ -33,21 +35,16 @@ pub(super) async fn verify(State(api): State<Arc<Api>>) -> Result<Response, Prob
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(5));
     };
     let accepted = Accepted::parse(&api.config.verify.accept).map_err(|error| operator(&error))?;
-    let client = api.admin().await?;
     let begin = Instant::now();
-    let audited = timeout(AUDIT_TIMEOUT, audit(&*client, AuditScope::of(&api.config))).await;
-    let Ok(audited) = audited else {
+    let Ok(audited) = timeout(AUDIT_TIMEOUT, audit_all(&api)).await else {
         let detail =
             format!("the audit took longer than {AUDIT_TIMEOUT:?}; run `pgtenant verify --no-canary`");
         return Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", detail));
     };
-    let mut findings = audited.map_err(|error| match error {
-        VerifyError::Control(error) => error.into(),
-        error => operator(&error),
-    })?;
+    let mut findings = audited?;
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.check.severity));
     let (findings, accepted) = accepted.split(findings);
-    let tenants = store::count(&*client).await?;
+    let tenants = store::count(&*api.admin().await?).await?;
     let count = |severity: &Severity| findings.iter().filter(|one| one.check.severity == *severity).count();
     let counts: BTreeMap<_, _> = Severity::ALL.iter().map(|one| (one.as_str(), count(one))).collect();
     Ok(Json(json!({
@@ -61,16 +58,38 @@ pub(super) async fn verify(State(api): State<Arc<Api>>) -> Result<Response, Prob
     .into_response())
 }
 
+/// Each cluster's, one after the other.
+async fn audit_all(api: &Api) -> Result<Vec<Finding>, Problem> {
+    let told = |error| match error {
+        VerifyError::Control(error) => error.into(),
+        error => operator(&error),
+    };
+    let client = api.admin().await?;
+    let mut findings = audit(&*client, AuditScope::of(&api.config)).await.map_err(told)?;
+    drop(client);
+    for name in api.config.clusters.keys() {
+        let (at, Some(there)) = (config_of(&api.config, name)?, api.place(name).await?) else { continue };
+        findings.extend(of_cluster(audit(&*there, AuditScope::of(&at)).await.map_err(told)?, name));
+    }
+    Ok(findings)
+}
+
 fn operator(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a request of the API failed");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "operator", error.to_string())
 }
 
-/// What the ledger says: which files are applied to how many tenants, and what failed.
+/// What the ledger of each cluster says: which files are applied to how many tenants, and what failed.
 pub(super) async fn migrations(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     let client = api.admin().await?;
-    let (files, failed) = (ledger::counts(&*client).await?, ledger::failures(&*client).await?);
-    let files: Vec<Value> = files
+    let mut ledgers = vec![ledger::counts(&*client).await?];
+    let mut failed = failures(&ClusterName::MAIN, &ledger::failures(&*client).await?);
+    for name in api.config.clusters.keys() {
+        let Some(there) = api.place(name).await? else { continue };
+        ledgers.push(ledger::counts(&*there).await?);
+        failed.extend(failures(name, &ledger::failures(&*there).await?));
+    }
+    let files: Vec<Value> = ledger::sum(&ledgers)
         .iter()
         .map(|file| {
             json!({
@@ -83,19 +102,21 @@ pub(super) async fn migrations(State(api): State<Arc<Api>>) -> Result<Response, 
             })
         })
         .collect();
-    let failed: Vec<Value> = failed
-        .iter()
-        .map(|failure| {
-            json!({
-                "tenant": failure.tenant,
-                "number": failure.number,
-                "name": failure.name,
-                "error": failure.error,
-            })
-        })
-        .collect();
     let tenants = store::count(&*client).await?;
     Ok(Json(json!({ "tenants": tenants, "files": files, "failed": failed })).into_response())
+}
+
+fn failures(cluster: &ClusterName, failed: &[Failed]) -> Vec<Value> {
+    let told = |failure: &Failed| {
+        json!({
+            "cluster": cluster.as_str(),
+            "tenant": failure.tenant,
+            "number": failure.number,
+            "name": failure.name,
+            "error": failure.error,
+        })
+    };
+    failed.iter().map(told).collect()
 }
 
 #[derive(Default, Deserialize)]
@@ -106,6 +127,7 @@ pub(super) struct AdoptBody {
     fix: bool,
     release_owner: bool,
     tenants_table: Option<String>,
+    cluster: Option<String>,
 }
 
 /// Makes the schema of an application that runs already a tenant's.
@@ -135,19 +157,22 @@ pub(super) async fn adopt(
     {
         return Err(Problem::invalid("`schema` is one that belongs to no tenant"));
     }
-    let mut client = api.admin().await?;
+    let cluster = cluster(&api, body.cluster.as_deref())?.unwrap_or_default();
+    let (mut client, mut place) = (api.admin().await?, api.place(&cluster).await?);
     let known = match &body.tenants_table {
         None => None,
         Some(table) => {
             text("tenants_table", table)?;
-            known(&client, table, &slug).await?
+            known(place.as_deref().unwrap_or(&client), table, &slug).await?
         }
     };
     let (fix, release) = (body.fix, body.release_owner);
     let adoption = Adoption { schema, slug, prefix, fix, release, known };
-    let config = &api.config;
-    let done =
-        take_over(&mut client, &adoption, &config.secrets.master_key, &config.schemas, dry.run()).await?;
+    let (key, schemas) = (&api.config.secrets.master_key, &api.config.schemas);
+    let done = match &mut place {
+        None => take_over(&mut client, &adoption, key, schemas, dry.run()).await?,
+        Some(there) => adopt_at((&mut client, there), &adoption, &cluster, (key, schemas), dry.run()).await?,
+    };
     let mut object = done.summary.to_json();
     object["created"] = json!(done.created);
     object["closed"] = json!(done.closed.iter().map(|hole| hole.what.as_str()).collect::<Vec<_>>());

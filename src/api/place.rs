@@ -20,19 +20,38 @@ const MAX_CONNECTIONS: u32 = 2;
 
 /// By their names. None is connected to before it is needed: one that is down keeps the others from nothing.
 #[derive(Debug, Default)]
-pub(super) struct Others(BTreeMap<ClusterName, Pool<Manager>>);
+pub(super) struct Others(BTreeMap<ClusterName, Other>);
+
+#[derive(Debug)]
+struct Other {
+    /// For requests.
+    pool: Pool<Manager>,
+    /// The administrator, for the connections of jobs.
+    login: tokio_postgres::Config,
+}
 
 impl Others {
     pub(super) fn new(config: &Config, logins: Vec<(ClusterName, tokio_postgres::Config)>) -> Self {
-        let pool = |(name, mut login): (ClusterName, tokio_postgres::Config)| {
+        let other = |(name, login): (ClusterName, tokio_postgres::Config)| {
             let tls = ControlTls::new(&config.clusters.get(&name)?.server.tls);
-            tls.apply_to(&mut login);
-            let manager = PostgresConnectionManager::new(login, tls);
+            let mut pooled = login.clone();
+            tls.apply_to(&mut pooled);
+            let manager = PostgresConnectionManager::new(pooled, tls);
             let pool = Pool::builder().max_size(MAX_CONNECTIONS).connection_timeout(CONNECTION_WAIT);
-            Some((name, pool.build_unchecked(manager)))
+            Some((name, Other { pool: pool.build_unchecked(manager), login }))
         };
-        Self(logins.into_iter().filter_map(pool).collect())
+        Self(logins.into_iter().filter_map(other).collect())
     }
+
+    /// How the administrator logs in there.
+    pub(super) fn login(&self, name: &ClusterName) -> Option<&tokio_postgres::Config> {
+        self.0.get(name).map(|other| &other.login)
+    }
+}
+
+pub(super) fn unknown(name: &ClusterName) -> Problem {
+    let detail = format!("the configuration of the API describes no cluster {name}");
+    Problem::new(StatusCode::CONFLICT, "unknown_cluster", detail)
 }
 
 impl Api {
@@ -44,11 +63,8 @@ impl Api {
         if *name == self.config.cluster {
             return Ok(None);
         }
-        let Some(pool) = self.others.0.get(name) else {
-            let detail = format!("the configuration of the API describes no cluster {name}");
-            return Err(Problem::new(StatusCode::CONFLICT, "unknown_cluster", detail));
-        };
-        let client = pool.get().await.map_err(|error| {
+        let Some(other) = self.others.0.get(name) else { return Err(unknown(name)) };
+        let client = other.pool.get().await.map_err(|error| {
             let error = match error {
                 bb8::RunError::User(error) => describe(&error),
                 bb8::RunError::TimedOut => "no connection within the time limit".to_owned(),

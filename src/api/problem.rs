@@ -78,6 +78,7 @@ impl From<ControlError> for Problem {
 const fn kind(error: &ControlError) -> (StatusCode, &'static str) {
     match error {
         ControlError::Elsewhere { .. } => (StatusCode::CONFLICT, "on_another_cluster"),
+        ControlError::NoCluster { .. } => (StatusCode::CONFLICT, "unknown_cluster"),
         ControlError::NamesElsewhere(_) => (StatusCode::CONFLICT, "names_taken"),
         ControlError::UnknownTenant(_) => (StatusCode::NOT_FOUND, "unknown_tenant"),
         ControlError::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),

@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::api::Api;
-use crate::api::input::{Body, DryRun, Named, Params, display_name, slug, stripe_customer, user_name};
+use crate::api::input::{
+    Body, DryRun, Named, Params, cluster, display_name, slug, stripe_customer, user_name,
+};
 use crate::api::problem::Problem;
 use crate::config::limits;
 use crate::control::{
@@ -131,8 +133,7 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Body(body): Body<NewTenantBody>,
 ) -> Result<Response, Problem> {
-    let cluster = body.cluster.as_deref().map(ClusterName::parse).transpose();
-    let cluster = cluster.map_err(|error| Problem::invalid(format!("`cluster`: {error}")))?;
+    let cluster = cluster(&api, body.cluster.as_deref())?;
     let new = body.check(api.config.tenants.level)?;
     let mut client = api.admin().await?;
     let done = create_at(&api, &mut client, &new, cluster.as_ref()).await?;

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::cli::connect::AdminArgs;
-use crate::cli::place::{cluster_name, config_of};
+use crate::cli::place::cluster_name;
 use crate::config::Config;
+use crate::control::placed::config_of;
 use crate::control::{HardenReport, InitPlan, Run, Severity, Step, harden, init, remove_hardening};
 use crate::tenant::{ClusterName, Ident};
 

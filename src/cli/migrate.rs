@@ -153,22 +153,36 @@ async fn up(args: &UpArgs, config: &Config, out: &mut dyn Write, progress: &mut 
         out_of_order: args.out_of_order,
         attempts: ATTEMPTS,
     };
-    let mut reports: Vec<Part> = Vec::new();
+    let (mut reports, mut broke_off): (Vec<Part>, _) = (Vec::new(), None);
     for (there, plan) in clusters::plans(config, &plan).await? {
         // What stopped one run stops the others.
         if reports.iter().any(|part| part.report.stopped.is_some()) {
             break;
         }
         let report = up_at(args, (config, &there), (directory, &plan), progress).await;
-        let report = named(report, config, &there)?;
-        reports.push(Part { cluster: (!config.clusters.is_empty()).then_some(there.cluster), report });
+        match named(report, config, &there) {
+            Ok(report) => {
+                reports
+                    .push(Part { cluster: (!config.clusters.is_empty()).then_some(there.cluster), report });
+            }
+            Err(error) => {
+                broke_off = Some(error);
+                break;
+            }
+        }
+    }
+    // What was done before is told all the same.
+    if reports.is_empty()
+        && let Some(error) = broke_off
+    {
+        return Err(error);
     }
     if args.json {
         output::report_json(&reports, args.dry_run, out)?;
     } else {
         output::report(&reports, args.dry_run, out)?;
     }
-    conclude(&reports)
+    broke_off.map_or_else(|| conclude(&reports), Err)
 }
 
 /// What became of one cluster; without a name where there is only one.

@@ -1,11 +1,11 @@
 //! Where a command works: on the cluster of `[server]`, which has the registry, or on another one.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
 use crate::config::Config;
-use crate::control::placed::cluster_of;
+use crate::control::placed::{cluster_of, config_of};
 use crate::tenant::{ClusterName, Slug};
 
 /// Another cluster, with an administrator's connection to it.
@@ -21,21 +21,6 @@ pub(in crate::cli) struct Place {
 /// Reads the name of a cluster, for clap.
 pub(in crate::cli) fn cluster_name(text: &str) -> Result<ClusterName, String> {
     ClusterName::parse(text).map_err(|error| error.to_string())
-}
-
-/// The configuration of a cluster as if it were the only one.
-///
-/// # Errors
-/// When the configuration describes none of this name.
-pub(in crate::cli) fn config_of(config: &Config, name: &ClusterName) -> Result<Config> {
-    if let Some(at) = config.at(name) {
-        return Ok(at);
-    }
-    let names: Vec<String> = config.cluster_names().map(|name| name.to_string()).collect();
-    bail!(
-        "the configuration describes no cluster {name}; it has {}; add a section [clusters.{name}]",
-        names.join(", ")
-    )
 }
 
 impl AdminArgs {

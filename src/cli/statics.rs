@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
 use crate::cli::load::ConfigArgs;
-use crate::cli::place::{cluster_name, config_of};
+use crate::cli::place::cluster_name;
 use crate::cli::tenant::output::{write_columns, write_json};
 use crate::cli::tenant::read_password;
 use crate::config::Config;
 use crate::config::tenants_file::{FileTenant, TenantsFile};
 use crate::control::listed;
+use crate::control::placed::config_of;
 use crate::tenant::{Access, ClusterName, Slug};
 
 /// What to do.

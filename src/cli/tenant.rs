@@ -80,8 +80,8 @@ pub enum TenantCommand {
     Restore(RestoreArgs),
     /// Make another tenant with the same data: a backup that is restored at once, while all work.
     Clone(copy::CloneArgs),
-    /// Move a tenant to another server, with an installation of its own: data, users, keys, limits, settings. It is out of
-    /// service meanwhile, and afterwards kept here for its time of grace.
+    /// Move a tenant to another cluster of this installation, or to another installation, with data, users, keys, limits, settings; then
+    /// it is kept here for its time of grace. It is out of service meanwhile.
     Move(Box<moving::MoveArgs>),
 }
 

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio_postgres::Client;
 
 use crate::cli::EXIT_USAGE;
 use crate::cli::connect::AdminArgs;
-use crate::cli::place::config_of;
 use crate::cli::progress::Line;
 use crate::config::tls::{ListenMode, ServerMode, ServerTls};
 use crate::config::{Config, ServerAddress};
+use crate::control::placed::config_of;
 use crate::control::verify::{Accepted, AuditScope, Finding, audit, canary, of_cluster};
 use crate::registry::Registry;
 use crate::server::connect::Endpoint;
@@ -112,22 +113,39 @@ async fn look(args: &VerifyArgs, config: &Config) -> Result<Outcome> {
     let row = reader.query_one("SELECT pg_catalog.count(*) FROM pgtenant.tenants", &[]).await?;
     let tenants = row.try_get(0)?;
     let begin = Instant::now();
-    let mut attacked = Vec::new();
-    if !args.no_canary {
-        let proxy = endpoint(args.proxy.as_deref(), config)?;
-        let levels = canary::levels_in_use(&reader, config).await?;
-        let mut admin = args.admin.connect(config).await.context(
-            "the attack needs an administrator to make its two tenants; `--no-canary` leaves it out",
-        )?;
-        for level in levels {
-            line.step(&format!("attacking at level {}", level.as_str()));
-            attacked.push(canary::attack(&mut admin, config, &proxy, level).await?);
-        }
-    }
+    let attacked = if args.no_canary { Vec::new() } else { attack(args, config, &reader, &line).await? };
     findings.splice(0..0, attacked.iter().flat_map(|attacked| attacked.findings.clone()));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.check.severity));
     let (findings, accepted) = accepted.split(findings);
     Ok(Outcome { tenants, audited_in, findings, accepted, attacked, attacked_in: begin.elapsed() })
+}
+
+/// Attacks on each cluster: another server, perhaps of another version, and with rights of its own.
+async fn attack(
+    args: &VerifyArgs,
+    config: &Config,
+    reader: &Client,
+    line: &Line,
+) -> Result<Vec<canary::Attacked>> {
+    let needed = "the attack needs an administrator to make its two tenants; `--no-canary` leaves it out";
+    let proxy = endpoint(args.proxy.as_deref(), config)?;
+    let mut admin = args.admin.connect(config).await.context(needed)?;
+    let mut attacked = Vec::new();
+    for name in config.cluster_names() {
+        let mut place = args.admin.place(config, &name).await.context(needed)?;
+        for level in canary::levels_in_use(reader, config, &name).await? {
+            line.step(&format!("attacking{} at level {}", output::on(&name), level.as_str()));
+            let other = place.as_mut().map(|place| (&place.name, &mut place.client));
+            let mut ground = canary::Ground { main: &mut admin, other };
+            let done = canary::attack(&mut ground, config, &proxy, level).await;
+            attacked.push(if name.is_main() {
+                done?
+            } else {
+                done.with_context(|| format!("cluster {name}"))?
+            });
+        }
+    }
+    Ok(attacked)
 }
 
 /// What there is to find on another cluster.

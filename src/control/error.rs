@@ -25,6 +25,16 @@ pub enum ControlError {
         /// Where it is.
         cluster: ClusterName,
     },
+    /// The configuration has no section for it.
+    #[error(
+        "the configuration describes no cluster {name}; it has {}; add a section [clusters.{name}]", .known.join(", ")
+    )]
+    NoCluster {
+        /// What was asked for.
+        name: ClusterName,
+        /// What it has.
+        known: Vec<String>,
+    },
     /// They would be those of another tenant in the registry of `main`.
     #[error(
         "the names of schema and roles for the slug {0} are, or were, those of another tenant, on whichever cluster; choose another \

@@ -36,7 +36,7 @@ mod users;
 pub mod verify;
 mod watch;
 
-pub use adopt::{Adopted, Adoption, Hole, Known, adopt, adoptable, known};
+pub use adopt::{Adopted, Adoption, Hole, Known, adopt, adopt_at, adoptable, known};
 pub use dropping::{DropChange, drop_tenant, undrop_tenant};
 pub use error::ControlError;
 pub use harden::{

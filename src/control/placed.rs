@@ -11,7 +11,8 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use crate::auth::MasterKey;
-use crate::config::Schemas;
+use crate::config::{Config, Schemas};
+use crate::control::moving::state::refuse_leaving;
 use crate::control::provision::{self, Content};
 use crate::control::{
     ControlError, NewTenant, ObjectNames, Outcome, Provisioned, Purge, Renamed, Run, Step, channels,
@@ -30,6 +31,17 @@ pub(super) fn refuse_elsewhere(tenant: &Tenant) -> Result<(), ControlError> {
         return Ok(());
     }
     Err(ControlError::Elsewhere { slug: tenant.slug.clone(), cluster: tenant.cluster.clone() })
+}
+
+/// The configuration of a cluster as if it were the only one.
+///
+/// # Errors
+/// [`ControlError::NoCluster`].
+pub fn config_of(config: &Config, name: &ClusterName) -> Result<Config, ControlError> {
+    config.at(name).ok_or_else(|| ControlError::NoCluster {
+        name: name.clone(),
+        known: config.cluster_names().map(|name| name.to_string()).collect(),
+    })
 }
 
 /// Where a tenant is, by the registry of `main`; `None` where there is no such tenant.
@@ -56,7 +68,7 @@ pub async fn bring_up(main: &mut Client, there: &Client, slug: &Slug) -> Result<
     Ok(tx.commit().await?)
 }
 
-async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, ControlError> {
+pub(super) async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, ControlError> {
     store::require_current(tx).await?;
     store::lock_tenant(tx, slug).await?;
     let found = store::summaries(tx, Some(slug)).await?.pop();
@@ -64,7 +76,7 @@ async fn held(tx: &Transaction<'_>, slug: &Slug) -> Result<TenantSummary, Contro
 }
 
 /// Whether the registry there has the tenant.
-async fn bring_up_in(
+pub(super) async fn bring_up_in(
     tx: &impl GenericClient,
     there: &impl GenericClient,
     tenant: &Tenant,
@@ -93,10 +105,19 @@ pub async fn on_objects<T, E: From<ControlError>>(
     slug: &Slug,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, E>,
 ) -> Result<T, E> {
-    bring_up(main, there, slug).await?;
+    prepare(main, there, slug).await?;
     let done = work(there).await?;
     bring_up(main, there, slug).await?;
     Ok(done)
+}
+
+/// As [`bring_up`], unless it is on its way to another cluster, where what is done here would not be known.
+async fn prepare(main: &mut Client, there: &Client, slug: &Slug) -> Result<(), ControlError> {
+    let tx = main.transaction().await?;
+    let tenant = held(&tx, slug).await?.tenant;
+    refuse_leaving(&tx, &tenant).await?;
+    bring_up_in(&tx, there, &tenant).await?;
+    Ok(tx.commit().await?)
 }
 
 /// As [`rename_tenant`]. The names of schema and roles must be free on all clusters.
@@ -117,6 +138,7 @@ pub async fn rename(
     }
     let tx = main.transaction().await?;
     let tenant = held(&tx, old).await?.tenant;
+    refuse_leaving(&tx, &tenant).await?;
     if tenant.status == Status::Dropping {
         return Err(ControlError::IsDropping(old.clone()));
     }
@@ -153,6 +175,8 @@ pub struct Reserved {
     pub names: TenantNames,
     /// Whether `main` did not have it before.
     pub created: bool,
+    /// Whether it comes from another cluster, and is there until it is said to be here.
+    pub comes: bool,
 }
 
 /// Writes a new tenant down in `main`, out of service until it is there, so that nobody takes its slug or its names. One that is
@@ -177,7 +201,7 @@ pub async fn reserve(
         return Err(ControlError::Elsewhere { slug: new.slug.clone(), cluster: found });
     }
     tx.commit().await?;
-    Ok(Reserved { id, names, created })
+    Ok(Reserved { id, names, created, comes: false })
 }
 
 /// Takes back what [`reserve`] wrote down, where nothing came of it on the cluster.

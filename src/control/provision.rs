@@ -100,6 +100,8 @@ pub(super) enum Content<'a> {
         id: Option<TenantId>,
         /// The names that it has already.
         names: Option<&'a TenantNames>,
+        /// Whether it comes from another cluster of the installation, whose registry may be this one.
+        comes: bool,
     },
 }
 
@@ -121,12 +123,15 @@ pub(super) async fn create_in(
         Content::Placed { names, .. } | Content::Loaded { names: Some(names), .. } => names.clone(),
         _ => rename::free_names(tx, &new.slug, id).await?,
     };
-    let created = register(tx, new, (id, &ClusterName::MAIN), names, master_key).await?;
+    let comes = matches!(content, Content::Loaded { comes: true, .. });
+    let created = register(tx, new, (id, &ClusterName::MAIN), names, master_key).await? || comes;
     channels::ensure_secret(tx, &new.slug, master_key).await?;
     let found = read(tx, &new.slug).await?;
     let tenant = &found.tenant;
-    placed::refuse_elsewhere(tenant)?;
-    if matches!(content, Content::Placed { id, .. } if id != tenant.id) {
+    if !comes {
+        placed::refuse_elsewhere(tenant)?;
+    }
+    if id != tenant.id && (comes || matches!(content, Content::Placed { .. })) {
         return Err(ControlError::SlugTaken(new.slug.clone()));
     }
     let mut steps = Vec::new();

@@ -4,6 +4,7 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::control::moving::state::refuse_leaving;
 use crate::control::placed::refuse_elsewhere;
+use crate::control::provision::schema_owner;
 use crate::control::{ControlError, Outcome, Step, edges, role};
 use crate::registry::dropping;
 use crate::registry::names;
@@ -111,16 +112,7 @@ pub async fn purge_tenant(client: &mut Client, plan: &Purge) -> Result<Vec<Step>
     };
     let tenant = &summary.tenant;
     refuse_needed(&tx, tenant).await?;
-    tx.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", tenant.names.schema)).await?;
-    steps.push(Step::new(Outcome::Removed, format!("schema {}", tenant.names.schema.as_str())));
-    for role in roles(tenant) {
-        if !role::exists(&tx, role).await? {
-            continue;
-        }
-        role::enter(&tx, role).await?;
-        tx.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await?;
-        steps.push(Step::new(Outcome::Removed, format!("role {}", role.as_str())));
-    }
+    steps.extend(drop_rest(&tx, tenant).await?);
     names::note_former(&tx, tenant).await?;
     dropping::delete(&tx, tenant.id).await?;
     tx.commit().await?;
@@ -133,31 +125,71 @@ pub async fn purge_tenant(client: &mut Client, plan: &Purge) -> Result<Vec<Step>
     Ok(steps)
 }
 
+/// Schema and roles.
+async fn drop_rest(tx: &impl GenericClient, tenant: &Tenant) -> Result<Vec<Step>, ControlError> {
+    tx.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", tenant.names.schema)).await?;
+    let mut steps = vec![Step::new(Outcome::Removed, format!("schema {}", tenant.names.schema.as_str()))];
+    for role in roles(tenant) {
+        if !role::exists(tx, role).await? {
+            continue;
+        }
+        role::enter(tx, role).await?;
+        tx.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await?;
+        steps.push(Step::new(Outcome::Removed, format!("role {}", role.as_str())));
+    }
+    Ok(steps)
+}
+
+/// Deletes what a tenant has in this database, and leaves it in the registry: it is, or is to be, on another cluster. Run again after
+/// an error, it goes on. False where there was nothing any more.
+pub(super) async fn drop_objects(client: &mut Client, tenant: &Tenant) -> Result<bool, ControlError> {
+    loop {
+        let tx = client.transaction().await?;
+        refuse_needed(&tx, tenant).await?;
+        let Some(statements) = slice(objects(&tx, tenant).await?, room(&tx).await?) else {
+            let mut is_there = schema_owner(&tx, &tenant.names.schema).await?.is_some();
+            for role in roles(tenant) {
+                is_there |= role::exists(&tx, role).await?;
+            }
+            drop_rest(&tx, tenant).await?;
+            tx.commit().await?;
+            return Ok(is_there);
+        };
+        tx.batch_execute(&statements).await?;
+        tx.commit().await?;
+    }
+}
+
+/// The first of them, as many as the server has locks for; `None` where the rest fits into one transaction.
+fn slice(objects: Vec<(String, i64)>, room: i64) -> Option<String> {
+    if objects.iter().map(|(_, weight)| weight).sum::<i64>() <= room / SHARE_AT_ONCE {
+        return None;
+    }
+    let mut left = room / SHARE_OF_STEP;
+    let mut statements = Vec::new();
+    for (statement, weight) in objects {
+        // One at least, or there would be no end.
+        if weight > left && !statements.is_empty() {
+            break;
+        }
+        left -= weight;
+        statements.push(statement);
+    }
+    Some(statements.join(";\n"))
+}
+
 /// Drops objects of the schema until the rest fits into one transaction. Returns how many transactions that took.
 async fn thin_out(client: &mut Client, slug: &Slug) -> Result<usize, ControlError> {
     for number in 0.. {
         let tx = client.transaction().await?;
         let Some(summary) = lock(&tx, slug).await? else { return Ok(number) };
-        let room = room(&tx).await?;
         let objects = objects(&tx, &summary.tenant).await?;
-        if objects.iter().map(|(_, weight)| weight).sum::<i64>() <= room / SHARE_AT_ONCE {
-            return Ok(number);
-        }
+        let Some(statements) = slice(objects, room(&tx).await?) else { return Ok(number) };
         if number == 0 {
             refuse_needed(&tx, &summary.tenant).await?;
         }
         dropping::begin(&tx, summary.tenant.id).await?;
-        let mut left = room / SHARE_OF_STEP;
-        let mut statements = Vec::new();
-        for (statement, weight) in objects {
-            // One at least, or there would be no end.
-            if weight > left && !statements.is_empty() {
-                break;
-            }
-            left -= weight;
-            statements.push(statement);
-        }
-        tx.batch_execute(&statements.join(";\n")).await?;
+        tx.batch_execute(&statements).await?;
         tx.commit().await?;
     }
     unreachable!("the loop above has no end")
@@ -191,7 +223,7 @@ pub(super) async fn lock_anywhere(
 }
 
 /// Nothing of others is to go with a tenant.
-async fn refuse_needed(client: &impl GenericClient, tenant: &Tenant) -> Result<(), ControlError> {
+pub(super) async fn refuse_needed(client: &impl GenericClient, tenant: &Tenant) -> Result<(), ControlError> {
     let schema = &tenant.names.schema;
     let mut found: Vec<String> = edges::of(client, schema)
         .await?

@@ -368,6 +368,8 @@ pub struct FileCount {
     pub number: i64,
     /// The rest of its name.
     pub name: String,
+    /// Of its text.
+    pub checksum: Vec<u8>,
     /// Whether the template has it.
     pub template: bool,
     /// Tenants that have it.
@@ -402,7 +404,7 @@ pub async fn counts(client: &impl GenericClient) -> Result<Vec<FileCount>, Error
     let sql = "SELECT l.number, l.name, pg_catalog.bool_or(l.of_template AND l.state = 'applied'),
              pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'applied'),
              pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'running'),
-             pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'failed')
+             pg_catalog.count(*) FILTER (WHERE NOT l.of_template AND l.state = 'failed'), l.checksum
          FROM (SELECT number, name, checksum, state, false AS of_template FROM pgtenant.migrations
                UNION ALL SELECT number, name, checksum, state, true FROM pgtenant.template_migrations) l
          GROUP BY l.number, l.name, l.checksum ORDER BY l.number, l.name";
@@ -414,9 +416,34 @@ pub async fn counts(client: &impl GenericClient) -> Result<Vec<FileCount>, Error
             applied: row.try_get(3)?,
             running: row.try_get(4)?,
             failed: row.try_get(5)?,
+            checksum: row.try_get(6)?,
         })
     };
     client.query(sql, &[]).await?.iter().map(read).collect()
+}
+
+/// What several ledgers say together. A template has a file where all have it.
+#[must_use]
+pub fn sum(ledgers: &[Vec<FileCount>]) -> Vec<FileCount> {
+    let mut sums: Vec<(FileCount, usize)> = Vec::new();
+    for file in ledgers.iter().flatten() {
+        // One that was changed in between is twice in the same ledger, and so it stays.
+        match sums.iter_mut().find(|(sum, _)| {
+            sum.checksum == file.checksum && sum.number == file.number && sum.name == file.name
+        }) {
+            None => sums.push((file.clone(), usize::from(file.template))),
+            Some((sum, templates)) => {
+                *templates += usize::from(file.template);
+                sum.applied += file.applied;
+                sum.running += file.running;
+                sum.failed += file.failed;
+            }
+        }
+    }
+    sums.sort_by(|(a, _), (b, _)| (a.number, &a.name).cmp(&(b.number, &b.name)));
+    let whole =
+        |(sum, templates): (FileCount, usize)| FileCount { template: templates == ledgers.len(), ..sum };
+    sums.into_iter().map(whole).collect()
 }
 
 /// What failed and was not run again since, the first hundred by tenant.
@@ -439,6 +466,14 @@ pub async fn failures(client: &impl GenericClient) -> Result<Vec<Failed>, Error>
     client.query(sql, &[&MOST_FAILURES]).await?.iter().map(read).collect()
 }
 
+/// Forgets what was applied to a tenant's schema, which is not in this database any more.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget(client: &impl GenericClient, tenant: TenantId) -> Result<(), Error> {
+    client.execute("DELETE FROM pgtenant.migrations WHERE tenant_id = $1", &[&tenant.0]).await.map(drop)
+}
+
 /// Writes down that these files and no others are applied to a tenant's schema, which was replaced, and tells proxies that it has changed.
 ///
 /// # Errors
@@ -448,7 +483,7 @@ pub async fn replace(
     tenant: TenantId,
     files: &[Migration],
 ) -> Result<(), Error> {
-    client.execute("DELETE FROM pgtenant.migrations WHERE tenant_id = $1", &[&tenant.0]).await?;
+    forget(client, tenant).await?;
     baseline(client, Target::Tenant(tenant), files).await?;
     begin_change(client, &[tenant]).await?;
     end_change(client, &[tenant]).await

@@ -5,7 +5,7 @@ use pgtenant::cli::serve::Server;
 use pgtenant::cli::tenant::adopt::AdoptArgs;
 use pgtenant::cli::tenant::dropping::DropArgs;
 use pgtenant::cli::tenant::{self, LevelArgs, StatusArgs, TenantCommand};
-use pgtenant::tenant::Level;
+use pgtenant::tenant::{ClusterName, Level};
 use serde_json::Value;
 use tokio_postgres::Client;
 
@@ -80,6 +80,7 @@ impl App {
             release_owner: false,
             users: false,
             tenants_table: None,
+            cluster: ClusterName::MAIN,
             dry_run: false,
             json: false,
             admin: admin_args(&self.db.admin_url),

@@ -2,7 +2,7 @@
 
 mod document;
 mod installation;
-mod jobs;
+pub(crate) mod jobs;
 mod stripe;
 
 use std::io::Write;
@@ -25,7 +25,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const STRIPE_SECRET: &str = "whsec_0123456789abcdef";
 
 /// An API in this process, in front of the same database as a proxy.
-struct Served<'a> {
+pub(crate) struct Served<'a> {
     proxy: &'a Proxy,
     addr: SocketAddr,
     stop: CancellationToken,
@@ -41,12 +41,12 @@ impl Drop for Served<'_> {
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     kind: String,
     replayed: bool,
     location: String,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 fn secret_file(dir: &std::path::Path, name: &str, text: &str, mode: u32) -> std::path::PathBuf {
@@ -75,11 +75,11 @@ fn options(proxy: &Proxy, files: &std::path::Path) -> ApiOptions {
 }
 
 impl<'a> Served<'a> {
-    fn start(proxy: &'a Proxy) -> Self {
+    pub(crate) fn start(proxy: &'a Proxy) -> Self {
         Self::start_with(proxy, |_, _| {})
     }
 
-    fn start_with(proxy: &'a Proxy, change: impl FnOnce(&mut ApiOptions, &mut Config)) -> Self {
+    pub(crate) fn start_with(proxy: &'a Proxy, change: impl FnOnce(&mut ApiOptions, &mut Config)) -> Self {
         let files = tempfile::tempdir().unwrap();
         let (mut options, mut config) = (options(proxy, files.path()), proxy.db.config.clone());
         change(&mut options, &mut config);
@@ -116,7 +116,7 @@ impl<'a> Served<'a> {
     }
 
     /// As somebody who may.
-    fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         self.call_with(method, path, &[], body)
     }
 
@@ -129,18 +129,18 @@ impl<'a> Served<'a> {
     }
 
     /// The path of this tenant.
-    fn path(&self, tenant: &str, rest: &str) -> String {
+    pub(crate) fn path(&self, tenant: &str, rest: &str) -> String {
         format!("/v1/tenants/{}{rest}", self.proxy.user(tenant))
     }
 
-    fn log_in(&self, user: &str, password: &str) -> Result<Wire, String> {
+    pub(crate) fn log_in(&self, user: &str, password: &str) -> Result<Wire, String> {
         let parameters = [("user", user), ("database", &self.proxy.db.name)];
         Wire::log_in(self.proxy.addr(), &parameters, password)
     }
 }
 
 /// Status and code.
-fn problem(answer: &Answer) -> (u16, &str) {
+pub(crate) fn problem(answer: &Answer) -> (u16, &str) {
     assert_eq!(answer.kind, "application/problem+json", "{answer:?}");
     assert_eq!(answer.body["status"], answer.status, "{answer:?}");
     (answer.status, answer.body["code"].as_str().unwrap())

@@ -1,8 +1,12 @@
 //! Several clusters behind one proxy: each tenant is served by its own, and by no other.
 
+mod adopt;
+mod api;
 mod control;
 mod data;
+mod moving;
 mod outages;
+mod walls;
 
 use std::time::{Duration, Instant};
 

@@ -84,11 +84,12 @@ impl Two {
             tenant: status_args(&self.here, tenant),
             new_slug: None,
             to: ToArgs {
-                to_config: self.config("there.toml"),
+                to_config: Some(self.config("there.toml")),
                 to_admin_url: Some(self.there.admin_url.as_str().into()),
                 to_admin_user: None,
                 to_admin_password_file: None,
             },
+            to_cluster: None,
             undo: false,
             yes: false,
             work_dir: Some(self.dir.path().to_owned()),
@@ -335,7 +336,7 @@ async fn move_that_cannot_end_well_is_refused_before_anybody_is_disconnected() {
     let same = two.config("here.toml");
     let url = two.here.admin_url.clone();
     let error = two
-        .run("alpha", |args| (args.to.to_config, args.to.to_admin_url) = (same, Some(url.into())))
+        .run("alpha", |args| (args.to.to_config, args.to.to_admin_url) = (Some(same), Some(url.into())))
         .await
         .unwrap_err();
     assert!(error.contains("has this tenant already"), "{error}");

@@ -24,9 +24,9 @@ use crate::support::{Db, admin_args, cluster};
 use crate::verify::naive::Sessions;
 
 /// What a run said: its exit code as clap has it, and its JSON.
-struct Said {
-    code: String,
-    json: Value,
+pub(crate) struct Said {
+    pub(crate) code: String,
+    pub(crate) json: Value,
 }
 
 impl Said {
@@ -36,17 +36,17 @@ impl Said {
     }
 
     /// Those that count against it.
-    fn failing(&self) -> Vec<&Value> {
+    pub(crate) fn failing(&self) -> Vec<&Value> {
         let fails = |finding: &&Value| ["error", "critical"].contains(&finding["severity"].as_str().unwrap());
         self.json["findings"].as_array().unwrap().iter().filter(fails).collect()
     }
 
-    fn has(&self, id: &str) -> bool {
+    pub(crate) fn has(&self, id: &str) -> bool {
         self.ids().iter().any(|found| found == id)
     }
 }
 
-async fn verify(config: &Config, args: VerifyArgs) -> Result<Said, String> {
+pub(crate) async fn verify(config: &Config, args: VerifyArgs) -> Result<Said, String> {
     let mut out = Vec::new();
     let code = run(VerifyArgs { json: true, ..args }, config, &mut out)
         .await
@@ -54,7 +54,7 @@ async fn verify(config: &Config, args: VerifyArgs) -> Result<Said, String> {
     Ok(Said { code: format!("{code:?}"), json: serde_json::from_slice(&out).unwrap() })
 }
 
-fn code(code: u8) -> String {
+pub(crate) fn code(code: u8) -> String {
     format!("{:?}", std::process::ExitCode::from(code))
 }
 

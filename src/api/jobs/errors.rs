@@ -31,6 +31,7 @@ impl From<BackupError> for Problem {
         let code = match error {
             BackupError::Control(error) => return error.into(),
             BackupError::Exists(_) => "exists",
+            BackupError::OnCluster { .. } => "on_another_cluster",
             BackupError::Damaged { .. } | BackupError::Rows { .. } => "damaged",
             BackupError::TenantExists(_) => "tenant_exists",
             BackupError::NothingToReplace(_) => {
@@ -63,6 +64,7 @@ impl From<MoveFailure> for Problem {
     fn from(failure: MoveFailure) -> Self {
         match failure.after {
             After::Unchanged | After::Back => {}
+            After::Left => return told(StatusCode::CONFLICT, "left_behind", &failure),
             After::Out | After::HandedOver | After::Between => {
                 return told(StatusCode::CONFLICT, "out_of_service", &failure);
             }

@@ -7,12 +7,14 @@
 mod backups;
 mod book;
 mod errors;
+mod migrations;
 mod moving;
 mod verbs;
 
 pub(super) use backups::list as list_backups;
+pub(super) use migrations::migrate;
 pub(super) use moving::start as start_move;
-pub(super) use verbs::{backup, clone, migrate, restore};
+pub(super) use verbs::{backup, clone, restore};
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -33,6 +35,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::Api;
 use crate::api::input::{Named, Params, slug};
 use crate::api::jobs::book::{Book, End, Missing, Progress, State};
+use crate::api::place::unknown;
 use crate::api::problem::Problem;
 use crate::config::Config;
 use crate::control::ControlError;
@@ -197,6 +200,15 @@ impl Running {
     /// An administrator's connection of the job's own: those of the pool are for requests.
     async fn admin(&self) -> Result<Client, Problem> {
         connect(&self.api.login, &self.api.config).await
+    }
+
+    /// The same on the cluster that this configuration is of.
+    async fn admin_at(&self, at: &Config) -> Result<Client, Problem> {
+        if at.cluster == self.api.config.cluster {
+            return self.admin().await;
+        }
+        let login = self.api.others.login(&at.cluster).ok_or_else(|| unknown(&at.cluster))?;
+        connect(login, at).await
     }
 }
 

@@ -9,18 +9,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::api::input::{Body, DryRun, Named, Params, slug};
+use crate::api::input::{Body, DryRun, Named, Params, cluster, slug};
 use crate::api::jobs::book::Progress;
 use crate::api::jobs::verbs::bounded;
 use crate::api::jobs::{Installation, Jobs, Running, accept, connect, existing};
 use crate::api::problem::Problem;
-use crate::control::moving::{MoveOptions, Moved, Side, Told, Undone, move_tenant, undo_move};
+use crate::control::moving::{
+    End, Ends, MoveOptions, Moved, Side, Told, Undone, move_between, move_tenant, origin, undo_between,
+    undo_move,
+};
+use crate::control::placed::config_of;
 use crate::control::{Run, Step};
+use crate::tenant::ClusterName;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveBody {
-    to: String,
+    to: Option<String>,
+    /// Another cluster, in place of another installation.
+    cluster: Option<String>,
     slug: Option<String>,
     #[serde(default)]
     undo: bool,
@@ -41,7 +48,21 @@ pub(crate) async fn start(
     if body.yes && !body.undo {
         return Err(Problem::invalid("`yes` is said with `undo`"));
     }
-    installation(&api.jobs, &body.to)?;
+    let to = match (&body.to, cluster(&api, body.cluster.as_deref())?) {
+        (Some(to), None) => {
+            installation(&api.jobs, to)?;
+            To::Installation(to.clone())
+        }
+        (None, Some(_)) if body.slug.is_some() || body.yes => {
+            return Err(Problem::invalid("`slug` and `yes` are said of a move to another installation"));
+        }
+        (None, Some(cluster)) => To::Cluster(cluster),
+        _ => {
+            return Err(Problem::invalid(
+                "a tenant is moved to another installation (`to`), or to a `cluster`",
+            ));
+        }
+    };
     let to_slug = body.slug.as_deref().map(slug).transpose()?;
     let programs = api.jobs.programs()?;
     let slug = existing(&api, &name).await?;
@@ -53,7 +74,45 @@ pub(crate) async fn start(
         programs,
     };
     let (verb, tenant) = (if body.undo { "undo_move" } else { "move" }, options.slug.clone());
-    accept(&api, verb, Some(&tenant), async move |job: Running| carry_out(&job, &options, &body).await.into())
+    accept(&api, verb, Some(&tenant), async move |job: Running| match to {
+        To::Installation(to) => carry_out(&job, &options, (&to, &body)).await.into(),
+        To::Cluster(to) => between(&job, &options, (&to, body.undo)).await.into(),
+    })
+}
+
+enum To {
+    Installation(String),
+    Cluster(ClusterName),
+}
+
+fn tell(job: &Running, told: Told) {
+    job.tell(match told {
+        Told::Bytes(what, bytes) => Progress::Bytes(what, bytes),
+        Told::Tables(done, of) => Progress::Count("compared", done, of),
+    });
+}
+
+async fn between(
+    job: &Running,
+    options: &MoveOptions,
+    (to, undo): (&ClusterName, bool),
+) -> Result<Value, Problem> {
+    let (mut admin, config) = (job.admin().await?, &job.api.config);
+    let from = origin(&admin, &options.slug).await?;
+    let (here, there) = (config_of(config, &from)?, config_of(config, to)?);
+    let mut left = if from == config.cluster { None } else { Some(job.admin_at(&here).await?) };
+    let mut right = if *to == config.cluster { None } else { Some(job.admin_at(&there).await?) };
+    let mut ends = Ends {
+        main: &mut admin,
+        from: End { config: &here, admin: left.as_mut() },
+        to: End { config: &there, admin: right.as_mut() },
+    };
+    let dry = options.run == Run::Dry;
+    if undo {
+        return Ok(undone(&undo_between(&mut ends, options).await?, dry));
+    }
+    let done = move_between(&mut ends, options, &|told| tell(job, told), job.stopped()).await?;
+    Ok(moved(done, dry))
 }
 
 fn installation<'a>(jobs: &'a Jobs, name: &str) -> Result<&'a Installation, Problem> {
@@ -67,8 +126,12 @@ fn installation<'a>(jobs: &'a Jobs, name: &str) -> Result<&'a Installation, Prob
     })
 }
 
-async fn carry_out(job: &Running, options: &MoveOptions, body: &MoveBody) -> Result<Value, Problem> {
-    let other = installation(&job.api.jobs, &body.to)?;
+async fn carry_out(
+    job: &Running,
+    options: &MoveOptions,
+    (to, body): (&str, &MoveBody),
+) -> Result<Value, Problem> {
+    let other = installation(&job.api.jobs, to)?;
     let mut admin = job.admin().await?;
     let mut other_admin = connect(&other.login, &other.config).await?;
     let mut here = Side { admin: &mut admin, config: &job.api.config };
@@ -77,13 +140,7 @@ async fn carry_out(job: &Running, options: &MoveOptions, body: &MoveBody) -> Res
     if body.undo {
         return Ok(undone(&undo_move(&mut here, &mut there, options, body.yes).await?, dry));
     }
-    let tell = |told| {
-        job.tell(match told {
-            Told::Bytes(what, bytes) => Progress::Bytes(what, bytes),
-            Told::Tables(done, of) => Progress::Count("compared", done, of),
-        });
-    };
-    let done = move_tenant(&mut here, &mut there, options, &tell, job.stopped()).await?;
+    let done = move_tenant(&mut here, &mut there, options, &|told| tell(job, told), job.stopped()).await?;
     Ok(moved(done, dry))
 }
 

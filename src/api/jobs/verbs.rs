@@ -1,4 +1,4 @@
-//! Backup, restore, clone and migrations, as jobs.
+//! Backup, restore and clone, as jobs.
 
 use std::sync::Arc;
 
@@ -8,24 +8,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::api::input::{Body, DryRun, Named, Params, slug};
-use crate::api::jobs::book::{End, Progress};
+use crate::api::input::{Body, DryRun, Named, Params, cluster, slug};
+use crate::api::jobs::book::Progress;
 use crate::api::jobs::{Running, accept, backups, existing};
 use crate::api::problem::Problem;
-use crate::control::backup::{self, Backup, BackupOptions, RestoreOptions, Restored, WorkPlace};
-use crate::control::migrate::{self, Connections, MigratePlan, MigrateReport, Outcome};
-use crate::control::placed::cluster_of;
-use crate::control::{ControlError, Run};
-use crate::tenant::Slug;
+use crate::control::Run;
+use crate::control::backup::{self, Backup, BackupOptions, Programs, RestoreOptions, Restored, WorkPlace};
+use crate::control::placed::{cluster_of, config_of};
+use crate::tenant::{ClusterName, Slug};
 
 /// Notes and failures of a job that are told; of the others how many there are.
-const MOST_TOLD: usize = 50;
-
-/// Tenants that are migrated at once where nothing is said, and at most.
-const PARALLEL: (u16, u16) = (4, 64);
-
-/// How often a file is tried that others keep from its locks, as by the command.
-const ATTEMPTS: u32 = 8;
+pub(super) const MOST_TOLD: usize = 50;
 
 /// The first of these, so that what is kept is bounded.
 pub(super) fn bounded(mut notes: Vec<String>) -> Vec<String> {
@@ -65,15 +58,14 @@ pub(crate) async fn backup(
 async fn take(job: &Running, slug: &Slug, options: &BackupOptions) -> Result<Backup, Problem> {
     let registry = job.admin().await?;
     let tell = |what: &'static str, bytes| job.tell(Progress::Bytes(what, bytes));
-    let api = &job.api;
-    let name = cluster_of(&registry, slug).await?.unwrap_or_else(|| api.config.cluster.clone());
-    match api.place(&name).await? {
-        Some(there) => {
-            let at = api.config.at(&name).ok_or_else(|| Problem::invalid("the cluster is not configured"))?;
-            Ok(backup::backup((&registry, &*there), slug, &at, options, &tell).await?)
-        }
-        None => Ok(backup::backup((&registry, &registry), slug, &api.config, options, &tell).await?),
+    let config = &job.api.config;
+    let name = cluster_of(&registry, slug).await?.unwrap_or_else(|| config.cluster.clone());
+    if name == config.cluster {
+        return Ok(backup::backup((&registry, &registry), slug, config, options, &tell).await?);
     }
+    let at = config_of(config, &name)?;
+    let there = job.admin_at(&at).await?;
+    Ok(backup::backup((&registry, &there), slug, &at, options, &tell).await?)
 }
 
 fn backed_up(done: &Backup) -> Value {
@@ -94,6 +86,7 @@ fn backed_up(done: &Backup) -> Value {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreBody {
     slug: Option<String>,
+    cluster: Option<String>,
     #[serde(default)]
     replace: bool,
 }
@@ -114,14 +107,30 @@ pub(crate) async fn restore(
         arrival: None,
         reserved: None,
     };
+    let cluster = cluster(&api, body.cluster.as_deref())?;
     let target = options.slug.clone();
-    accept(&api, "restore", target.as_ref(), async move |job: Running| load(&job, &options).await.into())
+    accept(&api, "restore", target.as_ref(), async move |job: Running| {
+        load(&job, &options, cluster.as_ref()).await.into()
+    })
 }
 
-async fn load(job: &Running, options: &RestoreOptions) -> Result<Value, Problem> {
-    let mut admin = job.admin().await?;
+/// On this cluster, where the tenant is new; else where it is, or where new ones go.
+async fn load(
+    job: &Running,
+    options: &RestoreOptions,
+    cluster: Option<&ClusterName>,
+) -> Result<Value, Problem> {
+    let (mut admin, config) = (job.admin().await?, &job.api.config);
     let tell = |what: &'static str, bytes| job.tell(Progress::Bytes(what, bytes));
-    let done = backup::restore(&mut admin, &job.api.config, options, &tell, job.stopped()).await?;
+    let (name, slug) = backup::destination(&admin, options, cluster, &config.tenants.cluster).await?;
+    let done = if name == config.cluster {
+        backup::restore(&mut admin, config, options, &tell, job.stopped()).await?
+    } else {
+        let at = config_of(config, &name)?;
+        let mut there = job.admin_at(&at).await?;
+        let ends = (&mut admin, &mut there);
+        backup::restore_at(ends, &slug, (&at, options), &tell, job.stopped()).await?
+    };
     Ok(restored(done, options.run))
 }
 
@@ -161,136 +170,31 @@ pub(crate) async fn clone(
         return Err(Problem::invalid("`slug`: the clone needs another short name"));
     }
     accept(&api, "clone", Some(&old.clone()), async move |job: Running| {
-        let place = WorkPlace::new(&job.api.jobs.work.work_dir, &format!("clone-{}", uuid::Uuid::new_v4()));
-        let dump =
-            BackupOptions { to: place.path().to_owned(), with_users: false, programs: programs.clone() };
-        if let Err(problem) = job.unless_stopped(take(&job, &old, &dump)).await {
-            return Err(problem).into();
-        }
-        let options = RestoreOptions {
-            from: place.path().to_owned(),
-            slug: Some(new),
-            replace: false,
-            run: dry.run(),
-            programs,
-            arrival: None,
-            reserved: None,
-        };
-        load(&job, &options).await.into()
+        copy(&job, (&old, new), programs, dry.run()).await.into()
     })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MigrateBody {
-    tenant: Option<String>,
-    to: Option<i64>,
-    parallel: Option<u16>,
-    #[serde(default)]
-    canaries: Vec<String>,
-    #[serde(default)]
-    more_canaries: u16,
-    #[serde(default)]
-    out_of_order: bool,
-}
-
-impl MigrateBody {
-    fn check(self) -> Result<MigratePlan, Problem> {
-        let parallel = self.parallel.unwrap_or(PARALLEL.0);
-        if !(1..=PARALLEL.1).contains(&parallel) {
-            return Err(Problem::invalid(format!("`parallel` is from 1 to {}", PARALLEL.1)));
-        }
-        if self.tenant.is_some() && (!self.canaries.is_empty() || self.more_canaries > 0) {
-            return Err(Problem::invalid("where one `tenant` is migrated there are no canaries"));
-        }
-        Ok(MigratePlan {
-            only: self.tenant.as_deref().map(slug).transpose()?,
-            to: self.to,
-            parallel: usize::from(parallel),
-            canaries: self.canaries.iter().map(|text| slug(text)).collect::<Result<_, _>>()?,
-            more_canaries: usize::from(self.more_canaries),
-            out_of_order: self.out_of_order,
-            attempts: ATTEMPTS,
-        })
-    }
-}
-
-/// Applies the files of `migrations.directory` that the template and the tenants lack.
-pub(crate) async fn migrate(
-    State(api): State<Arc<Api>>,
-    Params(dry): Params<DryRun>,
-    Body(body): Body<MigrateBody>,
-) -> Result<Response, Problem> {
-    let (plan, run) = (body.check()?, dry.run());
-    if api.config.migrations.directory.is_none() {
-        let detail =
-            "no directory of migrations is configured; set `migrations.directory` and start the API again";
-        return Err(Problem::new(axum::http::StatusCode::NOT_FOUND, "no_migrations", detail));
-    }
-    accept(&api, "migrate", plan.only.clone().as_ref(), async move |job: Running| {
-        match job.unless_stopped(apply(&job, &plan, run)).await {
-            Ok(report) => migrated(&report, run),
-            Err(problem) => Err(problem).into(),
-        }
-    })
-}
-
-async fn apply(job: &Running, plan: &MigratePlan, run: Run) -> Result<MigrateReport, Problem> {
-    let config = &job.api.config;
-    let Some(directory) = &config.migrations.directory else {
-        return Err(ControlError::Files(vec!["there is no directory".to_owned()]).into());
+async fn copy(
+    job: &Running,
+    (old, new): (&Slug, Slug),
+    programs: Programs,
+    run: Run,
+) -> Result<Value, Problem> {
+    let place = WorkPlace::new(&job.api.jobs.work.work_dir, &format!("clone-{}", uuid::Uuid::new_v4()));
+    let dump = BackupOptions { to: place.path().to_owned(), with_users: false, programs: programs.clone() };
+    job.unless_stopped(take(job, old, &dump)).await?;
+    let options = RestoreOptions {
+        from: place.path().to_owned(),
+        slug: Some(new),
+        replace: false,
+        run,
+        programs,
+        arrival: None,
+        reserved: None,
     };
-    if run == Run::Dry {
-        return Ok(migrate::dry_run(job.admin().await?, directory, plan, config).await?);
-    }
-    let connections =
-        Connections { lock: job.admin().await?, ledger: job.admin().await?, template: job.admin().await? };
-    Ok(migrate::migrate(connections, directory, plan, config, &mut Told(job)).await?)
-}
-
-struct Told<'a>(&'a Running);
-
-impl migrate::Progress for Told<'_> {
-    fn at(&mut self, done: usize, of: usize, _last: &str) {
-        self.0.tell(Progress::Count("migrated", done, of));
-    }
-}
-
-/// How many, and what failed; `GET /v1/migrations` has the rest.
-fn migrated(report: &MigrateReport, run: Run) -> End {
-    let count = |is: fn(&Outcome) -> bool| report.tenants.iter().filter(|(_, one)| is(one)).count();
-    let failed: Vec<Value> = report
-        .failed()
-        .take(MOST_TOLD)
-        .map(|(who, failure)| json!({ "schema": who, "file": failure.file, "error": failure.error }))
-        .collect();
-    let result = json!({
-        "dry_run": run == Run::Dry,
-        "template": report.template.as_ref().map(word),
-        "tenants": {
-            "migrated": count(|one| word(one) == "migrated"),
-            "failed": count(|one| word(one) == "failed"),
-            "pending": count(|one| word(one) == "pending"),
-            "up_to_date": count(|one| word(one) == "up_to_date"),
-        },
-        "failed": failed,
-        "stopped": report.stopped,
-    });
-    let problem = (!failed.is_empty()).then(|| {
-        let detail = "some schemas failed: each is left as its last whole file has made it; put right what the result tells, and \
-             send it again";
-        Problem::new(axum::http::StatusCode::CONFLICT, "migration_failed", detail)
-    });
-    End { result: Some(result), problem }
-}
-
-const fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Current => "up_to_date",
-        Outcome::Done(done) if done.failure.is_some() => "failed",
-        Outcome::Done(_) => "migrated",
-        Outcome::Pending(_) => "pending",
-    }
+    // Where the tenant is, so that the two can be told apart by nothing but their names.
+    let cluster = cluster_of(&job.admin().await?, old).await?;
+    load(job, &options, cluster.as_ref()).await
 }
 
 #[cfg(test)]

@@ -1,19 +1,15 @@
 //! Migrations on several clusters: one run after the other, told as one.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
 use tokio_postgres::Client;
 
 use crate::cli::connect::{AdminArgs, connect_reader};
-use crate::cli::place::config_of;
 use crate::config::Config;
-use crate::control::ControlError;
-use crate::control::migrate::MigratePlan;
-use crate::control::placed::{cluster_of, tell_states};
-use crate::tenant::{ClusterName, Slug};
+use crate::control::migrate::{self, MigratePlan, of_tenant};
+use crate::control::placed::{config_of, tell_states};
+use crate::tenant::Slug;
 
-/// The plan for each cluster, in the order of the runs: first those with canaries, which are to stop the others.
+/// The plan for each cluster, in the order of the runs.
 ///
 /// # Errors
 /// When a tenant that is named is not there, or its cluster is not described.
@@ -21,43 +17,18 @@ pub(super) async fn plans(config: &Config, plan: &MigratePlan) -> Result<Vec<(Co
     if config.clusters.is_empty() {
         return Ok(vec![(config.clone(), plan.clone())]);
     }
-    if let Some(only) = &plan.only {
-        return Ok(vec![(of_tenant(config, only).await?, plan.clone())]);
-    }
-    let mut canaries: BTreeMap<ClusterName, Vec<Slug>> = BTreeMap::new();
-    for slug in &plan.canaries {
-        canaries.entry(of_tenant(config, slug).await?.cluster).or_default().push(slug.clone());
-    }
-    let mut plans = Vec::new();
-    for name in config.cluster_names() {
-        let canaries = canaries.remove(&name).unwrap_or_default();
-        plans.push((config_of(config, &name)?, MigratePlan { canaries, ..plan.clone() }));
-    }
-    plans.sort_by_key(|(_, plan)| plan.canaries.is_empty());
-    Ok(plans)
-}
-
-/// The configuration of the cluster that a tenant is on.
-///
-/// # Errors
-/// When it is not there, or its cluster is not described.
-pub(super) async fn of_tenant(config: &Config, slug: &Slug) -> Result<Config> {
-    if config.clusters.is_empty() {
-        return Ok(config.clone());
-    }
-    let found = cluster_of(&connect_reader(config).await?, slug).await?;
-    let name = found.ok_or_else(|| ControlError::UnknownTenant(slug.clone()))?;
-    config_of(config, &name)
+    Ok(migrate::plans(&connect_reader(config).await?, config, plan).await?)
 }
 
 /// All clusters, or that of one tenant.
 ///
 /// # Errors
-/// As [`of_tenant`].
+/// As [`plans`].
 pub(super) async fn all_or_of(config: &Config, only: Option<&Slug>) -> Result<Vec<Config>> {
     match only {
-        Some(slug) => Ok(vec![of_tenant(config, slug).await?]),
-        None => config.cluster_names().map(|name| config_of(config, &name)).collect(),
+        Some(_) if config.clusters.is_empty() => Ok(vec![config.clone()]),
+        Some(slug) => Ok(vec![of_tenant(&connect_reader(config).await?, config, slug).await?]),
+        None => Ok(config.cluster_names().map(|name| config_of(config, &name)).collect::<Result<_, _>>()?),
     }
 }
 

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::cli::connect::AdminArgs;
+use crate::cli::place::{Place, cluster_name};
 use crate::cli::progress::Line;
 use crate::cli::tenant::output::{printable, proxy_url, steps_json, write_json};
 use crate::config::Config;
-use crate::control::{Adopted, Adoption, Outcome, Run, UserChange, add_user, adopt, adoptable, known};
-use crate::tenant::{Access, Ident, Slug};
+use crate::control::{
+    Adopted, Adoption, Outcome, Run, UserChange, add_user, adopt, adopt_at, adoptable, known,
+};
+use crate::tenant::{Access, ClusterName, Ident, Slug};
 
 /// Arguments of `tenant adopt`.
 #[derive(Args, Clone, Debug)]
@@ -40,6 +43,9 @@ pub struct AdoptArgs {
     /// The application's own table of tenants, such as global.tenants: ids, names and Stripe customers come from there.
     #[arg(long, value_name = "TABLE")]
     pub tenants_table: Option<String>,
+    /// The cluster that the schemas are on, `main` or one of `[clusters.NAME]`; its tables are meant by `--tenants-table`, too.
+    #[arg(long, value_name = "NAME", value_parser = cluster_name, default_value_t)]
+    pub cluster: ClusterName,
     /// Say what would be, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -57,12 +63,13 @@ pub(super) async fn run(args: &AdoptArgs, config: &Config, out: &mut dyn Write) 
         bail!("`--prefix` is what the names of all tenants' schemas begin with, such as tenant_");
     }
     let mut client = args.admin.connect(config).await?;
-    let schemas = chosen(&client, args, config).await?;
+    let mut place = args.admin.place(config, &args.cluster).await?;
+    let schemas = chosen(place.as_ref().map_or(&client, |place| &place.client), args, config).await?;
     let (mut objects, mut failed) = (Vec::new(), 0);
     let line = Line::new();
     for (number, schema) in schemas.iter().enumerate() {
         line.count("schemas", number, schemas.len(), &printable(schema.as_str()));
-        let done = adopt_one(&mut client, schema, args, config).await;
+        let done = adopt_one((&mut client, place.as_mut()), schema, args, config).await;
         line.end();
         match done {
             Ok((done, user)) if args.json => objects.push(done_json(schema, &done, user.as_ref(), config)),
@@ -111,7 +118,7 @@ async fn chosen(client: &Client, args: &AdoptArgs, config: &Config) -> Result<Ve
 }
 
 async fn adopt_one(
-    client: &mut Client,
+    (client, mut place): (&mut Client, Option<&mut Place>),
     schema: &Ident,
     args: &AdoptArgs,
     config: &Config,
@@ -121,7 +128,7 @@ async fn adopt_one(
         .with_context(|| format!("the rest of schema {} is no slug; rename the schema", schema.as_str()))?;
     let known = match &args.tenants_table {
         None => None,
-        Some(table) => known(client, table, &slug).await?,
+        Some(table) => known(place.as_ref().map_or(client, |place| &place.client), table, &slug).await?,
     };
     let unknown = args.tenants_table.as_ref().filter(|_| known.is_none());
     let adoption = Adoption {
@@ -133,7 +140,13 @@ async fn adopt_one(
         known,
     };
     let run = if args.dry_run { Run::Dry } else { Run::Apply };
-    let mut done = adopt(client, &adoption, &config.secrets.master_key, &config.schemas, run).await?;
+    let (key, schemas) = (&config.secrets.master_key, &config.schemas);
+    let mut done = match &mut place {
+        None => adopt(client, &adoption, key, schemas, run).await?,
+        Some(Place { name, client: there, .. }) => {
+            adopt_at((client, there), &adoption, name, (key, schemas), run).await?
+        }
+    };
     if let Some(table) = unknown {
         done.notes.push(format!("{table} does not know {}, which has an id of its own now", adoption.slug));
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -13,14 +13,14 @@ use tokio_postgres::Client;
 
 use crate::cli::cluster::find_clients;
 use crate::cli::connect::{AdminArgs, connect_reader};
-use crate::cli::place::{Place, cluster_name, config_of};
+use crate::cli::place::{Place, cluster_name};
 use crate::cli::progress::Line;
 use crate::cli::tenant::output::{created, human_bytes, printable, proxy_url, write_json};
 use crate::config::Config;
 use crate::control::backup::{
     self, Backup, BackupError, BackupOptions, Manifest, Programs, RestoreOptions, Restored, Stopped,
 };
-use crate::control::placed::cluster_of;
+use crate::control::placed::{cluster_of, config_of};
 use crate::control::{Run, Step};
 use crate::tenant::{ClusterName, Slug};
 
@@ -182,28 +182,16 @@ pub(super) async fn restore(args: &RestoreArgs, config: &Config, out: &mut dyn W
     }
 }
 
-/// Where a backup goes that does not go to `main`, and as which tenant: a new one where it is said, else where new ones go, and
-/// one whose data it replaces where that is.
+/// Where a backup goes that does not go to `main`, and as which tenant.
 async fn place_of(
     args: &RestoreArgs,
     config: &Config,
     admin: &Client,
     options: &RestoreOptions,
 ) -> Result<Option<(Place, Slug)>> {
-    let slug = match &options.slug {
-        Some(slug) => slug.clone(),
-        None => backup::slug_of(&args.file).await?,
-    };
-    let place = match cluster_of(admin, &slug).await? {
-        Some(found) if options.replace => {
-            if let Some(other) = args.cluster.as_ref().filter(|cluster| **cluster != found) {
-                bail!("tenant {slug} is on the cluster {found}, not on {other}; leave out `--cluster`");
-            }
-            args.admin.place(config, &found).await?
-        }
-        _ => args.admin.place(config, args.cluster.as_ref().unwrap_or(&config.tenants.cluster)).await?,
-    };
-    Ok(place.map(|place| (place, slug)))
+    let usual = &config.tenants.cluster;
+    let (name, slug) = backup::destination(admin, options, args.cluster.as_ref(), usual).await?;
+    Ok(args.admin.place(config, &name).await?.map(|place| (place, slug)))
 }
 
 fn size(bytes: u64) -> String {

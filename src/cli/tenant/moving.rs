@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::connect::{AdminArgs, secret};
 use crate::cli::load::ConfigArgs;
+use crate::cli::place::cluster_name;
 use crate::cli::progress::Line;
 use crate::cli::tenant::StatusArgs;
 use crate::cli::tenant::backup::HowArgs;
@@ -17,9 +18,11 @@ use crate::cli::tenant::output::{human_bytes, printable, proxy_url, steps, steps
 use crate::config::Config;
 use crate::control::Run;
 use crate::control::moving::{
-    After, MoveFailure, MoveOptions, Moved, Side, Told, Undone, move_tenant, undo_move,
+    After, End, Ends, MoveFailure, MoveOptions, Moved, Side, Told, Undone, move_between, move_tenant, origin,
+    undo_between, undo_move,
 };
-use crate::tenant::Slug;
+use crate::control::placed::config_of;
+use crate::tenant::{ClusterName, Slug};
 
 /// Where the password of the other administrator may be.
 const PASSWORD_VARIABLE: &str = "PGTENANT_TO_ADMIN_PASSWORD";
@@ -36,6 +39,10 @@ pub struct MoveArgs {
     /// Where to.
     #[command(flatten)]
     pub to: ToArgs,
+    /// Another cluster of this installation, `main` or one of `[clusters.NAME]`, in place of another installation. Clients go on with
+    /// what they have, and nothing is kept where the tenant was.
+    #[arg(long, value_name = "NAME", value_parser = cluster_name, conflicts_with_all = ["to_config", "new_slug", "yes"])]
+    pub to_cluster: Option<ClusterName>,
     /// Bring the tenant back: out of service there, and in service here with what it had when it was moved. Also gives up a
     /// move that broke off.
     #[arg(long, conflicts_with_all = ["new_slug", "work_dir"])]
@@ -55,8 +62,8 @@ pub struct MoveArgs {
 #[derive(Args, Clone, Debug)]
 pub struct ToArgs {
     /// Configuration file of the other installation's proxy. Environment variables do not count for it.
-    #[arg(long, value_name = "FILE")]
-    pub to_config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "to_cluster")]
+    pub to_config: Option<PathBuf>,
     /// Connection string of an administrator there, as `--admin-url` is one of an administrator here.
     #[arg(long, value_name = "URL", env = "PGTENANT_TO_ADMIN_URL", hide_env_values = true, value_parser = secret)]
     pub to_admin_url: Option<SecretString>,
@@ -70,10 +77,14 @@ pub struct ToArgs {
 
 impl ToArgs {
     fn config(&self) -> Result<Config> {
-        let file = ConfigArgs { config: self.to_config.clone() };
-        file.load_without_environment()
+        let Some(config) = self.to_config.clone() else {
+            bail!("say where to: `--to-config` or `--to-cluster`")
+        };
+        let context = format!("the other configuration (`--to-config {}`)", config.display());
+        ConfigArgs { config }
+            .load_without_environment()
             .map_err(|problems| anyhow!("{}\n\n{problems}", problems.summary()))
-            .with_context(|| format!("the other configuration (`--to-config {}`)", self.to_config.display()))
+            .context(context)
     }
 
     fn admin(&self) -> Result<AdminArgs> {
@@ -109,6 +120,9 @@ pub(super) async fn run(args: &MoveArgs, config: &Config, out: &mut dyn Write) -
         run: args.tenant.run(),
         programs: args.how.programs()?,
     };
+    if let Some(cluster) = &args.to_cluster {
+        return to_cluster(args, &options, (config, cluster), out).await;
+    }
     let other = args.to.config()?;
     let mut admin = args.tenant.admin.connect(config).await?;
     let connected = args.to.admin()?.connect(&other).await;
@@ -121,10 +135,7 @@ pub(super) async fn run(args: &MoveArgs, config: &Config, out: &mut dyn Write) -
         return if args.tenant.json { undone_json(&done, out) } else { undone(&done, &options, out) };
     }
     let line = Line::new();
-    let tell = |told| match told {
-        Told::Bytes(what, bytes) => line.bytes(what, bytes),
-        Told::Tables(done, of) => line.count("tables", done, of, "compared"),
-    };
+    let tell = |told| tell(&line, told);
     let done = move_tenant(&mut here, &mut there, &options, &tell, args.how.stopped()).await;
     line.end();
     let done = done.map_err(|failure| not_done(&options.slug, failure, "it is not moved"))?;
@@ -135,9 +146,46 @@ pub(super) async fn run(args: &MoveArgs, config: &Config, out: &mut dyn Write) -
     }
 }
 
+fn tell(line: &Line, told: Told) {
+    match told {
+        Told::Bytes(what, bytes) => line.bytes(what, bytes),
+        Told::Tables(done, of) => line.count("tables", done, of, "compared"),
+    }
+}
+
+/// To another cluster of this installation.
+async fn to_cluster(
+    args: &MoveArgs,
+    options: &MoveOptions,
+    (config, to): (&Config, &ClusterName),
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (slug, by) = (&options.slug, &args.tenant.admin);
+    let mut admin = by.connect(config).await?;
+    let from = origin(&admin, slug).await?;
+    let (here, there) = (config_of(config, &from)?, config_of(config, to)?);
+    let (mut left, mut right) = (by.place(config, &from).await?, by.place(config, to).await?);
+    let mut ends = Ends {
+        main: &mut admin,
+        from: End { config: &here, admin: left.as_mut().map(|place| &mut place.client) },
+        to: End { config: &there, admin: right.as_mut().map(|place| &mut place.client) },
+    };
+    if args.undo {
+        let done = undo_between(&mut ends, options).await;
+        let done = done.map_err(|failure| not_done(slug, failure, "the move is not given up"))?;
+        return if args.tenant.json { undone_json(&done, out) } else { undone(&done, options, out) };
+    }
+    let line = Line::new();
+    let told = |told| tell(&line, told);
+    let done = move_between(&mut ends, options, &told, args.how.stopped()).await;
+    line.end();
+    let done = done.map_err(|failure| not_done(slug, failure, "it is not moved"))?;
+    if args.tenant.json { told_json(&done, config, options, out) } else { told_cluster(&done, options, out) }
+}
+
 fn not_done(slug: &Slug, failure: MoveFailure, what: &str) -> anyhow::Error {
     let what = match failure.after {
-        After::HandedOver | After::Between => "the move is not at its end",
+        After::HandedOver | After::Between | After::Left => "the move is not at its end",
         After::Unchanged | After::Back | After::Out => what,
     };
     anyhow::Error::new(failure).context(format!("tenant {slug}: {what}"))
@@ -158,14 +206,7 @@ fn told(done: &Moved, other: &Config, options: &MoveOptions, out: &mut dyn Write
         )?;
         return Ok(());
     }
-    if let Some((tables, rows)) = done.compared {
-        let plural = |count: bool| if count { "" } else { "s" };
-        let (of_tables, of_rows) = (plural(tables == 1), plural(rows == 1));
-        writeln!(
-            out,
-            "compared {tables} table{of_tables} with {rows} row{of_rows}: the same here and there"
-        )?;
-    }
+    compared(done, out)?;
     writeln!(out, "tenant {slug} is now tenant {to_slug} of {peer}, {status}")?;
     if let Some(until) = &done.drop_after {
         writeln!(
@@ -176,6 +217,33 @@ fn told(done: &Moved, other: &Config, options: &MoveOptions, out: &mut dyn Write
     for user in &done.users {
         writeln!(out, "connect through the proxy there: {}", proxy_url(other, user, None))?;
     }
+    Ok(())
+}
+
+fn compared(done: &Moved, out: &mut dyn Write) -> Result<()> {
+    let Some((tables, rows)) = done.compared else { return Ok(()) };
+    let plural = |count: bool| if count { "" } else { "s" };
+    let (of_tables, of_rows) = (plural(tables == 1), plural(rows == 1));
+    writeln!(out, "compared {tables} table{of_tables} with {rows} row{of_rows}: the same here and there")?;
+    Ok(())
+}
+
+fn told_cluster(done: &Moved, options: &MoveOptions, out: &mut dyn Write) -> Result<()> {
+    steps(&done.steps, &done.notes, out)?;
+    let Moved { slug, peer, status, size, .. } = done;
+    let status = status.as_str();
+    if options.run == Run::Dry {
+        writeln!(
+            out,
+            "tenant {slug} would be on {peer}, {status}: {} tables, {} with indexes\n\
+             it would be out of service while they are copied and compared\ndry run: nothing was changed",
+            size.0,
+            human_bytes(size.1)
+        )?;
+        return Ok(());
+    }
+    compared(done, out)?;
+    writeln!(out, "tenant {slug} is on {peer}, {status}; its clients connect as before")?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::tenant::output::{printable, write_json};
 use crate::cli::verify::Outcome;
 use crate::control::verify::{Finding, Severity};
+use crate::tenant::ClusterName;
 
 /// Findings of one kind that a person is shown; `--json` has all.
 const SHOWN: usize = 5;
@@ -20,6 +21,11 @@ pub(super) fn could_not(error: &anyhow::Error, json: bool, out: &mut dyn Write) 
         crate::cli::out::error(format_args!("pgtenant: isolation could NOT be verified: {text}"));
     }
     Ok(())
+}
+
+/// Where there is one cluster only, nobody need be told which.
+pub(super) fn on(cluster: &ClusterName) -> String {
+    if cluster.is_main() { String::new() } else { format!(" on {cluster}") }
 }
 
 pub(super) fn json(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
@@ -37,6 +43,7 @@ fn value(outcome: &Outcome) -> Value {
         .iter()
         .map(|attacked| {
             json!({
+                "cluster": attacked.cluster.as_str(),
                 "level": attacked.level.as_str(),
                 "sent": attacked.sent,
                 "refused": attacked.refused,
@@ -88,7 +95,8 @@ pub(super) fn table(outcome: &Outcome, out: &mut dyn Write) -> Result<()> {
     for attacked in &outcome.attacked {
         writeln!(
             out,
-            "attack at level {}: {} sent, {} refused, {} on the victim's own server connection, {} findings",
+            "attack{} at level {}: {} sent, {} refused, {} on the victim's own server connection, {} findings",
+            on(&attacked.cluster),
             attacked.level.as_str(),
             attacked.sent,
             attacked.refused,

@@ -2,6 +2,7 @@
 //! way in. The application's role goes on as before, as a member of the tenant's, until it is released.
 
 mod holes;
+mod placed;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
@@ -9,14 +10,16 @@ use uuid::Uuid;
 
 use crate::auth::MasterKey;
 use crate::config::Schemas;
+use crate::control::placed::refuse_elsewhere;
 use crate::control::provision::{self, NewTenant, schema_owner};
-use crate::control::{ControlError, Outcome, Run, Step, channels, init, placed, readers, rename, role};
+use crate::control::{ControlError, Outcome, Run, Step, channels, init, readers, rename, role};
 use crate::registry::names;
 use crate::registry::store::{self, TenantSummary};
 use crate::registry::{adopted, master};
 use crate::tenant::{Access, ClusterName, Ident, Level, Slug, Status, TenantId, TenantNames};
 
 pub use holes::Hole;
+pub use placed::adopt_at;
 
 /// Which schema becomes which tenant, and how far this goes.
 #[derive(Clone, Debug)]
@@ -140,39 +143,48 @@ pub async fn adopt(
     run: Run,
 ) -> Result<Adopted, ControlError> {
     let tx = client.transaction().await?;
-    store::require_current(&tx).await?;
-    let roles = store::installation(&tx).await?.ok_or(ControlError::NoInstallation)?;
-    let created = register(&tx, adoption, master_key).await?;
-    channels::ensure_secret(&tx, &adoption.slug, master_key).await?;
-    let found = provision::read(&tx, &adoption.slug).await?;
-    let tenant = &found.tenant;
-    placed::refuse_elsewhere(tenant)?;
-    if tenant.status == Status::Dropping {
-        return Err(ControlError::IsDropping(tenant.slug.clone()));
-    }
-    if tenant.names.schema != adoption.schema {
-        return Err(ControlError::SlugTaken(adoption.slug.clone()));
-    }
-    if created && role::exists(&tx, &tenant.names.role).await? {
-        return Err(ControlError::ForeignRole(tenant.names.role.as_str().to_owned()));
-    }
-    let mut steps = Vec::new();
-    let owner = old_owner(&tx, adoption, tenant.id, created).await?;
-    let owner = still_there(&tx, adoption, tenant.id, owner, &mut steps).await?;
-    let survey = holes::survey(&tx, adoption, tenant, owner.as_ref(), schemas).await?;
-    survey.refuse_open(adoption)?;
-    provision::ensure_role(&tx, tenant, &roles, master_key, &mut steps).await?;
-    steps.extend(take_over(&tx, &tenant.names, &survey).await?);
-    steps.extend(keep_or_release(&tx, adoption, tenant.id, &tenant.names.role, owner.as_ref()).await?);
-    steps.push(readers::ensure(&tx, tenant, (&roles, master_key), readers::There::Open).await?);
-    master::set_password_key(&tx, tenant.id, master_key.mark()).await?;
-    steps.extend(init::grant_global(&tx, &schemas.global).await?);
-    store::activate(&tx, tenant.id).await?;
-    let summary = provision::read(&tx, &adoption.slug).await?;
+    let entry = register(&tx, adoption, &ClusterName::MAIN, master_key).await?;
+    let done = take(&tx, adoption, &entry, (master_key, schemas)).await?;
     match run {
         Run::Apply => tx.commit().await?,
         Run::Dry => tx.rollback().await?,
     }
+    Ok(done)
+}
+
+/// What a registry says of the tenant that it becomes.
+struct Entry {
+    found: TenantSummary,
+    /// Whether it said nothing before.
+    created: bool,
+}
+
+/// Does it to the schema and the roles, which are in the database of this registry.
+async fn take(
+    tx: &impl GenericClient,
+    adoption: &Adoption,
+    Entry { found, created }: &Entry,
+    (master_key, schemas): (&MasterKey, &Schemas),
+) -> Result<Adopted, ControlError> {
+    let (tenant, created) = (&found.tenant, *created);
+    let roles = store::installation(tx).await?.ok_or(ControlError::NoInstallation)?;
+    refuse_elsewhere(tenant)?;
+    if created && role::exists(tx, &tenant.names.role).await? {
+        return Err(ControlError::ForeignRole(tenant.names.role.as_str().to_owned()));
+    }
+    let mut steps = Vec::new();
+    let owner = old_owner(tx, adoption, tenant.id, created).await?;
+    let owner = still_there(tx, adoption, tenant.id, owner, &mut steps).await?;
+    let survey = holes::survey(tx, adoption, tenant, owner.as_ref(), schemas).await?;
+    survey.refuse_open(adoption)?;
+    provision::ensure_role(tx, tenant, &roles, master_key, &mut steps).await?;
+    steps.extend(take_over(tx, &tenant.names, &survey).await?);
+    steps.extend(keep_or_release(tx, adoption, tenant.id, &tenant.names.role, owner.as_ref()).await?);
+    steps.push(readers::ensure(tx, tenant, (&roles, master_key), readers::There::Open).await?);
+    master::set_password_key(tx, tenant.id, master_key.mark()).await?;
+    steps.extend(init::grant_global(tx, &schemas.global).await?);
+    store::activate(tx, tenant.id).await?;
+    let summary = provision::read(tx, &adoption.slug).await?;
     Ok(Adopted { summary, created, steps, closed: survey.closable, notes: survey.notes })
 }
 
@@ -180,8 +192,27 @@ pub async fn adopt(
 async fn register(
     client: &impl GenericClient,
     adoption: &Adoption,
+    cluster: &ClusterName,
     master_key: &MasterKey,
-) -> Result<bool, ControlError> {
+) -> Result<Entry, ControlError> {
+    store::require_current(client).await?;
+    let id = TenantId(adoption.known.as_ref().map_or_else(Uuid::now_v7, |known| known.id));
+    // A shared connection finds the schema by the role's name.
+    let mut object_names = TenantNames { schema: adoption.schema.clone(), role: adoption.schema.clone() };
+    if names::are_taken(client, &object_names, id).await? {
+        object_names.role = rename::free_names(client, &adoption.slug, id).await?.role;
+    }
+    enter(client, adoption, (id, cluster), object_names, master_key).await
+}
+
+/// The same, under this id and with these names.
+async fn enter(
+    client: &impl GenericClient,
+    adoption: &Adoption,
+    at: (TenantId, &ClusterName),
+    object_names: TenantNames,
+    master_key: &MasterKey,
+) -> Result<Entry, ControlError> {
     let known = adoption.known.as_ref();
     let new = NewTenant {
         slug: adoption.slug.clone(),
@@ -193,13 +224,20 @@ async fn register(
         level: None,
         default_level: Level::Dedicated,
     };
-    let id = TenantId(known.map_or_else(Uuid::now_v7, |known| known.id));
-    // A shared connection finds the schema by the role's name.
-    let mut object_names = TenantNames { schema: adoption.schema.clone(), role: adoption.schema.clone() };
-    if names::are_taken(client, &object_names, id).await? {
-        object_names.role = rename::free_names(client, &adoption.slug, id).await?.role;
+    let created = provision::register(client, &new, at, object_names, master_key).await?;
+    channels::ensure_secret(client, &adoption.slug, master_key).await?;
+    let found = provision::read(client, &adoption.slug).await?;
+    let tenant = &found.tenant;
+    if tenant.cluster != *at.1 {
+        return Err(ControlError::Elsewhere { slug: tenant.slug.clone(), cluster: tenant.cluster.clone() });
     }
-    provision::register(client, &new, (id, &ClusterName::MAIN), object_names, master_key).await
+    if tenant.status == Status::Dropping {
+        return Err(ControlError::IsDropping(tenant.slug.clone()));
+    }
+    if tenant.names.schema != adoption.schema {
+        return Err(ControlError::SlugTaken(adoption.slug.clone()));
+    }
+    Ok(Entry { found, created })
 }
 
 /// The role that the application works as: the schema's owner, or who that was when it was adopted.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::control::ControlError;
 use crate::registry::{RegistryError, describe};
-use crate::tenant::Slug;
+use crate::tenant::{ClusterName, Slug};
 
 /// Why there is no backup, or why nothing was restored.
 #[derive(Debug, Error)]
@@ -18,6 +18,18 @@ pub enum BackupError {
     /// The target is there. It may be somebody's only backup.
     #[error("{} exists already; name another file or directory with `--to`, or remove it", .0.display())]
     Exists(PathBuf),
+    /// It cannot replace the data of a tenant where that is not.
+    #[error(
+        "tenant {slug} is on the cluster {found}, not on {said}; name no cluster, and it is restored where it is"
+    )]
+    OnCluster {
+        /// The tenant.
+        slug: Slug,
+        /// Where it is.
+        found: ClusterName,
+        /// Where it was to be.
+        said: ClusterName,
+    },
     /// A file or directory.
     #[error("cannot {what} {}: {error}{}", .path.display(), full(.error))]
     File {

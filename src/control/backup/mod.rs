@@ -27,9 +27,10 @@ pub use dump::{Backup, BackupOptions, backup};
 pub use error::BackupError;
 pub use manifest::{FORMAT, Manifest, TableRows, TenantRow, UserRow};
 pub use place::WorkPlace;
-pub use placed::{restore_at, slug_of};
+pub use placed::{destination, restore_at};
 pub use programs::Programs;
 pub use restore::{RestoreOptions, Restored, Stopped, restore};
+pub(in crate::control) use settle::comes_mark;
 
 /// Is told what is being done, and how many bytes of it are done.
 pub type Progress<'a> = &'a (dyn Fn(&'static str, u64) + Send + Sync);

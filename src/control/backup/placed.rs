@@ -8,16 +8,38 @@ use crate::config::Config;
 use crate::control::backup::package::Package;
 use crate::control::backup::restore::restore;
 use crate::control::backup::{BackupError, Progress, RestoreOptions, Restored, Stopped};
-use crate::control::placed::{hand_up, on_objects, release, reserve};
+use crate::control::placed::{cluster_of, hand_up, on_objects, release, reserve};
 use crate::control::{ControlError, NewTenant, Run};
 use crate::registry::store;
-use crate::tenant::{Access, Slug, Status};
+use crate::tenant::{Access, ClusterName, Slug, Status};
 
-/// The tenant that a backup is of.
+/// Where a backup goes, and as which tenant: a new one where it is said, else where new ones go, and one whose data it replaces
+/// where that is.
 ///
 /// # Errors
-/// When it is none.
-pub async fn slug_of(from: &Path) -> Result<Slug, BackupError> {
+/// When it is said otherwise of one that is there, and when what is there is no backup.
+pub async fn destination(
+    main: &Client,
+    options: &RestoreOptions,
+    said: Option<&ClusterName>,
+    usual: &ClusterName,
+) -> Result<(ClusterName, Slug), BackupError> {
+    let slug = match &options.slug {
+        Some(slug) => slug.clone(),
+        None => slug_of(&options.from).await?,
+    };
+    let name = match cluster_of(main, &slug).await? {
+        Some(found) if options.replace => match said.filter(|said| **said != found) {
+            Some(said) => return Err(BackupError::OnCluster { slug, found, said: said.clone() }),
+            None => found,
+        },
+        _ => said.unwrap_or(usual).clone(),
+    };
+    Ok((name, slug))
+}
+
+/// The tenant that a backup is of.
+async fn slug_of(from: &Path) -> Result<Slug, BackupError> {
     let from = from.to_owned();
     let opened = tokio::task::spawn_blocking(move || Package::open(&from)).await;
     let package = opened.map_err(|_| BackupError::Script("its checksums cannot be computed"))??;

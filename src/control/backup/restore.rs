@@ -93,6 +93,9 @@ pub async fn restore(
     aside::require_server(admin, package.manifest.server_version).await?;
     let slug = options.slug.as_ref().unwrap_or(&named.slug).clone();
     let existing = store::summaries(admin, Some(&slug)).await?.pop();
+    // Where it comes from another cluster of `main`'s registry, that has it already.
+    let comes = options.reserved.as_ref().filter(|reserved| reserved.comes);
+    let existing = existing.filter(|found| comes.is_none_or(|reserved| reserved.id != found.tenant.id));
     existing.iter().try_for_each(|found| refuse_elsewhere(&found.tenant))?;
     // A name that was a tenant's is nobody's again, also where that tenant comes back.
     let id = options.arrival.as_ref().map_or_else(|| TenantId(Uuid::now_v7()), Arrival::id);

@@ -19,7 +19,7 @@ use crate::control::provision::{Content, create_in, take_loaded};
 use crate::control::{ControlError, NewTenant, Provisioned, level, readers, role};
 use crate::guard::dump::path_renamed;
 use crate::registry::{ledger, store};
-use crate::tenant::{Access, Ident, Level, Slug, Tenant, TenantNames, quote_identifier};
+use crate::tenant::{Access, Ident, Level, Slug, Tenant, TenantId, TenantNames, quote_identifier};
 
 /// How often the step is tried where the tenant's sessions hold its tables, or a deadlock was broken.
 const ATTEMPTS: usize = 3;
@@ -52,12 +52,13 @@ impl Loaded<'_> {
     ) -> Result<Provisioned, BackupError> {
         let tx = admin.transaction().await?;
         let manifest = self.manifest();
+        let comes = self.reserved.is_some_and(|reserved| reserved.comes);
         let is_itself = *slug == self.named.slug || self.arrival.is_some();
         let users = manifest.users.as_deref().filter(|_| is_itself).unwrap_or_default();
         let new = NewTenant {
             slug: slug.clone(),
             name: Some(if is_itself { manifest.tenant.name.clone() } else { slug.to_string() }),
-            stripe_customer_id: if is_itself { stripe(&tx, manifest, notes).await? } else { None },
+            stripe_customer_id: if is_itself && !comes { stripe(&tx, manifest, notes).await? } else { None },
             user: None,
             password: None,
             access: Access::ReadWrite,
@@ -67,9 +68,10 @@ impl Loaded<'_> {
         let content = Content::Loaded {
             aside: self.aside,
             has_grants: self.named.reader_role.is_some(),
-            has_users: !users.is_empty() || self.arrival.is_some(),
+            has_users: !users.is_empty() || self.arrival.is_some() || comes,
             id: self.arrival.map(Arrival::id).or_else(|| self.reserved.map(|reserved| reserved.id)),
             names: self.reserved.map(|reserved| &reserved.names),
+            comes,
         };
         let key = &config.secrets.master_key;
         let mut done = create_in(&tx, &new, key, &config.schemas, content).await?;
@@ -86,18 +88,36 @@ impl Loaded<'_> {
             notes.extend(add_user(&tx, tenant, user).await?);
         }
         ledger::replace(&tx, tenant.id, &manifest.ledger()?).await?;
-        match self.arrival {
-            Some(arrival) => notes.extend(arrival.register(&tx, tenant).await?),
-            None => notes.extend(settings_note(slug, &manifest.tenant.settings)),
-        }
-        match limits::overrides(&manifest.tenant.limits) {
-            Ok(_) => drop(store::set_limits(&tx, slug, &manifest.tenant.limits).await?),
-            Err(error) => notes.push(format!("its limits were not taken: {error}")),
+        if comes {
+            // What only the registry of `main` has of it stays as it is.
+            let (schema, mark) = (&tenant.names.schema, comes_mark(tenant.id));
+            tx.batch_execute(&format!("COMMENT ON SCHEMA {schema} IS '{mark}'")).await?;
+        } else {
+            self.register(&tx, tenant, notes).await?;
         }
         let found = store::summaries(&tx, Some(slug)).await?.pop();
         done.summary = found.ok_or_else(|| ControlError::UnreadableTenant(slug.clone()))?;
         tx.commit().await?;
         Ok(done)
+    }
+
+    /// What the registry is to have of it besides.
+    async fn register(
+        &self,
+        tx: &impl GenericClient,
+        tenant: &Tenant,
+        notes: &mut Vec<String>,
+    ) -> Result<(), BackupError> {
+        let (slug, manifest) = (&tenant.slug, self.manifest());
+        match self.arrival {
+            Some(arrival) => notes.extend(arrival.register(tx, tenant).await?),
+            None => notes.extend(settings_note(slug, &manifest.tenant.settings)),
+        }
+        match limits::overrides(&manifest.tenant.limits) {
+            Ok(_) => drop(store::set_limits(tx, slug, &manifest.tenant.limits).await?),
+            Err(error) => notes.push(format!("its limits were not taken: {error}")),
+        }
+        Ok(())
     }
 
     /// In the place of a tenant's schema. Sessions of the tenant go on and see the new data from their next transaction on.
@@ -203,6 +223,11 @@ impl Loaded<'_> {
 
 fn is_lock(code: Option<&SqlState>) -> bool {
     code.is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
+}
+
+/// What a schema is marked with that comes from another cluster, until it is the tenant's.
+pub(in crate::control) fn comes_mark(id: TenantId) -> String {
+    format!("pgtenant: of tenant {id}, which comes from another cluster")
 }
 
 fn is_worth_another_attempt(error: &BackupError) -> bool {

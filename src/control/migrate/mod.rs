@@ -4,6 +4,7 @@
 //! canaries, then waves of tenants, several at once. Each file is one transaction, and a schema stops at the first that fails.
 
 mod apply;
+mod clusters;
 mod drift;
 mod files;
 mod judge;
@@ -22,6 +23,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 pub use apply::{Done, Failure};
+pub use clusters::{of_tenant, plans};
 pub use drift::{Difference, Drift, drift};
 pub use files::{File, Files, label};
 pub use plan::{Conflict, pending, whose};

@@ -24,8 +24,8 @@ pub enum MoveError {
     InProgress(Slug),
     /// It moves to somewhere else.
     #[error(
-        "a move of tenant {slug} to {slug_there} in {peer} was begun; go on with that, or give it up with `--undo`, which need \
-         the configuration of that one in `--to-config`"
+        "a move of tenant {slug} to {slug_there} in {peer} was begun; go on with that, or give it up with `--undo`, and \
+         name the same place to go to"
     )]
     OtherPeer {
         /// The tenant.
@@ -63,6 +63,16 @@ pub enum MoveError {
          `--as`, or drop it if nothing needs it"
     )]
     NameThere(String),
+    /// A role or schema has the name that it has.
+    #[error(
+        "there is {0} on that cluster already, which it did not make for this tenant; drop it there if nothing needs it"
+    )]
+    NameOnCluster(String),
+    /// It is too late to give it up.
+    #[error(
+        "tenant {0} is in service where it was to go; run this again without `--undo`, which ends the move, and then move it back"
+    )]
+    Served(Slug),
     /// A migration that is not at its end.
     #[error(
         "migrations of tenant {slug} have not come to their end: {found}; run `pgtenant migrate up` first"
@@ -175,6 +185,8 @@ pub enum After {
     Out,
     /// To be dropped here; there all of it, perhaps in service already.
     HandedOver,
+    /// In service on the other cluster; what it had on the first one is left there.
+    Left,
     /// In service nowhere, perhaps, because a move is being undone.
     Between,
 }
@@ -186,6 +198,7 @@ pub enum After {
     After::Back => "the tenant is here as it was before",
     After::Out => "the tenant is OUT OF SERVICE: run this again, or with `--undo` to put it back into service here",
     After::HandedOver => "all of the tenant is there, and it may be OUT OF SERVICE: run this again, which puts it into service there",
+    After::Left => "the tenant is in service there: run this again, which deletes what is left of it where it was",
     After::Between => "the tenant may be OUT OF SERVICE: run this again",
 })]
 pub struct MoveFailure {

@@ -11,6 +11,7 @@
 //! Until the end of step 3 whatever fails puts it back into service here, and what arrived there is removed. Run again, the
 //! command goes on from what the registries say.
 
+mod clusters;
 mod compare;
 mod error;
 mod fence;
@@ -18,6 +19,7 @@ mod plan;
 pub(in crate::control) mod state;
 mod undo;
 
+pub use clusters::{End, Ends, move_between, origin, undo_between};
 pub use error::{After, MoveError, MoveFailure};
 pub use undo::{Undone, undo_move};
 

@@ -80,16 +80,17 @@ impl Plan {
         let hardened_here = hardening_state(&*here.admin).await?.is_in_force();
         let mut look = There { admin: there.admin, carried: &carried, options, plan: &mut plan };
         look.require_place(&peer, version).await?;
-        look.hardening(hardened_here, has_code).await?;
         look.settings().await?;
-        look.note_migrations().await?;
-        look.note_extensions(extensions).await?;
+        let there = &*there.admin;
+        plan.notes.extend(hardening(there, &carried.summary.tenant, hardened_here, has_code).await?);
+        plan.notes.extend(note_migrations(there, &carried.migrations).await?);
+        plan.notes.extend(note_extensions(there, extensions).await?);
         Ok(plan)
     }
 }
 
 /// A migration that was begun would go on in a schema that nobody serves.
-async fn require_migrated(client: &impl GenericClient, tenant: &Tenant) -> Result<(), MoveError> {
+pub(super) async fn require_migrated(client: &impl GenericClient, tenant: &Tenant) -> Result<(), MoveError> {
     let sql = "SELECT number::text || '_' || name || ' (' || state || ')' FROM pgtenant.migrations
                WHERE tenant_id = $1 AND state <> 'applied' ORDER BY number";
     let rows = client.query(sql, &[&tenant.id.0]).await?;
@@ -100,7 +101,7 @@ async fn require_migrated(client: &impl GenericClient, tenant: &Tenant) -> Resul
     Err(MoveError::Migrations { slug: tenant.slug.clone(), found: found.join(", ") })
 }
 
-async fn extensions(client: &impl GenericClient) -> Result<Vec<String>, tokio_postgres::Error> {
+pub(super) async fn extensions(client: &impl GenericClient) -> Result<Vec<String>, tokio_postgres::Error> {
     let sql = "SELECT extname::text FROM pg_catalog.pg_extension ORDER BY 1";
     client.query(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect()
 }
@@ -164,21 +165,6 @@ impl There<'_> {
         }
     }
 
-    async fn hardening(&mut self, hardened_here: bool, has_code: bool) -> Result<(), MoveError> {
-        if hardening_state(&*self.admin).await.map_err(MoveError::There)?.is_in_force() {
-            return Ok(());
-        }
-        if self.tenant().level == Level::Shared && has_code {
-            return Err(MoveError::NotHardened { slug: self.tenant().slug.clone() });
-        }
-        if hardened_here {
-            self.plan
-                .notes
-                .push("the database there is not hardened (`pgtenant init --harden`), this one is".into());
-        }
-        Ok(())
-    }
-
     /// A setting that the server there does not take would fail every login.
     async fn settings(&mut self) -> Result<(), MoveError> {
         for (name, value) in self.plan.settings.clone() {
@@ -196,44 +182,60 @@ impl There<'_> {
         }
         Ok(())
     }
+}
 
-    async fn note_migrations(&mut self) -> Result<(), MoveError> {
-        let template = ledger::of_template(&*self.admin).await.map_err(MoveError::there)?;
-        let own = &self.carried.migrations;
-        let label = |file: &ledger::Migration| format!("{}_{}", file.number, file.name);
-        let differs = |file: &&ledger::Migration| {
-            template.iter().any(|other| other.number == file.number && other.checksum != file.checksum)
-        };
-        let lacks = template.iter().filter(|file| own.iter().all(|own| own.number != file.number));
-        let lacks: Vec<String> = lacks.map(label).collect();
-        let more = own.iter().filter(|file| template.iter().all(|other| other.number != file.number));
-        for (found, what) in [
-            (
-                own.iter().filter(differs).map(label).collect(),
-                "are other files there; `pgtenant migrate` there will say so",
-            ),
-            (more.map(label).collect::<Vec<_>>(), "are not the template's there"),
-            (lacks, "are the template's there; `pgtenant migrate up` there applies them"),
-        ] {
-            if !found.is_empty() {
-                self.plan.notes.push(format!("migrations: {} {what}", some(found)));
-            }
-        }
-        Ok(())
+/// A tenant of level shared whose code could leave its role there is refused. What is to be known else.
+pub(super) async fn hardening(
+    there: &Client,
+    tenant: &Tenant,
+    hardened_here: bool,
+    has_code: bool,
+) -> Result<Option<String>, MoveError> {
+    if hardening_state(there).await.map_err(MoveError::There)?.is_in_force() {
+        return Ok(None);
     }
+    if tenant.level == Level::Shared && has_code {
+        return Err(MoveError::NotHardened { slug: tenant.slug.clone() });
+    }
+    let note = "the database there is not hardened (`pgtenant init --harden`), this one is";
+    Ok(hardened_here.then(|| note.to_owned()))
+}
 
-    async fn note_extensions(&mut self, here: Vec<String>) -> Result<(), MoveError> {
-        let there = extensions(&*self.admin).await.map_err(MoveError::there)?;
-        let lacks: Vec<String> = here.into_iter().filter(|name| !there.contains(name)).collect();
-        if !lacks.is_empty() {
-            let note = format!(
-                "extensions that are here and not there: {}; what needs them fails the move",
-                some(lacks)
-            );
-            self.plan.notes.push(note);
+/// How the files of a tenant differ from those of the template there.
+pub(super) async fn note_migrations(
+    there: &Client,
+    own: &[ledger::Migration],
+) -> Result<Vec<String>, MoveError> {
+    let template = ledger::of_template(there).await.map_err(MoveError::there)?;
+    let label = |file: &ledger::Migration| format!("{}_{}", file.number, file.name);
+    let differs = |file: &&ledger::Migration| {
+        template.iter().any(|other| other.number == file.number && other.checksum != file.checksum)
+    };
+    let lacks = template.iter().filter(|file| own.iter().all(|own| own.number != file.number));
+    let lacks: Vec<String> = lacks.map(label).collect();
+    let more = own.iter().filter(|file| template.iter().all(|other| other.number != file.number));
+    let mut notes = Vec::new();
+    for (found, what) in [
+        (
+            own.iter().filter(differs).map(label).collect(),
+            "are other files there; `pgtenant migrate` there will say so",
+        ),
+        (more.map(label).collect::<Vec<_>>(), "are not the template's there"),
+        (lacks, "are the template's there; `pgtenant migrate up` there applies them"),
+    ] {
+        if !found.is_empty() {
+            notes.push(format!("migrations: {} {what}", some(found)));
         }
-        Ok(())
     }
+    Ok(notes)
+}
+
+/// What the tenant may need and the database there does not have.
+pub(super) async fn note_extensions(there: &Client, here: Vec<String>) -> Result<Option<String>, MoveError> {
+    let there = extensions(there).await.map_err(MoveError::there)?;
+    let lacks: Vec<String> = here.into_iter().filter(|name| !there.contains(name)).collect();
+    let note = "extensions that are here and not there";
+    Ok((!lacks.is_empty()).then(|| format!("{note}: {}; what needs them fails the move", some(lacks))))
 }
 
 /// Roles are the whole server's: another database there may have one of the name.

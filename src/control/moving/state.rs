@@ -251,7 +251,7 @@ pub(super) async fn discard(there: &mut Side<'_>, id: TenantId, to_slug: &Slug) 
     Ok(true)
 }
 
-async fn delete(admin: &mut Client, slug: &Slug, id: TenantId) -> Result<(), ControlError> {
+pub(super) async fn delete(admin: &mut Client, slug: &Slug, id: TenantId) -> Result<(), ControlError> {
     let tx = admin.transaction().await?;
     store::lock_tenant(&tx, slug).await?;
     dropping::mark(&tx, id, Duration::ZERO).await?;

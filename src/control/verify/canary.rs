@@ -14,9 +14,9 @@ use tokio_postgres::Client;
 use crate::config::Config;
 use crate::control::verify::canary::pair::Pair;
 use crate::control::verify::canary::scene::Scene;
-use crate::control::verify::{Finding, Fix, VerifyError};
+use crate::control::verify::{Finding, Fix, VerifyError, of_cluster};
 use crate::server::connect::Endpoint;
-use crate::tenant::Level;
+use crate::tenant::{ClusterName, Level};
 
 /// An attack at one level that takes longer is given up.
 const WHOLE: Duration = Duration::from_secs(300);
@@ -24,9 +24,32 @@ const WHOLE: Duration = Duration::from_secs(300);
 /// Whoever waits longer for an answer goes on without it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where the two are made: the administrator's connections.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    /// To the database that the registry is in.
+    pub main: &'a mut Client,
+    /// To the cluster that is attacked, where that is another one.
+    pub other: Option<(&'a ClusterName, &'a mut Client)>,
+}
+
+impl Ground<'_> {
+    /// The cluster that is attacked.
+    fn cluster(&self) -> ClusterName {
+        self.other.as_ref().map_or(ClusterName::MAIN, |(name, _)| (*name).clone())
+    }
+
+    /// To where the schemas and the roles of the two are.
+    fn there(&self) -> &Client {
+        self.other.as_ref().map_or(&*self.main, |(_, there)| &**there)
+    }
+}
+
 /// What came of the attack at one level.
 #[derive(Debug)]
 pub struct Attacked {
+    /// Where both tenants were.
+    pub cluster: ClusterName,
     /// The level of both tenants.
     pub level: Level,
     /// Attacks sent.
@@ -39,14 +62,18 @@ pub struct Attacked {
     pub findings: Vec<Finding>,
 }
 
-/// The levels of the tenants in service; without tenants that of new ones.
+/// The levels of a cluster's tenants in service, by the registry of `main`; without tenants that of new ones.
 ///
 /// # Errors
 /// When the registry does not answer.
-pub async fn levels_in_use(client: &Client, config: &Config) -> Result<Vec<Level>, VerifyError> {
-    let rows = client
-        .query("SELECT DISTINCT isolation FROM pgtenant.tenants_here WHERE status = 'active' ORDER BY 1", &[])
-        .await?;
+pub async fn levels_in_use(
+    main: &Client,
+    config: &Config,
+    cluster: &ClusterName,
+) -> Result<Vec<Level>, VerifyError> {
+    let sql =
+        "SELECT DISTINCT isolation FROM pgtenant.tenants WHERE status = 'active' AND cluster = $1 ORDER BY 1";
+    let rows = main.query(sql, &[&cluster.as_str()]).await?;
     let mut levels = Vec::new();
     for row in rows {
         levels.extend(Level::from_word(row.try_get(0)?));
@@ -57,22 +84,23 @@ pub async fn levels_in_use(client: &Client, config: &Config) -> Result<Vec<Level
     Ok(levels)
 }
 
-/// Makes two tenants, attacks, and removes them.
+/// Makes two tenants, attacks, and removes them. The configuration is that of `main`: clients of all clusters name its database.
 ///
 /// # Errors
 /// [`VerifyError`] where nothing could be tried: the tenants could not be made, or the proxy lets them not in. They are
 /// removed then too.
 pub async fn attack(
-    admin: &mut Client,
+    ground: &mut Ground<'_>,
     config: &Config,
     proxy: &Endpoint,
     level: Level,
 ) -> Result<Attacked, VerifyError> {
-    pair::remove_leftovers(admin).await?;
-    let pair = Pair::create(admin, config, level).await?;
-    let attacked = attack_with(admin, config, proxy, &pair).await;
-    let removed = pair.remove(admin).await;
+    pair::remove_leftovers(ground).await?;
+    let pair = Pair::create(ground, config, level).await?;
+    let attacked = attack_with(ground.there(), config, proxy, &pair).await;
+    let removed = pair.remove(ground).await;
     let mut attacked = attacked?;
+    attacked.cluster = ground.cluster();
     if let Err(error) = removed {
         attacked.findings.push(Finding {
             check: super::checks::known("canary_leftover"),
@@ -81,6 +109,7 @@ pub async fn attack(
             fix: Fix::Command("pgtenant verify".to_owned()),
         });
     }
+    attacked.findings = of_cluster(attacked.findings, &attacked.cluster);
     Ok(attacked)
 }
 

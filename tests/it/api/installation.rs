@@ -39,7 +39,7 @@ fn ledger_says_how_many_tenants_have_a_file_and_where_it_failed() {
     );
     assert_eq!(
         told["failed"],
-        json!([{ "tenant": proxy.user("beta"), "number": 1, "name": "notes", "error": "no room" }])
+        json!([{ "cluster": "main", "tenant": proxy.user("beta"), "number": 1, "name": "notes", "error": "no room" }])
     );
 }
 

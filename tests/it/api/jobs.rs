@@ -14,7 +14,7 @@ use crate::support::secrets::watch_for;
 use crate::support::wire::Wire;
 
 /// A caller that asks again and again until a job is at its end.
-fn ended(api: &Served<'_>, accepted: &Answer) -> Value {
+pub(crate) fn ended(api: &Served<'_>, accepted: &Answer) -> Value {
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let href = accepted.body["href"].as_str().unwrap();
     assert_eq!(accepted.location, href);
@@ -26,13 +26,13 @@ fn ended(api: &Served<'_>, accepted: &Answer) -> Value {
     shown
 }
 
-fn done(api: &Served<'_>, accepted: &Answer) -> Value {
+pub(crate) fn done(api: &Served<'_>, accepted: &Answer) -> Value {
     let shown = ended(api, accepted);
     assert_eq!((&shown["state"], &shown["problem"]), (&json!("done"), &Value::Null), "{shown}");
     shown["result"].clone()
 }
 
-fn failed(api: &Served<'_>, accepted: &Answer) -> (String, String) {
+pub(crate) fn failed(api: &Served<'_>, accepted: &Answer) -> (String, String) {
     let shown = ended(api, accepted);
     assert_eq!((&shown["state"], &shown["result"]), (&json!("failed"), &Value::Null), "{shown}");
     let text = |key: &str| shown["problem"][key].as_str().unwrap().to_owned();

@@ -26,7 +26,7 @@ fn migrate(world: &World, command: MigrateCommand) -> Result<String, String> {
     })
 }
 
-fn up(world: &World, files: &TempDir, canary: &[String]) -> Result<String, String> {
+pub(super) fn up(world: &World, files: &TempDir, canary: &[String]) -> Result<String, String> {
     migrate(
         world,
         MigrateCommand::Up(UpArgs {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pgtenant::cli::cluster::Stop;
 use pgtenant::cli::tenant::{StatusArgs, TenantCommand};
 
-use super::{WHERE, World, east, ends_within_a_second};
+use super::{WHERE, World, data, east, ends_within_a_second};
 use crate::support::proxy::eventually;
 
 fn quickly(config: &mut pgtenant::config::Config) {
@@ -68,4 +68,17 @@ fn proxy_that_starts_while_a_cluster_is_not_ready_serves_the_others_and_that_one
     assert!(told.starts_with("cluster east, at 127.0.0.1:"), "{told}");
     world.create("beta", pgtenant::tenant::Level::Dedicated).unwrap();
     assert_eq!(world.proxy.wire("beta").value(WHERE), world.east.port().to_string());
+}
+
+#[test]
+fn migrations_that_do_not_come_to_a_cluster_tell_what_they_did_before() {
+    let mut world = World::start(&["beta"], quickly);
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("1_colour.sql"), "ALTER TABLE notes ADD COLUMN colour text").unwrap();
+    world.east.stop(Stop::Immediate).unwrap();
+    let told = data::up(&world, &files, &[]).unwrap_err();
+    assert!(told.contains("1 tenants migrated, 0 failed") && told.contains("cluster east"), "{told}");
+    world.east.restart().unwrap();
+    let told = data::up(&world, &files, &[]).unwrap();
+    assert!(told.contains("1 tenants migrated, 0 failed"), "{told}");
 }

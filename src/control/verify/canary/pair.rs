@@ -6,7 +6,8 @@ use secrecy::SecretString;
 use tokio_postgres::{Client, GenericClient};
 
 use crate::config::Config;
-use crate::control::{ControlError, NewTenant, create_tenant, role};
+use crate::control::verify::canary::Ground;
+use crate::control::{ControlError, NewTenant, create_tenant, placed, role};
 use crate::registry::store;
 use crate::tenant::{Access, Ident, Level, Slug, TenantNames};
 
@@ -40,16 +41,16 @@ pub(super) struct Pair {
 impl Pair {
     /// Makes both as `pgtenant tenant create` does.
     pub(super) async fn create(
-        admin: &mut Client,
+        ground: &mut Ground<'_>,
         config: &Config,
         level: Level,
     ) -> Result<Self, ControlError> {
         let run = random()?;
-        let attacker = create(admin, config, level, &run, "a").await?;
-        let victim = match create(admin, config, level, &run, "b").await {
+        let attacker = create(ground, config, level, &run, "a").await?;
+        let victim = match create(ground, config, level, &run, "b").await {
             Ok(victim) => victim,
             Err(error) => {
-                remove(admin, &attacker.slug).await?;
+                remove(ground, &attacker.slug).await?;
                 return Err(error);
             }
         };
@@ -57,10 +58,10 @@ impl Pair {
     }
 
     /// Takes both away again.
-    pub(super) async fn remove(&self, admin: &mut Client) -> Result<(), ControlError> {
+    pub(super) async fn remove(&self, ground: &mut Ground<'_>) -> Result<(), ControlError> {
         for canary in [&self.attacker, &self.victim] {
             let mut tried = 1;
-            while let Err(error) = remove(admin, &canary.slug).await {
+            while let Err(error) = remove(ground, &canary.slug).await {
                 if tried == REMOVALS {
                     return Err(error);
                 }
@@ -104,7 +105,7 @@ impl Pair {
 }
 
 async fn create(
-    admin: &mut Client,
+    ground: &mut Ground<'_>,
     config: &Config,
     level: Level,
     run: &str,
@@ -122,35 +123,45 @@ async fn create(
         level: Some(level),
         default_level: level,
     };
-    let made = create_tenant(admin, &new, &config.secrets.master_key, &config.schemas).await?;
+    let (key, schemas) = (&config.secrets.master_key, &config.schemas);
+    let made = match &mut ground.other {
+        None => create_tenant(ground.main, &new, key, schemas).await?,
+        Some((name, there)) => placed::create((ground.main, there), &new, name, (key, schemas)).await?,
+    };
     let names = made.summary.tenant.names;
     let password = made.generated_password.ok_or_else(|| ControlError::UnreadableTenant(slug.clone()))?;
     Ok(Canary { slug, password, names })
 }
 
 /// Removes what runs left that came to no end. One that runs takes minutes, and not an hour.
-pub(super) async fn remove_leftovers(admin: &mut Client) -> Result<(), ControlError> {
-    store::require_current(&*admin).await?;
-    let rows = admin
-        .query(
-            "SELECT slug FROM pgtenant.tenants
-             WHERE pg_catalog.starts_with(slug, 'pgtenant_canary_') AND created_at < pg_catalog.now() - interval '1 hour'",
-            &[],
-        )
-        .await?;
+pub(super) async fn remove_leftovers(ground: &mut Ground<'_>) -> Result<(), ControlError> {
+    store::require_current(&*ground.main).await?;
+    let sql = "SELECT slug FROM pgtenant.tenants
+               WHERE pg_catalog.starts_with(slug, 'pgtenant_canary_') AND cluster = $1
+                 AND created_at < pg_catalog.now() - interval '1 hour'";
+    let rows = ground.main.query(sql, &[&ground.cluster().as_str()]).await?;
     for row in rows {
         if let Ok(slug) = Slug::parse(row.try_get(0)?) {
-            remove(admin, &slug).await?;
+            remove(ground, &slug).await?;
         }
     }
     Ok(())
 }
 
-/// Row, schema and roles, in one transaction. Never anything but a canary.
-async fn remove(admin: &mut Client, slug: &Slug) -> Result<(), ControlError> {
+/// Never anything but a canary. What `main` says of one elsewhere goes last: whoever finds it there looks here for the rest.
+async fn remove(ground: &mut Ground<'_>, slug: &Slug) -> Result<(), ControlError> {
     if !slug.is_canary() {
         return Err(ControlError::UnknownTenant(slug.clone()));
     }
+    let Some((_, there)) = &mut ground.other else { return remove_in(ground.main, slug).await };
+    remove_in(there, slug).await?;
+    let sql = "DELETE FROM pgtenant.tenants WHERE slug = $1";
+    ground.main.execute(sql, &[&slug.as_str()]).await?;
+    Ok(())
+}
+
+/// Row, schema and roles, in one transaction.
+async fn remove_in(admin: &mut Client, slug: &Slug) -> Result<(), ControlError> {
     let tx = admin.transaction().await?;
     store::lock_tenant(&tx, slug).await?;
     let Some(found) = store::summaries(&tx, Some(slug)).await?.pop() else { return Ok(()) };

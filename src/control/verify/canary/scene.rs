@@ -16,7 +16,7 @@ use crate::server::BackendKey;
 use crate::server::cancel;
 use crate::server::connect::Endpoint;
 use crate::server::visit::{Message, Visit};
-use crate::tenant::Level;
+use crate::tenant::{ClusterName, Level};
 use crate::wire::{view, write};
 
 /// The same for what may be refused for want of a server connection.
@@ -119,6 +119,7 @@ impl<'a> Scene<'a> {
         let analyze = format!("ANALYZE {}.\"{TABLE}\"", pair.victim.names.schema);
         admin.batch_execute(&analyze).await?;
         let attacked = Attacked {
+            cluster: ClusterName::MAIN,
             level: pair.level,
             sent: 0,
             refused: 0,
