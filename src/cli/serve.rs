@@ -79,7 +79,7 @@ pub(in crate::cli) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 /// How many threads serve clients (docs/adr/0028).
 fn threads(configured: Option<usize>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    configured.unwrap_or(cores / 2).max(1)
+    configured.unwrap_or(cores)
 }
 
 /// From the start to the end of the process.

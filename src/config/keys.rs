@@ -127,7 +127,7 @@ keys! {
         "Time a client has from connecting to the end of authentication.";
     LISTEN_THREADS: Option<usize> = listen.threads,
         "number from 1 to 1024, or \"auto\"", kind::count_or_auto::<1, 1024>, Value("\"auto\""),
-        "Threads that serve clients; auto is half of the processor cores that the process may use, at least 1.";
+        "Threads that serve clients; auto is one for each processor core that the process may use.";
     LISTEN_MAX_UNAUTHENTICATED: usize = listen.max_unauthenticated,
         "number from 1 to 1000000", kind::count::<1, 1_000_000>, Value("1000"),
         "Clients at once that have not logged in yet; when there is one more, the one that came first from the address with most of them is disconnected.";
