@@ -16,6 +16,7 @@ mod lobby;
 mod orders;
 mod outcome;
 mod overview;
+mod pinning;
 mod relay;
 mod roster;
 mod signal;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use crate::client::audit;
 use crate::client::handshake::lost_server;
 use crate::client::outcome::{Front, Gone, Outcome};
-use crate::client::roster::{Place, Who};
+use crate::client::roster::Who;
 use crate::client::slow::Slow;
 use crate::client::suspension::Part;
 use crate::client::turn::Turn;
@@ -20,7 +20,7 @@ use crate::pool::Attached;
 use crate::session::outbound::Outbound;
 use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal, Relay as Fate, ServerState, Session, Step};
-use crate::telemetry::{Batch, Counters};
+use crate::telemetry::Batch;
 use crate::wire::flow::Flow;
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::{view, write};
@@ -49,7 +49,7 @@ pub(super) struct Relay {
     pub(super) listener: Option<Listener>,
     pub(super) notes: Vec<u8>,
     pub(super) batch: Batch,
-    pinned: Option<PinReason>,
+    pub(super) pinned: Option<PinReason>,
     /// Measures statements, where that is asked for.
     pub(super) slow: Option<Slow>,
     /// Whether refusals are audited.
@@ -296,45 +296,6 @@ impl Relay {
         Some(self.guard.as_sent(text, self.session.scope()).into_owned())
     }
 
-    /// Why the client keeps its server connection beyond a transaction. What a transaction makes may end with it.
-    pub(super) fn kept_for(&self) -> Option<PinReason> {
-        match self.session.at_boundary() {
-            Boundary::Pinned(reason) => Some(reason),
-            Boundary::Busy | Boundary::Unsettled => self.pinned,
-            Boundary::Release => None,
-        }
-    }
-
-    /// Notes in the counters that a pin began or ended.
-    pub(super) fn note_pin(&mut self, now: Option<PinReason>, place: &Place, counters: &Counters) {
-        // Waiting a moment for what hardly any tenant asks for is none.
-        let learning = !self.session.reads_sequences();
-        let now = now.filter(|reason| *reason != PinReason::Sequence || !learning);
-        if std::mem::replace(&mut self.pinned, now) == now {
-            return;
-        }
-        if let Some((old, age)) = place.note_pin(now) {
-            tracing::debug!(reason = old.as_str(), ?age, "client is not pinned any more");
-            counters.unpinned(old.as_str());
-        }
-        if let Some(new) = now {
-            tracing::debug!(reason = new.as_str(), "client is pinned to its server connection");
-            counters.pinned(new.as_str());
-        }
-    }
-
-    /// Counts the client among those of its tenant that keep their server connection, or not. `false` when
-    /// there are too many already.
-    pub(super) fn count_pin(&mut self) -> bool {
-        let pinned = self.session.pinned().is_some_and(|reason| reason != PinReason::Sequence);
-        self.session.count_pin(pinned)
-    }
-
-    /// See [`Session::let_sequences_go`].
-    pub(super) fn let_sequences_go(&mut self) {
-        self.session.let_sequences_go();
-    }
-
     fn at_rest(&self) -> Option<Outcome> {
         let outcome = match self.session.at_boundary() {
             Boundary::Release => Outcome::Released,
@@ -427,9 +388,13 @@ impl Relay {
 
     /// Judges messages of the server until one is not whole.
     fn pump_backend(&mut self, cx: &Context<'_>, server: &mut ServerState) -> Result<(), Outcome> {
+        // Rows change nothing: what becomes of one becomes of those behind it.
+        let mut rows_pass = false;
         loop {
-            self.session.settle();
-            self.place_replies();
+            if !rows_pass {
+                self.session.settle();
+                self.place_replies();
+            }
             if self.inbound.mid_frame() {
                 return Ok(());
             }
@@ -439,6 +404,12 @@ impl Relay {
                 Ok(None) => return Ok(()),
                 Err(_) => return Err(Outcome::OutOfStep),
             };
+            let is_row = matches!(head.tag, b'D' | b'd');
+            if rows_pass && is_row {
+                self.inbound.pass(head.total);
+                continue;
+            }
+            rows_pass = false;
             let mut body: &[u8] = &[];
             if self.session.wants_body(head.tag) {
                 let wanted = head.total.min(MAX_ERROR);
@@ -469,6 +440,7 @@ impl Relay {
                         self.place_notes(cx, Session::is_between_commands).map_err(Outcome::ClientEnds)?;
                     }
                     self.inbound.pass(head.total);
+                    rows_pass = is_row;
                 }
                 Fate::Swallow => self.inbound.drop_frame(head.total),
                 fate @ (Fate::Replay | Fate::Insert) => {

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::binary::Binary;
-use crate::support::wire::{Wire, bind, cancel_request, execute, head, parse, query, startup, sync, unnamed};
+use crate::support::proxy::Proxy;
+use crate::support::tls::Authority;
+use crate::support::wire::{
+    Wire, bind, cancel_request, execute, head, parse, query, ssl_request, startup, sync, unnamed,
+};
 
 /// What a flood may add to the memory of the process: buffers of a few clients, pages the allocator keeps.
 const ROOM: usize = 32 << 20;
@@ -235,4 +239,41 @@ fn floods_of_messages_that_cost_the_proxy_more_than_their_sender_hold_up_nobody(
             assert!(times[10] < Duration::from_secs(1), "{what}: {times:?}");
         });
     }
+}
+
+/// A handshake costs the proxy a signature, and its sender nothing: who is served goes on between them.
+#[test]
+fn flood_of_tls_handshakes_holds_up_nobody_who_is_served() {
+    let authority = Authority::new("flood");
+    let listen = authority.listen(false);
+    let proxy = Proxy::start(&["alpha", "beta"], |config| config.listen.tls = Some(listen));
+    let (trust, done) = (authority.trust(), AtomicBool::new(false));
+    let mut quiet = proxy.wire("beta");
+    times(&mut quiet, 20);
+    let (handshakes, waits) = std::thread::scope(|scope| {
+        let flood = || {
+            let mut count = 0;
+            while !done.load(Ordering::Relaxed) {
+                // Half of them leave in the middle of it.
+                let mut wire = Wire::dial(proxy.addrs()[0]);
+                wire.send(&ssl_request());
+                assert_eq!(wire.recv_byte(), b'S');
+                if count % 2 == 0 {
+                    wire.encrypt(trust.client()).expect("a handshake");
+                }
+                count += 1;
+            }
+            count
+        };
+        let floods: Vec<_> = (0..8).map(|_| scope.spawn(flood)).collect();
+        let waits = times(&mut quiet, 200);
+        done.store(true, Ordering::Relaxed);
+        let count: usize = floods.into_iter().map(|flood| flood.join().unwrap()).sum();
+        (count, waits)
+    });
+    assert!(handshakes > 100, "{handshakes}");
+    // The senders' share of the processor is in it.
+    assert!(waits[100] < Duration::from_millis(100), "{:?}", waits[100]);
+    assert!(waits[198] < Duration::from_secs(1), "{:?}", waits[198]);
+    assert_eq!(proxy.wire("alpha").value("select 'let in'"), "let in");
 }
