@@ -476,8 +476,11 @@ impl Pool {
                         self.finish_closing(conn, "evicted");
                     }
                 }
+                // Whom a connection was to be opened for is nobody's client here any more.
                 Decision::Fail(client) | Decision::Refuse(client) => {
-                    inner.waiting.remove(&client);
+                    if let Some(waiting) = inner.waiting.remove(&client) {
+                        waiting.seat.leave(Grant::Failed(Arc::new(ConnectError::OutOfService)));
+                    }
                 }
             }
         }

@@ -119,6 +119,9 @@ pub enum ConnectError {
     /// The tenant is on another cluster than these servers. Nobody asks for that.
     #[error("the tenant is on another cluster than the server")]
     OtherCluster,
+    /// The tenant went out of service while its client waited.
+    #[error("the tenant is not in service any more")]
+    OutOfService,
     /// SCRAM failed on our side: the server does not know the password either.
     #[error("SCRAM with the server failed: {0}")]
     Scram(io::Error),

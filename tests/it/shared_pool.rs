@@ -104,6 +104,26 @@ async fn without_a_pool_role_the_client_is_told_what_to_do() {
 }
 
 #[tokio::test]
+async fn client_that_waits_while_its_tenant_goes_out_of_service_is_told_and_does_not_wait_for_ever() {
+    let ground = ground(|config| config.pool.max_server_connections = 1).await;
+    let dedicated = |of: &Arc<Tenant>| Arc::new(Tenant { level: Level::Dedicated, ..Tenant::clone(of) });
+    let (alpha, beta, pool) = (dedicated(&ground.alpha), dedicated(&ground.beta), &ground.pool);
+    let busy = attach(pool, &alpha).await;
+    let (seat, slot) = (Arc::default(), Arc::default());
+    let waiting = pool.checkout(&beta, &slot, &seat, None);
+    let retiring = async {
+        while pool.load().waiting == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        pool.retire(beta.id);
+        busy.detach(Ended::Idle);
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(waiting, retiring).0 });
+    let told = told.await.expect("it is told");
+    assert!(matches!(told, Err(CheckoutError::Connect(_))), "{told:?}");
+}
+
+#[tokio::test]
 async fn shared_connection_that_has_served_many_tenants_is_closed_on_return() {
     let ground = ground(|config| config.pool.max_tenants_per_connection = 1).await;
     let pid = ground.once(&ground.alpha).await;
