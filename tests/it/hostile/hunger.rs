@@ -273,7 +273,7 @@ fn flood_of_tls_handshakes_holds_up_nobody_who_is_served() {
     });
     assert!(handshakes > 100, "{handshakes}");
     // The senders' share of the processor is in it.
-    assert!(waits[100] < Duration::from_millis(100), "{:?}", waits[100]);
-    assert!(waits[198] < Duration::from_secs(1), "{:?}", waits[198]);
+    assert!(waits[100] < Duration::from_millis(300), "{:?}", waits[100]);
+    assert!(waits[198] < Duration::from_secs(3), "{:?}", waits[198]);
     assert_eq!(proxy.wire("alpha").value("select 'let in'"), "let in");
 }
