@@ -8,6 +8,8 @@ CARGO := $(shell command -v cargo || echo "$${CARGO_HOME:-$$HOME/.cargo}/bin/car
 ARGS ?=
 # How `make demo` is built: `dev` is there sooner.
 PROFILE ?= release
+# What `make demo` runs.
+PGTENANT ?= $(CARGO) run --profile $(PROFILE) --
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt clippy bench docs
@@ -17,7 +19,7 @@ help: ## this list
 
 demo: ## a private PostgreSQL, three tenants, the proxy, a tour, and psql lines to paste
 	@sh scripts/setup.sh demo
-	$(CARGO) run --profile $(PROFILE) -- demo $(ARGS)
+	$(PGTENANT) demo $(ARGS)
 
 test: ## all tests; they start their own PostgreSQL
 	@sh scripts/setup.sh test

@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::client::Shared;
 use crate::config::by_hand::ByHand;
 use crate::config::keys::Row;
+use crate::config::limits::LimitError;
+use crate::config::own_limits::OwnLimit;
 use crate::config::problem::Problems;
 use crate::console::Ending;
 use crate::net::tls::Trouble;
@@ -26,19 +28,19 @@ const MOST_WAITING: usize = 16;
 pub enum Order {
     /// Read the configuration again, apply it, and say what came of it.
     Reload(oneshot::Sender<Result<ReloadReport, ReloadError>>),
-    /// Set one key by hand, and say what came of it.
+    /// Set one key or limit by hand, and say what came of it.
     Set(SetByHand, oneshot::Sender<Result<ReloadReport, ReloadError>>),
     /// Stop as at SIGTERM, at once or when nobody is left: transactions may finish.
     Stop(Ending),
 }
 
-/// A key that may be set by hand, and its value as an environment variable would have it.
+/// What may be set by hand.
 #[derive(Clone, Debug)]
-pub struct SetByHand {
-    /// The key.
-    pub row: &'static Row,
-    /// What it is to be.
-    pub value: String,
+pub enum SetByHand {
+    /// A key, and its value as an environment variable would have it; `None` for what the file says.
+    Key(&'static Row, Option<String>),
+    /// A limit of one tenant.
+    Limit(OwnLimit),
 }
 
 /// Takes orders, for `serve`.
@@ -109,6 +111,9 @@ pub enum ReloadError {
         /// The system's reason.
         error: std::io::Error,
     },
+    /// A limit of a tenant is wrong.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Something else that a key asks for cannot be done.
     #[error("{key}: {wrong}")]
     Key {
@@ -143,7 +148,7 @@ impl Shared {
         answered.await.unwrap_or(Err(ReloadError::Ending))
     }
 
-    /// Sets one key by hand: it holds until the configuration is read again, or the process ends.
+    /// Sets one key or limit by hand: it holds until the configuration is read again, or the process ends.
     ///
     /// # Errors
     /// [`ReloadError`]; nothing was changed then.

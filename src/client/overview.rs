@@ -374,7 +374,7 @@ fn tenants(shared: &Shared, pools: &[PoolRow]) -> Vec<TenantRow> {
 }
 
 fn tenant_row(shared: &Shared, config: &Config, tenant: &Tenant) -> TenantRow {
-    let limits = config.limits.with(&tenant.limits);
+    let limits = config.limits_of(tenant);
     let limit = |number: usize| (number != usize::MAX).then_some(number);
     let elsewhere = config.clusters.get(&tenant.cluster).map(|cluster| {
         let (host, port) = place(&cluster.server.address);

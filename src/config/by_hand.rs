@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::keys::{ROWS, Row};
+use crate::config::limits;
 use crate::config::reload::{Effect, effect};
 
 /// What is set by hand: values as an environment variable would have them, by the key.
@@ -66,6 +67,15 @@ const SYNONYMS: &[(&str, &str, bool, &str)] = &[
     ("stats_period", "log.stats_period", true, "off"),
 ];
 
+/// Keys that say what a tenant may use for which nobody says anything else, and what that limit of the tenant is called. Those of
+/// `[limits]` have its name.
+const OF_TENANTS: &[(&str, &str)] = &[
+    ("pool.max_server_connections_per_tenant", "max_server_connections"),
+    ("pool.wait_timeout", "wait_timeout"),
+    ("pool.pinned_idle_timeout", "pinned_idle_timeout"),
+    ("pool.max_pinned_per_tenant", "max_pinned"),
+];
+
 /// Why a key cannot be set by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotByHand {
@@ -75,6 +85,8 @@ pub enum NotByHand {
     NotLive,
     /// A reload takes it over, and that is the way.
     OnlyInFile,
+    /// It is of all tenants together, not of one.
+    OfAll,
 }
 
 /// The key of this name, which may be PgBouncer's, with the value in our words.
@@ -82,20 +94,43 @@ pub enum NotByHand {
 /// # Errors
 /// [`NotByHand`].
 pub fn find(name: &str, value: &str) -> Result<(&'static Row, String), NotByHand> {
-    let synonym = SYNONYMS.iter().find(|(theirs, ..)| *theirs == name);
-    let (path, value) = match synonym {
-        Some((_, path, _, nought)) if value == "0" => (*path, (*nought).to_owned()),
-        Some((_, path, true, _)) if value.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (*path, format!("{value}s"))
-        }
-        Some((_, path, ..)) => (*path, value.to_owned()),
-        None => (name, value.to_owned()),
-    };
+    let (path, value) = in_our_words(name, value);
     let row = ROWS.iter().find(|row| row.path() == path).ok_or(NotByHand::Unknown)?;
     match effect(row) {
         Some(Effect::AtOnce | Effect::NewClients) if KEYS.contains(&path) => Ok((row, value)),
         Some(Effect::AtOnce | Effect::NewClients) => Err(NotByHand::OnlyInFile),
         _ => Err(NotByHand::NotLive),
+    }
+}
+
+/// The limit of a tenant of this name, which may be the configuration's or PgBouncer's of what holds for all, with the value in
+/// our words.
+///
+/// # Errors
+/// [`NotByHand`].
+pub fn find_limit(name: &str, value: &str) -> Result<(&'static str, String), NotByHand> {
+    if let Some(limit) = limits::named(name) {
+        return Ok((limit, value.to_owned()));
+    }
+    let (path, value) = in_our_words(name, value);
+    let special = OF_TENANTS.iter().find(|(key, _)| *key == path).map(|(_, limit)| *limit);
+    match special.or_else(|| limits::named(path.strip_prefix("limits.")?)) {
+        Some(limit) => Ok((limit, value)),
+        None if ROWS.iter().any(|row| row.path() == path) => Err(NotByHand::OfAll),
+        None => Err(NotByHand::Unknown),
+    }
+}
+
+/// A key and its value, which may be PgBouncer's.
+fn in_our_words<'a>(name: &'a str, value: &str) -> (&'a str, String) {
+    let synonym = SYNONYMS.iter().find(|(theirs, ..)| *theirs == name);
+    match synonym {
+        Some((_, path, _, nought)) if value == "0" => (path, (*nought).to_owned()),
+        Some((_, path, true, _)) if value.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (path, format!("{value}s"))
+        }
+        Some((_, path, ..)) => (path, value.to_owned()),
+        None => (name, value.to_owned()),
     }
 }
 
@@ -152,5 +187,32 @@ mod tests {
         assert_eq!(found("query_timeout", "0"), ("limits.statement_timeout".into(), "off".into()));
         assert_eq!(found("server_lifetime", "1h"), ("pool.max_lifetime".into(), "1h".into()));
         assert_eq!(found("max_client_conn", "70"), ("listen.max_clients".into(), "70".into()));
+    }
+
+    #[test]
+    fn limits_of_a_tenant_have_their_names_those_of_the_configuration_and_those_of_pgbouncer() {
+        let found = |name, value| find_limit(name, value).map(|(limit, value)| format!("{limit}={value}"));
+        for (name, value, limit) in [
+            ("weight", "7", "weight=7"),
+            ("statement_timeout", "5s", "statement_timeout=5s"),
+            ("limits.max_clients", "7", "max_clients=7"),
+            ("pool.max_pinned_per_tenant", "7", "max_pinned=7"),
+            ("query_wait_timeout", "5", "wait_timeout=5s"),
+            ("max_db_connections", "0", "max_server_connections=all"),
+        ] {
+            assert_eq!(found(name, value).unwrap(), limit);
+        }
+        for (name, why) in [
+            ("listen.max_clients", NotByHand::OfAll),
+            ("max_client_conn", NotByHand::OfAll),
+            ("log.filter", NotByHand::OfAll),
+            ("limits.weight_of_it", NotByHand::Unknown),
+            ("nonsense", NotByHand::Unknown),
+        ] {
+            assert_eq!(found(name, "1"), Err(why), "{name}");
+        }
+        for (key, limit) in OF_TENANTS {
+            assert!(ROWS.iter().any(|row| row.path() == *key) && limits::named(limit).is_some(), "{key}");
+        }
     }
 }

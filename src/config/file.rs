@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use crate::auth::FailureLimits;
 use crate::config::keys;
 use crate::config::kind::Wrong;
+use crate::config::own_limits::OwnLimits;
 use crate::config::problem::Problems;
 use crate::config::source::Source;
 use crate::config::tls;
@@ -94,6 +95,7 @@ pub fn read(input: &Input<'_>) -> Result<Config, Problems> {
             clusters: clusters?,
             pool: pool?,
             limits: limits?,
+            own_limits: OwnLimits::default(),
             registry: registry?,
             auth: auth?,
             console: console?,

@@ -103,6 +103,11 @@ pub enum LimitError {
     },
 }
 
+/// The limit of this name.
+pub(in crate::config) fn named(name: &str) -> Option<&'static str> {
+    names().find(|known| *known == name)
+}
+
 /// Names of all limits that a tenant can have of its own.
 pub fn names() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|known| known.name)

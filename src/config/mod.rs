@@ -12,6 +12,7 @@ mod kind;
 pub mod limits;
 mod live;
 pub mod monitor;
+pub mod own_limits;
 pub mod problem;
 pub mod reload;
 pub mod settings;
@@ -49,6 +50,8 @@ pub struct Config {
     pub pool: Pool,
     /// What a tenant may use for which the registry says nothing else.
     pub limits: Limits,
+    /// What an operator said of single tenants since it was read.
+    pub own_limits: own_limits::OwnLimits,
     /// Where the tenants are written down.
     pub registry: Registry,
     /// Tokens and API keys as credentials.

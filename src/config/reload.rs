@@ -294,6 +294,7 @@ pub fn plan(old: &Config, new: Config) -> Plan {
 #[must_use]
 pub fn plan_by_hand(old: &Config, read: Config, key: &Row) -> Plan {
     let mut new = read.clone();
+    new.own_limits = old.own_limits.clone();
     let is_key = |rule: &Rule| rule.section == key.section && rule.name == key.name;
     for rule in RULES.iter().filter(|rule| !is_key(rule) && (rule.differs)(old, &read)) {
         (rule.keep)(old, &mut new);

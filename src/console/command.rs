@@ -35,8 +35,8 @@ pub enum Command {
     Reload,
     /// `SHUTDOWN …`.
     Shutdown(Ending),
-    /// `SET key = value`, of the configuration.
-    Set(String, String),
+    /// `SET key = value [FOR tenant]`, of the configuration, or a limit of one tenant. The value is `None` for `DEFAULT`.
+    Set(String, Option<String>, Target),
     /// A setting of the session that drivers make, and that means nothing here; the answer's tag.
     Nothing(&'static str),
     /// `BEGIN`: drivers begin transactions by themselves.
@@ -171,10 +171,12 @@ impl fmt::Display for Command {
             | Self::Resume(target)
             | Self::Reconnect(target)
             | Self::WaitClose(target)
-            | Self::Kill(target) => target.fmt(f),
+            | Self::Kill(target)
+            | Self::Suspend(target) => target.fmt(f),
             Self::KillClient(id) => write!(f, " {id}"),
             Self::Disable(name) | Self::Enable(name) => write!(f, " {name:?}"),
-            Self::Set(key, _) => write!(f, " {key:?}"),
+            Self::Set(key, _, Target::All) => write!(f, " {key:?}"),
+            Self::Set(key, _, tenant) => write!(f, " {key:?} FOR{tenant}"),
             Self::Shutdown(Ending::WaitForServers) => f.write_str(" WAIT_FOR_SERVERS"),
             Self::Shutdown(Ending::WaitForClients) => f.write_str(" WAIT_FOR_CLIENTS"),
             _ => Ok(()),
@@ -281,23 +283,39 @@ fn set(rest: &[Token]) -> Result<Command, Refusal> {
     };
     let [Token::Word(key), rest @ ..] = plain else { return Err(no_setting()) };
     let key = key.to_ascii_lowercase();
+    // No setting of a session is for somebody.
+    if let [assignment @ .., Token::Word(word), whom] = rest
+        && word.eq_ignore_ascii_case("for")
+        && !assignment.is_empty()
+    {
+        return Ok(Command::Set(key, assigned(assignment)?, Target::Tenant(name(whom)?)));
+    }
     // SET TIME ZONE, SET SESSION CHARACTERISTICS AS TRANSACTION, SET TRANSACTION: of the session, too.
     let of_session = IGNORED_SETTINGS.contains(&key.as_str())
         || matches!(key.as_str(), "time" | "characteristics" | "transaction");
     if of_session && !rest.is_empty() {
         return Ok(Command::Nothing("SET"));
     }
-    match rest {
-        [Token::Mark('='), Token::Word(value) | Token::Quoted(value)] => Ok(Command::Set(key, value.clone())),
-        [Token::Word(to), Token::Word(value) | Token::Quoted(value)] if to.eq_ignore_ascii_case("to") => {
-            Ok(Command::Set(key, value.clone()))
-        }
-        _ => Err(no_setting()),
+    Ok(Command::Set(key, assigned(rest)?, Target::All))
+}
+
+/// What is behind the key: `= value`, `TO value`, with `None` for `DEFAULT`.
+fn assigned(rest: &[Token]) -> Result<Option<String>, Refusal> {
+    let value = match rest {
+        [Token::Mark('='), value] => value,
+        [Token::Word(to), value] if to.eq_ignore_ascii_case("to") => value,
+        _ => return Err(no_setting()),
+    };
+    match value {
+        Token::Word(word) if word.eq_ignore_ascii_case("default") => Ok(None),
+        Token::Word(value) | Token::Quoted(value) => Ok(Some(value.clone())),
+        Token::Mark(_) => Err(no_setting()),
     }
 }
 
 fn no_setting() -> Refusal {
-    Refusal::error(SqlState::SYNTAX_ERROR, "SET needs a key and a value").with_hint("SET key = 'value'")
+    Refusal::error(SqlState::SYNTAX_ERROR, "SET needs a key and a value")
+        .with_hint("SET key = 'value', or SET limit = 'value' FOR tenant")
 }
 
 fn ending(rest: &[Token]) -> Result<Ending, Refusal> {
@@ -364,6 +382,8 @@ mod tests {
     #[test]
     fn commands_are_read_whatever_their_case_and_with_quotes() {
         let acme = || Target::Tenant("acme".into());
+        let set =
+            |key: &str, value: Option<&str>, whom| Command::Set(key.into(), value.map(Into::into), whom);
         for (text, expected) in [
             ("SHOW POOLS", Command::Show(Show::Pools)),
             ("show stats_totals;", Command::Show(Show::StatsTotals)),
@@ -381,8 +401,14 @@ mod tests {
             ("ENABLE 42", Command::Enable("42".into())),
             ("SHUTDOWN", Command::Shutdown(Ending::Now)),
             ("shutdown wait_for_clients", Command::Shutdown(Ending::WaitForClients)),
-            ("set pool.wait_timeout = '5s'", Command::Set("pool.wait_timeout".into(), "5s".into())),
-            ("SET pool.wait_timeout TO 5s", Command::Set("pool.wait_timeout".into(), "5s".into())),
+            ("set pool.wait_timeout = '5s'", set("pool.wait_timeout", Some("5s"), Target::All)),
+            ("SET pool.wait_timeout TO 5s", set("pool.wait_timeout", Some("5s"), Target::All)),
+            ("SET pool.wait_timeout TO default", set("pool.wait_timeout", None, Target::All)),
+            ("SET log.filter = 'default'", set("log.filter", Some("default"), Target::All)),
+            ("SET Weight = 5 FOR Acme", set("weight", Some("5"), acme())),
+            ("set weight to DEFAULT for \"acme\"", set("weight", None, acme())),
+            // Without a tenant it would be a driver's.
+            ("SET statement_timeout = '5s' FOR acme", set("statement_timeout", Some("5s"), acme())),
         ] {
             assert_eq!(one(text), expected, "{text}");
         }
@@ -421,6 +447,10 @@ mod tests {
             "set",
             "set a",
             "set a = ",
+            "set a for acme",
+            "set a = b for",
+            "set a = b for =",
+            "set a b for acme",
             "set 'secret' = 1",
             "'secret'",
             "show 'secret",
@@ -437,6 +467,20 @@ mod tests {
         assert_eq!(parse("show version; pause; resume").unwrap().len(), 3);
         assert!(parse("pause; nonsense").is_err());
         assert_eq!(parse(" ; ").unwrap(), []);
+    }
+
+    #[test]
+    fn the_log_is_told_whom_a_command_is_about_and_no_value() {
+        for (text, told) in [
+            ("suspend Acme", "SUSPEND \"acme\""),
+            ("kill", "KILL"),
+            ("kill acme", "KILL \"acme\""),
+            ("set log.filter = 'x'", "SET \"log.filter\""),
+            ("set weight = 5 for acme", "SET \"weight\" FOR \"acme\""),
+            ("shutdown wait_for_clients", "SHUTDOWN WAIT_FOR_CLIENTS"),
+        ] {
+            assert_eq!(one(text).to_string(), told);
+        }
     }
 
     #[test]

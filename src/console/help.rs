@@ -19,7 +19,8 @@ pub(super) fn text() -> String {
         "DISABLE <tenant>",
         "ENABLE <tenant>",
         "SUSPEND [<tenant>]",
-        "SET <key> = <value>",
+        "SET <key> = <value>|DEFAULT",
+        "SET <limit> = <value>|DEFAULT FOR <tenant>",
         "RELOAD",
         "SHUTDOWN [WAIT_FOR_SERVERS|WAIT_FOR_CLIENTS]",
     ] {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::own_limits::OwnLimits;
 use crate::config::{self, Config};
 use crate::pool::{Pool, kept, quota};
 use crate::schedule::{Decision, Limits, Scheduler};
@@ -18,11 +19,21 @@ pub(super) struct Terms {
     pub(super) pool: config::Pool,
     /// What a tenant may use for which the registry says nothing else.
     pub(super) limits: TenantLimits,
+    own_limits: OwnLimits,
 }
 
 impl Terms {
     pub(super) fn of(config: &Config) -> Self {
-        Self { pool: config.pool.clone(), limits: config.limits.clone() }
+        Self {
+            pool: config.pool.clone(),
+            limits: config.limits.clone(),
+            own_limits: config.own_limits.clone(),
+        }
+    }
+
+    /// What the tenant may use.
+    pub(super) fn limits_of(&self, tenant: &Tenant) -> TenantLimits {
+        self.own_limits.limit(&self.limits, tenant)
     }
 }
 
@@ -54,9 +65,9 @@ impl Pool {
         known.iter().for_each(|tenant| self.limit(tenant));
     }
 
-    /// What the tenant may use, as configuration and registry say now.
+    /// What the tenant may use, as configuration, registry and operators say now.
     fn limit(self: &Arc<Self>, tenant: &Tenant) {
-        let limits = self.terms().limits.with(&tenant.limits);
+        let limits = self.terms().limits_of(tenant);
         let quota = quota(&limits, kept(&limits, tenant));
         self.schedule(|scheduler, now, out| scheduler.set_quota(now, tenant.id, quota, out));
         if let Some(commons) = self.commons.get(&tenant.id) {

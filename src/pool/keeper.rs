@@ -60,7 +60,7 @@ impl Pool {
             return;
         }
         self.welcomes.forget(tenant.id);
-        let limits = self.terms().limits.with(&tenant.limits);
+        let limits = self.terms().limits_of(tenant);
         let mut inner = self.lock();
         let before = inner.tenants.insert(tenant.id, Arc::clone(tenant));
         let moves = before.as_ref().is_some_and(|before| before.level != tenant.level);

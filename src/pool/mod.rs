@@ -174,7 +174,7 @@ impl Pool {
             // What `renew` put there is newer than what a client logged in with.
             let newer = self.introduce(tenant);
             let tenant = newer.as_ref();
-            let commons = Commons::new(self.terms().limits.with(&tenant.limits));
+            let commons = Commons::new(self.terms().limits_of(tenant));
             commons.follow_schema(tenant.schema);
             commons.reuse_unnamed(self.terms().pool.reuse_unnamed_statements);
             Arc::new(commons)
@@ -309,7 +309,7 @@ impl Pool {
     fn know(&self, inner: &mut Inner, tenant: &Arc<Tenant>, decisions: &mut Vec<Decision>) {
         if let Entry::Vacant(new) = inner.tenants.entry(tenant.id) {
             new.insert(Arc::clone(tenant));
-            let limits = self.terms().limits.with(&tenant.limits);
+            let limits = self.terms().limits_of(tenant);
             let quota = quota(&limits, kept(&limits, tenant));
             inner.scheduler.set_quota(Instant::now(), tenant.id, quota, decisions);
         }

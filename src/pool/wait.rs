@@ -100,14 +100,16 @@ impl Pool {
 
     /// Whether anybody waits.
     fn look_who_waits(&self) -> bool {
-        let usual = &self.terms().limits;
+        let terms = self.terms();
         let mut inner = self.lock();
         let now = Instant::now();
         let Inner { waiting, scheduler, tenants, .. } = &mut *inner;
         for client in waiting.values_mut() {
             if matches!(client.limit, Limit::Unknown) {
-                let own = tenants.get(&client.tenant).and_then(|tenant| tenant.limits.wait_timeout);
-                client.limit = Limit::from(own.unwrap_or(usual.wait_timeout), client.began);
+                let known = tenants.get(&client.tenant);
+                let limit =
+                    known.map_or(terms.limits.wait_timeout, |tenant| terms.limits_of(tenant).wait_timeout);
+                client.limit = Limit::from(limit, client.began);
             }
             let Limit::Until(span, until) = client.limit else { continue };
             if until > now {

@@ -7,6 +7,7 @@ use crate::client::console::visit::{Cancellable, Visitor};
 use crate::client::suspension::Whom;
 use crate::client::{Cluster, ReloadError, SetByHand, Shared, audit, overview};
 use crate::config::by_hand::{self, NotByHand};
+use crate::config::own_limits::OwnLimit;
 use crate::config::reload::{Effect, effect};
 use crate::console::show::{self, Facts};
 use crate::console::{Command, Done, Ending, Rights, Run, Show, Table, Target};
@@ -24,6 +25,9 @@ const RELOADED: Duration = Duration::from_secs(60);
 
 /// How long SUSPEND waits for clients and servers that do not take what was read for them: PgBouncer's `suspend_timeout`.
 const WRITTEN: Duration = Duration::from_secs(10);
+
+/// When what is set holds.
+const AT_ONCE: &str = "it holds at once";
 
 /// Whoever sits at it can do this.
 pub(super) struct Desk {
@@ -117,7 +121,7 @@ impl Desk {
             Command::Reload => return self.reload().await,
             Command::Shutdown(ending) => self.shut_down(*ending).await?,
             Command::Suspend(target) => return self.suspend(target).await,
-            Command::Set(key, value) => return self.set(key, value).await,
+            Command::Set(key, value, target) => return self.set(key, value.as_deref(), target).await,
             // The conversation does these by itself.
             Command::Parameter(_)
             | Command::Nothing(_)
@@ -270,24 +274,51 @@ impl Desk {
         }
     }
 
-    async fn set(&self, key: &str, value: &str) -> Result<Done, Refusal> {
-        let (row, value) = by_hand::find(key, value).map_err(|why| not_by_hand(key, why))?;
-        let wish = SetByHand { row, value };
+    async fn set(&self, key: &str, value: Option<&str>, target: &Target) -> Result<Done, Refusal> {
+        let (wish, holds) = match target {
+            Target::All => self.wish(key, value)?,
+            Target::Tenant(name) => (self.wish_for(key, value, name)?, AT_ONCE),
+        };
+        let path = match &wish {
+            SetByHand::Key(row, _) => row.path(),
+            SetByHand::Limit(limit) => limit.name.to_owned(),
+        };
         let report = match tokio::time::timeout(RELOADED, self.shared.set_by_hand(wish)).await {
             Ok(Ok(report)) => report,
-            Ok(Err(wrong)) => return Err(not_set(&row.path(), &wrong)),
+            Ok(Err(wrong)) => return Err(not_set(&path, &wrong)),
             Err(_) => return Err(unheard()),
         };
-        let what = if report.changed.is_empty() { "it has that value already" } else { "it holds at once" };
-        let note = match effect(row) {
-            Some(Effect::NewClients) if !report.changed.is_empty() => {
-                "it holds for clients that connect from now on"
-            }
-            _ => what,
-        };
+        let note = if report.changed.is_empty() { "it has that value already" } else { holds };
+        if value.is_none() {
+            return Ok(Done::Note(Some(format!("{note}, as nothing is set by hand"))));
+        }
         Ok(Done::Note(Some(format!(
             "{note}, until RELOAD or the end of the process; the file is not changed"
         ))))
+    }
+
+    /// A key of the configuration, and when another value of it holds.
+    fn wish(&self, key: &str, value: Option<&str>) -> Result<(SetByHand, &'static str), Refusal> {
+        let (row, in_our_words) =
+            by_hand::find(key, value.unwrap_or_default()).map_err(|why| not_by_hand(key, why))?;
+        let holds = match effect(row) {
+            Some(Effect::NewClients) => "it holds for clients that connect from now on",
+            _ => AT_ONCE,
+        };
+        Ok((SetByHand::Key(row, value.map(|_| in_our_words)), holds))
+    }
+
+    /// A limit of one tenant.
+    fn wish_for(&self, limit: &str, value: Option<&str>, tenant: &str) -> Result<SetByHand, Refusal> {
+        let tenant = self.tenant(tenant)?;
+        let (name, in_our_words) =
+            by_hand::find_limit(limit, value.unwrap_or_default()).map_err(|why| not_by_hand(limit, why))?;
+        Ok(SetByHand::Limit(OwnLimit {
+            tenant: tenant.registered(),
+            slug: tenant.slug.clone(),
+            name,
+            value: value.map(|_| in_our_words),
+        }))
     }
 
     async fn reload(&self) -> Result<Done, Refusal> {
@@ -323,7 +354,7 @@ fn unheard() -> Refusal {
 }
 
 fn not_by_hand(key: &str, why: NotByHand) -> Refusal {
-    const FILE: &str = "Change the configuration file, and say RELOAD; limits of one tenant hold at once with `pgtenant tenant set`.";
+    const FILE: &str = "Change the configuration file, and say RELOAD.";
     let (code, message, hint) = match why {
         NotByHand::Unknown => {
             (SqlState::UNDEFINED_OBJECT, format!("there is no setting \"{key}\""), "SHOW CONFIG lists them.")
@@ -340,6 +371,11 @@ fn not_by_hand(key: &str, why: NotByHand) -> Refusal {
             ),
             FILE,
         ),
+        NotByHand::OfAll => (
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!("\"{key}\" is of all tenants together"),
+            "Say SET without FOR; `pgtenant tenant limit --help` lists what a tenant can have of its own.",
+        ),
     };
     Refusal::error(code, message).with_hint(hint)
 }
@@ -351,6 +387,10 @@ fn not_set(key: &str, error: &ReloadError) -> Refusal {
     {
         let message = format!("{key}: {}", problem.wrong);
         return Refusal::error(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(problem.remedy.clone());
+    }
+    if let ReloadError::Limit(wrong) = error {
+        return Refusal::error(SqlState::INVALID_PARAMETER_VALUE, wrong.to_string())
+            .with_hint("docs/config.md has what each limit takes.");
     }
     let code = match error {
         ReloadError::NoFile | ReloadError::Ending => SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,

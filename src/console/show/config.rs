@@ -89,7 +89,7 @@ fn settings(config: &Config, by_hand: &ByHand) -> Vec<Setting> {
         is_changeable: is_settable(key),
     });
     // A row: programs count the columns.
-    let set: Vec<_> = by_hand.keys().map(String::as_str).collect();
+    let set: Vec<_> = by_hand.keys().cloned().chain(config.own_limits.names()).collect();
     let set = Setting {
         key: "set_by_hand".to_owned(),
         value: Some(set.join(", ")),

@@ -14,12 +14,16 @@ use crate::support::wire::{Wire, query};
 
 /// The program, with one admin of the console.
 pub(super) fn start(dir: &TempDir) -> Binary {
+    start_for(dir, &["alpha"])
+}
+
+pub(super) fn start_for(dir: &TempDir, tenants: &[&str]) -> Binary {
     let path = dir.path().join("console.users");
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
     writeln!(file, "\"ops\" \"{}\"", scram_sha_256(CONSOLE_PASSWORD.as_bytes())).unwrap();
     let path = path.to_str().unwrap();
     let variables = [("PGTENANT_CONSOLE_ADMIN_USERS", "ops"), ("PGTENANT_CONSOLE_PASSWORD_FILE", path)];
-    Binary::start_with(&["alpha"], &variables)
+    Binary::start_with(tenants, &variables)
 }
 
 pub(super) fn console(binary: &Binary) -> Wire {

@@ -29,7 +29,12 @@ static NUMBER: AtomicU32 = AtomicU32::new(1);
 
 /// Started by the first test that needs it; its watchdog removes it when the test process ends.
 pub(crate) fn cluster() -> &'static PrivateCluster {
-    CLUSTER.get_or_init(|| PrivateCluster::start(&Options::default()).expect("a private PostgreSQL"))
+    CLUSTER.get_or_init(|| PrivateCluster::start(&options()).expect("a private PostgreSQL"))
+}
+
+/// It has a database for nearly each test, and none of them lives long enough for a vacuum; each would be visited for one.
+pub(crate) fn options() -> Options {
+    Options { settings: vec![("autovacuum".into(), "off".into())], ..Options::default() }
 }
 
 pub(crate) async fn connect(url: &str) -> Client {
@@ -274,6 +279,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             memory_check_period: 30 * second,
             reset: ResetPolicy::OnNeed,
         },
+        own_limits: config::own_limits::OwnLimits::default(),
         limits: Limits {
             max_server_connections: 5,
             wait_timeout: 5 * second,
