@@ -248,6 +248,10 @@ fn listen() -> config::Listen {
     }
 }
 
+fn notify() -> config::Notify {
+    config::Notify { max_channels: 10_000, max_channels_per_client: 1000, max_queued_bytes: 4 << 20 }
+}
+
 fn config(database: &str, address: ServerAddress) -> Config {
     let second = Duration::from_secs(1);
     Config {
@@ -298,11 +302,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_statement_bytes: 1 << 20,
             cache_bytes: 1 << 20,
         },
-        notify: config::Notify {
-            max_channels: 10_000,
-            max_channels_per_client: 1000,
-            max_queued_bytes: 4 << 20,
-        },
+        notify: notify(),
         secrets: config::Secrets {
             master_key: MasterKey::parse(&"5a".repeat(32)).unwrap(),
             previous_master_key: None,
