@@ -184,6 +184,21 @@ fn pasted_lines_lead_to_the_tenant_and_ctrl_c_removes_everything() {
     assert_ne!(psql(&url, "SELECT 1").0, Some(0), "the proxy is still there");
 }
 
+/// Each looks for a free port when it begins, and listens to it some seconds later.
+#[test]
+fn demos_that_begin_at_the_same_time_listen_to_different_ports() {
+    let temps = [temp_dir(), temp_dir()];
+    let demos = std::thread::scope(|scope| {
+        let begun = temps.each_ref().map(|temp| scope.spawn(|| Waiting::start(&mut demo(temp.path(), &[]))));
+        begun.map(|one| one.join().unwrap())
+    });
+    for demo in demos {
+        let (_, schema, stderr) = psql(demo.connection_string("alpha"), "SELECT current_schema()");
+        assert_eq!(schema.trim(), "tenant_alpha", "{stderr}");
+        assert_eq!(demo.end_by("INT").0, Some(0));
+    }
+}
+
 #[test]
 fn ctrl_c_in_the_middle_of_the_set_up_leaves_nothing() {
     let (temp, server) = (temp_dir(), Existing::start());

@@ -65,8 +65,8 @@ pub(super) struct Client {
 
 impl Client {
     /// One that has logged in. In a box: moving it into the future of its life would give that room for two.
-    pub(super) fn begin(shared: Arc<Shared>, stream: Stream, login: Login) -> Box<Self> {
-        let Login { identity, cluster, place, session, admission, early } = login;
+    pub(super) fn begin(shared: Arc<Shared>, stream: Stream, login: Box<Login>) -> Box<Self> {
+        let Login { identity, cluster, place, session, admission, early } = *login;
         let log = &shared.config().log;
         let part = Part::new(Arc::clone(&shared.suspension), identity.tenant.registered(), place.pid);
         let mut relay = Relay::new(stream, session, Arc::clone(&shared.guard), Arc::clone(&place.who), part);
@@ -313,14 +313,14 @@ impl Client {
     }
 
     async fn relay_until(&mut self, attached: &mut Attached, stop: &mut Signal) -> Outcome {
-        let mut clock = Clock::new(Instant::now(), self.identity.expires);
+        let mut now = Instant::now();
+        let mut clock = Clock::new(now, self.identity.expires);
         let mut kept_since = None;
         // What needs a server connection goes to it at once.
         let mut working = Some(Phase::Working(self.relay.session().turns()));
         loop {
             let phase = working.take().unwrap_or_else(|| Phase::of(self.relay.session()));
             let limits = self.relay.session().limits();
-            let now = Instant::now();
             clock.enter(phase, now);
             if clock.is_over(now) {
                 return Outcome::OverTime(Expired::Credential);
@@ -352,7 +352,7 @@ impl Client {
             if let Some(outcome) = polled {
                 return outcome;
             }
-            let now = Instant::now();
+            now = Instant::now();
             let here = Phase::of(self.relay.session());
             if here != phase || moved {
                 clock.enter(here, now);

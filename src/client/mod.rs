@@ -34,10 +34,11 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::{DashMap, DashSet};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::auth::{Failures, Source};
 use crate::client::console::Visits;
+use crate::client::credential::Admin;
 use crate::client::drive::Client;
 use crate::client::elsewhere::Elsewhere;
 use crate::client::handshake::Entered;
@@ -234,19 +235,38 @@ impl Drop for Presence {
 
 /// Serves one accepted connection to its end; it may, must or cannot be encrypted.
 pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
-    let peer = stream.peer();
     let Some(_presence) = Presence::enter(&shared) else {
         shared.counters.client_refused();
         let refusal = Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
             .with_hint("The proxy's limit is `listen.max_clients`.");
-        return say(&mut stream, &refusal).await;
+        return Box::pin(say(&mut stream, &refusal)).await;
     };
+    // Boxed, so that what logging in needs is gone afterwards.
+    let Some(guest) = Box::pin(let_in(shared, stream, tls)).await else { return };
+    let Guest { client, span, admin } = guest;
+    client.live().instrument(span.clone()).await;
+    if let Some(admin) = &admin {
+        span.in_scope(|| audit::ended(admin));
+    }
+}
+
+/// A client that has logged in to a tenant's database.
+struct Guest {
+    client: Box<Client>,
+    /// Of all that is logged about it.
+    span: Span,
+    /// Who it is, where it is no tenant.
+    admin: Option<Box<Admin>>,
+}
+
+/// From the first byte to the end of the login. `None` when its visit is over.
+async fn let_in(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Option<Guest> {
+    let peer = stream.peer();
     if let Some(idle) = shared.config().listen.tcp_keepalive
         && let Err(error) = stream.keep_alive(idle)
     {
         tracing::debug!(%peer, %error, "no keepalive on a client connection");
     }
-    // Boxed, so that what logging in needs is gone afterwards.
     let logged_in = {
         let source = match peer {
             Peer::Ip(address) => Some(Source::from(address)),
@@ -258,7 +278,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         if crowded {
             shared.counters.client_refused();
         }
-        let handshake = Box::pin(handshake::run(&shared, (&mut stream, tls), source, stay));
+        let handshake = handshake::run(&shared, (&mut stream, tls), source, stay);
         tokio::select! {
             result = handshake => result,
             () = too_late(&shared.shutdown) => Err(shutting_down()),
@@ -267,26 +287,25 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
     let login = match logged_in {
         Ok(Some(Entered::Tenant(login))) => login,
         Ok(Some(Entered::Console(visitor))) => {
-            return Box::pin(console::run(shared, stream, *visitor)).await;
+            console::run(shared, stream, *visitor).await;
+            return None;
         }
-        Ok(None) => return,
+        Ok(None) => return None,
         Err(refusal) => {
             audit::login_refused(&shared, peer, &refusal);
-            return say(&mut stream, &refusal).await;
+            say(&mut stream, &refusal).await;
+            return None;
         }
     };
     let span =
         tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = login.user());
     span.in_scope(|| audit::login(&shared, &login, peer));
-    let admin = login.identity().admin.clone();
+    let admin = login.identity().admin.clone().map(Box::new);
     if let Some(admin) = &admin {
         shared.counters.admin_session_begun();
         span.in_scope(|| audit::begun(login.identity(), admin, peer));
     }
-    Client::begin(shared, stream, *login).live().instrument(span.clone()).await;
-    if let Some(admin) = &admin {
-        span.in_scope(|| audit::ended(admin));
-    }
+    Some(Guest { client: Client::begin(shared, stream, login), span, admin })
 }
 
 /// Resolves when the process ends and a login has taken too long. Who has begun one is not turned away at once: it came to

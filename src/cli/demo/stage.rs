@@ -15,6 +15,7 @@ use crate::cli::demo::data::{self, Seed, TENANTS};
 use crate::cli::demo::ground::Ground;
 use crate::cli::demo::person::Person;
 use crate::cli::serve::Server;
+use crate::client::ReloadError;
 use crate::config::Config;
 use crate::config::file::{self, Input};
 use crate::control::{InitPlan, NewTenant, create_tenant, init, pool_role, tenants_role};
@@ -106,8 +107,8 @@ async fn start(config: &Config) -> Result<Server> {
 }
 
 fn is_taken(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-    io.is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    let listening = error.chain().find_map(|cause| cause.downcast_ref::<ReloadError>());
+    matches!(listening, Some(ReloadError::Listen { error, .. }) if error.kind() == io::ErrorKind::AddrInUse)
 }
 
 /// The roles a demo makes: the registry's reader, the one all tenants share, the pool's, those of the tenants and of who only reads their data.
@@ -249,4 +250,21 @@ async fn create(ground: &mut Ground, admin: &mut Client, seed: &Seed, config: &C
         ground.made(admin, reader).await?;
     }
     Ok(Member { tenant, password })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_that_somebody_took_in_the_meantime_is_known_by_its_error_and_no_other_is() {
+        let because = |kind: io::ErrorKind| {
+            let address = (Ipv4Addr::LOCALHOST, USUAL_PORT).into();
+            let error = ReloadError::Listen { address, error: kind.into() };
+            is_taken(&anyhow::Error::from(error).context("the proxy does not start"))
+        };
+        assert!(because(io::ErrorKind::AddrInUse));
+        assert!(!because(io::ErrorKind::PermissionDenied));
+        assert!(!is_taken(&anyhow!("the registry is gone")));
+    }
 }

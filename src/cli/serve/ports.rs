@@ -212,10 +212,11 @@ fn serve(desk: &Desk, place: &Place, stream: Stream) {
         (Place::Tcp(address), Some(tls)) => tls.mode_at(*address),
         _ => ListenMode::Off,
     };
-    let serving = client::serve(Arc::clone(&desk.shared), stream, tls);
+    let shared = Arc::clone(&desk.shared);
     let mut cut_off = Signal::of(&desk.cut_off);
     desk.clients.spawn(async move {
-        let mut serving = pin!(serving);
+        // Made in here: one that was moved in would have its room twice.
+        let mut serving = pin!(client::serve(shared, stream, tls));
         // Dropping what serves a client closes its server connection, which rolls back.
         std::future::poll_fn(|cx| match serving.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
