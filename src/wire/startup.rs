@@ -157,7 +157,7 @@ fn utf8(bytes: &[u8]) -> Result<String, StartupError> {
 /// backslash takes the next character as it is) and reads `-c name=value` and `--name=value`.
 ///
 /// # Errors
-/// The word that is neither.
+/// The word that is neither, or has no name.
 pub fn options_settings(options: &str) -> Result<Vec<(String, String)>, String> {
     let mut settings = Vec::new();
     let mut words = split_options(options).into_iter();
@@ -169,7 +169,9 @@ pub fn options_settings(options: &str) -> Result<Vec<(String, String)>, String> 
         } else {
             return Err(word);
         };
-        let Some((name, value)) = assignment.split_once('=') else { return Err(assignment) };
+        let Some((name, value)) = assignment.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(assignment);
+        };
         // The server takes `--statement-timeout` for `statement_timeout` (ParseLongOption).
         settings.push((name.replace('-', "_"), value.to_owned()));
     }
@@ -268,5 +270,6 @@ mod tests {
         assert_eq!(options_settings("-d 5"), Err("-d".into()));
         assert_eq!(options_settings("-c"), Err("-c".into()));
         assert_eq!(options_settings("-c geqo"), Err("geqo".into()));
+        assert_eq!(options_settings("-c geqo=off --=w"), Err("=w".into()));
     }
 }
