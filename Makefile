@@ -12,7 +12,7 @@ PROFILE ?= release
 PGTENANT ?= $(CARGO) run --profile $(PROFILE) --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt clippy bench docs
+.PHONY: help demo test check fmt clippy bench docs dist
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -39,6 +39,10 @@ bench: ## speed and memory next to a direct connection, and to PgBouncer where i
 	$(CARGO) build --release
 	$(CARGO) bench --workspace
 	python3 benches/pgbench.py $(ARGS)
+
+dist: ## what is shipped, in target/dist: the program, what it is made of, checksums
+	@sh scripts/setup.sh demo
+	scripts/dist.sh
 
 docs: ## the crate's documentation, in target/doc
 	@sh scripts/setup.sh demo
