@@ -40,7 +40,7 @@ bench: ## speed and memory next to a direct connection, and to PgBouncer where i
 	$(CARGO) bench --workspace
 	python3 benches/pgbench.py $(ARGS)
 
-dist: ## what is shipped, in target/dist: the program, what it is made of, checksums
+dist: ## in target/dist: the program optimised as a whole, what it is made of, checksums
 	@sh scripts/setup.sh demo
 	scripts/dist.sh
 

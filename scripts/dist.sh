@@ -1,5 +1,5 @@
 #!/bin/sh
-# scripts/dist.sh: builds what is shipped, into target/dist: the program, a list of what it is made of (SBOM), and their checksums.
+# scripts/dist.sh: builds what can be shipped, into target/dist: the program, a list of what it is made of (SBOM), and their checksums.
 #
 # The program is that of `cargo build --profile dist`, with the functions that a transaction runs side by side (link-hot-first.sh).
 # No path of this machine is in it.

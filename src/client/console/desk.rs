@@ -290,7 +290,7 @@ impl Desk {
         };
         let note = if report.changed.is_empty() { "it has that value already" } else { holds };
         if value.is_none() {
-            return Ok(Done::Note(Some(format!("{note}, as nothing is set by hand"))));
+            return Ok(Done::Note(Some(format!("{note}: it is not set by hand any more"))));
         }
         Ok(Done::Note(Some(format!(
             "{note}, until RELOAD or the end of the process; the file is not changed"
@@ -374,7 +374,7 @@ fn not_by_hand(key: &str, why: NotByHand) -> Refusal {
         NotByHand::OfAll => (
             SqlState::CANT_CHANGE_RUNTIME_PARAM,
             format!("\"{key}\" is of all tenants together"),
-            "Say SET without FOR; `pgtenant tenant limit --help` lists what a tenant can have of its own.",
+            "Say SET without FOR. docs/console.md lists what a tenant can have of its own.",
         ),
     };
     Refusal::error(code, message).with_hint(hint)
@@ -390,7 +390,7 @@ fn not_set(key: &str, error: &ReloadError) -> Refusal {
     }
     if let ReloadError::Limit(wrong) = error {
         return Refusal::error(SqlState::INVALID_PARAMETER_VALUE, wrong.to_string())
-            .with_hint("docs/config.md has what each limit takes.");
+            .with_hint("docs/console.md lists the limits of a tenant; the registry has what stays (`pgtenant tenant limit`).");
     }
     let code = match error {
         ReloadError::NoFile | ReloadError::Ending => SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -78,7 +78,7 @@ fn limit_of_one_tenant_is_set_for_it_alone_until_it_is_put_back_or_a_reload() {
     );
 
     let lines = ops.query(&format!("SET statement_timeout TO DEFAULT FOR {slug}"));
-    assert!(lines[0].contains("nothing is set by hand"), "{lines:?}");
+    assert!(lines[0].contains("not set by hand any more"), "{lines:?}");
     assert_eq!(alpha.value("select 'slow' from pg_sleep(0.1)"), "slow");
     ops.run("SET limits.statement_timeout = DEFAULT");
     assert_eq!(setting(&mut ops, "limits.statement_timeout")["value"], "off");
@@ -121,8 +121,8 @@ fn what_cannot_be_set_is_refused_with_the_remedy_and_changes_nothing() {
         ("SET console.admin_users = 'ops, me'", "55P02", "in the configuration file only", "RELOAD"),
         ("SET guard.extra_functions = 'pg_read_file'", "55P02", "in the configuration file only", "RELOAD"),
         ("SET pool_size = 3", "42704", "no setting \"pool_size\"", "SHOW CONFIG"),
-        ("SET max_clients = 0 FOR alpha", "22023", "limit max_clients: 0 is too small", "docs/config.md"),
-        ("SET wait_timeout = off FOR alpha", "22023", "limit wait_timeout: ", "docs/config.md"),
+        ("SET max_clients = 0 FOR alpha", "22023", "limit max_clients: 0 is too small", "docs/console.md"),
+        ("SET wait_timeout = off FOR alpha", "22023", "limit wait_timeout: ", "docs/console.md"),
         ("SET listen.max_clients = 5 FOR alpha", "55P02", "of all tenants together", "without FOR"),
         ("SET guard.mode = report FOR alpha", "55P02", "of all tenants together", "without FOR"),
         ("SET pool_size = 5 FOR alpha", "42704", "no setting \"pool_size\"", "SHOW CONFIG"),
