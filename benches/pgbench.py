@@ -25,6 +25,7 @@ import resource
 import secrets
 import signal
 import socket
+import ssl
 import statistics
 import struct
 import subprocess
@@ -60,13 +61,21 @@ class Wire:
 
     salted_passwords = {}  # a thousand logins with the same salt hash the password once
 
-    def __init__(self, port, user, password):
+    def __init__(self, port, user, password, tls=None):
         self.socket = socket.create_connection((HOST, port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._encrypt(tls)
         pairs = f"user\0{user}\0database\0{DATABASE}\0application_name\0bench\0\0".encode()
         self.socket.sendall(struct.pack("!II", len(pairs) + 8, 3 << 16) + pairs)
         self._authenticate(password)
         self._until_ready()
+
+    def _encrypt(self, context):
+        self.socket.sendall(struct.pack("!II", 8, 80877103))  # SSLRequest
+        if self._exactly(1) != b"S":
+            raise Failure("there is no TLS")
+        self.socket = context.wrap_socket(self.socket)
 
     def send(self, tag, body):
         self.socket.sendall(tag + struct.pack("!I", len(body) + 4) + body)
@@ -345,6 +354,15 @@ log_disconnections = 0
         return mode != "prepared" or self.version >= (1, 21)
 
 
+def unverified(options):
+    """As pgbench has it with sslmode=require; nothing without --tls."""
+    if not options.tls:
+        return None
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def make_certificate(directory):
     """One certificate and key for both proxies; pgbench does not verify it (sslmode=require)."""
     certificate, key = Path(directory) / "bench.crt", Path(directory) / "bench.key"
@@ -506,11 +524,11 @@ def print_throughput(results, options):
 def idle_memory(leg, options):
     """Resident memory for each of many clients: logged in, then idle again after a query each."""
     leg.start()
-    clients, count = [], options.idle_clients
+    clients, count, tls = [], options.idle_clients, unverified(options)
     try:
         base = leg.process.rss_kb()
         for _ in range(count):
-            clients.append(Wire(leg.port, leg.user, leg.password))
+            clients.append(Wire(leg.port, leg.user, leg.password, tls))
         connected = leg.process.rss_kb()
         for client in clients:
             if client.query("SELECT 1") != [["1"]]:
