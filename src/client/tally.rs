@@ -18,6 +18,9 @@ impl Relay {
 
     /// Counts, keeps and logs what was refused, or would have been. A client may do nothing else for days.
     pub(super) fn tell_verdicts(&mut self, shared: &Shared) {
+        if self.session.has_nothing_to_tell() && self.slow.is_none() {
+            return;
+        }
         let mut refused = 0;
         for denied in self.session.take_denials() {
             let now = Instant::now();

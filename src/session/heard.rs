@@ -109,6 +109,12 @@ impl Session {
         used.or_else(|| self.notebook.remembers.then_some(Cow::Borrowed(self.notebook.last.as_str())))
     }
 
+    /// Whether nothing was refused, and nothing would have been, since that was last asked for.
+    #[must_use]
+    pub const fn has_nothing_to_tell(&self) -> bool {
+        self.denials.is_empty() && self.reports.is_empty()
+    }
+
     /// What was refused since the last call.
     pub fn take_denials(&mut self) -> impl Iterator<Item = Denied> {
         self.denials.drain(..)

@@ -1,12 +1,9 @@
 //! Borrowed views of the few messages whose body matters. Every length is checked; nothing panics.
 
-use std::ffi::CStr;
-
 /// The part of `bytes` before the first NUL, and what follows it.
 #[must_use]
 pub fn cstr(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    // The standard library looks at a word at a time here.
-    let nul = CStr::from_bytes_until_nul(bytes).ok()?.count_bytes();
+    let nul = memchr::memchr(0, bytes)?;
     Some((&bytes[..nul], &bytes[nul + 1..]))
 }
 
