@@ -37,6 +37,7 @@ const THROWAWAY: &[(&str, &str)] = &[
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("wal_level", "minimal"),
+    ("wal_init_zero", "off"),
     ("max_wal_senders", "0"),
     ("shared_buffers", "64MB"),
     ("max_connections", "200"),

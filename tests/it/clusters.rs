@@ -21,7 +21,7 @@ use tokio_postgres::Client;
 
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
 use crate::support::wire::{Wire, query};
-use crate::support::{admin_args, cluster, connect, value};
+use crate::support::{admin_args, cluster, connect, create_database, value};
 
 /// The database of the other cluster has another name than that of the first.
 const DATABASE: &str = "app";
@@ -63,7 +63,7 @@ impl World {
         let sql = format!("ALTER ROLE postgres PASSWORD '{}'", cluster().superuser_password());
         world.run(async {
             let admin = connect(&world.east.superuser_url("postgres")).await;
-            admin.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await.unwrap();
+            create_database(&admin, DATABASE).await;
             admin.batch_execute(&sql).await.unwrap();
         });
         world

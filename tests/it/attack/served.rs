@@ -12,20 +12,23 @@ use crate::support::wire::{
     execute, frame, parse, query, sync, unnamed,
 };
 
-/// The same attacks where each tenant has server connections of its own, and where both are served on the same.
+/// The same attacks where each tenant has server connections of its own, and where both are served on the same. Tests of one
+/// world wait for their turn: by these names two of them that run at once are of two worlds.
 macro_rules! at_both_levels {
     ($($attack:ident)*) => {
-        mod dedicated {
+        $(mod $attack {
             use crate::attack::world::World;
 
-            $(#[test] fn $attack() { super::$attack(World::kept()); })*
-        }
+            #[test]
+            fn dedicated() {
+                super::$attack(World::kept());
+            }
 
-        mod on_shared_connections {
-            use crate::attack::world::World;
-
-            $(#[test] fn $attack() { super::$attack(World::kept_on_shared_connections()); })*
-        }
+            #[test]
+            fn on_shared_connections() {
+                super::$attack(World::kept_on_shared_connections());
+            }
+        })*
     };
 }
 

@@ -47,6 +47,15 @@ pub(crate) async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Err
     Ok(client)
 }
 
+/// By copies of the template's files: written to the log of changes block by block, as is the default, it costs three
+/// times as much.
+pub(crate) async fn create_database(admin: &Client, name: &str) {
+    let version: u32 = value(admin, "SHOW server_version_num").await.parse().unwrap();
+    // The choice came with PostgreSQL 15; before there was no other way.
+    let strategy = if version < 150_000 { "" } else { "STRATEGY file_copy" };
+    admin.batch_execute(&format!("CREATE DATABASE {name} {strategy}")).await.unwrap();
+}
+
 /// A new database with the configuration to serve it.
 #[derive(Clone)]
 pub(crate) struct Db {
@@ -86,8 +95,7 @@ impl Db {
     }
 
     async fn named(cluster: &PrivateCluster, name: String, prefix: String) -> Self {
-        let admin = connect(&cluster.superuser_url("postgres")).await;
-        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        create_database(&connect(&cluster.superuser_url("postgres")).await, &name).await;
         let config = config(&name, ServerAddress::Tcp("127.0.0.1".into(), cluster.port()));
         Self { config, admin_url: cluster.superuser_url(&name), port: cluster.port(), name, prefix }
     }
