@@ -52,6 +52,7 @@ use crate::error::SqlState;
 use crate::guard::{Denial, Guard};
 use crate::net::stream::{Peer, Stream};
 use crate::net::tls::Acceptor;
+use crate::net::vigil::Vigil;
 use crate::registry::Directory;
 use crate::session::Refusal;
 use crate::telemetry::{Counters, Denials};
@@ -262,9 +263,7 @@ struct Guest {
 /// From the first byte to the end of the login. `None` when its visit is over.
 async fn let_in(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Option<Guest> {
     let peer = stream.peer();
-    if let Some(idle) = shared.config().listen.tcp_keepalive
-        && let Err(error) = stream.keep_alive(idle)
-    {
+    if let Err(error) = stream.watch(Vigil::of(&shared.config().listen)) {
         tracing::debug!(%peer, %error, "no keepalive on a client connection");
     }
     let logged_in = {

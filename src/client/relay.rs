@@ -510,7 +510,11 @@ impl Relay {
             Poll::Ready(Ok(n)) => {
                 self.inbound.filled(n);
                 let Some(state) = attached.state() else { return Err(Outcome::OutOfStep) };
-                self.pump_backend(cx, state).map(|()| true)
+                self.pump_backend(cx, state)?;
+                if !self.session.is_under_way() && self.outbound.pending().is_empty() {
+                    attached.all_read();
+                }
+                Ok(true)
             }
             Poll::Pending => Ok(false),
         }
@@ -556,6 +560,10 @@ impl Relay {
         if let Poll::Ready(Ok(n)) = &polled {
             flow.filled(*n);
             self.batch.bytes_from_clients += *n as u64;
+            // Who asks again has read the answer to what it asked before.
+            if !self.session.is_under_way() && self.inbound.pending().is_empty() {
+                self.stream.all_read();
+            }
         }
         polled
     }

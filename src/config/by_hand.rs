@@ -17,6 +17,7 @@ const KEYS: &[&str] = &[
     "listen.auth_timeout",
     "listen.max_unauthenticated",
     "listen.tcp_keepalive",
+    "listen.tcp_user_timeout",
     "listen.shutdown_timeout",
     "listen.drain_delay",
     "server.connect_timeout",

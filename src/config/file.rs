@@ -12,6 +12,7 @@ mod tests;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -129,6 +130,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let per_tenant = source.take(&keys::LISTEN_MAX_FAILURES_PER_TENANT);
     let limit = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
+    let tcp_user_timeout = source.take(&keys::LISTEN_TCP_USER_TIMEOUT);
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
     let drain_delay = source.take(&keys::LISTEN_DRAIN_DELAY);
     let takeover_socket = source.take(&keys::LISTEN_TAKEOVER_SOCKET);
@@ -146,6 +148,11 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         if let Some(wrong) = wrong {
             source.refuse(&keys::LISTEN_UNIX_SOCKET_DIR.row, wrong);
         }
+    }
+    if let (Some(Some(idle)), Some(Some(limit))) = (tcp_keepalive, tcp_user_timeout)
+        && let Some(wrong) = too_short_for_probes(idle, limit)
+    {
+        source.refuse(&keys::LISTEN_TCP_USER_TIMEOUT.row, wrong);
     }
     if let Some(wrong) =
         takeover_socket.as_ref().and_then(|path| path.as_deref()).and_then(too_long_for_a_socket)
@@ -166,10 +173,26 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
             per_tenant: limit(per_tenant?),
         },
         tcp_keepalive: tcp_keepalive?,
+        tcp_user_timeout: tcp_user_timeout?,
         shutdown_timeout: shutdown_timeout?,
         drain_delay: drain_delay?,
         takeover_socket: takeover_socket?,
         tls: tls?,
+    })
+}
+
+/// With a limit on what is unconfirmed the system gives up a silent peer at the first probe that is lost after that time.
+fn too_short_for_probes(idle: Duration, limit: Duration) -> Option<Wrong> {
+    (limit < idle * 2).then(|| {
+        let shown = humantime::format_duration;
+        Wrong::new(
+            format!(
+                "{} is less than twice `listen.tcp_keepalive`, which is {}: one lost probe could end a connection",
+                shown(limit),
+                shown(idle)
+            ),
+            format!("give at least {}, a shorter `listen.tcp_keepalive`, or \"off\"", shown(idle * 2)),
+        )
     })
 }
 

@@ -145,7 +145,10 @@ keys! {
         "Domain of host names that name a tenant by TLS: with `db.example.com` a client of `acme.db.example.com` is of the tenant acme.";
     LISTEN_TCP_KEEPALIVE: Option<Duration> = listen.tcp_keepalive,
         "duration from 1s to 9h, or \"off\"", kind::keepalive_or_off, Value("\"60s\""),
-        "Silence after which TCP probes whether a client is still there; off leaves the system's setting.";
+        "Silence after which TCP probes whether the other host is still there, a client's or the server's; off leaves the system's setting.";
+    LISTEN_TCP_USER_TIMEOUT: Option<Duration> = listen.tcp_user_timeout,
+        "duration from 1s to 1day, or \"off\"", kind::user_timeout_or_off, Value("\"2min\""),
+        "How long the other host may leave unconfirmed what was sent before the connection ends, at least twice listen.tcp_keepalive; off leaves it to the system.";
     LISTEN_SHUTDOWN_TIMEOUT: Duration = listen.shutdown_timeout,
         "duration, or 0", kind::duration_or_zero, Value("\"30s\""),
         "How long SIGTERM waits for transactions to end before it cuts them off.";

@@ -187,6 +187,11 @@ pub(in crate::config) fn keepalive_or_off(given: Given<'_>) -> Result<Option<Dur
     off_or_duration(given, Duration::from_secs(1), Duration::from_secs(9 * 60 * 60))
 }
 
+/// What Linux counts in milliseconds of 32 bits (tcp(7), `TCP_USER_TIMEOUT`), as far as it makes sense.
+pub(in crate::config) fn user_timeout_or_off(given: Given<'_>) -> Result<Option<Duration>, Wrong> {
+    off_or_duration(given, Duration::from_secs(1), Duration::from_secs(24 * 60 * 60))
+}
+
 /// At least ten seconds, or `None`: it looks at all tenants.
 pub(in crate::config) fn interval_or_off(given: Given<'_>) -> Result<Option<Duration>, Wrong> {
     off_or_duration(given, Duration::from_secs(10), MAX_DURATION)

@@ -97,8 +97,10 @@ pub struct Listen {
     pub max_unauthenticated: usize,
     /// How many logins may fail in a minute.
     pub failures: FailureLimits,
-    /// TCP keepalive idle time on client connections; `None` leaves the system's.
+    /// TCP keepalive idle time of connections with clients and with servers; `None` leaves the system's.
     pub tcp_keepalive: Option<Duration>,
+    /// How long the other end of one may leave unconfirmed what was sent; `None` leaves the system's limit.
+    pub tcp_user_timeout: Option<Duration>,
     /// How long SIGTERM waits for transactions to end.
     pub shutdown_timeout: Duration,
     /// How long it waits before that, for load balancers to notice.

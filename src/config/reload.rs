@@ -74,6 +74,7 @@ rules! {
     AtOnce listen.max_failures_per_tenant: listen.failures.per_tenant;
     NewClients listen.tenant_domain: listen.tenant_domain;
     NewClients listen.tcp_keepalive: listen.tcp_keepalive;
+    NewClients listen.tcp_user_timeout: listen.tcp_user_timeout;
     AtOnce listen.shutdown_timeout: listen.shutdown_timeout;
     AtOnce listen.drain_delay: listen.drain_delay;
     Restart listen.takeover_socket: listen.takeover_socket;

@@ -4,3 +4,4 @@ pub mod listener;
 pub mod stock;
 pub mod stream;
 pub mod tls;
+pub mod vigil;

@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::Connection;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::net::tls::TlsInfo;
 use crate::net::tls::session::Session;
+use crate::net::vigil::{Patience, Vigil};
 
 /// An open connection.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Stream {
     io: Io,
     /// Encrypts, from the handshake on.
     tls: Option<Box<Session>>,
+    /// With what it leaves unconfirmed, where that is limited.
+    patience: Option<Patience>,
 }
 
 /// The socket itself.
@@ -90,12 +93,12 @@ impl Stream {
     /// The system's.
     pub(in crate::net) fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { io: Io::Tcp(stream), tls: None })
+        Ok(Self { io: Io::Tcp(stream), tls: None, patience: None })
     }
 
     /// Accepted or dialled over a Unix socket.
     pub(in crate::net) const fn unix(stream: UnixStream) -> Self {
-        Self { io: Io::Unix(stream), tls: None }
+        Self { io: Io::Unix(stream), tls: None, patience: None }
     }
 
     /// Dials over TCP.
@@ -132,17 +135,38 @@ impl Stream {
         self.tls.as_ref().and_then(|session| session.info())
     }
 
-    /// Finds dead peers on silent TCP connections after `idle`.
+    /// Finds out over TCP that the other host is gone without a word.
     ///
     /// # Errors
     /// The system's.
-    pub fn keep_alive(&self, idle: Duration) -> io::Result<()> {
-        match &self.io {
-            Io::Tcp(stream) => {
-                let keepalive = TcpKeepalive::new().with_time(idle).with_interval(idle / 4);
-                SockRef::from(stream).set_tcp_keepalive(&keepalive)
-            }
-            Io::Unix(_) => Ok(()),
+    pub fn watch(&mut self, vigil: Vigil) -> io::Result<()> {
+        let Io::Tcp(stream) = &self.io else { return Ok(()) };
+        let socket = SockRef::from(stream);
+        if let Some(probes) = vigil.probes() {
+            socket.set_tcp_keepalive(&probes)?;
+        }
+        if let Some(limit) = vigil.user_timeout {
+            socket.set_tcp_user_timeout(Some(limit))?;
+            self.patience = Some(Patience::new(limit));
+        }
+        Ok(())
+    }
+
+    /// The other end has read all that was written to it: it said something that it says only then.
+    #[inline]
+    pub fn all_read(&mut self) {
+        if let Some(limit) = self.patience.as_mut().and_then(Patience::all_read) {
+            self.limit_unconfirmed(Some(limit));
+        }
+    }
+
+    /// It may have more to read than there is room for, or not.
+    #[cold]
+    fn limit_unconfirmed(&self, limit: Option<Duration>) {
+        if let Io::Tcp(stream) = &self.io
+            && let Err(error) = SockRef::from(stream).set_tcp_user_timeout(limit)
+        {
+            tracing::debug!(peer = %self.peer(), %error, "no other time limit on a connection");
         }
     }
 
@@ -195,10 +219,16 @@ impl Stream {
 
     /// Takes what it can of `buf`. With TLS some of it may wait, encrypted, for [`poll_flush`](Self::poll_flush).
     pub fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.tls {
+        let polled = match &mut self.tls {
             None => self.io.poll_write(cx, buf),
             Some(session) => session.poll_write(cx, &mut self.io, buf),
+        };
+        if let (Poll::Ready(Ok(n)), Some(patience)) = (&polled, &mut self.patience)
+            && patience.wrote(*n)
+        {
+            self.limit_unconfirmed(None);
         }
+        polled
     }
 
     /// Writes what was taken and waits; nothing does without TLS.
@@ -250,5 +280,53 @@ impl Drop for Stream {
         if let Some(session) = &mut self.tls {
             session.say_good_bye(&mut self.io);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs<T>(work: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(work)
+    }
+
+    #[test]
+    fn socket_is_told_how_to_find_out_that_its_peer_is_gone() {
+        runs(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let (idle, limit) = (Duration::from_secs(60), Duration::from_secs(120));
+            let mut stream = Stream::connect_tcp("127.0.0.1", port).await.unwrap();
+            stream.watch(Vigil { keepalive: Some(idle), user_timeout: Some(limit) }).unwrap();
+            let limit_of = |stream: &Stream| {
+                let Io::Tcp(tcp) = &stream.io else { unreachable!() };
+                let socket = SockRef::from(tcp);
+                assert!(socket.keepalive().unwrap());
+                assert_eq!(socket.tcp_keepalive_time().unwrap(), idle);
+                assert_eq!(socket.tcp_keepalive_interval().unwrap(), idle / 4);
+                assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+                socket.tcp_user_timeout().unwrap()
+            };
+            assert_eq!(limit_of(&stream), Some(limit));
+            // What may not fit ends the limit, and what shows that it was read brings it back.
+            stream.write_all(&[0; 9 << 10]).await.unwrap();
+            assert_eq!(limit_of(&stream), None);
+            stream.all_read();
+            assert_eq!(limit_of(&stream), Some(limit));
+        });
+    }
+
+    #[test]
+    fn unix_socket_has_no_host_that_could_be_gone() {
+        runs(async {
+            let (one, _other) = UnixStream::pair().unwrap();
+            let second = Some(Duration::from_secs(1));
+            let mut stream = Stream::unix(one);
+            stream.watch(Vigil { keepalive: second, user_timeout: second }).unwrap();
+            stream.write_all(&[0; 9 << 10]).await.unwrap();
+            stream.all_read();
+        });
     }
 }

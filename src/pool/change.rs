@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::own_limits::OwnLimits;
 use crate::config::{self, Config};
+use crate::net::vigil::Vigil;
 use crate::pool::{Pool, kept, quota};
 use crate::schedule::{Decision, Limits, Scheduler};
 use crate::tenant::{Limits as TenantLimits, Tenant};
@@ -52,7 +53,7 @@ impl Pool {
     /// a smaller budget as connections come back. Where the server is, and how connections log in, stays as it was.
     pub fn reconfigure(self: &Arc<Self>, config: &Config) {
         self.terms.store(Arc::new(Terms::of(config)));
-        self.dialer.set_times(config.server.connect_timeout, config.listen.tcp_keepalive);
+        self.dialer.set_times(config.server.connect_timeout, Vigil::of(&config.listen));
         let spares = self.lock().spare.is_some().then_some(config.pool.spare_connections);
         self.schedule(|scheduler, now, out| {
             scheduler.set_shared_minimum(config.pool.min_shared_connections);

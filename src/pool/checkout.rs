@@ -264,6 +264,14 @@ impl Attached {
         }
     }
 
+    /// The server has answered all that was written to it.
+    #[inline]
+    pub fn all_read(&mut self) {
+        if let Some(conn) = self.checkout.conn.as_mut() {
+            conn.all_read();
+        }
+    }
+
     /// Reads what the server sends; 0 is the end.
     ///
     /// # Errors

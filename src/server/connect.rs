@@ -18,6 +18,7 @@ use crate::config::{self, Config, ServerAddress};
 use crate::error::SqlState;
 use crate::net::stream::Stream;
 use crate::net::tls::Connector;
+use crate::net::vigil::Vigil;
 use crate::schedule::{Owner, ServerId};
 use crate::server::hosts::{self, Hosts};
 use crate::server::passwords::{Passwords, Whose};
@@ -37,8 +38,8 @@ pub struct Dialer {
     hosts: Hosts,
     replicas: Arc<Replicas>,
     database: String,
-    /// Time for opening one, and silence after which TCP probes.
-    times: Mutex<(Duration, Option<Duration>)>,
+    /// Time for opening one, and how it is found that a server is gone without a word.
+    times: Mutex<(Duration, Vigil)>,
     settings: Vec<(String, String)>,
     global: Ident,
     passwords: Passwords,
@@ -148,7 +149,7 @@ impl Dialer {
             hosts: Hosts::new(&config.server),
             replicas: Arc::new(Replicas::new(&config.server)),
             database: config.server.database.clone(),
-            times: Mutex::new((config.server.connect_timeout, config.listen.tcp_keepalive)),
+            times: Mutex::new((config.server.connect_timeout, Vigil::of(&config.listen))),
             settings: config.server.settings.iter().map(|(n, v)| (n.clone(), v.clone())).collect(),
             global: config.schemas.global.clone(),
             passwords: Passwords::new(&config.secrets),
@@ -276,11 +277,11 @@ impl Dialer {
     }
 
     /// Connections opened from now on have so much time to be opened, and are probed after so much silence.
-    pub fn set_times(&self, timeout: Duration, keepalive: Option<Duration>) {
-        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = (timeout, keepalive);
+    pub fn set_times(&self, timeout: Duration, vigil: Vigil) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = (timeout, vigil);
     }
 
-    fn times(&self) -> (Duration, Option<Duration>) {
+    fn times(&self) -> (Duration, Vigil) {
         *self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -302,9 +303,7 @@ impl Dialer {
         };
         let begun = Instant::now();
         let mut stream = endpoint.dial().await?;
-        if let (_, Some(idle)) = self.times() {
-            stream.keep_alive(idle)?;
-        }
+        stream.watch(self.times().1)?;
         if let Login::Tenant(tenant) = login
             && tenant.access == Access::ReadOnly
         {

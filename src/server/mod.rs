@@ -136,6 +136,12 @@ impl ServerConn {
         self.stream.poll_write(cx, buf)
     }
 
+    /// The server has answered all that was written to it.
+    #[inline]
+    pub(crate) fn all_read(&mut self) {
+        self.stream.all_read();
+    }
+
     /// Writes what is encrypted and waits.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_flush(cx)

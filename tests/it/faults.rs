@@ -9,4 +9,5 @@ mod network;
 mod resources;
 mod road;
 mod server;
+mod vanished;
 mod work;

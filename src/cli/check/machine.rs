@@ -94,6 +94,7 @@ mod tests {
             max_unauthenticated: 100,
             failures: crate::auth::FailureLimits::default(),
             tcp_keepalive: None,
+            tcp_user_timeout: None,
             shutdown_timeout: Duration::ZERO,
             drain_delay: Duration::ZERO,
             takeover_socket: None,

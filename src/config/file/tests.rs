@@ -92,6 +92,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
         FailureLimits { per_address: Some(300), per_user: Some(30), per_tenant: Some(300) }
     );
     assert_eq!(config.listen.tcp_keepalive, Some(Duration::from_secs(60)));
+    assert_eq!(config.listen.tcp_user_timeout, Some(Duration::from_secs(120)));
     assert_eq!(config.listen.shutdown_timeout, Duration::from_secs(30));
     assert_eq!((config.listen.drain_delay, config.listen.takeover_socket), (Duration::ZERO, None));
     assert_eq!(config.server.address, ServerAddress::Tcp("127.0.0.1".into(), 5432));
@@ -246,6 +247,7 @@ max_failures_per_address = 8
 max_failures_per_user = "all"
 max_failures_per_tenant = 9
 tcp_keepalive = "off"
+tcp_user_timeout = "5min"
 shutdown_timeout = 0
 drain_delay = "5s"
 takeover_socket = "/run/pgtenant/takeover"
@@ -446,6 +448,7 @@ fn every_key_of_the_file_is_read() {
         FailureLimits { per_address: Some(8), per_user: None, per_tenant: Some(9) }
     );
     assert_eq!((config.listen.tcp_keepalive, config.listen.shutdown_timeout), (None, Duration::ZERO));
+    assert_eq!(config.listen.tcp_user_timeout, Some(Duration::from_secs(300)));
     assert_eq!(config.listen.drain_delay, Duration::from_secs(5));
     assert_eq!(config.listen.takeover_socket, Some("/run/pgtenant/takeover".into()));
     assert_eq!(config.server.address, ServerAddress::Unix("/run/postgresql/.s.PGSQL.5433".into()));

@@ -132,6 +132,7 @@ fn values(config: &Config) -> Vec<(&'static str, String)> {
         ("listen.max_unauthenticated", listen.max_unauthenticated.to_string()),
         ("listen.tenant_domain", listen.tenant_domain.clone().unwrap_or_else(|| "off".into())),
         ("listen.tcp_keepalive", time_or_off(listen.tcp_keepalive)),
+        ("listen.tcp_user_timeout", time_or_off(listen.tcp_user_timeout)),
         ("listen.shutdown_timeout", time(listen.shutdown_timeout)),
         ("listen.drain_delay", time(listen.drain_delay)),
         ("server.database", server.database.clone()),

@@ -1,5 +1,6 @@
-//! The proxy's own process is killed, frozen, or has no descriptors left; and a name that cannot be looked up.
+//! The proxy's own process is killed, frozen, or has no descriptors or no memory left; and a name that cannot be looked up.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::work::{Ground, Progress, TENANTS, undisturbed, undisturbed_by};
 use crate::support::binary::Binary;
 use crate::support::cluster;
 use crate::support::proxy::{PASSWORD, Proxy, eventually};
-use crate::support::wire::Wire;
+use crate::support::wire::{Wire, parse, sync};
 
 const MOMENT: Duration = Duration::from_millis(300);
 
@@ -75,6 +76,53 @@ fn proxy_without_descriptors_serves_on_and_recovers() {
         }
     });
     assert!(binary.read().unwrap().log().contains("cannot accept a client"));
+}
+
+/// Prepares statements, each with a text of its own, on one connection after the other, until the process is gone. Each connection
+/// is refused more than its 16 MiB.
+fn hoard(binary: &Binary) {
+    let (user, padding) = (format!("{}_alpha", binary.database), "x".repeat(15 << 10));
+    let mut held = Vec::new();
+    for number in 0..200 {
+        let Some(mut wire) = Wire::try_dial(binary.addr()) else { return };
+        wire.may_break = true;
+        let Ok(mut wire) = wire.logged_in(&[("user", &user), ("database", &binary.database)], PASSWORD)
+        else {
+            return;
+        };
+        for round in 0..44 {
+            let text = |n| format!("select '{number} {round} {n} {padding}'");
+            let batch: Vec<u8> = (0..25).flat_map(|n| parse(&format!("s{round}_{n}"), &text(n))).collect();
+            if !wire.try_send(&[batch, sync()].concat()) || wire.until_ready().last().unwrap() == "end" {
+                return;
+            }
+        }
+        held.push(wire);
+    }
+}
+
+/// The allocator ends the process, as a cgroup's limit would by SIGKILL: nobody is told anything that is not so.
+#[test]
+fn proxy_whose_memory_runs_out_ends_and_another_serves_at_once() {
+    const ABORT: i32 = 6;
+    let first = Binary::start(&TENANTS);
+    let mut shell = Command::new("sh");
+    let program = assert_cmd::cargo::cargo_bin!("pgtenant");
+    shell.args(["-c", "ulimit -v 400000; exec \"$0\" serve"]).arg(program).current_dir(first.dir());
+    shell.env("PGTENANT_CONFIG", first.dir().join("pgtenant.toml")).env("PGTENANT_LISTEN_THREADS", "2");
+    let next = first.start_by(shell);
+    let binary = RwLock::new(next);
+    through(&binary, "no memory", |progress| {
+        hoard(&binary.read().unwrap());
+        let mut ended = binary.write().unwrap();
+        assert_eq!(ended.wait().signal(), Some(ABORT), "{}", ended.log());
+        assert!(ended.log().contains("memory allocation of"), "{}", ended.log());
+        let mut serve = ended.command();
+        serve.arg("serve");
+        *ended = first.start_by(serve);
+        drop(ended);
+        progress.everybody();
+    });
 }
 
 /// As when the name service is away: another host of the list is used, or it is an error, and not for longer than it lasts.

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::support::wire::vanish;
 
 /// How bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub(super) enum Way {
 
 struct State {
     way: Way,
+    /// In pairs: the proxy's side first.
     open: Vec<TcpStream>,
 }
 
@@ -63,6 +66,16 @@ impl Road {
     pub(super) fn set(&self, way: Way) {
         lock(&self.state).way = way;
         self.state.1.notify_all();
+    }
+
+    /// What was at its end for those who are on it is gone without a word. It does not send again what was not confirmed: the
+    /// system confirms after 40 to 200 ms what nothing is answered to.
+    pub(super) fn vanish(&self) {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(400) {
+            thread::park_timeout(Duration::from_millis(400));
+        }
+        lock(&self.state).open.iter().step_by(2).for_each(vanish);
     }
 
     /// Whoever is on it is gone, by an end or by a reset.

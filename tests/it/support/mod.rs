@@ -249,6 +249,7 @@ fn listen() -> config::Listen {
         max_unauthenticated: 100,
         failures: pgtenant::auth::FailureLimits::default(),
         tcp_keepalive: None,
+        tcp_user_timeout: None,
         shutdown_timeout: Duration::from_secs(1),
         drain_delay: Duration::ZERO,
         takeover_socket: None,

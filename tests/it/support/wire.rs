@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::frontend as message;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 
 use crate::support::tls::Trust;
 
@@ -393,6 +393,11 @@ impl Wire {
         !self.buf.is_empty() || some
     }
 
+    /// Its host is gone, as far as the other side can tell: nothing is confirmed any more, and nothing is closed.
+    pub(crate) fn vanish(&self) {
+        vanish(&self.stream);
+    }
+
     /// Nothing more will be sent.
     pub(crate) fn half_close(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
@@ -401,6 +406,14 @@ impl Wire {
     pub(crate) const fn stream(&self) -> &TcpStream {
         &self.stream
     }
+}
+
+/// Has the system drop whatever arrives for this socket, before TCP sees it. Needs no rights (socket(7), `SO_ATTACH_FILTER`).
+pub(crate) fn vanish(stream: &TcpStream) {
+    /// Ends with the number of bytes to keep (linux/bpf_common.h: `BPF_RET | BPF_K`).
+    const RETURN: u16 = 0x06;
+    let keep_nothing = SockFilter::new(RETURN, 0, 0, 0);
+    SockRef::from(stream).attach_filter(&[keep_nothing]).expect("a filter on a socket of one's own");
 }
 
 /// The salt that a login as this user is shown, as `s=<base64>`.

@@ -36,6 +36,14 @@ fn duration_without_unit_or_sense_is_refused() {
     refused("listen", "threads = \"many\"", "expected a number or \"auto\"", "without quotes");
     refused("listen", "tcp_keepalive = \"10ms\"", "too short", "at least 1s");
     refused("listen", "tcp_keepalive = \"10h\"", "too long", "at most 9h");
+    refused("listen", "tcp_user_timeout = \"10ms\"", "too short", "at least 1s");
+    refused("listen", "tcp_user_timeout = \"2days\"", "too long", "at most 1day");
+    refused(
+        "listen",
+        "tcp_user_timeout = \"100s\"",
+        "less than twice `listen.tcp_keepalive`, which is 1m",
+        "at least 2m",
+    );
     refused("log", "stats_period = \"10ms\"", "too short", "at least 1s");
     refused("verify", "interval = \"1s\"", "too short", "at least 10s");
     refused("verify", "accept = [\"Public Table\"]", "is no finding", "id:object");
