@@ -59,9 +59,10 @@ class Wire:
     """One client connection: start-up with SCRAM-SHA-256, and simple queries."""
 
     salted_passwords = {}  # a thousand logins with the same salt hash the password once
+    source = None  # the address it comes from, with a port or 0
 
     def __init__(self, port, user, password):
-        self.socket = socket.create_connection((HOST, port), timeout=60)
+        self.socket = socket.create_connection((HOST, port), timeout=60, source_address=self.source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         pairs = f"user\0{user}\0database\0{DATABASE}\0application_name\0bench\0\0".encode()
         self.socket.sendall(struct.pack("!II", len(pairs) + 8, 3 << 16) + pairs)
