@@ -60,9 +60,10 @@ class Wire:
     """One client connection: start-up with SCRAM-SHA-256, and simple queries."""
 
     salted_passwords = {}  # a thousand logins with the same salt hash the password once
+    source = None  # the address it comes from, with a port or 0
 
     def __init__(self, port, user, password, tls=None):
-        self.socket = socket.create_connection((HOST, port), timeout=60)
+        self.socket = socket.create_connection((HOST, port), timeout=60, source_address=self.source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self._encrypt(tls)

@@ -246,6 +246,25 @@ fn rust_version_is_no_older_than_any_dependency_needs() {
 }
 
 #[test]
+fn oldest_rust_is_the_same_wherever_it_is_named() {
+    let manifest: toml::Table = file("Cargo.toml").parse().expect("a manifest is TOML");
+    let own = manifest["package"]["rust-version"].as_str().expect("a version");
+    for (path, words) in [
+        ("README.md", format!("[Rust](https://rustup.rs) {own} or newer")),
+        ("docs/CONTRIBUTING.md", format!("Rust {own} builds it")),
+        ("crates/sqltree/Cargo.toml", format!("rust-version = \"{own}\"")),
+    ] {
+        assert!(file(path).contains(&words), "{path} does not say: {words}");
+    }
+    // The job reads the version from the manifest.
+    let job = file(".github/workflows/ci.yml");
+    assert!(
+        job.contains("sed -n 's/^rust-version = ")
+            && job.contains("cargo check --workspace --all-targets --locked")
+    );
+}
+
+#[test]
 fn page_on_verify_has_every_check_with_its_severity_and_meaning_and_nothing_else() {
     let text = file("docs/verify.md");
     let headings: Vec<&str> =

@@ -389,7 +389,7 @@ impl Client {
         self.shared.counters.timed_out(Expired::Statement.name());
         self.relay.session.note_time_out();
         let slot = Arc::clone(&self.place.slot);
-        tokio::spawn(async move { slot.cancel().await });
+        tokio::spawn(async move { slot.cancel(None).await });
     }
 
     /// Whether a client that may or may not ask for a sequence value has kept its connection for long enough.

@@ -254,8 +254,7 @@ impl Roster {
     /// Carries out a cancel request; one with a wrong key does nothing, like on a server.
     pub async fn cancel(&self, request: &CancelRequest) -> Hit {
         let Some(slot) = self.slot(request) else { return Hit::Nobody };
-        let Ok(_permit) = self.cancels.try_acquire() else { return Hit::Client };
-        if slot.cancel().await { Hit::Server } else { Hit::Client }
+        if slot.cancel(Some(&self.cancels)).await { Hit::Server } else { Hit::Client }
     }
 
     /// Whether a cancel request is for one of these clients.

@@ -8,8 +8,12 @@ use std::task::Context;
 
 use crate::wire::frame::FrameHead;
 
-/// Frames in a turn. With statements that are refused, the dearest of the short ones, about half a millisecond.
+/// Frames in a turn.
 const FRAMES: usize = 256;
+
+/// A statement counts as so many frames. One that is refused costs some microseconds, where Sync costs a tenth of one; a turn
+/// of them is about a tenth of a millisecond.
+const STATEMENT: usize = 8;
 
 /// So many bytes of a statement count as another frame, since they may have to be parsed.
 const TEXT_BYTES: usize = 128;
@@ -26,8 +30,8 @@ impl Turn {
 
     /// A frame is looked at.
     pub(super) fn spend(&mut self, head: FrameHead) {
-        let text = if matches!(head.tag, b'Q' | b'P') { head.body_len() / TEXT_BYTES } else { 0 };
-        self.0 = self.0.saturating_sub(1 + text);
+        let cost = if matches!(head.tag, b'Q' | b'P') { STATEMENT + head.body_len() / TEXT_BYTES } else { 1 };
+        self.0 = self.0.saturating_sub(cost);
     }
 
     /// Whether others come first now.
@@ -56,6 +60,12 @@ mod tests {
         for _ in 0..FRAMES {
             assert!(!turn.is_over());
             turn.spend(head(b'S', 5));
+        }
+        assert!(turn.is_over());
+        let mut turn = Turn::begin();
+        for _ in 0..FRAMES / STATEMENT {
+            assert!(!turn.is_over());
+            turn.spend(head(b'Q', 11));
         }
         assert!(turn.is_over());
         let mut turn = Turn::begin();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::net::stream::Stream;
 use crate::server::BackendKey;
@@ -17,6 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// sent that long ago, and waited for a server connection: as long as nothing was answered, it is sent again after these
 /// milliseconds.
 const AGAIN: [u64; 5] = [20, 50, 100, 200, 400];
+/// Between two cancels for one client. Each costs the server a process, and whoever asks for it next to nothing.
+const PAUSE: Duration = Duration::from_millis(10);
 const CANCEL_CODE: i32 = 80_877_102;
 
 /// What a cancel request for one client means just now.
@@ -36,6 +38,12 @@ struct Inner {
     aim: Aim,
     /// Cancel requests on their way to the server.
     in_flight: usize,
+    /// Somebody carries them there, one after the other.
+    carried: bool,
+    /// Another was asked for meanwhile, in this turn.
+    asked: Option<u64>,
+    /// How many were carried.
+    carries: u64,
     /// One was given up: nobody knows whether it will still arrive.
     doubtful: bool,
     /// A waiting client was cancelled.
@@ -183,39 +191,100 @@ impl CancelSlot {
         }
     }
 
-    /// Carries out a cancel request for this client. Returns whether it went to a server.
-    pub async fn cancel(&self) -> bool {
-        let Some(turn) = self.forward(None).await else { return false };
-        for wait in AGAIN.map(Duration::from_millis) {
-            if tokio::time::timeout(wait, self.begun(turn)).await.is_ok()
-                || self.forward(Some(turn)).await.is_none()
-            {
-                break;
+    /// Carries out a cancel request for this client, with one of these permits if it takes any. Returns whether it goes to a
+    /// server.
+    ///
+    /// However many come at once, one is on its way at a time; those that come meanwhile are one more, behind it.
+    pub async fn cancel(&self, permits: Option<&Semaphore>) -> bool {
+        let mut only = None;
+        let (turn, _permit) = loop {
+            match self.take_on(only, permits) {
+                Task::Done => return only.is_some(),
+                Task::Behind { turn, carries } => {
+                    if self.behind(carries).await {
+                        return true;
+                    }
+                    only = Some(turn);
+                }
+                Task::Carry(turn, permit) => break (turn, permit),
             }
+        };
+        let mut carrying = Carrying(Some(self));
+        self.carry(turn).await;
+        while let Some(turn) = carrying.another() {
+            tokio::time::sleep(PAUSE).await;
+            self.carry(turn).await;
         }
         true
     }
 
-    /// Sends it to the server, or tells the waiting client. `None` when there is nothing to be done, or no more:
-    /// `again` is the turn in which it was sent already.
-    async fn forward(&self, again: Option<u64>) -> Option<u64> {
-        let (turn, endpoint, key) = {
+    /// Tells a waiting client, or whoever carries cancels already; in this turn, if one is given.
+    fn take_on<'a>(&self, only: Option<u64>, permits: Option<&'a Semaphore>) -> Task<'a> {
+        let mut inner = self.lock();
+        match &inner.aim {
+            _ if only.is_some_and(|turn| turn != inner.turn) => Task::Done,
+            Aim::Nothing => Task::Done,
+            Aim::Waiting => {
+                inner.cancelled = true;
+                if let Some(waker) = &inner.waker {
+                    waker.wake_by_ref();
+                }
+                Task::Done
+            }
+            Aim::Server(..) if inner.carried => {
+                inner.asked = Some(inner.turn);
+                Task::Behind { turn: inner.turn, carries: inner.carries }
+            }
+            Aim::Server(..) => {
+                let permit = match permits.map(Semaphore::try_acquire) {
+                    Some(Err(_)) => return Task::Done,
+                    Some(Ok(permit)) => Some(permit),
+                    None => None,
+                };
+                inner.carried = true;
+                Task::Carry(inner.turn, permit)
+            }
+        }
+    }
+
+    /// Resolves when the one that was on its way after so many, and the one behind it, were carried: whoever asks may rely on
+    /// it that nothing is hit later. `false` when whoever carried them is gone.
+    async fn behind(&self, carries: u64) -> bool {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let inner = self.lock();
+                if !inner.carried || inner.carries > carries + 1 {
+                    return inner.carries > carries + 1;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Sends it to the server, and again until the server process has heard it.
+    async fn carry(&self, turn: u64) {
+        if !self.forward(turn, false).await {
+            return;
+        }
+        for wait in AGAIN.map(Duration::from_millis) {
+            if tokio::time::timeout(wait, self.begun(turn)).await.is_ok() || !self.forward(turn, true).await {
+                break;
+            }
+        }
+    }
+
+    /// Sends it to the server, in this turn, and `again` only where nothing was answered. Whether it was.
+    async fn forward(&self, turn: u64, again: bool) -> bool {
+        let (endpoint, key) = {
             let mut inner = self.lock();
             match &inner.aim {
-                _ if again.is_some_and(|turn| turn != inner.turn || !inner.quiet) => return None,
-                Aim::Nothing => return None,
-                Aim::Waiting => {
-                    inner.cancelled = true;
-                    if let Some(waker) = &inner.waker {
-                        waker.wake_by_ref();
-                    }
-                    return None;
-                }
-                Aim::Server(endpoint, key) => {
-                    let target = (inner.turn, endpoint.clone(), key.clone());
+                Aim::Server(endpoint, key) if inner.turn == turn && (inner.quiet || !again) => {
+                    let target = (endpoint.clone(), key.clone());
                     inner.in_flight += 1;
                     target
                 }
+                _ => return false,
             }
         };
         let _landing = Landing(self);
@@ -223,7 +292,46 @@ impl CancelSlot {
         if !matches!(sent, Ok(Ok(()))) {
             self.lock().doubtful = true;
         }
-        Some(turn)
+        true
+    }
+}
+
+/// What is left to do of a cancel request.
+enum Task<'a> {
+    /// Nothing.
+    Done,
+    /// Others are carried, so many before it.
+    Behind { turn: u64, carries: u64 },
+    /// It is to be carried, in this turn.
+    Carry(u64, Option<SemaphorePermit<'a>>),
+}
+
+/// Whoever carries cancels for a client. When it ends early, the next to come carries.
+struct Carrying<'a>(Option<&'a CancelSlot>);
+
+impl Carrying<'_> {
+    /// The turn in which another was asked for; without one nobody carries any more.
+    fn another(&mut self) -> Option<u64> {
+        let slot = self.0?;
+        let mut inner = slot.lock();
+        let asked = inner.asked.take();
+        inner.carries += 1;
+        inner.carried = asked.is_some();
+        slot.changed.notify_waiters();
+        if asked.is_none() {
+            self.0 = None;
+        }
+        asked
+    }
+}
+
+impl Drop for Carrying<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0 {
+            let mut inner = slot.lock();
+            (inner.carried, inner.asked) = (false, None);
+            slot.changed.notify_waiters();
+        }
     }
 }
 

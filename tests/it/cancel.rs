@@ -227,6 +227,54 @@ fn cancel_that_the_server_does_not_take_is_given_up_with_the_connection_it_was_f
     assert_eq!(fake.logins(), 1);
 }
 
+/// Each costs the server a process, and whoever asks for it next to nothing.
+#[test]
+fn flood_of_cancels_for_one_statement_is_a_few_for_the_server() {
+    use crate::support::fake::{Fake, row};
+    use pgtenant::config::ServerAddress;
+
+    let fake = Fake::start(crate::support::cluster().port(), |conn| {
+        while let Some(message) = conn.recv() {
+            if message.tag == b'Q' {
+                thread::park_timeout(Duration::from_millis(600));
+                conn.send(&row("late"));
+            }
+        }
+    });
+    let proxy = Proxy::start(&["alpha"], |config| {
+        config.server.address = ServerAddress::Tcp("127.0.0.1".into(), fake.port);
+    });
+    let mut wire: Wire = proxy.wire("alpha");
+    let (pid, key) = (wire.pid, wire.key.clone());
+    wire.send(&query("select 1"));
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| (0..100).for_each(|_| cancel(proxy.addr(), pid, &key)));
+        }
+        assert_eq!(wire.until_ready()[1], "DataRow late");
+    });
+    // One, what is sent again while nothing was answered, and one more of that.
+    assert!((1..=14).contains(&fake.cancels()), "{}", fake.cancels());
+}
+
+/// While one is on its way, those behind it must be for the statement they were sent for.
+#[test]
+fn cancel_right_behind_another_hits_the_next_statement_of_the_same_transaction() {
+    let proxy = Proxy::start(&["alpha"], |_| {});
+    let mut wire = proxy.wire("alpha");
+    wire.run("begin");
+    wire.run("savepoint here");
+    for n in 0..30 {
+        wire.send(&query(&format!("select pg_sleep(60) as behind_{n}")));
+        until_active(&proxy, &format!("behind_{n}"), 1);
+        wire.cancel();
+        let lines = wire.until_ready();
+        assert_eq!(lines[lines.len() - 2..], [CANCELLED, "ReadyForQuery E"], "{n}");
+        wire.run("rollback to here");
+    }
+    assert_eq!(wire.value("select 'goes on'"), "goes on");
+}
+
 /// How long the stress test runs, unless `PGTENANT_CANCEL_SECONDS` says otherwise.
 const STRESS_SECONDS: u64 = 6;
 

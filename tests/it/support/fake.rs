@@ -20,6 +20,7 @@ pub(crate) struct FakeConn {
 pub(crate) struct Fake {
     pub(crate) port: u16,
     logins: Arc<AtomicUsize>,
+    cancels: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -28,24 +29,30 @@ impl Fake {
     pub(crate) fn start(real: u16, script: impl Fn(&mut FakeConn) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (logins, script) = (Arc::new(AtomicUsize::new(0)), Arc::new(script));
-        let count = Arc::clone(&logins);
+        let (logins, cancels) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (script, counts) = (Arc::new(script), [Arc::clone(&logins), Arc::clone(&cancels)]);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (script, count) = (Arc::clone(&script), Arc::clone(&count));
-                std::thread::spawn(move || serve(stream.unwrap(), real, &count, &*script));
+                let (script, counts) = (Arc::clone(&script), counts.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), real, &counts, &*script));
             }
         });
-        Self { port, logins }
+        Self { port, logins, cancels }
     }
 
     /// Tenant logins so far.
     pub(crate) fn logins(&self) -> usize {
         self.logins.load(Ordering::SeqCst)
     }
+
+    /// Cancel requests so far.
+    pub(crate) fn cancels(&self) -> usize {
+        self.cancels.load(Ordering::SeqCst)
+    }
 }
 
-fn serve(mut stream: TcpStream, real: u16, count: &AtomicUsize, script: &dyn Fn(&mut FakeConn)) {
+fn serve(mut stream: TcpStream, real: u16, counts: &[Arc<AtomicUsize>; 2], script: &dyn Fn(&mut FakeConn)) {
+    let [logins, cancels] = counts;
     stream.set_nodelay(true).unwrap();
     let mut length = [0; 4];
     if stream.read_exact(&mut length).is_err() {
@@ -54,13 +61,14 @@ fn serve(mut stream: TcpStream, real: u16, count: &AtomicUsize, script: &dyn Fn(
     let mut packet = vec![0; u32::from_be_bytes(length) as usize - 4];
     stream.read_exact(&mut packet).unwrap();
     if packet.starts_with(&80_877_102u32.to_be_bytes()) {
+        cancels.fetch_add(1, Ordering::SeqCst);
         return;
     }
     let is_tenant = packet.windows(12).any(|window| window == b"user\0tenant_");
     if !is_tenant {
         return pass_on(stream, real, &[&length[..], &packet].concat());
     }
-    let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+    let number = logins.fetch_add(1, Ordering::SeqCst) + 1;
     let mut conn = FakeConn { stream, number };
     let mut hello = frame(b'R', &[0; 4]);
     hello.extend(frame(b'S', b"server_version\x0015.0\0"));
