@@ -173,6 +173,7 @@ fn scheduler_turn(bencher: Bencher<'_, '_>, tenants: u128) {
         quota: Quota::UNLIMITED,
         opening: usize::MAX,
         quantum: Duration::from_millis(50),
+        adaptive: true,
     };
     let (mut scheduler, mut out, now) = (Scheduler::new(limits), Vec::new(), Instant::now());
     let tenant = |n: u128| TenantId(Uuid::from_u128(n % tenants + 1));

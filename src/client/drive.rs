@@ -395,9 +395,9 @@ impl Client {
     /// Whether a client that may or may not ask for a sequence value has kept its connection for long enough.
     fn waited_enough(&self, since: Instant) -> bool {
         let needed = || {
-            // Who waits for its tenant's rate has no use for a connection.
+            // Who waits for its tenant's rate, or beside one that is idle, has no use for it.
             let load = self.cluster.pool.load();
-            load.waiting > load.held
+            load.waiting > load.held + load.spaced
         };
         since.elapsed() >= SEQUENCES_KEPT_UNKNOWN || needed()
     }

@@ -292,6 +292,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
     let max_lifetime = source.take(&keys::POOL_MAX_LIFETIME);
     let max_tenants_per_connection = source.take(&keys::POOL_MAX_TENANTS_PER_CONNECTION);
     let max_connection_memory = source.take(&keys::POOL_MAX_CONNECTION_MEMORY);
+    let adaptive_concurrency = source.take(&keys::POOL_ADAPTIVE_CONCURRENCY);
     let reuse_unnamed_statements = source.take(&keys::POOL_REUSE_UNNAMED_STATEMENTS);
     let memory_check_period = source.take(&keys::POOL_MEMORY_CHECK_PERIOD);
     let pinned_idle_timeout = source.take(&keys::POOL_PINNED_IDLE_TIMEOUT);
@@ -340,6 +341,7 @@ fn pool(source: &mut Source<'_>) -> Option<(Pool, Limits)> {
         max_lifetime: max_lifetime?,
         max_tenants_per_connection: max_tenants_per_connection?,
         max_connection_memory: max_connection_memory?,
+        adaptive_concurrency: adaptive_concurrency?,
         reuse_unnamed_statements: reuse_unnamed_statements?,
         memory_check_period: memory_check_period?,
         reset: reset?,

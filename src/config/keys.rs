@@ -259,6 +259,9 @@ keys! {
     POOL_MAX_CONNECTION_MEMORY: usize = pool.max_connection_memory,
         "size from 0B to 64GiB", kind::size::<0, 68_719_476_736>, Value("\"128MiB\""),
         "A shared server connection whose process has allocated more memory than this is closed when it is returned; 0 sets no limit. PostgreSQL keeps what it has learnt of each tenant's tables, and tells how much it uses since version 14.";
+    POOL_ADAPTIVE_CONCURRENCY: bool = pool.adaptive_concurrency,
+        "\"on\" or \"off\"", kind::on_or_off, Value("\"off\""),
+        "Whether clients wait for each other, although a server connection is free for them, where that makes their transactions no slower: a server whose processors are all busy gets more done with fewer transactions at once.";
     POOL_REUSE_UNNAMED_STATEMENTS: bool = pool.reuse_unnamed_statements,
         "\"on\" or \"off\"", kind::on_or_off, Value("\"on\""),
         "Whether an unnamed prepared statement that comes again is kept on server connections, so that PostgreSQL need not parse and plan it again.";

@@ -190,6 +190,8 @@ pub struct Pool {
     pub max_tenants_per_connection: usize,
     /// A shared server connection whose process uses more memory than this, in bytes, is closed on return; 0 keeps it.
     pub max_connection_memory: usize,
+    /// Whether it is found out how many transactions at once a server does best with.
+    pub adaptive_concurrency: bool,
     /// Whether unnamed statements that come again are kept on server connections.
     pub reuse_unnamed_statements: bool,
     /// How often that memory is asked for.

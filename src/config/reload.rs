@@ -115,6 +115,7 @@ rules! {
     AtOnce pool.max_lifetime: pool.max_lifetime;
     AtOnce pool.max_tenants_per_connection: pool.max_tenants_per_connection;
     AtOnce pool.max_connection_memory: pool.max_connection_memory;
+    AtOnce pool.adaptive_concurrency: pool.adaptive_concurrency;
     AtOnce pool.reuse_unnamed_statements: pool.reuse_unnamed_statements;
     AtOnce pool.memory_check_period: pool.memory_check_period;
     AtOnce pool.pinned_idle_timeout: limits.pinned_idle_timeout;

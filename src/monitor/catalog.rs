@@ -79,7 +79,7 @@ families! {
 
     SERVERS: Gauge "pgtenant_server_connections" ["state"] "Server connections: used (also while they are reset), idle, opening, closing.";
     SERVERS_LIMIT: Gauge "pgtenant_server_connections_limit" [] "pool.max_server_connections, of all clusters that serve together.";
-    WAITING: Gauge "pgtenant_clients_waiting" ["kind"] "Clients that wait: for a server connection (server), or for their tenant's rate (rate).";
+    WAITING: Gauge "pgtenant_clients_waiting" ["kind"] "Clients that wait: for a server connection (server), beside an idle one because enough work at once (concurrency), or for their tenant's rate (rate).";
     SERVERS_OPENED: Counter "pgtenant_server_connections_opened_total" [] "Server connections opened and logged in.";
     SERVERS_CLOSED: Counter "pgtenant_server_connections_closed_total" ["reason"] "Server connections closed.";
     SERVERS_FAILED: Counter "pgtenant_server_connection_failures_total" [] "Server connections that could not be opened.";

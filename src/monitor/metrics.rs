@@ -205,7 +205,9 @@ impl Page {
             self.set(&SERVERS, &[state], count as f64);
         }
         self.size(&SERVERS_LIMIT, seen.servers_limit);
-        self.set(&WAITING, &["server"], load.waiting.saturating_sub(load.held) as f64);
+        let for_a_server = load.waiting.saturating_sub(load.held + load.spaced);
+        self.set(&WAITING, &["server"], for_a_server as f64);
+        self.set(&WAITING, &["concurrency"], load.spaced as f64);
         self.set(&WAITING, &["rate"], load.held as f64);
         self.count(&SERVERS_OPENED, snapshot.servers_opened);
         self.tally(&SERVERS_CLOSED, &[], &snapshot.server_closes);

@@ -45,6 +45,7 @@ pub(super) const fn limits(config: &Config) -> Limits {
         quota: quota(&config.limits, 0),
         opening: config.pool.max_concurrent_opens,
         quantum: QUANTUM,
+        adaptive: config.pool.adaptive_concurrency,
     }
 }
 

@@ -13,6 +13,9 @@ impl Scheduler {
     pub fn set_limits(&mut self, now: Instant, limits: Limits, out: &mut Vec<Decision>) {
         let before = std::mem::replace(&mut self.limits, limits);
         self.now = Some(now);
+        if before.adaptive != limits.adaptive {
+            self.turn_concurrency(now, out);
+        }
         if before.quota != limits.quota {
             let usual = self.usual_tenants();
             // All of them first: a connection is opened for one while the quota of another is set.
@@ -53,7 +56,7 @@ impl Scheduler {
 
     /// Whether a connection that comes back is of no use: it is over the budget, or the end has come and nobody waits.
     pub(super) fn is_to_go(&self, owner: Owner) -> bool {
-        self.is_over_budget() || (self.winds_down && self.need(owner) == 0)
+        self.is_over_budget() || (self.winds_down && self.need_after_return(owner) == 0)
     }
 
     /// Closes what is idle over the budget.

@@ -3,8 +3,18 @@
 use crate::schedule::{Owner, Quota, Scheduler, Share, part};
 
 impl Scheduler {
-    /// Clients that wait and may be served.
+    /// Clients that wait and may be served now.
     pub(super) fn need(&self, owner: Owner) -> usize {
+        self.wanted_by(owner).min(self.room(owner))
+    }
+
+    /// The same once a connection that comes back is idle.
+    pub(super) fn need_after_return(&self, owner: Owner) -> usize {
+        self.wanted_by(owner).min(self.room_after_return(owner))
+    }
+
+    /// Clients that wait and may be served as soon as there is room.
+    pub(super) fn wanted_by(&self, owner: Owner) -> usize {
         match owner {
             Owner::Tenant(tenant) => self
                 .shares
@@ -68,6 +78,7 @@ impl Scheduler {
         let waits = owner == Owner::Shared && self.shared.queue.len() > 0;
         let is_unused = |s: &Share| s.held == 0 && s.waiting.is_empty() && s.quota.minimum() == 0;
         if !waits && self.shares.get(&owner).is_some_and(is_unused) {
+            self.look_again(owner, None);
             self.shares.remove(&owner);
         }
     }

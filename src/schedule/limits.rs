@@ -13,6 +13,8 @@ pub struct Limits {
     pub opening: usize,
     /// How long a tenant may keep a connection busy while others have none.
     pub quantum: Duration,
+    /// Whether it is found out how many of an owner's connections are best at work at the same time.
+    pub adaptive: bool,
 }
 
 /// What one tenant may use.

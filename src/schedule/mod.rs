@@ -7,6 +7,8 @@
 //! A spare is nobody's until it becomes a tenant's (`spare.rs`).
 
 mod change;
+mod concurrency;
+mod event;
 mod evict;
 mod fair;
 mod hunger;
@@ -16,6 +18,7 @@ mod overview;
 mod owner;
 mod pause;
 mod rate;
+mod room;
 mod shared;
 mod spare;
 
@@ -24,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use foldhash::HashMap;
 
+use crate::schedule::concurrency::Concurrency;
 use crate::schedule::minimum::Lacking;
 use crate::schedule::pause::Pauses;
 use crate::schedule::rate::Rates;
@@ -31,6 +35,7 @@ use crate::schedule::shared::Group;
 use crate::schedule::spare::Spares;
 use crate::tenant::TenantId;
 
+pub use event::{Decision, Event};
 pub use limits::{Limits, Quota};
 pub use overview::{OwnerLoad, TenantLoad};
 pub use owner::Owner;
@@ -42,54 +47,6 @@ pub struct ServerId(pub u64);
 /// A client that waits or is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A client needs a connection that is its tenant's own.
-    Wanted(TenantId, ClientId),
-    /// A client that waits for one of those gave up.
-    Forgotten(TenantId, ClientId),
-    /// A client needs one of the shared connections.
-    WantedShared(TenantId, ClientId),
-    /// A client that waits for one of those gave up.
-    ForgottenShared(TenantId, ClientId),
-    /// A connection was opened.
-    Opened(Owner, ServerId),
-    /// A connection could not be opened.
-    OpenFailed(Owner, ServerId),
-    /// A spare connection is this tenant's from now on.
-    Bound(TenantId, ServerId),
-    /// A spare connection could not be bound to this tenant, and is being closed.
-    NotBound(TenantId, ServerId),
-    /// A connection came back clean.
-    Returned(Owner, ServerId),
-    /// A connection in use will not come back and is being closed.
-    Closing(Owner, ServerId),
-    /// A connection is gone.
-    Closed(Owner, ServerId),
-    /// The connection that a client of this tenant was given was of no use to it: the turn does not count.
-    Vain(TenantId),
-    /// The time has come that [`Scheduler::alarm`] told.
-    Due,
-}
-
-/// What to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Hand this connection to this client.
-    Assign(ClientId, ServerId),
-    /// Open a connection under this id.
-    Open(Owner, ServerId),
-    /// Bind this spare connection to this tenant.
-    Bind(TenantId, ServerId),
-    /// Close this idle connection, then report it closed.
-    Close(Owner, ServerId),
-    /// Tell this client that no connection could be opened.
-    Fail(ClientId),
-    /// Tell this client that too many of its tenant wait already.
-    Refuse(ClientId),
-}
 
 /// One owner's share. Who waits for a shared connection, and which of those are idle, is in [`Group`].
 #[derive(Debug)]
@@ -109,10 +66,14 @@ struct Share {
     since: Option<Instant>,
     /// The event at which it last had its turn: a connection opened for it, or given up by it.
     turn: u64,
+    /// How many of them may be in use now.
+    concurrency: Concurrency,
+    /// The owner's entry in `observed`.
+    observed: Option<Instant>,
 }
 
 impl Share {
-    const fn new(quota: Quota) -> Self {
+    const fn new(quota: Quota, adaptive: bool) -> Self {
         Self {
             quota,
             idle: Vec::new(),
@@ -123,6 +84,8 @@ impl Share {
             lacks: None,
             since: None,
             turn: 0,
+            concurrency: Concurrency::new(adaptive),
+            observed: None,
         }
     }
 }
@@ -149,6 +112,8 @@ pub struct Scheduler {
     /// first, then longest without a turn.
     hungry: BTreeSet<(u64, u64, Owner)>,
     lacking: Lacking,
+    /// Owners whose clients wait because enough of their connections work already, by when to look again.
+    observed: BTreeSet<(Instant, Owner)>,
     /// How many shared connections are kept.
     shared_minimum: usize,
     /// See [`wind_down`](Self::wind_down).
@@ -174,6 +139,8 @@ pub struct Load {
     pub waiting: usize,
     /// Of those, clients of tenants that had all the turns their rate allows.
     pub held: usize,
+    /// Of those, clients that wait beside idle connections, as with fewer at work transactions take no longer.
+    pub spaced: usize,
 }
 
 impl std::ops::Add for Load {
@@ -185,6 +152,7 @@ impl std::ops::Add for Load {
             idle: self.idle + other.idle,
             waiting: self.waiting + other.waiting,
             held: self.held + other.held,
+            spaced: self.spaced + other.spaced,
         }
     }
 }
@@ -204,6 +172,7 @@ impl Scheduler {
             idle_order: BTreeMap::new(),
             hungry: BTreeSet::new(),
             lacking: Lacking::new(),
+            observed: BTreeSet::new(),
             shared_minimum: 0,
             winds_down: false,
             total: 0,
@@ -218,6 +187,8 @@ impl Scheduler {
     /// Takes one event; what to do is appended to `out`.
     pub fn on(&mut self, now: Instant, event: Event, out: &mut Vec<Decision>) {
         self.now = Some(now);
+        let whose = event.owner();
+        let came_back = matches!(event, Event::Returned(..) | Event::Closing(..));
         match event {
             Event::Wanted(tenant, client) => self.wanted(now, tenant, client, out),
             Event::Forgotten(tenant, client) => self.forgotten(tenant, client),
@@ -252,6 +223,10 @@ impl Scheduler {
             }
             Event::Vain(tenant) => self.turn_was_vain(now, tenant, out),
             Event::Due => self.due(now, out),
+        }
+        match whose {
+            Some(owner) => self.observe(now, owner, came_back, out),
+            None => self.observe_due(now, out),
         }
         if self.is_over_budget() {
             self.trim(out);
@@ -305,7 +280,8 @@ impl Scheduler {
             Owner::Shared => self.shared_quota(),
             Owner::Spare => Quota::UNLIMITED,
         };
-        self.shares.entry(owner).or_insert_with(|| Share::new(quota))
+        let adaptive = self.limits.adaptive;
+        self.shares.entry(owner).or_insert_with(|| Share::new(quota, adaptive))
     }
 
     /// Makes an idle connection the one that its owner's next client gets. Of shared connections it is the very
@@ -357,17 +333,20 @@ impl Scheduler {
         let own: usize = self.shares.values().map(|share| share.waiting.len()).sum();
         let held = self.rates.held().map(|tenant| self.waiting(tenant)).sum();
         let idle = self.idle_order.len() + self.spares.len();
-        Load { total: self.total, idle, waiting: own + self.shared.queue.len(), held }
+        let waiting = own + self.shared.queue.len();
+        Load { total: self.total, idle, waiting, held, spaced: self.spaced() }
     }
 
     fn wanted(&mut self, now: Instant, tenant: TenantId, client: ClientId, out: &mut Vec<Decision>) {
         self.clock += 1;
         let (clock, owner) = (self.clock, Owner::Tenant(tenant));
+        let has_room = self.room(owner) > 0;
         let share = self.share(owner);
         let metered = share.quota.is_metered();
         // First come, first served: nobody overtakes a waiter.
         if share.waiting.is_empty()
             && !metered
+            && has_room
             && let Some((stamp, server)) = share.idle.pop()
         {
             self.idle_order.remove(&stamp);
@@ -390,7 +369,8 @@ impl Scheduler {
         self.clock += 1;
         let quota = self.quota(tenant);
         // Where a connection is idle, no one waits who may have it.
-        let waits = !self.shared.has_idle() || !self.shared.queue.has_room(tenant, quota);
+        let may_have = self.room(Owner::Shared) > 0 && self.shared.queue.has_room(tenant, quota);
+        let waits = !self.shared.has_idle() || !may_have;
         if waits && self.shared.queue.waiting(tenant) >= quota.waiting {
             out.push(Decision::Refuse(client));
         } else {
@@ -407,7 +387,9 @@ impl Scheduler {
 
     /// Hands idle shared connections to those whose turn it is.
     fn serve_shared(&mut self, now: Instant, out: &mut Vec<Decision>) {
-        while let Some(found) = self.shared.next(self.clock) {
+        while self.room(Owner::Shared) > 0
+            && let Some(found) = self.shared.next(self.clock)
+        {
             self.idle_order.remove(&found.stamp);
             out.push(Decision::Assign(found.client, found.server));
             if found.metered {
@@ -465,6 +447,7 @@ impl Scheduler {
             out.push(Decision::Close(owner, server));
             return;
         }
+        let may_go_on = self.room_after_return(owner) > 0;
         let Owner::Tenant(tenant) = owner else {
             self.shared.park(server, clock);
             self.idle_order.insert(clock, (owner, server, now));
@@ -472,7 +455,7 @@ impl Scheduler {
         };
         let share = self.share(owner);
         let metered = share.quota.is_metered();
-        if let Some((_, client)) = (!metered).then(|| share.waiting.pop_front()).flatten() {
+        if let Some((_, client)) = (!metered && may_go_on).then(|| share.waiting.pop_front()).flatten() {
             out.push(Decision::Assign(client, server));
         } else {
             share.idle.push((clock, server));
@@ -492,7 +475,7 @@ impl Scheduler {
     /// it is due. Only when the budget is spent: otherwise the other simply gets a new one.
     fn must_yield(&self, now: Instant, owner: Owner) -> bool {
         let Some(share) = self.shares.get(&owner) else { return false };
-        if self.total < self.limits.total || self.need(owner) == 0 {
+        if self.total < self.limits.total || self.need_after_return(owner) == 0 {
             return false;
         }
         // The hungriest that is not this one itself, and for whom no place is being made already.

@@ -73,8 +73,13 @@ mod tests {
 
     #[test]
     fn what_is_held_opened_idle_and_waited_for_is_told_by_owner() {
-        let limits =
-            Limits { total: 2, quota: Quota::UNLIMITED, opening: 2, quantum: Duration::from_millis(100) };
+        let limits = Limits {
+            total: 2,
+            quota: Quota::UNLIMITED,
+            opening: 2,
+            quantum: Duration::from_millis(100),
+            adaptive: false,
+        };
         let (mut scheduler, now, mut out) = (Scheduler::new(limits), Instant::now(), Vec::new());
         let (one, other) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
         scheduler.on(now, Event::Wanted(one, ClientId(1)), &mut out);

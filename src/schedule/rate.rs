@@ -170,7 +170,8 @@ impl Scheduler {
     #[must_use]
     pub fn alarm(&self) -> Option<Instant> {
         let turn = self.rates.due.first().map(|(at, _)| *at);
-        turn.into_iter().chain(self.room_at()).min()
+        let observed = self.observed.first().map(|(at, _)| *at);
+        turn.into_iter().chain(self.room_at()).chain(observed).min()
     }
 
     /// The tenant's rate, where its clients wait for nothing else.

@@ -13,7 +13,13 @@ fn own(tenant: TenantId) -> Owner {
 }
 
 fn limits(total: usize) -> Limits {
-    Limits { total, quota: Quota::UNLIMITED, opening: total, quantum: Duration::from_millis(100) }
+    Limits {
+        total,
+        quota: Quota::UNLIMITED,
+        opening: total,
+        quantum: Duration::from_millis(100),
+        adaptive: false,
+    }
 }
 
 /// A scheduler with a clock that stands still unless told.
@@ -655,5 +661,6 @@ mod change;
 mod minimum;
 mod pause;
 mod rate;
+mod room;
 mod shared;
 mod spare;

@@ -119,6 +119,7 @@ fn nothing_but_the_required_keys_gives_the_defaults() {
             max_lifetime: Some(Duration::from_secs(3600)),
             max_tenants_per_connection: 2000,
             max_connection_memory: 128 << 20,
+            adaptive_concurrency: false,
             reuse_unnamed_statements: true,
             memory_check_period: Duration::from_secs(30),
             reset: ResetPolicy::OnNeed,
@@ -282,6 +283,7 @@ idle_timeout = "0"
 max_lifetime = 0
 max_tenants_per_connection = 0
 max_connection_memory = "64MiB"
+adaptive_concurrency = "on"
 reuse_unnamed_statements = "off"
 memory_check_period = "5s"
 pinned_idle_timeout = "5min"
@@ -409,6 +411,7 @@ fn assert_pool_and_limits_are_read(config: &Config) {
             max_lifetime: None,
             max_tenants_per_connection: 0,
             max_connection_memory: 64 << 20,
+            adaptive_concurrency: true,
             reuse_unnamed_statements: false,
             memory_check_period: Duration::from_secs(5),
             reset: ResetPolicy::Always,

@@ -58,7 +58,7 @@ fn after_a_burst_of_one_second_a_tenant_has_its_turns_at_its_rate() {
             assert_eq!(sim.on(wanted(level, a, n)), []);
         }
         assert_eq!(sim.scheduler.rate_waited_for(a), Some(5));
-        assert_eq!(sim.scheduler.load(), Load { total: 1, idle: 1, waiting: 3, held: 3 });
+        assert_eq!(sim.scheduler.load(), Load { total: 1, idle: 1, waiting: 3, held: 3, spaced: 0 });
         assert_eq!(sim.pass(MS(199)), []);
         assert_eq!(sim.pass(MS(1)), [Assign(C(10), S(1))]);
         sim.on(Returned(owner(level, a), S(1)));

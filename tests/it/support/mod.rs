@@ -288,6 +288,7 @@ fn config(database: &str, address: ServerAddress) -> Config {
             max_lifetime: None,
             max_tenants_per_connection: 200,
             max_connection_memory: 0,
+            adaptive_concurrency: false,
             reuse_unnamed_statements: true,
             memory_check_period: 30 * second,
             reset: ResetPolicy::OnNeed,
