@@ -204,6 +204,37 @@ fn cap_holds_and_no_server_process_serves_two_tenants_under_load() {
     });
 }
 
+/// Long transactions among short ones, and a change of the key meanwhile.
+#[test]
+fn everybody_is_served_while_it_is_found_out_how_many_at_once_are_best() {
+    let proxy = Proxy::start(&["alpha", "beta"], |config| config.pool.adaptive_concurrency = true);
+    let (over, pool) = (AtomicBool::new(false), &proxy.shared().clusters.main().pool);
+    let work = |tenant: &'static str, sleep: &'static str| {
+        let (mut wire, mut done) = (proxy.wire(tenant), 0);
+        while !over.load(Ordering::Relaxed) {
+            assert_eq!(wire.value(&format!("select '{tenant}' from pg_sleep({sleep})")), tenant);
+            done += 1;
+        }
+        done
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..24)
+            .map(|n| (["alpha", "beta"][n % 2], if n < 4 { "0.2" } else { "0.0002" }))
+            .map(|(tenant, sleep)| scope.spawn(move || work(tenant, sleep)))
+            .collect();
+        for on in [true, false, true] {
+            let mut config = (*proxy.shared().config()).clone();
+            config.pool.adaptive_concurrency = on;
+            pool.reconfigure(&config);
+            thread::park_timeout(Duration::from_millis(1000));
+        }
+        over.store(true, Ordering::Relaxed);
+        let done: Vec<u32> = workers.into_iter().map(|worker| worker.join().unwrap()).collect();
+        assert!(done.iter().all(|done| *done > 3), "{done:?}");
+    });
+    assert_eq!(pool.load().waiting, 0);
+}
+
 #[test]
 fn search_path_is_in_force_for_every_statement() {
     let proxy = with_cap(&["alpha", "beta"], 1);
