@@ -169,7 +169,7 @@ impl Concurrency {
     }
 
     /// How many may work now.
-    pub(super) const fn limit(&self) -> usize {
+    pub(super) const fn at_once(&self) -> usize {
         self.holds
     }
 

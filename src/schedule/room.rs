@@ -18,7 +18,7 @@ impl Scheduler {
 
     fn room_beside(&self, owner: Owner, returning: usize) -> usize {
         let Some(share) = self.shares.get(&owner) else { return usize::MAX };
-        let limit = share.concurrency.limit();
+        let limit = share.concurrency.at_once();
         if limit == usize::MAX {
             return limit;
         }

@@ -58,7 +58,7 @@ impl World {
     }
 
     fn step(&mut self, run: &mut Run, concurrency: &mut Concurrency, counted_from: f64) {
-        while run.working.len() < self.connections.min(concurrency.limit())
+        while run.working.len() < self.connections.min(concurrency.at_once())
             && let Some(asked) = run.waiting.pop_front()
         {
             let is_long = run.working.iter().filter(|job| job.is_long).count() < self.long;
@@ -234,14 +234,14 @@ fn limit_ends_where_nothing_comes_back_and_is_forgotten_where_nobody_needs_it() 
     assert_eq!(learned.due(now), Some(now + SLOT));
     assert!(!learned.observe(now + SLOT / 2, Crowd { waiting: 31, ..crowd }, false));
     assert!(learned.observe(now + SLOT, crowd, false), "four long transactions hold up nobody else");
-    assert_eq!((learned.limit(), learned.due(now + SLOT)), (usize::MAX, None));
+    assert_eq!((learned.at_once(), learned.due(now + SLOT)), (usize::MAX, None));
 
     let mut learned = Concurrency::learned(4);
     for n in 0..2000 {
         let crowd = Crowd { open: 9, working: (n % 2) as usize, waiting: 0, contested: false };
         learned.observe(now + n * Duration::from_millis(1), crowd, n % 2 == 1);
     }
-    assert_eq!(learned.limit(), usize::MAX);
+    assert_eq!(learned.at_once(), usize::MAX);
 }
 
 #[test]
@@ -252,5 +252,5 @@ fn limit_that_keeps_no_connection_from_working_is_no_reason_to_open_none() {
     for n in 0..200 {
         learned.observe(now + n * Duration::from_micros(200), crowd, true);
     }
-    assert_eq!(learned.limit(), usize::MAX);
+    assert_eq!(learned.at_once(), usize::MAX);
 }
