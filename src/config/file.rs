@@ -130,7 +130,7 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
     let per_tenant = source.take(&keys::LISTEN_MAX_FAILURES_PER_TENANT);
     let limit = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok());
     let tcp_keepalive = source.take(&keys::LISTEN_TCP_KEEPALIVE);
-    let tcp_user_timeout = source.take(&keys::LISTEN_TCP_USER_TIMEOUT);
+    let tcp_user_timeout = user_timeout(source, tcp_keepalive.flatten());
     let shutdown_timeout = source.take(&keys::LISTEN_SHUTDOWN_TIMEOUT);
     let drain_delay = source.take(&keys::LISTEN_DRAIN_DELAY);
     let takeover_socket = source.take(&keys::LISTEN_TAKEOVER_SOCKET);
@@ -148,11 +148,6 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         if let Some(wrong) = wrong {
             source.refuse(&keys::LISTEN_UNIX_SOCKET_DIR.row, wrong);
         }
-    }
-    if let (Some(Some(idle)), Some(Some(limit))) = (tcp_keepalive, tcp_user_timeout)
-        && let Some(wrong) = too_short_for_probes(idle, limit)
-    {
-        source.refuse(&keys::LISTEN_TCP_USER_TIMEOUT.row, wrong);
     }
     if let Some(wrong) =
         takeover_socket.as_ref().and_then(|path| path.as_deref()).and_then(too_long_for_a_socket)
@@ -179,6 +174,20 @@ fn listen(source: &mut Source<'_>, dir: Option<&Path>) -> Option<Listen> {
         takeover_socket: takeover_socket?,
         tls: tls?,
     })
+}
+
+/// As it is given; otherwise the default, or longer where that would be too short for keepalive.
+fn user_timeout(source: &mut Source<'_>, keepalive: Option<Duration>) -> Option<Option<Duration>> {
+    let key = &keys::LISTEN_TCP_USER_TIMEOUT;
+    let (given, is_set) = (source.take(key)?, source.is_set(&key.row));
+    let (Some(idle), Some(limit)) = (keepalive, given) else { return Some(given) };
+    if !is_set {
+        return Some(Some(limit.max(idle * 2)));
+    }
+    if let Some(wrong) = too_short_for_probes(idle, limit) {
+        source.refuse(&key.row, wrong);
+    }
+    Some(given)
 }
 
 /// With a limit on what is unconfirmed the system gives up a silent peer at the first probe that is lost after that time.

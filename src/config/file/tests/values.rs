@@ -263,3 +263,15 @@ fn server_that_is_named_twice_or_as_no_host_is_refused() {
         assert!(!found.contains("secret"), "{found}");
     }
 }
+
+/// Configurations of before the key was there.
+#[test]
+fn long_keepalive_lengthens_the_user_timeout_that_is_not_set() {
+    let of = |entries: &str| parse(&format!("[listen]\n{entries}\n")).listen.tcp_user_timeout;
+    let minutes = |n: u64| Some(Duration::from_secs(60 * n));
+    assert_eq!(of("tcp_keepalive = \"5min\""), minutes(10));
+    assert_eq!(of("tcp_keepalive = \"30s\""), minutes(2));
+    assert_eq!(of("tcp_keepalive = \"off\""), minutes(2));
+    assert_eq!(of("tcp_keepalive = \"5min\"\ntcp_user_timeout = \"off\""), None);
+    assert_eq!(of("tcp_keepalive = \"5min\"\ntcp_user_timeout = \"15min\""), minutes(15));
+}
