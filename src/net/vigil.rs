@@ -1,5 +1,5 @@
 //! How it is found that the host at the other end is gone without a word: by probes while nothing is on its way ([`Vigil`]),
-//! and by what it leaves unconfirmed ([`Patience`]).
+//! and by what it leaves unconfirmed (`Patience`).
 
 use std::time::Duration;
 
