@@ -11,8 +11,8 @@ use crate::wire::frame::FrameHead;
 /// Frames in a turn.
 const FRAMES: usize = 256;
 
-/// A statement counts as so many frames. One that is refused costs some microseconds, where Sync costs a tenth of one; a turn
-/// of them is about a tenth of a millisecond.
+/// A statement counts as so many frames: one that is refused costs several times what Sync does. How many times was reckoned, not
+/// measured.
 const STATEMENT: usize = 8;
 
 /// So many bytes of a statement count as another frame, since they may have to be parsed.
