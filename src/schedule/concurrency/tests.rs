@@ -254,3 +254,26 @@ fn limit_that_keeps_no_connection_from_working_is_no_reason_to_open_none() {
     }
     assert_eq!(learned.at_once(), usize::MAX);
 }
+
+#[test]
+fn limit_is_forgotten_where_many_more_come_than_when_it_was_found() {
+    let now = Instant::now();
+    let mut learned = Concurrency::learned(4);
+    let crowd = Crowd { open: 9, working: 4, waiting: 160, contested: false };
+    for n in 0..400 {
+        learned.observe(now + n * Duration::from_micros(100), crowd, true);
+    }
+    assert_eq!(learned.at_once(), usize::MAX);
+}
+
+#[test]
+fn what_another_load_took_is_nothing_to_compare_with() {
+    let now = Instant::now();
+    let mut concurrency = Concurrency { base: Some(0.2), ..Concurrency::new(true) };
+    let crowd = Crowd { open: 9, working: 9, waiting: 0, contested: false };
+    for n in 0..=200 {
+        concurrency.observe(now + n * Duration::from_micros(100), crowd, true);
+    }
+    assert!(concurrency.base.is_some_and(|base| base < 0.01), "{:?}", concurrency.base);
+    assert_eq!(concurrency.at_once(), usize::MAX, "nothing is tried before it is known how it is now");
+}
