@@ -163,11 +163,6 @@ impl Concurrency {
         learned
     }
 
-    /// Whether a limit is looked for.
-    pub(super) const fn is_on(&self) -> bool {
-        self.is_on
-    }
-
     /// How many may work now.
     pub(super) const fn at_once(&self) -> usize {
         self.holds

@@ -17,6 +17,10 @@ impl Scheduler {
     }
 
     fn room_beside(&self, owner: Owner, returning: usize) -> usize {
+        // Asked for each transaction.
+        if !self.limits.adaptive {
+            return usize::MAX;
+        }
         let Some(share) = self.shares.get(&owner) else { return usize::MAX };
         let limit = share.concurrency.at_once();
         if limit == usize::MAX {
@@ -45,10 +49,10 @@ impl Scheduler {
     /// Something happened to an owner's clients or connections. Where that lets more of them be in use, those who wait
     /// are served.
     pub(super) fn observe(&mut self, now: Instant, owner: Owner, came_back: bool, out: &mut Vec<Decision>) {
-        let Some(share) = self.shares.get(&owner) else { return };
-        if !share.concurrency.is_on() || owner == Owner::Spare {
+        if !self.limits.adaptive || owner == Owner::Spare {
             return;
         }
+        let Some(share) = self.shares.get(&owner) else { return };
         let waiting = self.wanted_by(owner);
         let (open, working) = (share.held - share.opening, self.in_use(owner, share));
         let contested = self.hungry.len() > usize::from(share.hunger.is_some());
