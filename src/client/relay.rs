@@ -568,6 +568,13 @@ impl Relay {
         polled
     }
 
+    /// The client is gone, and what it did not read with it. The next one finds its buffers.
+    pub(super) fn end(&mut self) {
+        for flow in [self.outbound.reading(), &mut self.inbound] {
+            stock::put(flow.abandon());
+        }
+    }
+
     /// Nothing to do: empty buffers go back, so that waiting costs no memory.
     fn rest(&mut self) {
         self.part.note(!self.inbound.pending().is_empty() || !self.outbound.pending().is_empty());

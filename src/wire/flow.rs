@@ -40,6 +40,11 @@ impl Flow {
         Some(std::mem::take(&mut self.buf))
     }
 
+    /// Gives the buffer back whatever is in it: nobody wants that any more.
+    pub fn abandon(&mut self) -> Vec<u8> {
+        std::mem::take(self).buf
+    }
+
     /// Whether a buffer is there to read into.
     #[must_use]
     pub const fn has_buffer(&self) -> bool {
