@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod clusters;
+mod guests;
 mod ports;
 mod reload;
 mod systemd;
@@ -18,9 +19,9 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::cli::load::ConfigArgs;
+use crate::cli::serve::guests::Guests;
 use crate::cli::serve::ports::{Desk, Inherited, Ports};
 use crate::cli::serve::reload::Replaceable;
 use crate::cli::serve::systemd::Systemd;
@@ -189,10 +190,10 @@ struct Running {
     shared: Arc<Shared>,
     registry: Registry,
     ports: Ports,
-    clients: TaskTracker,
+    clients: Arc<Guests>,
     /// Ends housekeeping.
     background: CancellationToken,
-    /// Ends clients in the middle of whatever they do.
+    /// Ends what clients depend on.
     cut_off: CancellationToken,
     /// Somebody inside wants the process to end.
     stop_asked: CancellationToken,
@@ -216,8 +217,8 @@ impl Drop for Server {
         let running = &self.running;
         running.ports.close();
         running.background.cancel();
-        running.shared.shutdown.cancel();
-        running.cut_off.cancel();
+        running.shared.shut_down();
+        running.cut_off();
     }
 }
 
@@ -349,7 +350,7 @@ impl Running {
             shared,
             registry,
             ports,
-            clients: TaskTracker::new(),
+            clients: Arc::default(),
             background: CancellationToken::new(),
             cut_off: CancellationToken::new(),
             stop_asked: CancellationToken::new(),
@@ -364,7 +365,7 @@ impl Running {
     fn desk(&self) -> Desk {
         Desk {
             shared: Arc::clone(&self.shared),
-            clients: self.clients.clone(),
+            clients: Arc::clone(&self.clients),
             cut_off: self.cut_off.clone(),
         }
     }
@@ -397,13 +398,13 @@ impl Running {
         self.shared.drain();
         self.ports.close();
         self.background.cancel();
-        self.shared.shutdown.cancel();
+        self.shared.shut_down();
         self.shared.clusters.wind_down();
         self.clients.close();
         let limit = self.shared.config().listen.shutdown_timeout;
         if tokio::time::timeout(limit, self.clients.wait()).await.is_err() {
             tracing::warn!(clients = self.clients.len(), "clients still in a transaction are cut off");
-            self.cut_off.cancel();
+            self.cut_off();
             self.clients.wait().await;
         }
         // The server sees a good-bye instead of a broken connection; one that was being reset, later.
@@ -413,8 +414,14 @@ impl Running {
             }
         })
         .await;
-        self.cut_off.cancel();
+        self.cut_off();
         tracing::info!("stopped");
+    }
+
+    /// Ends clients in the middle of whatever they do, and what they depend on.
+    fn cut_off(&self) {
+        self.clients.cut_off();
+        self.cut_off.cancel();
     }
 
     /// As long as there are clients, also those that finish their transactions at the end of the process.

@@ -2,19 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::auth::{KeyId, MasterKey, cancel_key, same};
+use crate::client::standing::{Signal, Standing};
 use crate::net::stream::Peer;
 use crate::net::tls::PeerCertificate;
 use crate::server::cancel::{CancelSlot, Doing};
 use crate::session::pin::PinReason;
+use crate::telemetry::Speaker;
 use crate::tenant::{Access, ClusterName, Level, Slug, TenantId, TenantNames};
 use crate::wire::startup::CancelRequest;
 
@@ -39,10 +42,8 @@ struct Member {
     user: Option<Arc<str>>,
     api_key: Option<KeyId>,
     certificate: Option<Arc<PeerCertificate>>,
-    dismissal: Arc<Mutex<Option<Dismissal>>>,
+    standing: Arc<Standing>,
     slot: Arc<CancelSlot>,
-    stop: CancellationToken,
-    pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
     who: Arc<Who>,
 }
 
@@ -88,6 +89,12 @@ pub struct Who {
     pub application_name: String,
     /// When it logged in.
     pub since: Instant,
+}
+
+impl Speaker for Who {
+    fn span(&self) -> Span {
+        tracing::info_span!("client", id = self.pid, tenant = %self.slug, user = self.user)
+    }
 }
 
 /// What a client does.
@@ -186,12 +193,9 @@ pub struct Place {
     pub key: Vec<u8>,
     /// What its cancel requests aim at.
     pub slot: Arc<CancelSlot>,
-    /// Cancelled when it is to be disconnected.
-    pub stop: CancellationToken,
     /// Who it is, for people.
     pub who: Arc<Who>,
-    dismissal: Arc<Mutex<Option<Dismissal>>>,
-    pin: Arc<Mutex<Option<(PinReason, Instant)>>>,
+    standing: Arc<Standing>,
 }
 
 impl Default for Roster {
@@ -207,7 +211,8 @@ impl Roster {
         Self { master: Some(master.clone()), ..Self::default() }
     }
 
-    /// Takes a client in, under a number nobody else has and with a key of `key_len` random bytes.
+    /// Takes a client in, under a number nobody else has and with a key of `key_len` random bytes. It has to go when the
+    /// process ends, as `shutdown` tells and [`end_all`](Self::end_all) says.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -216,7 +221,7 @@ impl Roster {
         bearer: Bearer,
         terms: Terms,
         key_len: usize,
-        stop: CancellationToken,
+        shutdown: &CancellationToken,
     ) -> Result<Place, getrandom::Error> {
         let mut key = vec![0; key_len];
         getrandom::fill(&mut key)?;
@@ -229,8 +234,7 @@ impl Roster {
                     cancel_key::complete(master, pid, &mut key);
                 }
                 let slot = Arc::new(CancelSlot::default());
-                let pin = Arc::<Mutex<_>>::default();
-                let dismissal = Arc::<Mutex<_>>::default();
+                let standing = Arc::<Standing>::default();
                 let who = Arc::new(Who { pid, ..bearer.who });
                 vacant.insert(Member {
                     key: key.clone(),
@@ -240,13 +244,15 @@ impl Roster {
                     user: bearer.user.clone(),
                     api_key: bearer.api_key,
                     certificate: bearer.certificate,
-                    dismissal: Arc::clone(&dismissal),
+                    standing: Arc::clone(&standing),
                     slot: Arc::clone(&slot),
-                    stop: stop.clone(),
-                    pin: Arc::clone(&pin),
                     who: Arc::clone(&who),
                 });
-                return Ok(Place { roster: Arc::clone(self), pid, key, slot, stop, dismissal, pin, who });
+                // It may have ended before the client was among those that are told.
+                if shutdown.is_cancelled() {
+                    standing.end(None);
+                }
+                return Ok(Place { roster: Arc::clone(self), pid, key, slot, standing, who });
             }
         }
     }
@@ -348,14 +354,13 @@ impl Roster {
 
     fn dismiss(&self, why: Dismissal, whom: impl Fn(&Member) -> bool) {
         for member in self.clients.iter().filter(|member| whom(member)) {
-            let mut dismissal = member.dismissal.lock().unwrap_or_else(PoisonError::into_inner);
-            // What waits for nothing outranks what waits for the end of a transaction.
-            if dismissal.is_none() || why.is_at_once() {
-                *dismissal = Some(why);
-            }
-            drop(dismissal);
-            member.stop.cancel();
+            member.standing.end(Some(why));
         }
+    }
+
+    /// The process ends: everybody has to go, and those in a transaction when it ends.
+    pub fn end_all(&self) {
+        self.clients.iter().for_each(|member| member.standing.end(None));
     }
 
     /// The tenants that have clients here.
@@ -371,7 +376,7 @@ impl Roster {
             .clients
             .iter()
             .filter_map(|member| {
-                let (reason, since) = (*member.pin.lock().unwrap_or_else(PoisonError::into_inner))?;
+                let (reason, since) = member.standing.pin()?;
                 Some(Pinned { pid: *member.key(), tenant: member.tenant, reason, age: since.elapsed() })
             })
             .collect();
@@ -386,7 +391,7 @@ impl Roster {
             who: Arc::clone(&member.who),
             tenant: member.tenant,
             doing: member.slot.doing(),
-            pin: *member.pin.lock().unwrap_or_else(PoisonError::into_inner),
+            pin: member.standing.pin(),
         });
         present.collect()
     }
@@ -405,7 +410,19 @@ impl Roster {
 }
 
 impl Place {
-    /// Why the client is to be disconnected, once [`stop`](Self::stop) says that it is.
+    /// Tells its task when it has to go.
+    #[must_use]
+    pub fn signal(&self) -> Signal {
+        Signal::of(Arc::clone(&self.standing))
+    }
+
+    /// Whether it has to go.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.standing.is_over()
+    }
+
+    /// Why the client is to be disconnected, once it [`is_over`](Self::is_over).
     #[must_use]
     pub fn dismissal(&self) -> Dismissal {
         self.dismissal_or_none().unwrap_or(Dismissal::OutOfService)
@@ -414,15 +431,13 @@ impl Place {
     /// Why the client is to be disconnected, but for the end of the process.
     #[must_use]
     pub fn dismissal_or_none(&self) -> Option<Dismissal> {
-        *self.dismissal.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.dismissal()
     }
 
     /// The client keeps its server connection for this reason from now on, or not any more. Returns the
     /// reason it had before, and for how long.
     pub fn note_pin(&self, now: Option<PinReason>) -> Option<(PinReason, Duration)> {
-        let mut pin = self.pin.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *pin, now.map(|reason| (reason, Instant::now())));
-        before.map(|(reason, since)| (reason, since.elapsed()))
+        self.standing.note_pin(now)
     }
 }
 
@@ -466,11 +481,11 @@ mod tests {
         let roster = Arc::new(Roster::default());
         let (one, other) = (TenantId(Uuid::from_u128(1)), TenantId(Uuid::from_u128(2)));
         let enter = |tenant, level, hardened| {
-            roster.enter(of(tenant), Terms { level, hardened }, 4, CancellationToken::new()).unwrap()
+            roster.enter(of(tenant), Terms { level, hardened }, 4, &CancellationToken::new()).unwrap()
         };
         let dedicated = enter(one, Level::Dedicated, false);
         let (hard, soft) = (enter(one, Level::Shared, true), enter(other, Level::Shared, false));
-        let gone = || [&dedicated, &hard, &soft].map(|place| place.stop.is_cancelled());
+        let gone = || [&dedicated, &hard, &soft].map(Place::is_over);
         roster.move_to(other, Level::Shared);
         roster.follow_hardening(&ClusterName::MAIN, Some(false));
         assert_eq!(gone(), [false, true, false]);
@@ -479,7 +494,7 @@ mod tests {
         roster.move_to(one, Level::Shared);
         assert_eq!((gone(), dedicated.dismissal()), ([true, true, false], Dismissal::Moved));
         roster.rename(one, &TenantNames::for_slug(&Slug::parse("acme2").unwrap()));
-        assert_eq!((dedicated.dismissal(), soft.stop.is_cancelled()), (Dismissal::Renamed, false));
+        assert_eq!((dedicated.dismissal(), soft.is_over()), (Dismissal::Renamed, false));
         roster.disconnect(one);
         assert_eq!(dedicated.dismissal(), Dismissal::OutOfService);
         roster.follow_hardening(&ClusterName::MAIN, None);
@@ -489,7 +504,7 @@ mod tests {
     #[tokio::test]
     async fn cancel_with_a_wrong_key_or_number_does_nothing_and_leavers_are_forgotten() {
         let roster = Arc::new(Roster::default());
-        let place = roster.enter(of(TenantId(Uuid::nil())), DEDICATED, 4, CancellationToken::new()).unwrap();
+        let place = roster.enter(of(TenantId(Uuid::nil())), DEDICATED, 4, &CancellationToken::new()).unwrap();
         place.slot.waiting();
         let request = |pid, key: &[u8]| CancelRequest { pid, key: key.to_vec() };
         let mut wrong = place.key.clone();

@@ -1,16 +1,14 @@
 //! The sockets that clients come to: opened at the start, more or less of them at a reload, given away in a takeover.
 
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::bail;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+use crate::cli::serve::guests::Guests;
 use crate::cli::serve::takeover::Taken;
-use crate::client::{self, ReloadError, Shared, Signal};
+use crate::client::{self, ReloadError, Shared};
 use crate::config::Listen;
 use crate::config::tls::ListenMode;
 use crate::net::listener::{Listener, Place};
@@ -91,8 +89,8 @@ pub(super) struct Opened(Vec<(Place, Option<Arc<Listener>>)>);
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) shared: Arc<Shared>,
-    pub(super) clients: TaskTracker,
-    /// Ends clients in the middle of whatever they do.
+    pub(super) clients: Arc<Guests>,
+    /// Nobody is let in any more.
     pub(super) cut_off: CancellationToken,
 }
 
@@ -133,7 +131,7 @@ impl Ports {
             } else if let Some(listener) = listener {
                 let end = CancellationToken::new();
                 let accepting = accept(desk.clone(), place.clone(), Arc::clone(&listener), end.clone());
-                desk.clients.spawn(accepting);
+                desk.clients.admit(accepting);
                 open.push(Port { place, listener, end });
             }
         }
@@ -213,15 +211,5 @@ fn serve(desk: &Desk, place: &Place, stream: Stream) {
         _ => ListenMode::Off,
     };
     let shared = Arc::clone(&desk.shared);
-    let mut cut_off = Signal::of(&desk.cut_off);
-    desk.clients.spawn(async move {
-        // Made in here: one that was moved in would have its room twice.
-        let mut serving = pin!(client::serve(shared, stream, tls));
-        // Dropping what serves a client closes its server connection, which rolls back.
-        std::future::poll_fn(|cx| match serving.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => cut_off.poll(cx),
-        })
-        .await;
-    });
+    desk.clients.serve(move || client::serve(shared, stream, tls));
 }

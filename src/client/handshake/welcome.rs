@@ -46,7 +46,8 @@ impl Hello<'_> {
 
 /// Resolves when this client has to go, and not only because the process ends: then a login that has begun has its own time.
 async fn dismissed(shared: &Shared, place: &Place) {
-    place.stop.cancelled().await;
+    let mut stop = place.signal();
+    std::future::poll_fn(|cx| stop.poll(cx)).await;
     if shared.shutdown.is_cancelled() {
         std::future::pending::<()>().await;
     }
