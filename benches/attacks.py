@@ -392,6 +392,9 @@ ON_THE_SERVER = (
     "another tenant's 200 clients",
 )
 
+# These have done all they do before the quiet tenant is measured.
+STAND_STILL = ("answers that nobody reads", "rows that nobody reads")
+
 ATTACKS = {
     "connections that say nothing": silent_connections,
     "half startup packets": half_startup_packets,

@@ -17,6 +17,9 @@ use crate::net::stream::Stream;
 /// How long to wait before accepting again when descriptors or memory ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Clients that are accepted before everybody else has a turn: each of them costs as much as a transaction or more.
+const AT_ONCE: u32 = 16;
+
 /// Where the configuration says that clients connect.
 fn places(listen: &Listen) -> Vec<Place> {
     let mut places: Vec<Place> = listen.addresses.iter().copied().map(Place::Tcp).collect();
@@ -176,7 +179,13 @@ fn cannot_listen(place: &Place, error: std::io::Error) -> ReloadError {
 }
 
 async fn accept(desk: Desk, place: Place, listener: Arc<Listener>, end: CancellationToken) {
+    let mut at_once = 0;
     loop {
+        // The task itself would only be stopped after 128 of them, whose logins are begun before anybody else's turn comes.
+        at_once = (at_once + 1) % AT_ONCE;
+        if at_once == 0 {
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             biased;
             () = desk.cut_off.cancelled() => return,
