@@ -8,6 +8,7 @@ mod histogram;
 pub mod overview;
 mod period;
 mod sparing;
+mod speaker;
 mod traffic;
 mod verification;
 mod window;
@@ -17,6 +18,7 @@ pub use denials::{DenialRecord, Denials};
 pub use flood::{Flood, LineKind};
 pub use histogram::Times;
 pub use period::Period;
+pub use speaker::{Speaker, speaking};
 pub use traffic::{Lately, Traffic, TrafficTotals};
 pub use verification::Verified;
 
@@ -32,6 +34,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::telemetry::filter::LiveFilter;
+use crate::telemetry::speaker::Spoken;
 
 /// Target of the lines that are audited: what those do who may look at every tenant, and with `log.audit_file` logins and
 /// refusals.
@@ -123,9 +126,9 @@ pub fn start(filter: &str, lines: Lines, audit: Option<Sink>) -> Result<Log, Sta
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(LineWriter(Arc::clone(&log.audit)));
     match lines {
-        Lines::Text => registry.with(layer.with_ansi(coloured)).try_init()?,
+        Lines::Text => registry.with(Spoken(layer.with_ansi(coloured))).try_init()?,
         Lines::Json => {
-            registry.with(layer.json().flatten_event(true).with_current_span(true)).try_init()?;
+            registry.with(Spoken(layer.json().flatten_event(true).with_current_span(true))).try_init()?;
         }
     }
     Ok(log)

@@ -14,10 +14,10 @@ use crate::client::handshake::{self, Login};
 use crate::client::outcome::{Front, Gone, Outcome};
 use crate::client::relay::Relay;
 use crate::client::roster::Place;
-use crate::client::signal::Signal;
 use crate::client::slow::Slow;
+use crate::client::standing::Signal;
 use crate::client::suspension::Part;
-use crate::client::{Cluster, Shared, farewell};
+use crate::client::{Cluster, Shared, audit, farewell};
 use crate::error::{Report, Severity};
 use crate::net::stream::Stream;
 use crate::pool::{AttachError, Attached, CheckoutError, Ended, Seat};
@@ -25,7 +25,7 @@ use crate::schedule::ServerId;
 use crate::session::commons::Admission;
 use crate::session::pin::PinReason;
 use crate::session::{Boundary, Refusal};
-use crate::telemetry::LineKind;
+use crate::telemetry::{LineKind, Speaker, speaking};
 
 /// How long a last message may take to be written to a client that does not read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -93,6 +93,12 @@ impl Client {
 
     /// Serves it to its end.
     pub(super) async fn live(mut self: Box<Self>) {
+        let mut speaker = Some(Arc::clone(&self.place.who) as Arc<dyn Speaker>);
+        let mut life = pin!(self.begin_to_end());
+        std::future::poll_fn(|cx| speaking(&mut speaker, || life.as_mut().poll(cx))).await;
+    }
+
+    async fn begin_to_end(&mut self) {
         let began = self.came.unwrap_or_else(Instant::now);
         let end = self.until_it_ends().await;
         self.flush_counts();
@@ -100,10 +106,14 @@ impl Client {
         if let End::Told(refusal) = end {
             let _ = tokio::time::timeout(LAST_WORDS, self.relay.last_words(&refusal)).await;
         }
+        self.relay.end();
+        if let Some(admin) = &self.identity.admin {
+            audit::ended(admin);
+        }
     }
 
     async fn until_it_ends(&mut self) -> End {
-        let mut stop = Signal::of(&self.place.stop);
+        let mut stop = self.place.signal();
         loop {
             let limit = self.relay.session().limits().client_idle_timeout;
             let silent = limit.map(|limit| Instant::now() + limit);
@@ -210,7 +220,7 @@ impl Client {
                         self.log_no_server(&error);
                         return Err(handshake::no_server(&error));
                     }
-                    None if self.place.stop.is_cancelled() => return Err(self.farewell()),
+                    None if self.place.is_over() => return Err(self.farewell()),
                     None => return Ok(None),
                 }
             };
@@ -462,7 +472,7 @@ impl Client {
             End::Told(refusal) => (refusal.client_message(), refusal.sqlstate().0),
         };
         tracing::info!(
-            peer = %stream.peer(),
+            peer = %relay.who.peer,
             application,
             by = self.identity.by,
             tls = stream.tls().is_some(),

@@ -38,6 +38,7 @@ use crate::net::tls::{HANDSHAKE_RECORD, VerifiedBy};
 use crate::session::commons::Admission;
 use crate::session::params::Settings;
 use crate::session::{Refusal, Session};
+use crate::telemetry::Speaker;
 use crate::tenant::{Level, Status, Tenant};
 use crate::wire::frame::{FrameHead, HEAD_BYTES};
 use crate::wire::startup::{self, FirstPacket, MAX_STARTUP_BYTES, Startup};
@@ -88,16 +89,13 @@ struct Proved {
 }
 
 impl Login {
-    pub(super) const fn pid(&self) -> i32 {
-        self.place.pid
-    }
-
     pub(super) fn tenant(&self) -> &Tenant {
         &self.identity.tenant
     }
 
-    pub(super) fn user(&self) -> &str {
-        &self.identity.user_name
+    /// In whose name all is logged about it.
+    pub(super) fn speaker(&self) -> Arc<dyn Speaker> {
+        Arc::clone(&self.place.who) as Arc<dyn Speaker>
     }
 
     pub(super) const fn identity(&self) -> &Identity {
@@ -189,7 +187,6 @@ impl Hello<'_> {
 
     async fn enter(&mut self, shared: &Arc<Shared>, proved: Proved) -> Result<Login, Halt> {
         let Proved { identity, cluster, scope, settings, reported, minor, application_name } = proved;
-        let stop = shared.shutdown.child_token();
         let key_len = if minor >= 2 { LONG_KEY } else { SHORT_KEY };
         let terms = Terms { level: scope.level, hardened: scope.hardened };
         let certificate = identity.certificate.clone();
@@ -199,7 +196,7 @@ impl Hello<'_> {
         let bearer = Bearer { tenant, names, user, api_key: identity.key, certificate, who };
         let place = shared
             .roster
-            .enter(bearer, terms, key_len, stop)
+            .enter(bearer, terms, key_len, &shared.shutdown)
             .map_err(|_| Refusal::fatal(SqlState::INTERNAL_ERROR, "no random numbers for a cancel key"))?;
         // From here on the client is disconnected when its tenant goes out of service, is moved, or what keeps it
         // apart changes. That may have happened just before.

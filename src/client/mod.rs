@@ -19,8 +19,8 @@ mod overview;
 mod pinning;
 mod relay;
 mod roster;
-mod signal;
 mod slow;
+mod standing;
 mod suspension;
 mod tally;
 mod turn;
@@ -34,11 +34,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::{DashMap, DashSet};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span};
 
 use crate::auth::{Failures, Source};
 use crate::client::console::Visits;
-use crate::client::credential::Admin;
 use crate::client::drive::Client;
 use crate::client::elsewhere::Elsewhere;
 use crate::client::handshake::Entered;
@@ -55,7 +53,7 @@ use crate::net::tls::Acceptor;
 use crate::net::vigil::Vigil;
 use crate::registry::Directory;
 use crate::session::Refusal;
-use crate::telemetry::{Counters, Denials};
+use crate::telemetry::{Counters, Denials, speaking};
 use crate::tenant::{Access, ClusterName, Tenant, TenantId};
 use crate::tokens::Tokens;
 use crate::wire::write;
@@ -64,7 +62,7 @@ pub use clusters::{Cluster, Clusters, Unserved};
 pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport, SetByHand};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
-pub use signal::Signal;
+pub use standing::{Signal, Standing};
 
 /// How long a login may take when the process ends.
 const LOGIN_GRACE: Duration = Duration::from_secs(3);
@@ -203,6 +201,12 @@ impl Shared {
         })
     }
 
+    /// The process ends: no new work is begun, and everybody goes.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+        self.roster.end_all();
+    }
+
     /// A tenant has changed.
     pub fn tenant_changed(&self, tenant: &Tenant) {
         self.vetted.remove(&tenant.id);
@@ -243,25 +247,13 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
         return Box::pin(say(&mut stream, &refusal)).await;
     };
     // Boxed, so that what logging in needs is gone afterwards.
-    let Some(guest) = Box::pin(let_in(shared, stream, tls)).await else { return };
-    let Guest { client, span, admin } = guest;
-    client.live().instrument(span.clone()).await;
-    if let Some(admin) = &admin {
-        span.in_scope(|| audit::ended(admin));
+    if let Some(client) = Box::pin(let_in(shared, stream, tls)).await {
+        client.live().await;
     }
 }
 
-/// A client that has logged in to a tenant's database.
-struct Guest {
-    client: Box<Client>,
-    /// Of all that is logged about it.
-    span: Span,
-    /// Who it is, where it is no tenant.
-    admin: Option<Box<Admin>>,
-}
-
 /// From the first byte to the end of the login. `None` when its visit is over.
-async fn let_in(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Option<Guest> {
+async fn let_in(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Option<Box<Client>> {
     let peer = stream.peer();
     if let Err(error) = stream.watch(Vigil::of(&shared.config().listen)) {
         tracing::debug!(%peer, %error, "no keepalive on a client connection");
@@ -296,15 +288,14 @@ async fn let_in(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Opt
             return None;
         }
     };
-    let span =
-        tracing::info_span!("client", id = login.pid(), tenant = %login.tenant().slug, user = login.user());
-    span.in_scope(|| audit::login(&shared, &login, peer));
-    let admin = login.identity().admin.clone().map(Box::new);
-    if let Some(admin) = &admin {
-        shared.counters.admin_session_begun();
-        span.in_scope(|| audit::begun(login.identity(), admin, peer));
-    }
-    Some(Guest { client: Client::begin(shared, stream, login), span, admin })
+    speaking(&mut Some(login.speaker()), || {
+        audit::login(&shared, &login, peer);
+        if let Some(admin) = &login.identity().admin {
+            shared.counters.admin_session_begun();
+            audit::begun(login.identity(), admin, peer);
+        }
+    });
+    Some(Client::begin(shared, stream, login))
 }
 
 /// Resolves when the process ends and a login has taken too long. Who has begun one is not turned away at once: it came to

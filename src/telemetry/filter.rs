@@ -11,10 +11,12 @@ use tracing::{Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer};
 
+use crate::telemetry::speaker::enter_spans;
+
 /// A filter in force. Copies are of the same one.
 ///
 /// `tracing_subscriber::reload` would take a lock each time that a span is entered, which is for each step of each
-/// client; this reads one flag there, and a pointer where a line is to be judged.
+/// client where the filter looks at spans; this reads one flag there, and a pointer where a line is to be judged.
 #[derive(Clone, Debug)]
 pub(super) struct LiveFilter(Arc<Inner>);
 
@@ -33,6 +35,7 @@ fn looks_at_spans(text: &str) -> bool {
 impl LiveFilter {
     pub(super) fn new(text: &str, filter: EnvFilter) -> Self {
         let by_span = AtomicBool::new(looks_at_spans(text));
+        enter_spans(looks_at_spans(text));
         Self(Arc::new(Inner { filter: ArcSwap::from_pointee(filter), by_span }))
     }
 
@@ -40,6 +43,7 @@ impl LiveFilter {
     pub(super) fn set(&self, text: &str, filter: EnvFilter) {
         self.0.filter.store(Arc::new(filter));
         self.0.by_span.store(looks_at_spans(text), Ordering::Relaxed);
+        enter_spans(looks_at_spans(text));
         tracing::callsite::rebuild_interest_cache();
     }
 

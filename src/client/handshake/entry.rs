@@ -8,6 +8,7 @@ use crate::client::handshake::apart::hardened;
 use crate::client::handshake::{Hello, Proved, admit, no_option, resolve, scope, settings};
 use crate::client::roster::Who;
 use crate::client::{Cluster, Shared, access, farewell, tell_report};
+use crate::net::stream::Peer;
 use crate::net::tls::TlsInfo;
 use crate::session::Refusal;
 use crate::session::params::Settings;
@@ -17,6 +18,7 @@ use crate::wire::startup::{self, Startup};
 impl Hello<'_> {
     /// The client as people know it.
     pub(super) fn who(&self, identity: &Identity, application_name: String) -> Who {
+        let addresses = self.stream.addresses();
         Who {
             pid: 0,
             slug: identity.tenant.slug.clone(),
@@ -24,8 +26,8 @@ impl Hello<'_> {
             user: identity.user_name.clone(),
             access: identity.tenant.access,
             is_admin: identity.admin.is_some(),
-            peer: self.stream.peer(),
-            addresses: self.stream.addresses(),
+            peer: addresses.map_or_else(|| self.stream.peer(), |(peer, _)| Peer::Ip(peer.ip())),
+            addresses,
             tls: self.stream.tls().map(TlsInfo::summary),
             application_name,
             since: Instant::now(),
