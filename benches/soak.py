@@ -112,6 +112,8 @@ port = {self.cluster.port}
 database = "{DATABASE}"
 [pool]
 max_server_connections = {pool}
+[guard]
+cache_bytes = "2MiB"  # it fills: what grows longer than that is looked for here
 [secrets]
 master_key_file = "master.key"
 [migrations]
