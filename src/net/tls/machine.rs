@@ -279,6 +279,8 @@ impl Machine {
         }
         self.incoming.clear();
         self.plain.clear();
+        // Room for what was not encrypted.
+        self.outgoing.filled(0);
         invalid(error)
     }
 }
