@@ -1,7 +1,6 @@
 //! [`Stream`]: a connection over TCP or a Unix socket, with or without TLS.
 
 use std::io;
-use std::io::IoSlice;
 use std::net::IpAddr;
 use std::net::{Shutdown, SocketAddr};
 use std::path::Path;
@@ -9,13 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::Connection;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::net::tls::TlsInfo;
 use crate::net::tls::session::Session;
+use crate::net::tls::{Conn, TlsInfo};
 use crate::net::vigil::{Patience, Vigil};
 
 /// An open connection.
@@ -73,17 +71,6 @@ impl Io {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
-
-    pub(in crate::net) fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
 }
 
 impl Stream {
@@ -120,7 +107,7 @@ impl Stream {
     /// Plays a TLS handshake; from then on everything is encrypted. `first` was read already and belongs to it.
     pub(in crate::net) async fn encrypt(
         &mut self,
-        conn: impl Into<Connection>,
+        conn: impl Into<Conn>,
         first: &[u8],
     ) -> io::Result<&mut TlsInfo> {
         // From here on nothing is written in the clear, whatever comes of it.

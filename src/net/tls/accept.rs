@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::{CertificateError, ServerConfig, ServerConnection};
+use rustls::server::{NoClientAuth, UnbufferedServerConnection, WebPkiClientVerifier};
+use rustls::{CertificateError, ServerConfig};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -16,7 +16,7 @@ use crate::auth::scram::Binding;
 use crate::config::tls::{ClientCa, ClientCertificate, ListenTls};
 use crate::net::stream::Stream;
 use crate::net::tls::files::{Named, Trouble, Watched};
-use crate::net::tls::own::OwnCertificates;
+use crate::net::tls::own::{Choice, OwnCertificates};
 use crate::net::tls::{ALPN, PeerCertificate, provider};
 
 /// How often the files are looked at.
@@ -134,8 +134,12 @@ impl Acceptor {
         direct: Option<&[u8]>,
     ) -> Result<Accepted, HandshakeError> {
         let current = self.current();
-        let conn = ServerConnection::new(Arc::clone(&current.config)).map_err(io::Error::other)?;
+        let mut config = ServerConfig::clone(&current.config);
+        let choice = Arc::new(Choice::of(Arc::clone(&current.own)));
+        config.cert_resolver = Arc::<Choice>::clone(&choice);
+        let conn = UnbufferedServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
         let info = stream.encrypt(conn, direct.unwrap_or_default()).await?;
+        info.sni = choice.host();
         // The one that was shown: both are chosen by the same name.
         let own = current.own.for_host(info.sni.as_deref());
         info.server_end_point.clone_from(&own.end_point);
@@ -258,8 +262,9 @@ fn read(settings: &ListenTls, number: u64) -> Result<(Current, Option<String>), 
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(settings, &error))?
         .with_client_cert_verifier(Arc::clone(&verifier))
-        .with_cert_resolver(Arc::<OwnCertificates>::clone(&own));
+        .with_cert_resolver(Arc::new(Choice::of(Arc::clone(&own))));
     config.alpn_protocols = vec![ALPN.to_vec()];
+    // Each session has a choice of its own, see `Acceptor::accept`.
     // No client of PostgreSQL's resumes sessions, and one that was let in is not let in again without a look.
     config.send_tls13_tickets = 0;
     let asks = settings.client_ca.is_some();

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::client::{
+    Resumption, UnbufferedClientConnection, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor,
+};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::SingleCertAndKey;
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use crate::config::tls::{ServerMode, ServerTls};
 use crate::net::stream::Stream;
@@ -99,9 +101,10 @@ impl Connector {
     ///
     /// # Errors
     /// [`Trouble`] with the files, or a host name that no certificate can have.
-    pub(super) fn session(&self, host: &str) -> io::Result<ClientConnection> {
+    pub(super) fn session(&self, host: &str) -> io::Result<UnbufferedClientConnection> {
         let name = server_name(host)?;
-        ClientConnection::new(self.config().map_err(io::Error::other)?, name).map_err(io::Error::other)
+        let config = self.config().map_err(io::Error::other)?;
+        UnbufferedClientConnection::new(config, name).map_err(io::Error::other)
     }
 
     /// What new sessions are made with; files that were changed are read again, and kept out where they are broken.

@@ -8,6 +8,8 @@ mod certificate;
 mod connect;
 mod control;
 mod files;
+mod lent;
+mod machine;
 mod own;
 pub(in crate::net) mod session;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub use certificate::PeerCertificate;
 pub use connect::Connector;
 pub use control::{ControlConnection, ControlTls};
 pub use files::Trouble;
+pub(in crate::net) use machine::Conn;
 
 /// The name of PostgreSQL's protocol in ALPN (RFC 7301; registered with IANA).
 const ALPN: &[u8] = b"postgresql";

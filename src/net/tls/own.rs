@@ -1,7 +1,7 @@
 //! The certificates that clients are shown, and which of them by the host they ask for.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -81,9 +81,28 @@ impl OwnCertificates {
     }
 }
 
-impl ResolvesServerCert for OwnCertificates {
+/// The choice for one client, and by which host.
+#[derive(Debug)]
+pub(super) struct Choice {
+    own: Arc<OwnCertificates>,
+    host: Mutex<Option<String>>,
+}
+
+impl Choice {
+    pub(super) const fn of(own: Arc<OwnCertificates>) -> Self {
+        Self { own, host: Mutex::new(None) }
+    }
+
+    /// The host that the client asked for, by which its certificate was chosen.
+    pub(super) fn host(&self) -> Option<String> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ResolvesServerCert for Choice {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.for_host(hello.server_name()).certified))
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = hello.server_name().map(str::to_owned);
+        Some(Arc::clone(&self.own.for_host(hello.server_name()).certified))
     }
 }
 

@@ -1,49 +1,35 @@
 //! One TLS session on top of a socket: what is read from it is decrypted, what is written encrypted.
 //!
 //! The socket is read in large pieces into a lent buffer, so that a megabyte costs as few system calls as without TLS,
-//! and an idle session keeps no buffer but the few kilobytes of rustls. What waits to be written is bounded by rustls.
+//! and an idle session keeps no buffer at all. What waits to be written is bounded.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use rustls::Connection;
 use rustls::pki_types::CertificateDer;
 
-use crate::net::stock;
 use crate::net::stream::Io;
 use crate::net::tls::TlsInfo;
 use crate::net::tls::certificate::{self, PeerCertificate};
+use crate::net::tls::machine::{Conn, Machine, Shake};
 
 /// A session, from before its handshake to its end.
 #[derive(Debug)]
 pub(in crate::net) struct Session {
-    conn: Connection,
-    /// What was read from the socket and not decrypted yet.
-    cipher: Option<Cipher>,
+    machine: Machine,
     /// Known when the handshake is over.
     info: Option<TlsInfo>,
     /// Nothing can be said any more.
     broken: bool,
 }
 
-#[derive(Debug)]
-struct Cipher {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
 impl Session {
     /// Before the handshake. `first` was read from the socket already and belongs to it.
-    pub(in crate::net) fn new(conn: impl Into<Connection>, first: &[u8]) -> Self {
-        let cipher = (!first.is_empty()).then(|| {
-            let mut bytes = stock::take();
-            bytes.resize(bytes.len().max(first.len()), 0);
-            bytes[..first.len()].copy_from_slice(first);
-            Cipher { bytes, start: 0, end: first.len() }
-        });
-        Self { conn: conn.into(), cipher, info: None, broken: false }
+    pub(in crate::net) fn new(conn: impl Into<Conn>, first: &[u8]) -> Self {
+        let mut machine = Machine::new(conn.into());
+        machine.receive(first);
+        Self { machine, info: None, broken: false }
     }
 
     pub(in crate::net) const fn info(&self) -> Option<&TlsInfo> {
@@ -72,37 +58,39 @@ impl Session {
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>, io: &mut Io) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_flush(cx, io))?;
-            if !self.conn.is_handshaking() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.cipher.is_none() && ready!(self.poll_fill(cx, io))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-            if let Err(error) = self.decrypt() {
-                // The alert that says why.
-                let _ = self.poll_flush(cx, io);
-                return Poll::Ready(Err(error));
+            match self.machine.shake() {
+                Ok(Shake::Over) => return Poll::Ready(Ok(())),
+                Ok(Shake::Send) => ready!(self.poll_flush(cx, io))?,
+                Ok(Shake::Receive) => {
+                    if ready!(self.poll_fill(cx, io))? == 0 {
+                        return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                    }
+                }
+                Err(error) => {
+                    // The alert that says why.
+                    let _ = self.poll_flush(cx, io);
+                    return Poll::Ready(Err(error));
+                }
             }
         }
     }
 
+    /// What both sides agreed upon, and who the other one is. What a client asked for is learnt where its certificate is
+    /// chosen.
     fn learn(&self) -> io::Result<TlsInfo> {
-        let chain = self.conn.peer_certificates().filter(|chain| !chain.is_empty());
-        let (sni, end_point, peer) = match &self.conn {
-            Connection::Server(conn) => {
-                let peer = chain.map(peer_of).transpose()?.map(Arc::new);
-                (conn.server_name().map(str::to_owned), None, peer)
-            }
-            Connection::Client(_) => {
+        let common = self.machine.conn().common();
+        let chain = common.peer_certificates().filter(|chain| !chain.is_empty());
+        let (server_end_point, peer) = match self.machine.conn() {
+            Conn::Server(_) => (None, chain.map(peer_of).transpose()?.map(Arc::new)),
+            Conn::Client(_) => {
                 let certificate = chain.and_then(<[_]>::first);
-                (None, certificate.and_then(|der| certificate::end_point(der)), None)
+                (certificate.and_then(|der| certificate::end_point(der)), None)
             }
         };
-        let suite = self.conn.negotiated_cipher_suite().map(|suite| suite.suite());
-        let agreed = self.conn.protocol_version().zip(suite);
-        let alpn = self.conn.alpn_protocol().is_some();
-        Ok(TlsInfo { sni, peer, server_end_point: end_point, alpn, agreed })
+        let suite = common.negotiated_cipher_suite().map(|suite| suite.suite());
+        let agreed = common.protocol_version().zip(suite);
+        let alpn = common.alpn_protocol().is_some();
+        Ok(TlsInfo { sni: None, peer, server_end_point, alpn, agreed })
     }
 
     /// Decrypted bytes; 0 is the end.
@@ -112,67 +100,35 @@ impl Session {
         io: &mut Io,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut filled = 0;
+        if out.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         loop {
-            match self.conn.reader().read(&mut out[filled..]) {
-                // The other side said good-bye, or `out` is full.
-                Ok(0) => return Poll::Ready(Ok(filled)),
-                Ok(n) => {
-                    filled += n;
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // It left without a word.
-                Err(_) => return Poll::Ready(Ok(filled)),
-            }
-            if self.cipher.is_none() {
-                if filled > 0 {
-                    return Poll::Ready(Ok(filled));
-                }
-                if ready!(self.poll_fill(cx, io))? == 0 {
-                    return Poll::Ready(Ok(0));
-                }
-            }
-            if let Err(error) = self.decrypt() {
+            let read = self.machine.read(out);
+            if !self.machine.outgoing().is_empty() {
+                // An alert, or what waits anyway. Whoever writes learns of an error.
                 let _ = self.poll_flush(cx, io);
-                self.broken = true;
-                return Poll::Ready(Err(error));
+            }
+            match read {
+                Ok(n) if n > 0 || self.machine.is_over() => return Poll::Ready(Ok(n)),
+                Ok(_) => {}
+                Err(error) => {
+                    self.broken = true;
+                    return Poll::Ready(Err(error));
+                }
+            }
+            if ready!(self.poll_fill(cx, io))? == 0 {
+                // It left without a word.
+                return Poll::Ready(Ok(0));
             }
         }
     }
 
     /// Reads from the socket what there is; 0 is its end.
     fn poll_fill(&mut self, cx: &mut Context<'_>, io: &mut Io) -> Poll<io::Result<usize>> {
-        let mut bytes = stock::take();
-        let polled = io.poll_read(cx, &mut bytes);
-        match polled {
-            Poll::Ready(Ok(end)) if end > 0 => self.cipher = Some(Cipher { bytes, start: 0, end }),
-            _ => stock::put(bytes),
-        }
+        let polled = io.poll_read(cx, self.machine.room()?);
+        self.machine.received(if let Poll::Ready(Ok(n)) = polled { n } else { 0 });
         polled
-    }
-
-    /// Decrypts until there is something to read, or nothing left.
-    fn decrypt(&mut self) -> io::Result<()> {
-        while let Some(cipher) = &mut self.cipher {
-            let taken = self.conn.read_tls(&mut &cipher.bytes[cipher.start..cipher.end])?;
-            cipher.start += taken;
-            let over = cipher.start == cipher.end;
-            if over && let Some(cipher) = self.cipher.take() {
-                stock::put(cipher.bytes);
-            }
-            let state = self
-                .conn
-                .process_new_packets()
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
-                break;
-            }
-            if taken == 0 && !over {
-                return Err(io::ErrorKind::InvalidData.into());
-            }
-        }
-        Ok(())
     }
 
     /// Encrypts what it can of `buf` and writes that as far as the socket takes it.
@@ -187,8 +143,12 @@ impl Session {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         }
         ready!(self.poll_flush(cx, io))?;
-        let n = self.conn.writer().write(buf)?;
-        match self.poll_flush(cx, io) {
+        let written = self.machine.write(buf);
+        self.broken |= written.is_err();
+        // In the case of an error, the alert.
+        let flushed = self.poll_flush(cx, io);
+        let n = written?;
+        match flushed {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(n)),
         }
@@ -196,13 +156,10 @@ impl Session {
 
     /// Writes what is encrypted.
     pub(in crate::net) fn poll_flush(&mut self, cx: &mut Context<'_>, io: &mut Io) -> Poll<io::Result<()>> {
-        let mut writer = SocketWriter { io, cx };
-        while self.conn.wants_write() {
-            match self.conn.write_tls(&mut writer) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(error) => return Poll::Ready(Err(error)),
+        while !self.machine.outgoing().is_empty() {
+            match ready!(io.poll_write(cx, self.machine.outgoing()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.machine.sent(n),
             }
         }
         Poll::Ready(Ok(()))
@@ -211,16 +168,8 @@ impl Session {
     /// Says that nothing more will be sent, as far as the socket takes it just now.
     pub(in crate::net) fn say_good_bye(&mut self, io: &mut Io) {
         if self.info.is_some() && !std::mem::replace(&mut self.broken, true) {
-            self.conn.send_close_notify();
+            let _ = self.machine.good_bye();
             let _ = self.poll_flush(&mut Context::from_waker(Waker::noop()), io);
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(cipher) = self.cipher.take() {
-            stock::put(cipher.bytes);
         }
     }
 }
@@ -229,35 +178,4 @@ impl Drop for Session {
 fn peer_of(chain: &[CertificateDer<'_>]) -> io::Result<PeerCertificate> {
     let unreadable = || io::Error::new(io::ErrorKind::InvalidData, "the client's certificate cannot be read");
     certificate::peer(chain).ok_or_else(unreadable)
-}
-
-/// The socket, as rustls writes to it.
-struct SocketWriter<'a, 'b, 'c> {
-    io: &'a mut Io,
-    cx: &'b mut Context<'c>,
-}
-
-impl Write for SocketWriter<'_, '_, '_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        or_would_block(self.io.poll_write(self.cx, buf))
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        match bufs {
-            // The usual case, by the cheaper system call.
-            [one] => self.write(one),
-            _ => or_would_block(self.io.poll_write_vectored(self.cx, bufs)),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
 }

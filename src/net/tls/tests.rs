@@ -1,9 +1,12 @@
 //! Both sides of ours with each other, over a socket of this machine.
 
 use std::fs;
+use std::future::poll_fn;
 use std::os::unix::fs::PermissionsExt;
+use std::task::Poll;
 
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use tokio::net::UnixStream;
 
 use super::*;
 use crate::config::tls::{
@@ -82,4 +85,76 @@ async fn handshake_tells_the_host_asked_for_who_the_client_is_and_what_to_bind_t
     drop(client);
     let mut server = server;
     assert_eq!(server.read(&mut [0; 10]).await.unwrap(), 0);
+}
+
+/// Two ends of a session over a socket of this machine.
+async fn connected(dir: &std::path::Path) -> (Stream, Stream) {
+    let identity = files(dir);
+    let (mode, ca) = (ListenMode::Required, dir.join("ca.crt"));
+    let listen = ListenTls { mode, by_address: vec![], identity, extra: vec![], client_ca: None };
+    let acceptor = Acceptor::load(&listen).unwrap().0;
+    let settings = ServerTls { mode: ServerMode::VerifyFull, ca: Some(ca), identity: None };
+    let (one, other) = UnixStream::pair().unwrap();
+    let (mut client, mut server) = (Stream::unix(one), Stream::unix(other));
+    let dial = async { Connector::new(&settings).unwrap().connect(&mut client, "localhost").await.unwrap() };
+    let answer = async {
+        assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 8);
+        server.write_all(b"S").await.unwrap();
+        acceptor.accept(&mut server, None).await.unwrap();
+    };
+    tokio::join!(dial, answer);
+    (client, server)
+}
+
+fn holds_no_buffer(stream: &Stream) -> bool {
+    format!("{stream:?}").contains("holds_no_buffer: true")
+}
+
+#[tokio::test]
+async fn end_that_waits_holds_no_buffer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut client, mut server) = connected(dir.path()).await;
+    for text in [b"first".as_slice(), &[7; 20_000]] {
+        client.write_all(text).await.unwrap();
+        let mut got = vec![0; text.len()];
+        let mut n = 0;
+        while n < got.len() {
+            n += server.read(&mut got[n..]).await.unwrap();
+        }
+        assert_eq!(got, text);
+        let nothing = poll_fn(|cx| Poll::Ready(server.poll_read(cx, &mut got))).await;
+        assert!(nothing.is_pending());
+        assert!(holds_no_buffer(&client), "{client:?}");
+        assert!(holds_no_buffer(&server), "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_more_is_taken_while_what_is_encrypted_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut client, mut server) = connected(dir.path()).await;
+    let (text, mut taken) = (vec![7; 100_000], 0);
+    // As far as the socket and one buffer go.
+    let more = loop {
+        match poll_fn(|cx| Poll::Ready(client.poll_write(cx, &text))).await {
+            Poll::Ready(n) => taken += n.unwrap(),
+            Poll::Pending => break poll_fn(|cx| Poll::Ready(client.poll_write(cx, &text))).await,
+        }
+        assert!(taken < 10 << 20, "{client:?}");
+    };
+    assert!(more.is_pending() && !holds_no_buffer(&client), "{client:?}");
+    // It can be read to meanwhile.
+    server.write_all(b"reads").await.unwrap();
+    assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 5);
+    let read = async {
+        let (mut got, mut buf) = (0, vec![0; 50_000]);
+        while got < taken {
+            got += server.read(&mut buf).await.unwrap();
+        }
+        got
+    };
+    let (flushed, got) = tokio::join!(poll_fn(|cx| client.poll_flush(cx)), read);
+    flushed.unwrap();
+    assert_eq!(got, taken);
+    assert!(holds_no_buffer(&client), "{client:?}");
 }

@@ -155,7 +155,8 @@ fn attack_as(
         let mut sign = world.sign();
         let mut wire = Some(log_in(world));
         // Privileges are the same in both protocols, and only one of them has parameters.
-        let texts: Vec<_> = texts.iter().filter(|text| mode != Mode::Extended || text.sql.contains('$')).collect();
+        let texts: Vec<_> =
+            texts.iter().filter(|text| mode != Mode::Extended || text.sql.contains('$')).collect();
         for (number, text) in texts.iter().enumerate() {
             let mut connection = wire.take().unwrap_or_else(|| log_in(world));
             // Something can follow from what was refused where a part of it may have been committed.
