@@ -110,10 +110,10 @@ max_clients = 2000
 host = "{HOST}"
 port = {self.cluster.port}
 database = "{DATABASE}"
-[pool]
-max_server_connections = {pool}
 [guard]
 cache_bytes = "2MiB"  # it fills: what grows longer than that is looked for here
+[pool]
+max_server_connections = {pool}
 [secrets]
 master_key_file = "master.key"
 [migrations]
