@@ -53,14 +53,17 @@ fn each_connection_is_one_line_at_its_end() {
 
 #[test]
 fn filter_by_the_span_of_a_client_lets_its_lines_through_and_no_others() {
-    let binary = Binary::start_with(&["alpha"], &[JSON, ("PGTENANT_LOG_FILTER", "error,[client]=info")]);
+    // The line that says that it serves is waited for.
+    let filter = ("PGTENANT_LOG_FILTER", "error,pgtenant::cli::serve=info,[client]=info");
+    let binary = Binary::start_with(&["alpha"], &[JSON, filter]);
     let mut wire = binary.wire("alpha");
     wire.run("select 1");
     drop(wire);
     let told = until(&binary, "connection ended", 1);
     assert!(told[0]["span"]["tenant"].as_str().unwrap().ends_with("_alpha"), "{}", told[0]);
     assert_eq!(told[0]["spans"].as_array().unwrap().len(), 1, "{}", told[0]);
-    assert!(binary.log().lines().all(|line| line.contains("_alpha")), "{}", binary.log());
+    let of_a_client = |line: &str| line.contains("_alpha") || line.contains("pgtenant::cli::serve");
+    assert!(binary.log().lines().all(of_a_client), "{}", binary.log());
 }
 
 #[test]

@@ -38,9 +38,10 @@ impl Guests {
             return;
         }
         let entry = handles.clients.vacant_entry();
-        let leaves = Leaves { guests: Arc::clone(self), key: entry.key() };
+        let (guests, key) = (Arc::clone(self), entry.key());
         let task = self.tasks.spawn(async move {
-            let _leaves = leaves;
+            // Not before: a runtime that ends drops the task within `spawn`, where the handles are locked.
+            let _leaves = Leaves { guests, key };
             begin().await;
         });
         entry.insert(task.abort_handle());
@@ -90,6 +91,8 @@ impl Drop for Leaves {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::oneshot;
 
     use super::*;
@@ -114,5 +117,27 @@ mod tests {
         guests.close();
         guests.wait().await;
         assert_eq!(gone.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn client_that_comes_while_the_runtime_ends_locks_nobody_out() {
+        let guests = Arc::<Guests>::default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let (ending, ended) = std::sync::mpsc::channel();
+        let (done, served) = std::sync::mpsc::channel();
+        let them = Arc::clone(&guests);
+        runtime.spawn(async move {
+            ending.send(()).unwrap();
+            // The other thread has nothing to do, and lets no task begin any more before these are over.
+            for _ in 0..300 {
+                them.serve(|| async {});
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+            done.send(()).unwrap();
+        });
+        ended.recv().unwrap();
+        runtime.shutdown_background();
+        served.recv_timeout(Duration::from_secs(30)).expect("it is locked");
+        drop(guests.lock());
     }
 }
