@@ -18,7 +18,7 @@ pub use denials::{DenialRecord, Denials};
 pub use flood::{Flood, LineKind};
 pub use histogram::Times;
 pub use period::Period;
-pub use speaker::{Speaker, speaking};
+pub use speaker::{Speaker, Spoken, speaking};
 pub use traffic::{Lately, Traffic, TrafficTotals};
 pub use verification::Verified;
 
@@ -34,7 +34,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::telemetry::filter::LiveFilter;
-use crate::telemetry::speaker::Spoken;
 
 /// Target of the lines that are audited: what those do who may look at every tenant, and with `log.audit_file` logins and
 /// refusals.

@@ -64,7 +64,8 @@ impl Drop for Turn<'_> {
 }
 
 /// Writes lines in the span of who speaks.
-pub(super) struct Spoken<L>(pub(super) L);
+#[derive(Debug)]
+pub struct Spoken<L>(pub L);
 
 impl<S, L> Layer<S> for Spoken<L>
 where

@@ -4,6 +4,10 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::{LazyLock, Once, RwLock};
 
+use pgtenant::telemetry::Spoken;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
 use crate::support::proxy::PASSWORD;
 
 /// What no secret of the tests looks like by chance, and each of them contains: users' passwords, the master key, what is
@@ -45,11 +49,9 @@ pub(crate) fn watch_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let prints = std::env::var_os("PGTENANT_TEST_LOG").is_some();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter("pgtenant=trace")
-            .with_ansi(false)
-            .with_writer(move || Watched { prints });
-        let _ = subscriber.try_init();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || Watched { prints });
+        let filter = tracing_subscriber::EnvFilter::new("pgtenant=trace");
+        let _ = tracing_subscriber::registry().with(filter).with(Spoken(lines)).try_init();
     });
 }
 
