@@ -62,7 +62,6 @@ pub use clusters::{Cluster, Clusters, Unserved};
 pub use orders::{Order, OrderReceiver, ReloadError, ReloadReport, SetByHand};
 pub use overview::{keep_averages, overview};
 pub use roster::{Dismissal, Pinned, Present, Roster, Terms, Who};
-pub use standing::{Signal, Standing};
 
 /// How long a login may take when the process ends.
 const LOGIN_GRACE: Duration = Duration::from_secs(3);

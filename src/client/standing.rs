@@ -116,19 +116,8 @@ impl Signal {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-    use std::task::Wake;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::pool::woken::Woken;
 
     #[test]
     fn task_is_woken_however_often_it_has_looked_and_whichever_task_looked_last() {
@@ -140,7 +129,7 @@ mod tests {
             assert!(signal.poll(&Context::from_waker(waker)).is_pending());
         }
         standing.end(None);
-        assert_eq!(tasks.each_ref().map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+        assert_eq!(tasks.each_ref().map(|task| task.times()), [0, 1]);
         assert!(signal.poll(&Context::from_waker(&wakers[1])).is_ready());
         assert!(Signal::of(standing).poll(&Context::from_waker(&wakers[0])).is_ready());
     }

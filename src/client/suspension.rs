@@ -189,21 +189,10 @@ impl Drop for Part {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-    use std::task::Wake;
-
     use uuid::Uuid;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::pool::woken::Woken;
 
     fn tenant(number: u128) -> TenantId {
         TenantId(Uuid::from_u128(number))
@@ -223,7 +212,7 @@ mod tests {
         suspension.begin(None);
         assert!(part.must_rest(&cx) && part.must_rest(&cx));
         assert!(suspension.end(None) && !part.must_rest(&cx));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(woken.times(), 1);
         suspension.begin(None);
         assert!(part.must_rest(&cx));
         drop(part);
@@ -242,10 +231,10 @@ mod tests {
         suspension.begin(None);
         assert!(one.must_rest(&cx) && other.must_rest(&cx));
         assert!(suspension.end(None));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the other");
+        assert_eq!(woken.times(), 1, "the other");
         assert!(one.must_rest(&cx) && !other.must_rest(&cx));
         assert!(!suspension.end(Some(tenant(2))) && suspension.end(Some(tenant(1))));
-        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+        assert_eq!(woken.times(), 2);
         assert!(!one.must_rest(&cx));
     }
 

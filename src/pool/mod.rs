@@ -16,6 +16,8 @@ mod wait;
 mod wear;
 mod weigh;
 mod welcome;
+#[cfg(test)]
+pub(crate) mod woken;
 
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -56,20 +56,10 @@ impl Seat {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::task::Wake;
     use std::time::Duration;
 
     use super::*;
-
-    #[derive(Default)]
-    struct Woken(AtomicU32);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::pool::woken::Woken;
 
     #[test]
     fn what_is_left_is_taken_once_and_its_client_is_woken() {
@@ -79,7 +69,7 @@ mod tests {
         for wait in 1..3 {
             assert!(seat.poll_take(&cx).is_pending() && seat.poll_take(&cx).is_pending());
             assert!(seat.leave(Grant::Moved).is_none());
-            assert_eq!(woken.0.load(Ordering::Relaxed), wait);
+            assert_eq!(woken.times(), wait);
             assert!(matches!(seat.poll_take(&cx), Poll::Ready(Grant::Moved)));
         }
         assert!(seat.take().is_none());

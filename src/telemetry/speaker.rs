@@ -32,10 +32,15 @@ pub(super) fn enter_spans(needed: bool) {
     BY_SPAN.store(needed, Ordering::Relaxed);
 }
 
+/// What was said by it last.
+pub(super) fn spans_are_entered() -> bool {
+    BY_SPAN.load(Ordering::Relaxed)
+}
+
 /// Does a step of somebody's.
 #[inline]
 pub fn speaking<T>(speaker: &mut Option<Arc<dyn Speaker>>, step: impl FnOnce() -> T) -> T {
-    if BY_SPAN.load(Ordering::Relaxed) {
+    if spans_are_entered() {
         let span = speaker.as_ref().map_or_else(Span::none, |speaker| speaker.span());
         return span.in_scope(step);
     }

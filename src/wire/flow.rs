@@ -234,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_wants_any_more_keeps_no_buffer_from_the_next() {
+        let mut f = flow(b"half of something");
+        assert!(f.reclaim().is_none());
+        assert_eq!(f.abandon().len(), 32);
+        assert!(!f.has_buffer() && f.at_frame_boundary() && f.pending().is_empty());
+    }
+
+    #[test]
     fn passed_frames_go_out_from_where_they_were_read() {
         let mut f = flow(b"aabbb");
         f.pass(2);
