@@ -1,6 +1,7 @@
 //! Cancel requests hit what they are meant for and nothing else.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -233,9 +234,11 @@ fn flood_of_cancels_for_one_statement_is_a_few_for_the_server() {
     use crate::support::fake::{Fake, row};
     use pgtenant::config::ServerAddress;
 
-    let fake = Fake::start(crate::support::cluster().port(), |conn| {
+    let (asked, was_asked) = mpsc::channel();
+    let fake = Fake::start(crate::support::cluster().port(), move |conn| {
         while let Some(message) = conn.recv() {
             if message.tag == b'Q' {
+                let _ = asked.send(());
                 thread::park_timeout(Duration::from_millis(600));
                 conn.send(&row("late"));
             }
@@ -247,6 +250,8 @@ fn flood_of_cancels_for_one_statement_is_a_few_for_the_server() {
     let mut wire: Wire = proxy.wire("alpha");
     let (pid, key) = (wire.pid, wire.key.clone());
     wire.send(&query("select 1"));
+    // A client that waits for a server connection would be told at once.
+    was_asked.recv_timeout(Duration::from_secs(20)).expect("the server has the statement");
     thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| (0..100).for_each(|_| cancel(proxy.addr(), pid, &key)));
