@@ -1,12 +1,19 @@
 #!/bin/sh
 # scripts/dist.sh: builds what can be shipped, into target/dist: the program, a list of what it is made of (SBOM), and their checksums.
 #
-# The program is that of `cargo build --profile dist`, with the functions that a transaction runs side by side (link-hot-first.sh).
-# No path of this machine is in it.
+# The program is that of `cargo build --profile dist`, laid out by what was counted of its work (dist.profdata, by benches/train.py), and with the
+# functions that a transaction runs side by side (link-hot-first.sh). No path of this machine is in it.
+#
+# --instrumented: the program that counts, into target/dist-build-instrumented, for benches/train.py.
 set -eu
 
 cd "$(dirname "$0")/.."
 say() { printf '%s\n' "dist: $*" >&2; }
+case ${1-} in
+    '') instrumented= ;;
+    --instrumented) instrumented=1 ;;
+    *) say "unknown argument $1: scripts/dist.sh [--instrumented]"; exit 2 ;;
+esac
 
 cargo=$(command -v cargo || printf '%s' "${CARGO_HOME:-$HOME/.cargo}/bin/cargo")
 home=${CARGO_HOME:-$HOME/.cargo}
@@ -18,13 +25,28 @@ RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. --remap-path-prefix=$home=c
 CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=. -ffile-prefix-map=$home=cargo"
 export RUSTFLAGS CFLAGS CARGO_INCREMENTAL=0
 
+# The profile names functions as one version of the compiler does. Without it the program does the same, and slower.
+taken_with=$(cat scripts/dist.profdata.rustc)
+if [ -n "$instrumented" ]; then
+    target=target/dist-build-instrumented
+    RUSTFLAGS="$RUSTFLAGS -C profile-generate"
+elif [ "$taken_with" = "$(rustc --version)" ]; then
+    RUSTFLAGS="$RUSTFLAGS -C profile-use=$PWD/scripts/dist.profdata"
+else
+    say "built without scripts/dist.profdata: it was taken with $taken_with, and this is $(rustc --version); benches/train.py writes it anew"
+fi
+
 "$cargo" rustc --profile dist --locked --bin pgtenant --target-dir "$target" -- -C "linker=$PWD/scripts/link-hot-first.sh"
+[ -z "$instrumented" ] || exit 0
 
 rm -rf target/dist
 mkdir -p target/dist
 strip --strip-debug -o target/dist/pgtenant "$target/dist/pgtenant"
 
 # What it is made of, in CycloneDX, where the program that writes it is there: `cargo install cargo-cyclonedx`.
+# The same sources have the same list: the time in it is that of the last change, and it has no number of its own.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
 if "$cargo" cyclonedx --version >/dev/null 2>&1; then
     "$cargo" cyclonedx --quiet --format json --override-filename pgtenant.cdx --target all
     sed "s#path+file://$PWD#path+file://#g" pgtenant.cdx.json >target/dist/pgtenant.cdx.json
