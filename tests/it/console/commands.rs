@@ -26,7 +26,8 @@ impl Drop for Stop<'_> {
 #[test]
 fn paused_tenant_waits_without_an_error_under_load_and_the_others_do_not() {
     let proxy = start(&["alpha", "beta"], |config| {
-        config.limits.wait_timeout = Duration::from_millis(300);
+        // On a busy machine a server connection may take half of that to be opened.
+        config.limits.wait_timeout = Duration::from_secs(1);
         config.pool.max_server_connections = 4;
     });
     let (stop, done) = (AtomicBool::new(false), [AtomicUsize::new(0), AtomicUsize::new(0)]);
@@ -63,7 +64,7 @@ fn paused_tenant_waits_without_an_error_under_load_and_the_others_do_not() {
             // For longer than anybody else may wait.
             eventually("they wait for long", || {
                 let queue = row(&mut ops, "SHOW QUEUES", "database", &alpha);
-                queue["maxwait_us"].parse::<u32>().unwrap() > 400_000 || queue["maxwait"] != "0"
+                queue["maxwait_us"].parse::<u32>().unwrap() > 200_000 && queue["maxwait"] != "0"
             });
             eventually("beta works on", || of(1) > others + 20);
             assert!(of(0) <= paused + 3, "what was under way may end");

@@ -5,7 +5,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::{CONSOLE_PASSWORD, console, start};
 use crate::drivers::stories::{assert_tells, java, node, python};
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, eventually};
 use crate::support::wire::{Wire, query};
 
 fn url(proxy: &Proxy, user: &str) -> String {
@@ -35,6 +35,7 @@ impl<'a> FromSql<'a> for Raw {
 async fn driver_by_the_extended_protocol_gets_binary_values_as_from_a_server() {
     let proxy = start(&["alpha"], |_| {});
     proxy.wire("alpha").run("select 1");
+    eventually("its server connection is free", || proxy.shared().clusters.main().pool.load().idle == 1);
     let client = connect(&proxy, "exporter").await;
     let statement = client.prepare("SHOW POOLS").await.unwrap();
     assert_eq!(statement.params(), []);
