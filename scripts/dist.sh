@@ -25,6 +25,10 @@ RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. --remap-path-prefix=$home=c
 CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=. -ffile-prefix-map=$home=cargo"
 export RUSTFLAGS CFLAGS CARGO_INCREMENTAL=0
 
+# The same sources give the same program and the same list: where one of them has a time in it (mimalloc, in C), it is that of the last change.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+export SOURCE_DATE_EPOCH
+
 # The profile names functions as one version of the compiler does. Without it the program does the same, and slower.
 taken_with=$(cat scripts/dist.profdata.rustc)
 if [ -n "$instrumented" ]; then
@@ -44,9 +48,6 @@ mkdir -p target/dist
 strip --strip-debug -o target/dist/pgtenant "$target/dist/pgtenant"
 
 # What it is made of, in CycloneDX, where the program that writes it is there: `cargo install cargo-cyclonedx`.
-# The same sources have the same list: the time in it is that of the last change, and it has no number of its own.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-export SOURCE_DATE_EPOCH
 if "$cargo" cyclonedx --version >/dev/null 2>&1; then
     "$cargo" cyclonedx --quiet --format json --override-filename pgtenant.cdx --target all
     sed "s#path+file://$PWD#path+file://#g" pgtenant.cdx.json >target/dist/pgtenant.cdx.json
