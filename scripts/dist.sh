@@ -25,7 +25,7 @@ RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=. --remap-path-prefix=$home=c
 CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=. -ffile-prefix-map=$home=cargo"
 export RUSTFLAGS CFLAGS CARGO_INCREMENTAL=0
 
-# The same sources give the same program and the same list: where one of them has a time in it (mimalloc, in C), it is that of the last change.
+# So that the same sources give the same program and the same list: where one of them has a time in it (mimalloc, in C), it is that of the last change.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
 
