@@ -238,17 +238,28 @@ impl Drop for Presence {
 }
 
 /// Serves one accepted connection to its end; it may, must or cannot be encrypted.
-pub async fn serve(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) {
-    let Some(_presence) = Presence::enter(&shared) else {
+pub fn serve(shared: Arc<Shared>, stream: Stream, tls: ListenMode) -> impl Future<Output = ()> + Send {
+    // Boxed, so that what logging in needs is gone afterwards; and here, so that the socket has no room in the task besides.
+    let entering = Box::pin(enter(shared, stream, tls));
+    async move {
+        let entered = entering.await;
+        if let Some((client, _presence)) = entered {
+            client.live().await;
+        }
+    }
+}
+
+/// Lets it in, if there is room. `None` when its visit is over.
+async fn enter(shared: Arc<Shared>, mut stream: Stream, tls: ListenMode) -> Option<(Box<Client>, Presence)> {
+    let Some(presence) = Presence::enter(&shared) else {
         shared.counters.client_refused();
         let refusal = Refusal::fatal(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already")
             .with_hint("The proxy's limit is `listen.max_clients`.");
-        return Box::pin(say(&mut stream, &refusal)).await;
+        say(&mut stream, &refusal).await;
+        return None;
     };
-    // Boxed, so that what logging in needs is gone afterwards.
-    if let Some(client) = Box::pin(let_in(shared, stream, tls)).await {
-        client.live().await;
-    }
+    let client = let_in(shared, stream, tls).await?;
+    Some((client, presence))
 }
 
 /// From the first byte to the end of the login. `None` when its visit is over.

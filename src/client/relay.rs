@@ -51,7 +51,7 @@ pub(super) struct Relay {
     pub(super) batch: Batch,
     pub(super) pinned: Option<PinReason>,
     /// Measures statements, where that is asked for.
-    pub(super) slow: Option<Slow>,
+    pub(super) slow: Option<Box<Slow>>,
     /// Whether refusals are audited.
     pub(super) is_audited: bool,
     /// The server process it has, or had last, for the log.

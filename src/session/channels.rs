@@ -32,7 +32,7 @@ pub struct Channels {
     /// What must be heard of before the statement at the front is sent.
     wanted: Option<Arc<Effects>>,
     /// What came of it.
-    answer: Option<Result<(), Refusal>>,
+    answer: Option<Result<(), Box<Refusal>>>,
     /// The answer is about a LISTEN.
     asked: bool,
 }
@@ -96,7 +96,7 @@ impl Channels {
         }
         match self.answer.take() {
             Some(Ok(())) => Before::Nothing,
-            Some(Err(refusal)) => Before::Refuse(refusal),
+            Some(Err(refusal)) => Before::Refuse(*refusal),
             None => {
                 self.asked = listens;
                 self.wanted = Some(Arc::clone(effects));
@@ -156,7 +156,7 @@ impl Session {
 
     /// It was heard of, or why that cannot be.
     pub fn hub_answered(&mut self, answer: Result<(), Refusal>) {
-        self.channels.answer = Some(answer);
+        self.channels.answer = Some(answer.map_err(Box::new));
     }
 
     /// The channels that the client listens to, as it calls them.

@@ -459,6 +459,7 @@ impl Session {
             self.unnamed.definition.clear();
         }
         self.unnamed.definition.shrink_to(KEPT_CAPACITY);
+        self.pipeline.trim();
     }
 
     /// Moves what the client is owed now to the end of `out`.

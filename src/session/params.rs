@@ -1,6 +1,5 @@
 //! [`Settings`]: what a client has set, and how a server connection gets them.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -25,24 +24,37 @@ pub(super) fn is_reading(name: &str) -> bool {
 }
 
 /// Settings of a session that are not its tenant's defaults. Names are lower case, as PostgreSQL compares them without case.
+///
+/// In a list by name: every client has a few of them for as long as it is here, and a map has room for eleven.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Settings(BTreeMap<String, String>);
+pub struct Settings(Vec<(Box<str>, Box<str>)>);
 
 impl Settings {
     /// Sets one; the last value of a name counts.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.0.insert(name.to_ascii_lowercase(), value.to_owned());
+        let name = name.to_ascii_lowercase();
+        match self.place(&name) {
+            Ok(at) => self.0[at].1 = value.into(),
+            Err(at) => self.0.insert(at, (name.into(), value.into())),
+        }
     }
 
     /// Takes one away: the tenant's default holds.
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(name);
+        if let Ok(at) = self.place(name) {
+            self.0.remove(at);
+        }
+    }
+
+    /// Where one of this name is, or would be.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
     }
 
     /// The value of one, by its name in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.place(name).ok().map(|at| &*self.0[at].1)
     }
 
     /// How many there are.
@@ -65,7 +77,7 @@ impl Settings {
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// Those by which the constants of a statement are read when it is prepared, and not when it runs.
@@ -91,12 +103,10 @@ impl Settings {
     #[must_use]
     pub fn sql_from(&self, old: &Self) -> String {
         let mut sql = String::new();
-        for name in old.0.keys().filter(|name| !self.0.contains_key(*name)) {
+        for (name, _) in old.iter().filter(|(name, _)| self.get(name).is_none()) {
             let _ = write!(sql, "RESET {};", quoted_name(name));
         }
-        for (name, value) in
-            self.iter().filter(|(name, value)| old.0.get(*name).map(String::as_str) != Some(value))
-        {
+        for (name, value) in self.iter().filter(|(name, value)| old.get(name) != Some(value)) {
             let _ =
                 write!(sql, "SELECT pg_catalog.set_config({}, {}, false);", literal(name), literal(value));
         }
@@ -142,6 +152,19 @@ mod tests {
             settings.set(name, value);
         }
         settings
+    }
+
+    #[test]
+    fn last_value_of_a_name_counts_and_the_order_of_their_coming_does_not() {
+        let mut some = settings(&[("b", "1"), ("C", "2"), ("a", "3"), ("B", "4")]);
+        assert_eq!(some.iter().collect::<Vec<_>>(), [("a", "3"), ("b", "4"), ("c", "2")]);
+        assert_eq!(some, settings(&[("a", "3"), ("c", "2"), ("b", "4")]));
+        some.remove("b");
+        some.remove("b");
+        assert_eq!(
+            (some.get("a"), some.get("b"), some.get("c"), some.len()),
+            (Some("3"), None, Some("2"), 2)
+        );
     }
 
     #[test]

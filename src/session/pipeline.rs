@@ -194,6 +194,9 @@ pub struct Lost {
     pub open: bool,
 }
 
+/// So many requests have room also while there are none, so that a client that sends some at a time allocates nothing.
+const KEPT_ENTRIES: usize = 32;
+
 /// The requests in flight.
 #[derive(Debug, Default)]
 pub struct Pipeline {
@@ -219,6 +222,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// Nothing goes on: room for more requests than are usual is given back.
+    pub(super) fn trim(&mut self) {
+        if self.queue.is_empty() && self.queue.capacity() > KEPT_ENTRIES {
+            self.queue = VecDeque::new();
+        }
+    }
+
     /// Whether nothing is owed by anybody, and no batch is open.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -375,6 +385,10 @@ impl Pipeline {
             // A simple query commits what an open batch before it did.
             Kind::Query | Kind::Sync => self.unsynced = false,
             _ => self.unsynced = true,
+        }
+        if self.queue.capacity() == 0 {
+            // Not four at once, as by itself: many clients never have more than one.
+            self.queue.reserve_exact(1);
         }
         self.queue.push_back(entry);
     }

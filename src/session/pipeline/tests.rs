@@ -35,6 +35,19 @@ fn feed(pipeline: &mut Pipeline, tags: &str) -> String {
 use Kind::{Bind, CopyEnd, Describe, Execute, Parse, Query, Sync};
 
 #[test]
+fn many_requests_at_once_leave_no_room_behind_and_few_of_them_are_kept_room_for() {
+    for (requests, is_kept) in [(1, true), (5, true), (1000, false)] {
+        let mut p = pipeline(&vec![Parse; requests]);
+        p.trim();
+        assert!(p.queue.capacity() >= requests);
+        assert_eq!(feed(&mut p, &"1".repeat(requests)), "d".repeat(requests));
+        p.trim();
+        assert_eq!(p.queue.capacity() > 0, is_kept, "{requests}");
+    }
+    assert_eq!(pipeline(&[Query]).queue.capacity(), 1);
+}
+
+#[test]
 fn simple_query_is_over_at_ready_for_query() {
     let mut p = pipeline(&[Query]);
     assert_eq!(feed(&mut p, "TDDCTDC"), "fffffff");
