@@ -211,6 +211,7 @@ impl Hello<'_> {
         write::ready_for_query(&mut out, b'I');
         self.stream.write_all(&out).await?;
         let mut session = Session::new(scope, Arc::clone(&welcome.settings), commons);
+        session.told_at_login(Arc::clone(&welcome.reported));
         if reported {
             session.distrust_settings();
         }

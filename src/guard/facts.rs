@@ -454,6 +454,7 @@ impl Findings {
         effects.controls_transaction = self.controls_transaction;
         effects.reads = self.reads;
         effects.ends_transaction = self.role.ends_transaction;
+        effects.takes_no_snapshot = self.role.take_no_snapshot();
         effects.role = self.role.result(statements == 1 && self.effects & Effect::DiscardAll as u32 != 0);
         for &effect in Effect::ALL {
             if self.effects & effect as u32 != 0 {

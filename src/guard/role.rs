@@ -13,6 +13,8 @@ pub(super) struct Needs {
     statements: u32,
     /// Those that begin, set up or end a transaction.
     controls: u32,
+    /// Those behind which the isolation level of the transaction can still be set.
+    without_snapshot: u32,
     /// One that refuses to run in a transaction block.
     alone: bool,
     pub(super) ends_transaction: bool,
@@ -39,7 +41,12 @@ impl Needs {
             kind,
             Some(TransactionStmtKind::TransStmtCommit | TransactionStmtKind::TransStmtRollback)
         );
+        self.without_snapshot += u32::from(takes_no_snapshot(statement));
         self.alone |= runs_alone(statement);
+    }
+
+    pub(super) const fn take_no_snapshot(&self) -> bool {
+        self.without_snapshot == self.statements
     }
 
     pub(super) fn result(&self, discards_all: bool) -> RoleNeed {
@@ -60,6 +67,21 @@ fn sets_transaction(statement: Message<'_>) -> bool {
             .text(field::variable_set_stmt::NAME)
             .get(.."transaction".len())
             .is_some_and(|start| start.eq_ignore_ascii_case("transaction"))
+}
+
+/// PostgreSQL's `PlannedStmtRequiresSnapshot` (src/backend/tcop/pquery.c), but for what is not known to be worth it.
+fn takes_no_snapshot(statement: Message<'_>) -> bool {
+    matches!(
+        statement.kind(),
+        Kind::TransactionStmt
+            | Kind::LockStmt
+            | Kind::VariableSetStmt
+            | Kind::VariableShowStmt
+            | Kind::ConstraintsSetStmt
+            | Kind::ListenStmt
+            | Kind::NotifyStmt
+            | Kind::UnlistenStmt
+    )
 }
 
 /// Statements that commit on their own, and so refuse to run in a transaction block.

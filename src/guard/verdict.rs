@@ -217,6 +217,8 @@ pub struct Effects {
     pub ends_transaction: bool,
     /// What it needs of its tenant's role where server connections are shared.
     pub role: RoleNeed,
+    /// Whether the isolation level of its transaction can still be set behind it, as behind SET and LISTEN.
+    pub takes_no_snapshot: bool,
 }
 
 impl Effects {

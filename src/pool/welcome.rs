@@ -21,6 +21,8 @@ pub struct Welcome {
     pub messages: Vec<u8>,
     /// The settings, shared by all clients that have the same.
     pub settings: Arc<Settings>,
+    /// Those of them that are among the messages, as these have them.
+    pub reported: Arc<Settings>,
 }
 
 /// Why a client cannot be welcomed.
@@ -61,15 +63,19 @@ impl Pool {
             return Ok(Arc::clone(&known));
         }
         let attached = self.checkout(tenant, cancel, &Arc::default(), None).await?.attach(&key.1).await?;
-        let mut messages = Vec::new();
+        let (mut messages, mut reported) = (Vec::new(), Settings::default());
         for (name, value) in attached.parameters() {
             // A direct connection is logged in as the tenant's role.
             let own = tenant.level == Level::Shared && name == "session_authorization";
             let value = if own { tenant.names.role.as_str() } else { value };
             write::parameter_status(&mut messages, name, value);
+            if key.1.get(&name.to_ascii_lowercase()).is_some() {
+                reported.set(name, value);
+            }
         }
         attached.detach(Ended::Idle);
-        let welcome = Arc::new(Welcome { messages, settings: Arc::clone(&key.1) });
+        let welcome =
+            Arc::new(Welcome { messages, settings: Arc::clone(&key.1), reported: Arc::new(reported) });
         if self.welcomes.known.len() >= MAX_REMEMBERED {
             self.welcomes.known.clear();
         }

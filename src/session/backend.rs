@@ -38,9 +38,7 @@ impl Session {
             _ => {}
         }
         match self.pipeline.on_backend(tag) {
-            Turn::Forward if tag == b'S' && (self.tracking.tells_later() || self.is_carried(body)) => {
-                Relay::Swallow
-            }
+            Turn::Forward if tag == b'S' && self.is_told_later(body, server) => Relay::Swallow,
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
             Turn::Done(entry) => self.done(&entry, body, server),
@@ -84,7 +82,8 @@ impl Session {
             self.pipeline.push(Entry { ready: true, ..Entry::hidden(Kind::Query) });
             return Relay::Insert;
         }
-        let tells_later = self.tracking.tells_later();
+        self.compare_with_told(server);
+        let tells_later = self.telling.is_later();
         if self.status == b'I' {
             self.transaction_ended();
             if !self.pipeline.has_outstanding() && self.channels.hold(tells_later) {

@@ -22,6 +22,7 @@ mod prepared;
 mod refusal;
 mod reuse;
 mod sequences;
+mod telling;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,7 @@ use crate::session::residue::Residue;
 use crate::session::role::{RoleState, SharedRole};
 use crate::session::sequences::{Left, SequenceUse};
 use crate::session::statements::{ClientStatements, ServerStatements, Statement};
+use crate::session::telling::Telling;
 use crate::session::tracking::Tracking;
 use crate::tenant::Limits;
 use crate::wire::view;
@@ -171,6 +173,7 @@ pub struct Session {
     id: u64,
     scope: Scope,
     tracking: Tracking,
+    telling: Telling,
     channels: Channels,
     /// Whether the settings are such that a connection that had them is not used again.
     distrusts_settings: bool,
@@ -282,6 +285,7 @@ impl Session {
             id: NEXT_SESSION.fetch_add(1, Ordering::Relaxed),
             scope,
             tracking: Tracking::new(settings),
+            telling: Telling::default(),
             channels: Channels::default(),
             distrusts_settings: false,
             commons,
@@ -496,7 +500,7 @@ impl Session {
         // Its client waits for the answers to what was to be sent again.
         self.healing = None;
         self.answered = false;
-        self.tracking.server_lost();
+        self.telling.server_lost();
         self.role.server_lost();
         self.unnamed.is_there = false;
         self.pins.clear();
@@ -528,7 +532,7 @@ impl Session {
         // What is temporary shows nobody else's statements in another light.
         self.changes_schema |= effects.has(Effect::Schema) && !effects.has(Effect::Temporary);
         self.channels.note(effects, server);
-        self.tracking.note_told(effects, &server.parameters);
+        self.note_told(effects, server);
         if !self.tracking.note(effects) {
             self.pins.set(PinReason::Setting);
         }

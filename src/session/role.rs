@@ -46,8 +46,8 @@ pub struct SharedRole {
     seed: Option<i32>,
     /// Which of the statements that take the role are prepared, a bit for each number of settings.
     prepared: u32,
-    /// What ran since may have deallocated them.
-    doubtful: bool,
+    /// Those of which that is not known: what ran since may have deallocated them, or what prepared them was skipped.
+    doubtful: u32,
 }
 
 impl SharedRole {
@@ -66,7 +66,12 @@ impl SharedRole {
 
     /// All prepared statements are gone.
     pub(super) const fn deallocated(&mut self) {
-        (self.prepared, self.doubtful) = (0, false);
+        (self.prepared, self.doubtful) = (0, 0);
+    }
+
+    /// Of none it is known whether it is prepared.
+    const fn doubt(&mut self) {
+        self.doubtful |= self.prepared;
     }
 
     /// All that the tenant before left is gone, but for the seed of `random()`: this one comes with the role.
@@ -178,6 +183,11 @@ impl Session {
         if server.role.taken { Arc::clone(self.settings()) } else { self.settings_of_connection() }
     }
 
+    /// Whether the transaction that is open has the role.
+    pub(super) const fn has_role_in_transaction(&self) -> bool {
+        self.role.switched
+    }
+
     /// How often the role was taken since this was asked last.
     pub const fn take_role_switches(&mut self) -> u64 {
         std::mem::replace(&mut self.role.taken, 0)
@@ -208,19 +218,28 @@ impl Session {
             tracing::error!("a statement that runs in no transaction came to a read-only session");
             return Some(Step::Fail(Refusal::fatal(SqlState::INTERNAL_ERROR, "internal error")));
         }
+        if self.status == b'E' && !self.role.undecided && !self.pipeline.has_batch_outstanding() {
+            // The transaction has failed already, and nothing runs in it but what ends it.
+            return None;
+        }
         if effects.role == RoleNeed::Session && begins {
             return match self.status {
                 _ if self.pipeline.has_outstanding() => Some(Step::Wait),
                 b'I' => Some(Step::TakeRole),
-                // What it does behind the end of the block would have no role, and fail.
-                _ => None,
+                // What it does behind the end of the block has no role, and fails.
+                _ => self.switch_ahead(effects, server),
             };
         }
+        self.switch_ahead(effects, server)
+    }
+
+    /// What takes the role for the transaction that is open, or begins, unless it has that.
+    fn switch_ahead(&mut self, effects: &Effects, server: &mut ServerState) -> Option<Step> {
         if self.role.switched {
             return None;
         }
         self.front.clear();
-        self.switch(server);
+        self.switch(effects.takes_no_snapshot, server);
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
@@ -264,21 +283,23 @@ impl Session {
         server.role.leftover = Leftover::Leaving;
         self.command_first("DISCARD ALL");
         if effects.role == RoleNeed::Transaction {
-            self.switch(server);
+            self.switch(effects.takes_no_snapshot, server);
         }
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
-    /// What takes the role on a connection that is handed over, where the statement for it is not prepared, and would be
-    /// gone with the next DISCARD ALL: PostgreSQL neither analyses nor plans commands. `None` where they cannot say it, or
-    /// the server would warn of each.
-    fn commands_for_role(&self, server: &ServerState) -> Option<Vec<String>> {
+    /// What takes the role by commands: PostgreSQL neither analyses nor plans them. On a connection that is handed over,
+    /// where the statement for it is not prepared, and would be gone with the next DISCARD ALL; and in a block
+    /// whose isolation level can still be set, as `without_snapshot`. `None` where they cannot say it, or the server would
+    /// warn of each.
+    fn commands_for_role(&self, without_snapshot: bool, server: &ServerState) -> Option<Vec<String>> {
+        let in_block = without_snapshot && self.status == b'T';
+        let first = server.role.seed.map(|number| format!("SET seed TO {}", seed(number)));
         // A SET LOCAL must not come first: nothing would be there yet that it is local to.
-        let first = format!("SET seed TO {}", seed(server.role.seed?));
-        if !knows_pipelines(server.version()) {
+        if !in_block && (first.is_none() || !knows_pipelines(server.version())) {
             return None;
         }
-        let mut commands = vec![first];
+        let mut commands = Vec::from_iter(first);
         if self.carries_settings() {
             commands.extend(self.settings().commands_for_transaction()?);
         }
@@ -289,7 +310,7 @@ impl Session {
     /// The transaction that had the role has failed, and what was sent in it goes again.
     pub(super) fn role_again(&mut self, server: &mut ServerState) {
         if self.begins_with_something() && !server.role.taken {
-            self.switch(server);
+            self.switch(false, server);
         }
     }
 
@@ -304,28 +325,25 @@ impl Session {
         }
     }
 
-    /// Puts the messages that take the role into `front`.
-    fn switch(&mut self, server: &mut ServerState) {
+    /// Puts the messages that take the role into `front`, if need be `without_snapshot`.
+    fn switch(&mut self, without_snapshot: bool, server: &mut ServerState) {
         server.role.serves = Some(self.scope.tenant);
         self.role.switched = true;
         self.role.taken += 1;
         if self.is_read_only() {
             return self.make_read_only(server);
         }
-        if let Some(commands) = self.commands_for_role(server) {
+        if let Some(commands) = self.commands_for_role(without_snapshot, server) {
             server.role.seed = None;
+            // The client's, if it was that.
+            server.unnamed = 0;
             return commands.iter().for_each(|command| self.command_first(command));
         }
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
         let settings: Vec<_> = carried.iter().collect();
-        self.close_doubtful(server);
-        let name = format!("{SWITCH}{}", settings.len());
-        if server.role.prepared & (1 << settings.len()) == 0 {
-            server.role.prepared |= 1 << settings.len();
-            let definition = definition(settings.len(), self.scope.hardened);
-            write::parse(&mut self.front, name.as_bytes(), &definition);
-            self.pipeline.push(Entry::switch(Kind::Parse));
-        }
+        let (number, hardened) = (settings.len(), self.scope.hardened);
+        self.prepare_for_role(number, || definition(number, hardened), server);
+        let name = format!("{SWITCH}{number}");
         let seed = server.role.seed.take().map(|number| seed(number).to_string());
         let role = self.scope.role.as_str();
         let mut values = vec![seed.as_deref(), Some(role)];
@@ -338,31 +356,34 @@ impl Session {
         self.pipeline.push(Entry::switch(Kind::Execute));
     }
 
-    /// Where it is not known which of these statements are prepared, none is afterwards.
-    fn close_doubtful(&mut self, server: &mut ServerState) {
-        if !std::mem::take(&mut server.role.doubtful) {
+    /// Has the statement with this number prepared, if it is not.
+    fn prepare_for_role(
+        &mut self,
+        number: usize,
+        definition: impl FnOnce() -> Vec<u8>,
+        server: &mut ServerState,
+    ) {
+        let (name, bit) = (format!("{SWITCH}{number}"), 1 << number);
+        if server.role.doubtful & bit != 0 {
+            // It is no error where there is none.
+            write::close_statement(&mut self.front, name.as_bytes());
+            self.pipeline.push(Entry::switch(Kind::Close));
+        } else if server.role.prepared & bit != 0 {
             return;
         }
-        let numbers = (0..=MAX_CARRIED).chain([READ_ONLY]);
-        for number in numbers.filter(|number| server.role.prepared & (1 << number) != 0) {
-            write::close_statement(&mut self.front, format!("{SWITCH}{number}").as_bytes());
-            self.pipeline.push(Entry::switch(Kind::Close));
-        }
-        server.role.prepared = 0;
+        server.role.doubtful &= !bit;
+        server.role.prepared |= bit;
+        write::parse(&mut self.front, name.as_bytes(), &definition());
+        self.pipeline.push(Entry::switch(Kind::Parse));
     }
 
     /// Puts the messages that make the transaction read-only into `front`. Nothing in it can undo that once it has
     /// looked at anything, and the guard refuses what could before. (Not SET LOCAL, of which the server would warn where
     /// it comes first: this setting ends with the transaction anyway.)
     fn make_read_only(&mut self, server: &mut ServerState) {
-        self.close_doubtful(server);
+        let definition = || [b"SET transaction_read_only TO on".as_slice(), &[0, 0, 0]].concat();
+        self.prepare_for_role(READ_ONLY, definition, server);
         let name = format!("{SWITCH}{READ_ONLY}");
-        if server.role.prepared & (1 << READ_ONLY) == 0 {
-            server.role.prepared |= 1 << READ_ONLY;
-            let definition = [b"SET transaction_read_only TO on".as_slice(), &[0, 0, 0]].concat();
-            write::parse(&mut self.front, name.as_bytes(), &definition);
-            self.pipeline.push(Entry::switch(Kind::Parse));
-        }
         write::bind_without_parameters(&mut self.front, SWITCH_PORTAL, name.as_bytes());
         write::execute(&mut self.front, SWITCH_PORTAL);
         self.pipeline.push(Entry::switch(Kind::Bind));
@@ -373,7 +394,9 @@ impl Session {
     pub(super) fn note_control(&mut self, effects: &Effects, server: &mut ServerState) {
         self.role.undecided |= effects.controls_transaction;
         let deallocates = matches!(effects.deallocates, Some(Deallocated::All));
-        server.role.doubtful |= deallocates || effects.has(Effect::DiscardAll) || effects.has(Effect::Opaque);
+        if deallocates || effects.has(Effect::DiscardAll) || effects.has(Effect::Opaque) {
+            server.role.doubt();
+        }
     }
 
     /// A statement was sent to run that `ends` the transaction, and the role with it.
@@ -463,19 +486,14 @@ impl Session {
         self.role.taken += 1;
         server.residue.role_taken();
     }
-
-    /// Whether a setting that the server tells is one that it has only as long as it has the role.
-    pub(super) fn is_carried(&self, body: &[u8]) -> bool {
-        self.carries_settings()
-            && view::parameter_status(body)
-                .is_some_and(|(name, _)| self.tracking.is_carried(&name.to_ascii_lowercase()))
-    }
 }
 
 /// A request ahead of a transaction has failed, or was skipped.
 pub(super) fn switch_undone(entry: &Entry, server: &mut ServerState) {
     // The statement may be prepared, or not.
-    server.role.doubtful |= entry.switch;
+    if entry.switch {
+        server.role.doubt();
+    }
 }
 
 /// Whether a SET LOCAL behind another statement of a batch is taken for what it is, and not warned of, in the

@@ -23,6 +23,7 @@ mod reporting;
 mod reuse;
 mod rewritten;
 mod role;
+mod telling;
 mod tracking;
 mod undecided;
 

@@ -11,7 +11,7 @@ use crate::session::code::{self, Ran};
 use crate::session::params::{Settings, is_reading, literal};
 use crate::session::pin::PinReason;
 use crate::session::{ServerState, Session};
-use crate::wire::{view, write};
+use crate::wire::view;
 
 /// Settings of one client that are followed; with more it keeps its server connection.
 pub const MAX_SETTINGS: usize = 1000;
@@ -40,9 +40,6 @@ pub struct Tracking {
     restarted: bool,
     /// There are more than can be followed, up to a DISCARD ALL: what is in force only the server connection knows.
     lost: bool,
-    /// The ParameterStatus values that the client was told, from a RESET of a setting of its startup packet until the
-    /// server connection has that again: it is not told of what is only there meanwhile.
-    told: Option<Vec<(String, String)>>,
     /// Code ran of which nobody knows yet what it sets.
     ran: Ran,
     /// Settings of the startup packet that a RESET put back, on the server connection to the tenant's defaults: in a
@@ -55,8 +52,17 @@ pub struct Tracking {
 enum Toucher {
     /// A statement that names it.
     Statement,
+    /// Only a RESET: that it is empty means that nobody has set it.
+    Reset,
     /// Only code, which may not have run.
     Code,
+}
+
+/// Whether a statement puts settings back, and nothing else in its text may have set or restored these, before or behind.
+fn only_resets(effects: &Effects) -> bool {
+    let mixed = effects.statements > 1 && (effects.has(Effect::Opaque) || effects.has(Effect::Releases));
+    let resets = effects.has(Effect::ResetAll) || effects.has(Effect::ResetSetting);
+    resets && !mixed && !effects.has(Effect::Setting)
 }
 
 /// The server's answer could not be read.
@@ -76,7 +82,6 @@ impl Tracking {
             lost: false,
             ran: Ran::No,
             owed: Settings::default(),
-            told: None,
         }
     }
 
@@ -87,17 +92,34 @@ impl Tracking {
 
     /// Whether the settings are those of the startup packet, no more than `most`, and can be given with each transaction.
     pub(super) fn can_be_carried(&self, most: usize) -> bool {
-        // These count when a transaction begins, which is before it is given any.
-        let is_late =
-            |name: &str| name.starts_with("default_transaction") || name.starts_with("transaction_");
+        // These count when a transaction begins, which is before it is given any. And of one that an application made up
+        // nobody can tell afterwards whether it was set to nothing or not at all.
+        let must_be_there = |name: &str| {
+            name.starts_with("default_transaction") || name.starts_with("transaction_") || name.contains('.')
+        };
         (Arc::ptr_eq(&self.now, &self.start) || self.now == self.start)
             && self.start.len() <= most
-            && !self.start.iter().any(|(name, _)| is_late(name))
+            && !self.start.iter().any(|(name, _)| must_be_there(name))
     }
 
-    /// Whether this setting of the startup packet stands as it was.
-    pub(super) fn is_carried(&self, name: &str) -> bool {
-        self.start.get(name).is_some() && !self.touched.contains_key(name)
+    /// Whether there are settings of the startup packet.
+    pub(super) fn began_with_any(&self) -> bool {
+        !self.start.is_empty()
+    }
+
+    /// Whether this is a setting of the startup packet.
+    pub(super) fn began_with(&self, name: &str) -> bool {
+        self.start.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this one may have changed.
+    pub(super) fn may_have_changed(&self, name: &str) -> bool {
+        self.touched.keys().any(|touched| touched.eq_ignore_ascii_case(name))
+    }
+
+    /// The server connection has the settings of the startup packet again.
+    pub(super) const fn restored(&mut self) {
+        self.restarted = false;
     }
 
     /// Whether there is something to do before the server connection can go, or its client can use it on.
@@ -128,24 +150,24 @@ impl Tracking {
     /// A statement with these effects was sent. `false` when it changes more than can be followed.
     pub(super) fn note(&mut self, effects: &Effects) -> bool {
         self.may_be_unset |= effects.has(Effect::ResetSetting) || effects.has(Effect::ResetAll);
+        let toucher = if only_resets(effects) { Toucher::Reset } else { Toucher::Statement };
         if effects.has(Effect::ResetAll) {
             // They count already.
-            self.touched.extend(self.now.iter().map(|(name, _)| (name.into(), Toucher::Statement)));
+            self.touched.extend(self.now.iter().map(|(name, _)| (name.into(), toucher)));
         }
         self.note_owed(effects);
-        effects.settings.iter().all(|name| self.touch(name, Toucher::Statement))
+        effects.settings.iter().all(|name| self.touch(name, toucher))
     }
 
     /// Only where nothing else in the text may have set or restored what its RESET put back, before or behind.
     fn note_owed(&mut self, effects: &Effects) {
         let all = effects.has(Effect::ResetAll);
-        let mixed = effects.statements > 1 && (effects.has(Effect::Opaque) || effects.has(Effect::Releases));
         if !all && !effects.has(Effect::ResetSetting) {
             let changes = [Effect::Setting, Effect::Opaque, Effect::Releases].iter().any(|e| effects.has(*e));
             if changes || effects.controls_transaction {
                 self.owed = Settings::default();
             }
-        } else if !mixed && !effects.has(Effect::Setting) {
+        } else if only_resets(effects) {
             let is_reset = |name: &str| all || effects.settings.iter().any(|reset| **reset == *name);
             for (name, value) in self.start.iter().filter(|(name, _)| is_reset(name)) {
                 self.owed.set(name, value);
@@ -165,30 +187,16 @@ impl Tracking {
         if self.owed.is_empty() || (status == b'T' && outstanding) {
             return None;
         }
-        // Outside a block it is done when the server has said what is in force.
-        Some(std::mem::take(&mut self.owed)).filter(|_| status == b'T')
-    }
-
-    /// A statement with these effects is sent to a server connection that told these values.
-    pub(super) fn note_told(&mut self, effects: &Effects, parameters: &[(String, String)]) {
-        if self.start.is_empty() || self.told.is_some() {
-            return;
+        let owed = std::mem::take(&mut self.owed);
+        if status != b'T' {
+            // Outside a block it is done when the server has said what is in force.
+            return None;
         }
-        let all = effects.has(Effect::ResetAll) || effects.has(Effect::DiscardAll);
-        let some = || effects.settings.iter().any(|name| self.start.get(name).is_some());
-        if all || (effects.has(Effect::ResetSetting) && some()) {
-            self.told = Some(parameters.to_vec());
+        // What is empty when the block has ended was so before it, and the RESET undone.
+        for (name, _) in owed.iter() {
+            self.touched.entry(name.into()).and_modify(|toucher| *toucher = Toucher::Statement);
         }
-    }
-
-    /// Whether the client is told later which of its settings have changed.
-    pub(super) const fn tells_later(&self) -> bool {
-        self.told.is_some()
-    }
-
-    /// Everything is lost with the server connection.
-    pub(super) fn server_lost(&mut self) {
-        self.told = None;
+        Some(owed)
     }
 
     /// Code ran that may have set this one. `false` when that cannot be followed.
@@ -208,7 +216,8 @@ impl Tracking {
 
     fn touch(&mut self, name: &str, toucher: Toucher) -> bool {
         if let Some(known) = self.touched.get_mut(name) {
-            if toucher == Toucher::Statement {
+            // The last that runs for certain counts.
+            if toucher != Toucher::Code {
                 *known = toucher;
             }
             return true;
@@ -249,8 +258,13 @@ impl Tracking {
         let mut new = old.clone();
         for (name, toucher) in &self.touched {
             // What somebody once set in a transaction is empty for ever after: code that did not run has not set it.
-            let is_there =
-                |value: &&str| !value.is_empty() || *toucher == Toucher::Statement || old.get(name).is_some();
+            // So is what a RESET took back that the startup packet has.
+            let is_there = |value: &&str| match toucher {
+                _ if !value.is_empty() => true,
+                Toucher::Statement => true,
+                Toucher::Reset => fallback.get(name).is_none(),
+                Toucher::Code => old.get(name).is_some(),
+            };
             match set.get(name).filter(is_there).or_else(|| fallback.get(name)) {
                 Some(value) => new.set(name, value),
                 None => new.remove(name),
@@ -407,34 +421,5 @@ impl Session {
     #[must_use]
     pub const fn knows_settings(&self) -> bool {
         !self.tracking.lost
-    }
-
-    /// The server connection has the client's settings again, as those of its startup packet after a RESET:
-    /// what changed there since `before` the client is told, as a server would have.
-    pub fn settings_restored(&mut self, before: &[(String, String)], server: &ServerState) {
-        self.tracking.restarted = false;
-        if !self.tell_parameters(server) {
-            self.tell_changes(before, server);
-        }
-    }
-
-    /// Tells the client what has changed since it was told last, where that was put off.
-    pub fn tell_parameters(&mut self, server: &ServerState) -> bool {
-        let Some(told) = self.tracking.told.take() else { return false };
-        self.tell_changes(&told, server);
-        true
-    }
-
-    /// The same within a transaction block: more may come, and be put off again.
-    pub(super) fn tell_parameters_so_far(&mut self, server: &ServerState) {
-        if self.tell_parameters(server) {
-            self.tracking.told = Some(server.parameters.clone());
-        }
-    }
-
-    fn tell_changes(&mut self, before: &[(String, String)], server: &ServerState) {
-        for parameter in server.parameters.iter().filter(|parameter| !before.contains(parameter)) {
-            write::parameter_status(&mut self.replies, &parameter.0, &parameter.1);
-        }
     }
 }

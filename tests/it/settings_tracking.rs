@@ -1,10 +1,12 @@
 //! Settings follow their client over server connections that it shares with others.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::proxy::Proxy;
-use crate::support::wire::{bind, execute, parse, query, sync, unnamed};
+use crate::support::wire::{Wire, bind, execute, parse, query, sync, unnamed};
 
 /// One server connection, so that all clients share it: one that kept it would starve the others.
 fn proxy() -> Proxy {
@@ -172,6 +174,76 @@ fn settings_of_the_startup_packet_come_back_with_reset_and_the_client_is_told() 
         }
         assert_eq!(told.last().unwrap(), "ParameterStatus TimeZone Asia/Tokyo", "{undo}");
         assert_eq!(proxied.value(SHOW), direct.value(SHOW), "{undo}");
+    }
+}
+
+/// By clients that begin with [`BELIEVER`].
+const BELIEFS: &[&[&str]] = &[
+    &["set datestyle = 'ISO, MDY'", "select 1"],
+    &["set datestyle = 'SQL, DMY'"],
+    &["set datestyle = 'German'", "begin", "set local datestyle = 'ISO'", "rollback", "reset datestyle"],
+    &["begin", "set local datestyle = 'German'", "select 1", "commit", "select 1"],
+    &["begin", "set local datestyle = 'ISO, MDY'", "commit", "select 1"],
+    &["begin; set local datestyle = 'ISO, MDY'", "commit"],
+    &[
+        "begin",
+        "set datestyle = 'ISO, MDY'",
+        "savepoint a",
+        "set datestyle = 'German'",
+        "rollback to a",
+        "commit",
+    ],
+    &["begin", "set datestyle = 'ISO, MDY'", "select * from nowhere", "rollback"],
+    &["begin", "select 1", "select * from nowhere", "reset datestyle", "rollback"],
+    &["begin", "set local timezone = 'Etc/UTC'", "commit and chain", "select 1", "commit"],
+    &["begin", "reset all", "commit"],
+    &["begin", "reset all", "rollback"],
+    &["set datestyle = 'German'", "reset all"],
+    &["set work_mem = '1MB'", "reset all"],
+    &["set work_mem = '1MB'", "discard all", "select 1"],
+    &["set timezone = 'Asia/Tokyo'", "discard all", "select 1"],
+    &["set timezone = 'Etc/UTC'; set timezone = 'Europe/Berlin'"],
+    &["select set_config('datestyle', 'ISO, MDY', false)"],
+    &["reset all", "select 1"],
+    &["set app.me = ''", "reset app.me"],
+    &["set app.me = ''", "begin", "reset app.me", "rollback"],
+    &["set app.me = 'other'", "reset all"],
+];
+
+const BELIEVER: [(&str, &str); 4] = [
+    ("datestyle", "sql, dmy"),
+    ("timezone", "Europe/Berlin"),
+    ("application_name", "started"),
+    ("options", "-c app.me=startup"),
+];
+
+/// What it was told last of each setting.
+fn believes(wire: &mut Wire, beliefs: &mut BTreeMap<String, String>, sql: &str) {
+    let lines = wire.query(sql);
+    let told = lines.iter().filter_map(|line| line.strip_prefix("ParameterStatus ")?.split_once(' '));
+    beliefs.extend(told.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn client_is_told_of_the_settings_it_began_with_what_it_would_be_directly() {
+    let few = |config: &mut pgtenant::config::Config| config.pool.max_server_connections = 2;
+    for proxy in [Proxy::start(&["alpha"], few), Proxy::start_shared(&["alpha"], few)] {
+        let mut other = proxy.wire_with("alpha", &[("timezone", "Asia/Tokyo")]).unwrap();
+        // Without the application's own setting the others can be brought with each transaction.
+        for (begin, conversation) in BELIEFS.iter().flat_map(|one| [(3, one), (4, one)]) {
+            let begin = &BELIEVER[..begin];
+            let mut both =
+                [proxy.wire_with("alpha", begin).unwrap(), proxy.direct_with("alpha", begin).unwrap()];
+            let mut beliefs = both.each_ref().map(|wire| wire.parameters.iter().cloned().collect());
+            for sql in *conversation {
+                both.iter_mut().zip(&mut beliefs).for_each(|(wire, known)| believes(wire, known, sql));
+                assert_eq!(beliefs[0], beliefs[1], "{sql} in {conversation:#?}");
+                assert_eq!(other.value("show timezone"), "Asia/Tokyo");
+            }
+            let show = "select current_setting('datestyle'), current_setting('timezone'), current_setting('work_mem'), \
+                current_setting('application_name'), coalesce(current_setting('app.me', true), '')";
+            assert_eq!(both[0].value(show), both[1].value(show), "{conversation:#?}");
+        }
     }
 }
 

@@ -477,3 +477,31 @@ fn settings_of_the_startup_packet_hold_beside_those_that_a_pinned_client_sets() 
         assert_eq!(wire.value(shown), format!("SQL, DMY|Europe/Berlin|{work_mem}"));
     }
 }
+
+/// What stands alone behind BEGIN, in blocks that go on, fail, or end within a text.
+#[test]
+fn beginnings_of_blocks_are_answered_as_on_a_direct_connection() {
+    let proxy = proxy();
+    proxy.direct("alpha").run("create table t (id int)");
+    let level = "set transaction isolation level serializable";
+    for conversation in [
+        &["begin", "set local lock_timeout = '1s'", level, "show transaction_isolation", "commit"][..],
+        &["begin", "show datestyle", "listen a", level, "select id from t where false", "commit"],
+        &["begin", "lock table t in share mode", level, "rollback"],
+        &["begin", "select id from t where false", level, "rollback"],
+        &["begin", "selec", "select id from t where false", "commit", "select id from t where false"],
+        &["begin", "insert into t values (1); commit", "select id from t where false"],
+        &["begin", "begin; insert into t values (1); commit", "select id from t where false"],
+        &["begin", "insert into t values (1); rollback", "select id from t where false"],
+        &["begin", "savepoint a", "select 1/0", "rollback to a", "insert into t values (2)", "rollback"],
+    ] {
+        let [mut through, mut direct] = [proxy.wire("alpha"), proxy.direct("alpha")];
+        for sql in conversation {
+            let answer = through.query(sql);
+            assert_eq!(answer, direct.query(sql), "{sql} in {conversation:?}");
+            if answer.last().is_some_and(|last| last == "ReadyForQuery I") {
+                assert_eq!(proxy.wire("beta").value("select current_user"), proxy.role("beta"));
+            }
+        }
+    }
+}

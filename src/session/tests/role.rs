@@ -283,6 +283,34 @@ fn taking_of_the_role_that_was_skipped_is_not_counted_on() {
     assert!(again.starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "), "{again}");
 }
 
+/// The Close of one was skipped, and it was taken to be gone: to prepare it again failed (found by the model of the session).
+#[test]
+fn statement_that_takes_the_role_is_not_taken_to_be_gone_where_its_close_was_skipped() {
+    let mut talk = Talk::shared();
+    let mut start = Settings::default();
+    start.set("timezone", "Asia/Tokyo");
+    let (plain, scope) = (Settings::default(), talk.session.scope().clone());
+    let comes = |talk: &mut Talk, settings: &Settings| {
+        talk.session = Session::new(scope.clone(), Arc::new(settings.clone()), commons());
+        talk.client(&query("select a from t"))
+    };
+    // One for a client with a setting is prepared beside that for one without.
+    assert!(comes(&mut talk, &start).starts_with("(ahead: Parse pgtenant_role_1 "));
+    talk.client(&query("select a from t"));
+    talk.backends("12DCTDCZ");
+    talk.client(&query("deallocate all"));
+    // Not known to have succeeded.
+    talk.client(&query("deallocate all"));
+    talk.session.pipeline = Default::default();
+    assert!(comes(&mut talk, &plain).starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "));
+    talk.client(&query("select a from t"));
+    // All of it is skipped.
+    talk.backend(b'E', b"SERROR\0VERROR\0C57014\0Mno\0\0");
+    assert!(comes(&mut talk, &start).starts_with("(ahead: C pgtenant_role_1, Parse pgtenant_role_1 "));
+    talk.session.pipeline = Default::default();
+    assert!(comes(&mut talk, &plain).starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "));
+}
+
 #[test]
 fn begin_needs_no_role_and_what_follows_in_the_block_takes_it_once() {
     let mut talk = Talk::shared();
@@ -311,7 +339,82 @@ fn savepoint_takes_the_role_before_it_so_that_going_back_does_not_lose_it() {
     talk.client(&query("begin"));
     talk.backend(b'C', b"");
     talk.ready(b'T');
-    assert_eq!(talk.client(&query("savepoint s")), TAKES);
+    assert_eq!(talk.client(&query("savepoint s")), COMMANDED);
+    assert_eq!(talk.client(&query("savepoint s")), "Query \"savepoint s\"");
+    talk.backends("12CC");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+}
+
+/// What takes the role in a block without looking at anything.
+const COMMANDED: &str = r#"(ahead: Parse  "SET LOCAL ROLE \"tenant_a\"", Bind , E)"#;
+
+/// `BEGIN; SET LOCAL lock_timeout = '1s'; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`: the last one must come before
+/// anything that takes a snapshot.
+#[test]
+fn isolation_level_can_be_set_behind_what_can_stand_before_it() {
+    for sql in ["set local lock_timeout = '1s'", "show jit", "listen a", "set constraints all deferred"] {
+        let mut talk = Talk::shared();
+        talk.client(&query("begin"));
+        talk.backend(b'C', b"");
+        talk.ready(b'T');
+        let mut sent = talk.client(&query(sql));
+        if sent == "(asks the hub)" {
+            talk.session.hub_answered(Ok(()));
+            sent = talk.client(&query(sql));
+        }
+        assert_eq!(sent, COMMANDED, "{sql}");
+    }
+}
+
+#[test]
+fn unnamed_statement_of_a_client_is_not_taken_for_the_command_that_came_in_its_place() {
+    let mut talk = Talk::shared();
+    for frame in [parse("", "show jit"), parse("", "show jit"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("2DC1Z");
+    for frame in [parse("b", "begin"), bind("b"), execute(), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("12C");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&bind("")), COMMANDED);
+    assert_eq!(talk.client(&bind("")), "Parse  \"show jit\", Bind ");
+}
+
+#[test]
+fn in_a_block_that_has_failed_the_error_is_of_the_statement_and_not_of_what_would_take_the_role() {
+    let mut talk = Talk::shared();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.ready(b'T');
+    talk.client(&query("commit and chain"));
+    talk.backend(b'E', b"SERROR\0VERROR\0C40001\0Mno\0\0");
+    talk.ready(b'E');
+    for frame in [query("select a from t"), query("rollback; select a from t")] {
+        assert_eq!(talk.client(&frame), trace(&frame));
+        talk.backend(b'E', b"SERROR\0VERROR\0C25P02\0Mno\0\0");
+        talk.ready(b'E');
+    }
+    talk.client(&close("s"));
+    assert_eq!(talk.client(&parse("s", "select a from t")), "Parse pgtenant_1 \"select a from t\"");
+    talk.backend(b'E', b"SERROR\0VERROR\0C25P02\0Mno\0\0");
+    talk.client(SYNC);
+    talk.ready(b'E');
+    // What ends the block may let something run.
+    talk.client(&parse("", "rollback"));
+    talk.client(&bind(""));
+    assert_eq!(talk.client(&parse("", "select a from t")), TAKES);
+}
+
+#[test]
+fn text_that_ends_the_block_it_is_in_has_the_role_up_to_there() {
+    let mut talk = Talk::shared();
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.ready(b'T');
+    assert_eq!(talk.client(&query("insert into t values (1); commit; select a from t")), TAKES);
 }
 
 #[test]
@@ -419,8 +522,9 @@ fn settings_of_the_startup_packet_come_with_the_role_and_none_stays() {
     talk.client(&query("set timezone = 'UTC'"));
     talk.client(&query("set timezone = 'UTC'"));
     talk.role_taken();
-    assert_eq!(talk.backend(b'S', b"TimeZone\0UTC\0"), "[S]");
-    talk.backends("CZ");
+    // It is told when it is known what is in force.
+    assert_eq!(talk.backend(b'S', b"TimeZone\0UTC\0"), "");
+    assert_eq!(talk.backends("CZ"), "[C]");
     talk.answered(&[("timezone", "UTC")]);
     assert_eq!(talk.session.settings_of_connection().get("timezone"), Some("UTC"));
 }

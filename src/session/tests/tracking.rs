@@ -156,6 +156,49 @@ fn reset_all_asks_for_all_that_is_followed() {
     assert_eq!((talk.settings(), talk.server_settings()), (vec![("timezone", "UTC")], vec![]));
 }
 
+/// PostgreSQL has a setting that an application made up for ever after, and RESET makes it empty.
+#[test]
+fn setting_of_the_applications_own_in_the_startup_packet_comes_back_with_reset_and_stays_empty_when_set_so() {
+    let reset = [("app.me", "")];
+    for (texts, now) in [
+        (&["reset all"][..], "it"),
+        (&["reset app.me"], "it"),
+        (&["set app.me = ''"], ""),
+        (&["set app.me = ''", "reset all"], "it"),
+        // Nobody knows which came last.
+        (&["reset all; set app.me = ''"], ""),
+    ] {
+        let mut talk = Talk::starting_with(&[("app.me", "it")]);
+        texts.iter().for_each(|text| talk.ran(text));
+        talk.answered(&reset);
+        assert_eq!(
+            (talk.settings(), talk.server_settings()),
+            (vec![("app.me", now)], vec![("app.me", "")]),
+            "{texts:?}"
+        );
+    }
+    // In a block it is set again at once: what is empty afterwards was so before, and the RESET undone.
+    let mut talk = Talk::starting_with(&[("app.me", "it")]);
+    talk.ran("set app.me = ''");
+    talk.answered(&reset);
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    talk.client(&query("reset app.me"));
+    talk.backend(b'C', b"");
+    talk.backend(b'Z', b"T");
+    talk.backends("TDC");
+    talk.backend(b'Z', b"T");
+    talk.ran("rollback");
+    talk.answered(&reset);
+    assert_eq!(talk.settings(), [("app.me", "")]);
+    // One that nobody began with is empty, as on a direct connection.
+    let mut talk = Talk::attached();
+    talk.ran("reset app.me");
+    talk.answered(&reset);
+    assert_eq!(talk.settings(), [("app.me", "")]);
+}
+
 #[test]
 fn discard_all_forgets_what_was_set_and_restores_the_startup_packet() {
     let mut talk = Talk::starting_with(&[("timezone", "UTC")]);
