@@ -58,11 +58,11 @@ enum Toucher {
     Code,
 }
 
-/// Whether a statement puts settings back, and nothing else in its text may have set or restored these, before or behind.
+/// Whether a text puts settings back, and nothing else in it may have set these, before or behind.
 fn only_resets(effects: &Effects) -> bool {
-    let mixed = effects.statements > 1 && (effects.has(Effect::Opaque) || effects.has(Effect::Releases));
     let resets = effects.has(Effect::ResetAll) || effects.has(Effect::ResetSetting);
-    resets && !mixed && !effects.has(Effect::Setting)
+    let runs_code = effects.statements > 1 && effects.has(Effect::Opaque);
+    resets && !runs_code && !effects.has(Effect::Setting)
 }
 
 /// The server's answer could not be read.
@@ -167,7 +167,7 @@ impl Tracking {
             if changes || effects.controls_transaction {
                 self.owed = Settings::default();
             }
-        } else if only_resets(effects) {
+        } else if only_resets(effects) && !(effects.statements > 1 && effects.controls_transaction) {
             let is_reset = |name: &str| all || effects.settings.iter().any(|reset| **reset == *name);
             for (name, value) in self.start.iter().filter(|(name, _)| is_reset(name)) {
                 self.owed.set(name, value);

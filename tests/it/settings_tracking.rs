@@ -208,6 +208,9 @@ const BELIEFS: &[&[&str]] = &[
     &["set app.me = ''", "reset app.me"],
     &["set app.me = ''", "begin", "reset app.me", "rollback"],
     &["set app.me = 'other'", "reset all"],
+    &["set app.me = ''", "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;"],
+    &["begin", "set app.me = ''", "close all; reset all", "select 1", "commit"],
+    &["begin; reset all; commit"],
 ];
 
 const BELIEVER: [(&str, &str); 4] = [

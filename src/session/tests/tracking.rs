@@ -165,6 +165,9 @@ fn setting_of_the_applications_own_in_the_startup_packet_comes_back_with_reset_a
         (&["reset app.me"], "it"),
         (&["set app.me = ''"], ""),
         (&["set app.me = ''", "reset all"], "it"),
+        // What asyncpg sends between two users of a connection.
+        (&["SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;"], "it"),
+        (&["begin; reset all; commit"], "it"),
         // Nobody knows which came last.
         (&["reset all; set app.me = ''"], ""),
     ] {

@@ -377,7 +377,7 @@ pub(super) fn normalise(direct: &mut [Message], through: &mut [Message]) {
     }
 }
 
-fn field(body: &[u8], code: u8) -> Option<&[u8]> {
+pub(super) fn field(body: &[u8], code: u8) -> Option<&[u8]> {
     fields(body).find(|field| field.first() == Some(&code)).map(|field| &field[1..])
 }
 

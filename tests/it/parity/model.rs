@@ -16,7 +16,7 @@ use self::stage::Stage;
 use super::random::number;
 
 /// In the usual suite, for each level.
-const CASES: u64 = 3;
+const CASES: u64 = 10;
 /// What clients do in a case.
 const STEPS: u64 = 60;
 /// Tries to make a case that differs shorter.

@@ -79,14 +79,14 @@ const TEXTS: &[&str] = &[
     "show work_mem",
     "set geqo = off",
     "show geqo",
-    "set app.user = 'client {me}'",
-    "set local app.user = 'local {me}'",
-    "select set_config('app.user', 'config {me}', false)",
-    "select set_config('app.user', 'local config {me}', true)",
-    "select set_config('app.user', 'of ' || who, false) from things where who = {me} limit 1",
-    "reset app.user",
-    "select nullif(current_setting('app.user', true), '')",
-    "select nullif(current_setting('app.user', true), ''), nullif(current_setting('app.other', true), '')",
+    "set app.me = 'client {me}'",
+    "set local app.me = 'local {me}'",
+    "select set_config('app.me', 'config {me}', false)",
+    "select set_config('app.me', 'local config {me}', true)",
+    "select set_config('app.me', 'of ' || who, false) from things where who = {me} limit 1",
+    "reset app.me",
+    "select nullif(current_setting('app.me', true), '')",
+    "select nullif(current_setting('app.me', true), ''), nullif(current_setting('app.other', true), '')",
     "select by_function('function {me}')",
     "do $$ begin perform set_config('app.other', 'do {me}', false); end $$",
     "do $$ begin raise notice 'said by {me}'; end $$",
@@ -196,7 +196,7 @@ const SCRIPTS: &[&str] = &[
     "begin; insert into things (who, token) values ({me}, 'script'); commit",
     "begin; insert into things (who, token) values ({me}, 'undone'); rollback",
     "begin; set application_name = 'script {me}'; rollback; show application_name",
-    "begin; set app.user = 'script {me}'; savepoint b; set app.user = 'inner'; rollback to b; commit",
+    "begin; set app.me = 'script {me}'; savepoint b; set app.me = 'inner'; rollback to b; commit",
     "insert into numbered (who) values ({me}); select lastval() = currval('numbered_id_seq')",
     "set work_mem = '7MB'; select 1/0",
     "select {me}; select {n}; select 'third'",
@@ -210,7 +210,7 @@ const SCRIPTS: &[&str] = &[
     "begin; prepare p{n} as select {me}, $1::int; rollback",
     "select pg_try_advisory_lock({n}); select pg_advisory_unlock({n})",
     "begin; select pg_try_advisory_lock({n}); rollback",
-    "reset all; show application_name; show datestyle",
+    "show application_name; show datestyle; reset all",
     "set local work_mem = '9MB'; show work_mem",
     "commit; select {me}",
     "begin; select {me}; commit; begin; insert into things (who, token) values ({me}, 'open')",
@@ -222,13 +222,13 @@ const SCRIPTS: &[&str] = &[
 const APART: &[&str] = &[
     "select {me}, '{n}'",
     "show application_name",
-    "select nullif(current_setting('app.user', true), ''), current_setting('datestyle')",
+    "select nullif(current_setting('app.me', true), ''), current_setting('datestyle')",
     "select who, token from things where who = {me} order by id",
     "update things set token = token || '+' where who = {me} returning token",
     "set application_name = 'at once {me} {n}'",
-    "set app.user = 'at once {me}'",
+    "set app.me = 'at once {me}'",
     "set timezone = 'Asia/Tokyo'",
-    "begin; set local app.user = 'x'; insert into only_of_{me} values ({n}); commit",
+    "begin; set local app.me = 'x'; insert into only_of_{me} values ({n}); commit",
     "select 1/0",
     "begin; insert into only_of_{me} values ({n}); rollback",
     "insert into only_of_{me} values ({n}) returning id",
@@ -242,20 +242,21 @@ const STARTUPS: &[&[(&str, &str)]] = &[
     &[],
     &[("application_name", "started")],
     &[("datestyle", "SQL, DMY"), ("timezone", "Europe/Berlin")],
-    &[("options", "-c work_mem=5MB -c geqo=off -c app.user=startup")],
+    &[("options", "-c work_mem=5MB -c geqo=off -c app.me=startup")],
     &[("options", "-c default_transaction_read_only=on"), ("application_name", "reader")],
     &[("extra_float_digits", "3"), ("client_min_messages", "warning")],
 ];
 
 /// What differs where server connections are shared: see docs/compatibility.md.
-const NOT_SHARED: [&str; 2] = ["do $$", "statement_timestamp"];
+/// `pg_notify` in a hardened database has channels of the tenant's own, also on a direct connection, where LISTEN has not.
+const NOT_SHARED: [&str; 3] = ["do $$", "statement_timestamp", "pg_notify"];
 
 /// For statements that are used later.
 const PREPARED: &[&str] = &[
     "select {me} as me, '{n}' as n",
     "select who, token from things where who = {me} order by id",
     "select $1::int + {me}",
-    "select nullif(current_setting('app.user', true), ''), current_setting('application_name')",
+    "select nullif(current_setting('app.me', true), ''), current_setting('application_name')",
     "insert into things (who, token) values ({me}, $1) returning token",
     "select generate_series(1, 5) as row_of_{me}",
     "update things set token = token || $1 where who = {me}",
@@ -304,6 +305,8 @@ impl Author<'_> {
     /// One statement by the extended protocol.
     fn extended(&mut self, text: &str) -> Vec<u8> {
         let name = ["", "", "", "s", "t"][self.roll(5)];
+        // A statement that deallocates itself is another thing on a server connection of several clients.
+        let name = if text == "deallocate s" { "" } else { name };
         let run = [bind("", name, &[]), describe_portal(""), execute("", 0)].concat();
         match self.roll(4) {
             0 if !name.is_empty() => batch(&[close_statement(name), parse(name, text), run]),
@@ -358,9 +361,19 @@ impl Author<'_> {
 
     /// Several statements in one implicit transaction, or in explicit ones.
     fn pipeline(&mut self, client: usize) -> Vec<u8> {
-        let parts: Vec<_> = (0..=self.roll(4))
-            .map(|_| [parse("", &self.text(TEXTS, client)), bind("", "", &[]), execute("", 0)].concat())
-            .collect();
+        let mut parts = Vec::new();
+        for n in 0..=self.roll(4) {
+            let text = self.text(TEXTS, client);
+            // Where the role comes first, it is too late for an isolation level.
+            if n > 0 && !self.rules.is_dedicated && text.contains("isolation level") {
+                continue;
+            }
+            parts.push([parse("", &text), bind("", "", &[]), execute("", 0)].concat());
+            // What follows in the batch would not find the settings of the startup packet.
+            if text.starts_with("reset ") {
+                break;
+            }
+        }
         batch(&parts)
     }
 
@@ -413,6 +426,36 @@ pub(super) fn case(seed: u64, steps: u64, rules: &Rules) -> Vec<Step> {
         all.push(Step { client, act: author.act(client), at_once: false });
     }
     all
+}
+
+impl Step {
+    /// What it says.
+    pub(super) fn text(&self) -> String {
+        match &self.act {
+            Act::Say(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Act::Return(_) => String::new(),
+        }
+    }
+
+    /// Whether a transaction block begins in it.
+    pub(super) fn begins_block(&self) -> bool {
+        self.text().contains("begin")
+    }
+
+    /// Whether its client may keep its server connection for it.
+    pub(super) fn may_pin(&self) -> bool {
+        let text = self.text();
+        ["lock", "hold", "temp", "prepare", "execute", "do $$", "function"]
+            .iter()
+            .any(|word| text.contains(word))
+    }
+
+    /// Whether it is a text that ends the transaction it is in and goes on, which is not the same where server
+    /// connections are shared: see docs/compatibility.md.
+    pub(super) fn ends_and_goes_on(&self) -> bool {
+        let text = self.text();
+        ["commit; ", "rollback; "].iter().any(|end| text.contains(end))
+    }
 }
 
 /// For people.

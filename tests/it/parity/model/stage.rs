@@ -18,6 +18,8 @@ const CONNECTIONS_OF_A_TENANT: usize = 3;
 /// What a client may keep its server connection for after an INSERT is no pin (ADR 8), and waiting for its end takes
 /// longer.
 const MOMENT: Duration = Duration::from_millis(20);
+/// When a pin is known, however busy the machine is.
+const PIN_KNOWN: Duration = Duration::from_secs(3);
 
 /// Once, before the proxy gets to know the tenant.
 const CODE: &str = "
@@ -145,10 +147,16 @@ impl<'a> Side<'a> {
         while !rest.is_empty() {
             let together = 1 + rest[1..].iter().take_while(|step| step.at_once).count();
             let (now, after) = rest.split_at(together);
+            // Who begins a block and fails in it has a server connection afterwards.
+            let mut openers = Vec::new();
             let may: Vec<bool> = (now.iter().enumerate())
                 .map(|(n, step)| match taken {
                     Some(taken) => taken[answers.len() + n].is_some(),
-                    None => self.may(step, together > 1),
+                    None => {
+                        let may = self.may(step, together > 1, &openers);
+                        openers.extend((may && step.begins_block()).then_some(step.client));
+                        may
+                    }
                 })
                 .collect();
             for (step, _) in now.iter().zip(&may).filter(|(_, may)| **may) {
@@ -158,7 +166,7 @@ impl<'a> Side<'a> {
                 let answer = may.then(|| self.answer(step));
                 answers.push(answer);
             }
-            self.settle();
+            self.settle(now.iter().any(Step::may_pin));
             now.iter().filter(|step| may_notify(step)).for_each(|step| self.hear(step.client));
             rest = after;
         }
@@ -167,16 +175,24 @@ impl<'a> Side<'a> {
     }
 
     /// Whether nobody has to wait for somebody who acts later.
-    fn may(&self, step: &Step, in_company: bool) -> bool {
+    fn may(&self, step: &Step, in_company: bool, openers: &[usize]) -> bool {
         let pinned = self.stage.pinned();
         let holds = |player: &Player| player.in_transaction || pinned.contains(&player.pid);
-        if holds(&self.players[step.client]) {
+        let player = &self.players[step.client];
+        if player.in_transaction && !self.stage.rules.is_dedicated && step.ends_and_goes_on() {
+            return false;
+        }
+        if holds(player) {
             return !in_company;
         }
-        let holders = self.players.iter().filter(|player| holds(player)).count();
-        let of_tenant = (self.players.iter().enumerate())
-            .filter(|(n, player)| tenant_of(*n) == tenant_of(step.client) && holds(player));
-        holders < CONNECTIONS - 1 && of_tenant.count() < CONNECTIONS_OF_A_TENANT - 1
+        // Of one that is kept for its sequences nobody knows yet whether it is for more by now.
+        let kept: HashSet<i32> = self.stage.proxy.pinned().iter().map(|pin| pin.pid).collect();
+        let holders: Vec<usize> = (self.players.iter().enumerate())
+            .filter(|(n, player)| holds(player) || kept.contains(&player.pid) || openers.contains(n))
+            .map(|(n, _)| n)
+            .collect();
+        let of_tenant = holders.iter().filter(|n| tenant_of(**n) == tenant_of(step.client));
+        holders.len() < CONNECTIONS - 1 && of_tenant.count() < CONNECTIONS_OF_A_TENANT - 1
     }
 
     fn begin(&mut self, step: &Step) {
@@ -216,10 +232,11 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// Nobody but who is in a transaction or pinned has a server connection, or who may keep it for a moment yet.
-    fn settle(&self) {
-        let begin = Instant::now();
-        while !self.is_direct && !self.is_settled() && begin.elapsed() < MOMENT {
+    /// Nobody but who is in a transaction or pinned has a server connection, or who may keep it for a moment yet. Whether
+    /// somebody is pinned that may be is known by then.
+    fn settle(&self, may_pin: bool) {
+        let (begin, most) = (Instant::now(), if may_pin { PIN_KNOWN } else { MOMENT });
+        while !self.is_direct && !self.is_settled() && begin.elapsed() < most {
             std::thread::yield_now();
         }
     }
@@ -267,7 +284,7 @@ impl<'a> Side<'a> {
                 let step = Step { client, act: Act::Say(query(text)), at_once: false };
                 self.begin(&step);
                 self.answer(&step);
-                self.settle();
+                self.settle(false);
             }
         }
         self.ears.iter_mut().for_each(|ear| ear.run("notify the_end"));
@@ -324,7 +341,6 @@ impl Player {
 
 /// Whether somebody may hear something of it.
 fn may_notify(step: &Step) -> bool {
-    let Act::Say(bytes) = &step.act else { return false };
-    let text = String::from_utf8_lossy(bytes);
+    let text = step.text();
     ["notify", "commit", "chain"].iter().any(|word| text.contains(word))
 }
