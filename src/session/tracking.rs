@@ -162,12 +162,15 @@ impl Tracking {
     /// Only where nothing else in the text may have set or restored what its RESET put back, before or behind.
     fn note_owed(&mut self, effects: &Effects) {
         let all = effects.has(Effect::ResetAll);
+        // A ROLLBACK releases what pins.
+        let may_undo =
+            effects.statements > 1 && effects.has(Effect::Releases) && effects.controls_transaction;
         if !all && !effects.has(Effect::ResetSetting) {
             let changes = [Effect::Setting, Effect::Opaque, Effect::Releases].iter().any(|e| effects.has(*e));
             if changes || effects.controls_transaction {
                 self.owed = Settings::default();
             }
-        } else if only_resets(effects) && !(effects.statements > 1 && effects.controls_transaction) {
+        } else if only_resets(effects) && !may_undo {
             let is_reset = |name: &str| all || effects.settings.iter().any(|reset| **reset == *name);
             for (name, value) in self.start.iter().filter(|(name, _)| is_reset(name)) {
                 self.owed.set(name, value);
