@@ -20,6 +20,19 @@ fn at(cluster: &PrivateCluster) -> ServerAddress {
     ServerAddress::Tcp("127.0.0.1".into(), cluster.port())
 }
 
+/// From here on what is committed is on the standby, too.
+#[tokio::main(flavor = "current_thread")]
+async fn keep_in_step(primary: &PrivateCluster) {
+    let admin = connect(&primary.superuser_url("postgres")).await;
+    for sql in [
+        "alter system set synchronous_commit = 'remote_apply'",
+        "alter system set synchronous_standby_names = '*'",
+        "select pg_reload_conf()",
+    ] {
+        admin.batch_execute(sql).await.unwrap();
+    }
+}
+
 fn start(primary: &PrivateCluster, change: impl FnOnce(&mut Config) + Send) -> Proxy {
     Proxy::alone_on(primary, "app", &["alpha"], |config| {
         config.pool.max_server_connections = 4;
@@ -44,6 +57,8 @@ fn until_it_works(proxy: &Proxy, what: &str, sql: &str) -> Wire {
 fn standby_that_is_promoted_takes_over_without_a_restart() {
     let mut primary = primary();
     let standby = primary.standby().unwrap();
+    // It is asked first, and knows nobody before it has what `init` made.
+    keep_in_step(&primary);
     // A server that never answers stands in front: it is passed over each time.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = ServerAddress::Tcp("127.0.0.1".into(), silent.local_addr().unwrap().port());
