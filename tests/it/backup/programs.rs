@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -181,8 +181,9 @@ async fn interrupted_killed_or_slow_restore_changes_nothing_and_the_next_one_tid
         "SELECT count(*) FROM pg_stat_activity WHERE usename = 'aside_{}' AND query LIKE 'COPY%'",
         db.slug("alpha")
     );
+    let config = configured(&db, dir.path());
     for signal in ["INT", "TERM", "KILL"] {
-        let mut restore = program(&db, dir.path());
+        let mut restore = program(&config);
         restore.args(["tenant", "restore", "--replace", "--admin-url", &db.admin_url]).arg(&file);
         let mut child = restore.stderr(Stdio::piped()).spawn().unwrap();
         while value(&admin, &loads).await != "1" {
@@ -216,8 +217,9 @@ async fn interrupted_killed_or_slow_restore_changes_nothing_and_the_next_one_tid
 async fn two_restores_of_a_tenant_at_once_do_not_meet() {
     let db = ready().await;
     let (dir, file) = backed_up(&db, "alpha").await;
+    let config = configured(&db, dir.path());
     let run = || {
-        let mut restore = program(&db, dir.path());
+        let mut restore = program(&config);
         restore.args(["tenant", "restore", "--replace", "--admin-url", &db.admin_url]).arg(&file);
         restore.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
     };
@@ -239,8 +241,8 @@ async fn two_restores_of_a_tenant_at_once_do_not_meet() {
     assert_nothing_aside(&db).await;
 }
 
-/// `pgtenant` with a configuration for this database.
-fn program(db: &Db, dir: &Path) -> Command {
+/// The file of a configuration for this database. Written once, before the first program that reads it.
+fn configured(db: &Db, dir: &Path) -> PathBuf {
     let (config, key) = (dir.join("pgtenant.toml"), dir.join("key"));
     fs::write(&key, "5a".repeat(32)).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -252,7 +254,11 @@ fn program(db: &Db, dir: &Path) -> Command {
         db.config.registry.user
     );
     fs::write(&config, text).unwrap();
+    config
+}
+
+fn program(config: &Path) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("pgtenant"));
-    command.env("PGTENANT_CONFIG", &config).env("PGTENANT_PG_BIN", cluster().bin(""));
+    command.env("PGTENANT_CONFIG", config).env("PGTENANT_PG_BIN", cluster().bin(""));
     command
 }
