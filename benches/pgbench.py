@@ -461,13 +461,19 @@ class Round(typing.NamedTuple):
         return self.proxy_us + self.server_us
 
 
+def generator_threads(script, mode, clients):
+    """How many threads pgbench gets. It prepares statements by calls that wait: a client that has to wait for a server
+    connection stops all of its thread, also those who hold one in a transaction. Then only a thread for each goes on."""
+    return clients if (script, mode) == ("tpcb", "prepared") else min(2, clients)
+
+
 def pgbench(leg, cluster, what, seconds):
     """One round of (script, mode, clients)."""
     script, mode, clients = what
     how = ["-C", "-M", "simple"] if mode == "connect" else ["-M", mode]
     before = (leg.process.cpu_us() if leg.process else 0, cluster.cpu_us())
     with tempfile.TemporaryDirectory(prefix="pgtenant-latency-") as logs:
-        said = run([need_program("pgbench"), "-n", "-b", SCRIPTS[script], *how, "-c", clients, "-j", min(2, clients),
+        said = run([need_program("pgbench"), "-n", "-b", SCRIPTS[script], *how, "-c", clients, "-j", generator_threads(*what),
                     "-T", seconds, "-l", "--log-prefix", f"{logs}/log", "-h", HOST, "-p", leg.port, "-U", leg.user, DATABASE],
                    env=client_environment(leg))
         after = (leg.process.cpu_us() if leg.process else 0, cluster.cpu_us())
