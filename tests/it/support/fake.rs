@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::wire::{Message, frame};
@@ -21,6 +21,7 @@ pub(crate) struct Fake {
     pub(crate) port: u16,
     logins: Arc<AtomicUsize>,
     cancels: Arc<AtomicUsize>,
+    holds_cancels: Arc<AtomicBool>,
 }
 
 impl Fake {
@@ -31,13 +32,20 @@ impl Fake {
         let port = listener.local_addr().unwrap().port();
         let (logins, cancels) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (script, counts) = (Arc::new(script), [Arc::clone(&logins), Arc::clone(&cancels)]);
+        let holds_cancels = Arc::new(AtomicBool::new(false));
+        let holds = Arc::clone(&holds_cancels);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (script, counts) = (Arc::clone(&script), counts.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), real, &counts, &*script));
+                let (script, counts, holds) = (Arc::clone(&script), counts.clone(), Arc::clone(&holds));
+                std::thread::spawn(move || serve(stream.unwrap(), real, &counts, &holds, &*script));
             }
         });
-        Self { port, logins, cancels }
+        Self { port, logins, cancels, holds_cancels }
+    }
+
+    /// From now on it closes no connection that a cancel request came by: it has not taken it.
+    pub(crate) fn hold_cancels(&self) {
+        self.holds_cancels.store(true, Ordering::SeqCst);
     }
 
     /// Tenant logins so far.
@@ -51,7 +59,13 @@ impl Fake {
     }
 }
 
-fn serve(mut stream: TcpStream, real: u16, counts: &[Arc<AtomicUsize>; 2], script: &dyn Fn(&mut FakeConn)) {
+fn serve(
+    mut stream: TcpStream,
+    real: u16,
+    counts: &[Arc<AtomicUsize>; 2],
+    holds_cancels: &AtomicBool,
+    script: &dyn Fn(&mut FakeConn),
+) {
     let [logins, cancels] = counts;
     stream.set_nodelay(true).unwrap();
     let mut length = [0; 4];
@@ -62,6 +76,9 @@ fn serve(mut stream: TcpStream, real: u16, counts: &[Arc<AtomicUsize>; 2], scrip
     stream.read_exact(&mut packet).unwrap();
     if packet.starts_with(&80_877_102u32.to_be_bytes()) {
         cancels.fetch_add(1, Ordering::SeqCst);
+        if holds_cancels.load(Ordering::SeqCst) {
+            let _ = stream.read(&mut [0]);
+        }
         return;
     }
     let is_tenant = packet.windows(12).any(|window| window == b"user\0tenant_");
