@@ -328,8 +328,6 @@ auth_file = {users}
 pool_mode = transaction
 default_pool_size = {options.pool}
 max_client_conn = {options.idle_clients + options.clients + 100}
-log_connections = 0
-log_disconnections = 0
 {named}
 """)
         if options.tls:

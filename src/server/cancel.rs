@@ -289,7 +289,8 @@ impl CancelSlot {
         };
         let _landing = Landing(self);
         let sent = tokio::time::timeout(TIMEOUT, send(&endpoint, &key)).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        if let Err(error) = sent.map_err(io::Error::from).flatten() {
+            tracing::warn!(pid = key.pid, %error, "the server did not take a cancel request; its connection is not used again");
             self.lock().doubtful = true;
         }
         true
