@@ -454,6 +454,7 @@ impl Findings {
         effects.controls_transaction = self.controls_transaction;
         effects.reads = self.reads;
         effects.ends_transaction = self.role.ends_transaction;
+        effects.goes_on_behind_end = self.role.goes_on_behind_end;
         effects.takes_no_snapshot = self.role.take_no_snapshot();
         effects.role = self.role.result(statements == 1 && self.effects & Effect::DiscardAll as u32 != 0);
         for &effect in Effect::ALL {

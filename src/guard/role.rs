@@ -18,6 +18,8 @@ pub(super) struct Needs {
     /// One that refuses to run in a transaction block.
     alone: bool,
     pub(super) ends_transaction: bool,
+    /// Something that needs the role stands behind one that ends a transaction.
+    pub(super) goes_on_behind_end: bool,
 }
 
 impl Needs {
@@ -26,7 +28,7 @@ impl Needs {
         let kind = (statement.kind() == Kind::TransactionStmt)
             .then(|| enumeration(statement, field::transaction_stmt::KIND))
             .flatten();
-        self.controls += u32::from(match kind {
+        let controls = match kind {
             Some(
                 TransactionStmtKind::TransStmtBegin
                 | TransactionStmtKind::TransStmtStart
@@ -36,7 +38,9 @@ impl Needs {
             Some(_) => false,
             // A savepoint would take the role away again, these must come before anything else.
             None => sets_transaction(statement),
-        });
+        };
+        self.controls += u32::from(controls);
+        self.goes_on_behind_end |= self.ends_transaction && !controls;
         self.ends_transaction |= matches!(
             kind,
             Some(TransactionStmtKind::TransStmtCommit | TransactionStmtKind::TransStmtRollback)

@@ -215,6 +215,8 @@ pub struct Effects {
     pub reads: bool,
     /// Whether it ends a transaction, and may begin the next one at once: COMMIT, ROLLBACK.
     pub ends_transaction: bool,
+    /// Whether something other than transaction control stands behind an end of a transaction.
+    pub goes_on_behind_end: bool,
     /// What it needs of its tenant's role where server connections are shared.
     pub role: RoleNeed,
     /// Whether the isolation level of its transaction can still be set behind it, as behind SET and LISTEN.

@@ -14,7 +14,9 @@ impl Session {
     /// [`on_backend`](Self::on_backend). All others pass by their head.
     #[must_use]
     pub fn wants_body(&self, tag: u8) -> bool {
-        matches!(tag, b'E' | b'S' | b'Z') || (tag == b'T' && self.pipeline.describes_statement())
+        matches!(tag, b'E' | b'S' | b'Z')
+            || (tag == b'T' && self.pipeline.describes_statement())
+            || (tag == b'C' && self.pipeline.reads_tag())
     }
 
     /// Replies of the proxy's own that are due before the next backend message.
@@ -41,7 +43,7 @@ impl Session {
             Turn::Forward if tag == b'S' && self.is_told_later(body, server) => Relay::Swallow,
             Turn::Forward => Relay::Forward,
             Turn::Swallow => Relay::Swallow,
-            Turn::Done(entry) => self.done(&entry, body, server),
+            Turn::Done(entry) => self.done(entry, body, server),
             Turn::Failed(failed, skipped) if failed.switch => {
                 self.switch_failed((failed, skipped), body, server)
             }
@@ -58,6 +60,9 @@ impl Session {
                     }
                     self.succeeded(on_success, server);
                     self.role_ready(server);
+                    if *status == b'I' && self.pipeline.is_idle() {
+                        self.portals.clear();
+                    }
                     self.ready(server)
                 }
                 _ => Relay::OutOfStep,
@@ -102,8 +107,8 @@ impl Session {
         Relay::Replace
     }
 
-    fn done(&mut self, entry: &Entry, body: &[u8], server: &mut ServerState) -> Relay {
-        self.succeeded(entry.on_success, server);
+    fn done(&mut self, entry: Entry, body: &[u8], server: &mut ServerState) -> Relay {
+        self.succeeded(entry.on_success.by_tag(body), server);
         if let (Kind::Describe, Some(statement)) = (entry.kind, &entry.uses)
             && !statement.is_unnamed()
         {
@@ -114,7 +119,15 @@ impl Session {
         }
         // Also what the proxy sent of its own would go again, but for what takes the role, ahead of all that.
         self.answered |= !entry.switch;
-        if entry.hidden { Relay::Swallow } else { Relay::Forward }
+        let becomes = if entry.hidden { Relay::Swallow } else { Relay::Forward };
+        if entry.switch && entry.kind == Kind::Parse {
+            server.role.confirmed();
+        }
+        if entry.by_tag && body != b"DEALLOCATE\0" {
+            // Another portal had that name.
+            self.undo(entry, server);
+        }
+        becomes
     }
 
     fn failed(&mut self, failed: Entry, skipped: Vec<Entry>, body: &[u8], server: &mut ServerState) -> Relay {

@@ -48,13 +48,16 @@ impl Session {
             return self.await_answers();
         }
         // What comes behind a batch that goes again must not go with it.
-        let barred = self.pipeline.is_barred() || self.pipeline.is_full() || self.healing.is_some();
+        let barred = self.pipeline.is_barred() || self.healing.is_some();
         // Nor may what finds settings that are put back first.
         let owing =
             self.tracking.is_owing() && self.pipeline.has_outstanding() && !self.pipeline.is_unsynced();
         let barred = barred || owing;
         if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
+        }
+        if self.is_full() && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
+            return self.await_answers();
         }
         if self.is_shared() && self.pipeline.awaits_query() && !self.pipeline.in_copy() && head.tag != b'X' {
             // Where the role cannot be taken, one query is skipped, and its client sends no Sync.
@@ -102,6 +105,15 @@ impl Session {
             ),
             tag => Step::Fail(Refusal::protocol(format!("invalid frontend message type {tag}"))),
         }
+    }
+
+    /// Whether so much is outstanding that nothing more is taken now, although all that the proxy answers itself and whose turn it
+    /// is was answered. No message of the server's may come that would have it answered.
+    fn is_full(&mut self) -> bool {
+        if self.pipeline.is_full() {
+            self.settle();
+        }
+        self.pipeline.is_full()
     }
 
     /// Answers the frame at the front with an error, because no server connection can be had for it.
@@ -234,6 +246,9 @@ impl Session {
         {
             return self.deallocate_here(unsynced.then_some(server), allowed.cleared);
         }
+        if let Some(refusal) = self.loses_role(&allowed.effects, server) {
+            return self.refuse(refusal, head.tag, Some(server));
+        }
         // The last thing before it: where the server is lost in between, a client of queries sends no Sync.
         if let Some(step) = self.role_first(&allowed.effects, server) {
             self.judged = Some(allowed);
@@ -249,7 +264,8 @@ impl Session {
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
         self.note_control(&effects, server);
-        self.note_end(effects.ends_transaction);
+        self.note_end(effects.ends_transaction, false);
+        self.portals.forget_statement();
         self.role_unit_ends();
         let Some(text) = rewritten else { return self.front_before_frame(cleared) };
         write::query(&mut self.front, &text);
@@ -365,6 +381,7 @@ impl Session {
             return Step::Drop;
         };
         server.statements.next_round();
+        self.portals.forget_statement();
         self.pipeline.push_sync();
         self.role_unit_ends();
         Cleared::without_text(b'S', &self.scope).map_or(Step::Drop, Step::Forward)

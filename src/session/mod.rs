@@ -18,6 +18,7 @@ mod copy;
 mod frontend;
 mod heard;
 mod naming;
+mod portals;
 mod prepared;
 mod refusal;
 mod reuse;
@@ -28,13 +29,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::SqlState;
-use crate::guard::{Allowed, Cleared, Deallocated, Denial, Effect, Effects, Scope};
+use crate::guard::{Allowed, Cleared, Denial, Effect, Effects, Scope};
 use crate::session::channels::Channels;
 use crate::session::commons::Commons;
 use crate::session::heard::Notebook;
 use crate::session::params::Settings;
 use crate::session::pin::{PinReason, Pins};
 use crate::session::pipeline::{Entry, Pipeline};
+use crate::session::portals::Portals;
 use crate::session::residue::Residue;
 use crate::session::role::{RoleState, SharedRole};
 use crate::session::sequences::{Left, SequenceUse};
@@ -45,6 +47,7 @@ use crate::tenant::Limits;
 use crate::wire::view;
 
 pub use heard::{Denied, Heard};
+pub use portals::OnSuccess;
 pub use refusal::Refusal;
 
 /// Bytes a buffer may keep between two statements.
@@ -199,8 +202,7 @@ pub struct Session {
     wants_sequences: bool,
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<Allowed>,
-    /// The portal bound last.
-    bound: Bound,
+    portals: Portals,
     /// Whether the transaction changed the tenant's schema.
     changes_schema: bool,
     /// Parses that servers were spared since this was asked for.
@@ -240,43 +242,6 @@ impl Unnamed {
     }
 }
 
-/// A portal, and what executing it does when that succeeds.
-#[derive(Debug, Default)]
-struct Bound {
-    portal: Vec<u8>,
-    /// The named statement it was bound from.
-    statement: Option<Arc<Statement>>,
-    /// Whether it ends the transaction.
-    ends_transaction: bool,
-    on_success: OnSuccess,
-    deallocates: Option<(Box<[u8]>, Arc<Statement>)>,
-}
-
-/// What becomes true when a statement succeeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OnSuccess {
-    /// All session state is gone.
-    discards: bool,
-    /// All prepared statements are gone.
-    deallocates: bool,
-    /// All settings are back to what the session began with.
-    resets: bool,
-}
-
-impl OnSuccess {
-    /// Nothing.
-    pub const NOTHING: Self = Self { discards: false, deallocates: false, resets: false };
-
-    fn of(effects: &Effects) -> Self {
-        Self {
-            discards: effects.statements == 1 && effects.has(Effect::DiscardAll),
-            deallocates: matches!(effects.deallocates, Some(Deallocated::All)),
-            // With a SET in the same text nobody knows which of them came last.
-            resets: effects.has(Effect::ResetAll) && !effects.has(Effect::Setting),
-        }
-    }
-}
-
 impl Session {
     /// A fresh session. `commons` is shared by all clients of the tenant.
     #[must_use]
@@ -302,7 +267,7 @@ impl Session {
             sequences: SequenceUse::default(),
             wants_sequences: false,
             judged: None,
-            bound: Bound::default(),
+            portals: Portals::default(),
             changes_schema: false,
             parses_spared: 0,
             answered: false,
@@ -502,6 +467,7 @@ impl Session {
         self.answered = false;
         self.telling.server_lost();
         self.role.server_lost();
+        self.portals.clear();
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::error::SqlState;
 use crate::guard::{Cleared, Effect, Effects};
 use crate::session::channels::Before;
 use crate::session::frontend::{changed_columns, unknown_statement};
 use crate::session::pin::Pins;
 use crate::session::pipeline::{Entry, Kind, Undo};
+use crate::session::portals::Deed;
 use crate::session::prepared::DISCARD_SEQUENCES;
 use crate::session::statements::Told;
 use crate::session::{OnSuccess, Refusal, ServerState, Session, Step};
@@ -36,7 +38,7 @@ impl Session {
             self.wants_sequences = effects.has(Effect::ReadsSequence);
             return Step::NeedServer;
         };
-        if let Some(refusal) = self.one_pin_too_many(&effects) {
+        if let Some(refusal) = self.one_pin_too_many(&effects).or_else(|| self.one_portal_too_many()) {
             return self.refuse(refusal, head.tag, Some(server));
         }
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
@@ -53,12 +55,13 @@ impl Session {
             if let Err(refusal) = self.ensure_unnamed(server) {
                 return self.refuse(refusal, head.tag, Some(server));
             }
-            self.bind_effects(&effects, names.portal, server);
-            if let Some((name, statement)) = self.unnamed.deallocates.clone() {
+            self.bind_effects(&effects, server);
+            let deallocates = self.unnamed.deallocates.clone();
+            if let Some((_, statement)) = &deallocates {
                 // To be deallocated it must be there.
-                self.ensure_on_server(&statement, server);
-                self.bound.deallocates = Some((name, statement));
+                self.ensure_on_server(statement, server);
             }
+            self.portals.bind(names.portal, None, Deed::of(&effects, deallocates));
             self.pipeline.push(Entry::new(Kind::Bind));
             return self.front_before_frame(cleared);
         }
@@ -80,10 +83,10 @@ impl Session {
             return step;
         }
         self.ensure_on_server(&statement, server);
-        self.bind_effects(&effects, names.portal, server);
+        self.bind_effects(&effects, server);
         let rest = head.body_len() - names.len;
         write::bind_front(&mut self.front, names.portal, statement.server_name().as_bytes(), rest);
-        self.bound.statement = Some(Arc::clone(&statement));
+        self.portals.bind(names.portal, Some(Arc::clone(&statement)), Deed::of(&effects, None));
         self.pipeline.push(Entry { uses: Some(statement), ..Entry::new(Kind::Bind) });
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
@@ -105,18 +108,19 @@ impl Session {
         Some(self.too_many_pinned(reason))
     }
 
-    fn bind_effects(&mut self, effects: &Arc<Effects>, portal: &[u8], server: &mut ServerState) {
+    /// What may be executed behind others is remembered, and that is bounded.
+    fn one_portal_too_many(&self) -> Option<Refusal> {
+        let refusal = Refusal::error(SqlState::PROGRAM_LIMIT_EXCEEDED, "too many portals in one transaction");
+        (!self.portals.has_room())
+            .then(|| refusal.with_hint("Close portals that are no longer needed, and commit."))
+    }
+
+    fn bind_effects(&mut self, effects: &Arc<Effects>, server: &mut ServerState) {
         if self.must_discard_sequences(effects, server) {
             self.run_first(DISCARD_SEQUENCES, false);
         }
         self.apply(effects, server);
-        self.bound.portal.clear();
-        self.bound.portal.extend_from_slice(portal);
-        self.bound.on_success = OnSuccess::of(effects);
-        self.bound.ends_transaction = effects.ends_transaction;
         self.note_control(effects, server);
-        self.bound.deallocates = None;
-        self.bound.statement = None;
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -135,20 +139,17 @@ impl Session {
             let Some((portal, [_, _, _, _])) = view::cstr(body) else {
                 return Step::Fail(Refusal::protocol("invalid message format"));
             };
-            // Of any other portal nothing is known to be gone: the connection is reset later instead.
-            let known = if self.bound.portal == portal { self.bound.on_success } else { OnSuccess::NOTHING };
-            // Of the rest nothing can be said before the transaction has ended.
-            let on_success = OnSuccess { resets: false, ..known };
+            let deed = self.portals.execute(view::as_kept(portal));
+            let on_success = deed.on_success;
             let mut entry = Entry { on_success, ..Entry::new(Kind::Execute) };
-            if self.bound.portal == portal
-                && let Some((name, statement)) = self.bound.deallocates.take()
-            {
+            if let Some((name, statement)) = deed.deallocates {
                 self.names.remove(&name);
                 entry.closes = server.statements.forget(statement.number());
                 entry.undo = Undo::Restore(name, statement);
+                entry.by_tag = true;
             }
             self.pipeline.push(entry);
-            self.note_end(self.bound.ends_transaction && self.bound.portal == portal);
+            self.note_end(deed.ends_transaction, deed.controls_transaction);
             if on_success == OnSuccess::NOTHING {
                 return Step::Forward(cleared);
             }
@@ -160,13 +161,14 @@ impl Session {
         match (head.tag, view::target(body)) {
             (_, None) => Step::Fail(Refusal::protocol("invalid message format")),
             (b'C', Some(Target::Portal(_))) => {
+                self.portals.forget_statement();
                 self.pipeline.push(Entry::new(Kind::Close));
                 Step::Forward(cleared)
             }
             (b'C', Some(Target::Statement(name))) => self.on_close_statement(name, cleared, server),
             (_, Some(Target::Portal(portal))) => {
                 // pgjdbc learns the columns of its statements so, once.
-                let uses = self.bound.statement.as_ref().filter(|_| self.bound.portal == portal).cloned();
+                let uses = self.portals.statement_of(portal).cloned();
                 self.pipeline.push(Entry { uses, ..Entry::new(Kind::Describe) });
                 Step::Forward(cleared)
             }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::tenant::quote_identifier;
 
-/// Settings that a constant's input function, or the parser, looks at.
-const READING: [&str; 9] = [
+/// Settings that a constant's input function, or the parser, looks at; and where names of tables and functions are looked for.
+const READING: [&str; 10] = [
     "array_nulls",
     "backslash_quote",
     "datestyle",
     "intervalstyle",
     "lc_monetary",
+    "search_path",
     "timezone",
     "timezone_abbreviations",
     "transform_null_equals",

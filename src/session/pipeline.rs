@@ -111,6 +111,8 @@ pub struct Entry {
     pub closes: Option<OnServer>,
     /// What becomes true if it succeeds.
     pub on_success: OnSuccess,
+    /// Whether it deallocates something only if its answer says so.
+    pub by_tag: bool,
 }
 
 impl Entry {
@@ -131,6 +133,7 @@ impl Entry {
             prepares: None,
             closes: None,
             on_success: OnSuccess::NOTHING,
+            by_tag: false,
         }
     }
 
@@ -354,6 +357,13 @@ impl Pipeline {
         self.queue
             .front()
             .is_some_and(|entry| entry.kind == Kind::Describe && entry.uses.as_ref().is_some_and(is_told))
+    }
+
+    /// Whether what becomes of the next request depends on what its answer says.
+    #[must_use]
+    pub fn reads_tag(&self) -> bool {
+        let front = self.queue.front().filter(|entry| entry.kind == Kind::Execute);
+        front.is_some_and(|entry| entry.by_tag || entry.on_success != OnSuccess::NOTHING)
     }
 
     /// Whether a cancel request would end all that is outstanding: one query, or one batch. With more, a cancelled

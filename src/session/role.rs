@@ -48,6 +48,8 @@ pub struct SharedRole {
     prepared: u32,
     /// Those of which that is not known: what ran since may have deallocated them, or what prepared them was skipped.
     doubtful: u32,
+    /// Those whose Parse was sent, and may yet be skipped: another batch does not count on them.
+    unconfirmed: u32,
 }
 
 impl SharedRole {
@@ -66,7 +68,12 @@ impl SharedRole {
 
     /// All prepared statements are gone.
     pub(super) const fn deallocated(&mut self) {
-        (self.prepared, self.doubtful) = (0, 0);
+        (self.prepared, self.doubtful, self.unconfirmed) = (0, 0, 0);
+    }
+
+    /// The server has prepared one of them.
+    pub(super) const fn confirmed(&mut self) {
+        self.unconfirmed = 0;
     }
 
     /// Of none it is known whether it is prepared.
@@ -364,7 +371,8 @@ impl Session {
         server: &mut ServerState,
     ) {
         let (name, bit) = (format!("{SWITCH}{number}"), 1 << number);
-        if server.role.doubtful & bit != 0 {
+        let is_open = server.role.unconfirmed & bit != 0 && !self.pipeline.is_unsynced();
+        if is_open || server.role.doubtful & bit != 0 {
             // It is no error where there is none.
             write::close_statement(&mut self.front, name.as_bytes());
             self.pipeline.push(Entry::switch(Kind::Close));
@@ -373,6 +381,7 @@ impl Session {
         }
         server.role.doubtful &= !bit;
         server.role.prepared |= bit;
+        server.role.unconfirmed |= bit;
         write::parse(&mut self.front, name.as_bytes(), &definition());
         self.pipeline.push(Entry::switch(Kind::Parse));
     }
@@ -399,9 +408,27 @@ impl Session {
         }
     }
 
-    /// A statement was sent to run that `ends` the transaction, and the role with it.
-    pub(super) const fn note_end(&mut self, ends: bool) {
+    /// A statement was sent to run that `ends` the transaction, and the role with it, or begins or ends one.
+    pub(super) const fn note_end(&mut self, ends: bool, controls: bool) {
         self.role.switched &= !ends;
+        self.role.undecided |= controls;
+    }
+
+    /// What a text does behind the end of a transaction needs a role again, and no one can take that in between. Where the
+    /// role is taken for the session before, in no block, it has that.
+    pub(super) fn loses_role(&self, effects: &Effects, server: &ServerState) -> Option<Refusal> {
+        let in_block = self.status != b'I' && !self.pipeline.has_outstanding();
+        let loses = effects.goes_on_behind_end
+            && self.begins_with_something()
+            && !server.role.taken
+            && (in_block || self.pipeline.is_unsynced());
+        loses.then(|| {
+            Refusal::error(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "a text that ends the transaction block it is in cannot go on behind that",
+            )
+            .with_hint("Send what comes behind COMMIT or ROLLBACK as a query of its own.")
+        })
     }
 
     /// A query or a Sync was sent, with which a transaction ends if it is in no block.

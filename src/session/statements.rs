@@ -29,6 +29,9 @@ pub const MAX_ON_SERVER: usize = 500;
 /// Bytes of prepared statements one client may hold.
 pub const MAX_CLIENT_BYTES: usize = 16 << 20;
 
+/// What a name takes besides its own bytes and those of its statement: places in two maps, and counters.
+const ENTRY_BYTES: usize = 160;
+
 /// One judged definition, which all clients of a tenant share.
 #[derive(Debug)]
 struct Shared {
@@ -272,16 +275,16 @@ impl ClientStatements {
 
     /// Gives a name to a statement.
     pub fn insert(&mut self, name: &[u8], statement: Arc<Statement>) {
-        self.bytes += statement.size();
+        self.bytes += size(name, &statement);
         if let Some(old) = self.names.insert(name.into(), statement) {
-            self.bytes -= old.size();
+            self.bytes -= size(name, &old);
         }
     }
 
     /// Takes a name away.
     pub fn remove(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
         let old = self.names.remove(name)?;
-        self.bytes -= old.size();
+        self.bytes -= size(name, &old);
         Some(old)
     }
 
@@ -290,6 +293,11 @@ impl ClientStatements {
         self.names.clear();
         self.bytes = 0;
     }
+}
+
+/// Memory that a client holds by one name of a statement, in bytes.
+fn size(name: &[u8], statement: &Statement) -> usize {
+    statement.size() + name.len() + ENTRY_BYTES
 }
 
 /// The statements prepared on one server connection, by number.

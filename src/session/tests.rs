@@ -207,6 +207,23 @@ fn bind(statement: &str) -> Vec<u8> {
     out
 }
 
+fn bind_portal(portal: &str, statement: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::bind_without_parameters(&mut out, portal.as_bytes(), statement.as_bytes());
+    out
+}
+
+fn execute_portal(portal: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::execute(&mut out, portal.as_bytes());
+    out
+}
+
+fn describe_portal(portal: &str) -> Vec<u8> {
+    let length = u8::try_from(6 + portal.len()).unwrap();
+    [&[b'D', 0, 0, 0, length, b'P'], portal.as_bytes(), &[0]].concat()
+}
+
 fn execute() -> Vec<u8> {
     vec![b'E', 0, 0, 0, 9, 0, 0, 0, 0, 0]
 }

@@ -32,7 +32,7 @@ impl<'a> Parse<'a> {
     #[must_use]
     pub fn read(body: &'a [u8]) -> Option<Self> {
         let (name, definition) = cstr(body)?;
-        let (text, types) = cstr(definition)?;
+        let (name, (text, types)) = (as_kept(name), cstr(definition)?);
         let count = usize::from(u16::from_be_bytes(*types.first_chunk()?));
         (types.len() == 2 + 4 * count).then_some(Self { name, definition, text })
     }
@@ -42,6 +42,13 @@ impl<'a> Parse<'a> {
     pub fn with_text(&self, text: &str) -> Vec<u8> {
         [text.as_bytes(), &self.definition[self.text.len()..]].concat()
     }
+}
+
+/// As much of the name of a statement or portal as PostgreSQL keeps (`NAMEDATALEN - 1` bytes, wherever that is in a character):
+/// what differs behind that has the same name.
+#[must_use]
+pub fn as_kept(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(63)]
 }
 
 /// Front of Bind, which is all of it that names something.
@@ -61,7 +68,8 @@ impl<'a> BindNames<'a> {
     pub fn read(body: &'a [u8]) -> Option<Self> {
         let (portal, rest) = cstr(body)?;
         let (statement, _) = cstr(rest)?;
-        Some(Self { portal, statement, len: portal.len() + statement.len() + 2 })
+        let len = portal.len() + statement.len() + 2;
+        Some(Self { portal: as_kept(portal), statement: as_kept(statement), len })
     }
 }
 
@@ -79,8 +87,8 @@ pub enum Target<'a> {
 pub fn target(body: &[u8]) -> Option<Target<'_>> {
     let (&kind, rest) = body.split_first()?;
     match (kind, cstr(rest)?) {
-        (b'S', (name, [])) => Some(Target::Statement(name)),
-        (b'P', (name, [])) => Some(Target::Portal(name)),
+        (b'S', (name, [])) => Some(Target::Statement(as_kept(name))),
+        (b'P', (name, [])) => Some(Target::Portal(as_kept(name))),
         _ => None,
     }
 }

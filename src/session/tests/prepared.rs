@@ -203,6 +203,122 @@ fn deallocate_of_the_extended_protocol_takes_effect_when_it_is_executed() {
     }
     assert_eq!(talk.client(&parse("t", "select 1")), "Parse pgtenant_1 \"select 1\"", "it is gone there");
     talk.client(SYNC);
-    talk.backends("2C1Z");
+    talk.backends("2");
+    talk.backend(b'C', b"DEALLOCATE\0");
+    talk.backends("1Z");
     assert_eq!(talk.client(&bind("s")), "<E 26000>");
+}
+
+#[test]
+fn portal_that_deallocates_does_so_whichever_was_bound_behind_it() {
+    let mut talk = Talk::attached();
+    for frame in [parse("s", "select 1"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("1Z");
+    for frame in [
+        parse("d", "deallocate all"),
+        bind_portal(&"p".repeat(70), "d"),
+        parse("", "select 1"),
+        bind(""),
+        execute_portal(&"p".repeat(64)),
+    ] {
+        assert!(!talk.client(&frame).contains("waits"));
+    }
+    assert_eq!(talk.client(&bind("s")), "(waits)", "its answer decides");
+    talk.backends("1212");
+    talk.backend(b'C', b"DEALLOCATE ALL\0");
+    let refused = "Parse pgtenant_refused \"pgtenant refused this statement\"";
+    assert_eq!(talk.client(&bind("s")), refused);
+    assert!(talk.server.as_ref().unwrap().statements.is_empty());
+}
+
+/// It was bound to a DISCARD ALL, and a cursor has its name later.
+#[test]
+fn portal_of_another_statement_is_not_taken_for_the_one_that_had_its_name() {
+    let mut talk = Talk::attached();
+    for frame in [parse("", "discard all"), bind_portal("p", ""), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("12Z");
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"BEGIN\0");
+    talk.backend(b'Z', b"T");
+    talk.client(&query("create temp table mine (a int); declare p cursor for select 1"));
+    talk.backends("CC");
+    talk.backend(b'Z', b"T");
+    talk.client(&execute_portal("p"));
+    talk.client(SYNC);
+    talk.backends("D");
+    talk.backend(b'C', b"SELECT 1\0");
+    talk.backend(b'Z', b"T");
+    talk.client(&query("commit"));
+    talk.backend(b'C', b"COMMIT\0");
+    talk.backend(b'Z', b"I");
+    assert_eq!(talk.session.pinned(), Some(PinReason::Temporary));
+
+    // In the block itself, where it is bound and never executed.
+    talk.client(&query("begin"));
+    talk.backend(b'C', b"BEGIN\0");
+    talk.backend(b'Z', b"T");
+    for frame in [parse("", "discard all"), bind_portal("q", ""), execute_portal("q"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("12");
+    talk.backend(b'C', b"FETCH 1\0");
+    talk.backend(b'Z', b"T");
+    assert!(talk.session.pinned().is_some());
+}
+
+/// What it returns would be told to other clients as the columns of the statement.
+#[test]
+fn columns_of_a_cursor_are_not_those_of_a_statement_whose_portal_had_its_name() {
+    let mut talk = Talk::attached();
+    for frame in [parse("n", "select 1"), bind_portal("p", "n"), execute_portal("p"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("12DCZ");
+    for frame in [describe_portal("p"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    assert!(!talk.session.wants_body(b'T'));
+    talk.backends("TZ");
+    for frame in [bind_portal("p", "n"), describe_portal("p"), SYNC.to_vec()] {
+        talk.client(&frame);
+    }
+    talk.backends("2");
+    assert!(talk.session.wants_body(b'T'), "in the batch that binds it");
+}
+
+#[test]
+fn names_of_statements_are_as_long_as_postgresql_keeps_them() {
+    let mut talk = Talk::attached();
+    talk.client(&parse(&"s".repeat(70), "select 1"));
+    assert_eq!(talk.client(&bind(&"s".repeat(63))), "Bind pgtenant_1");
+    assert_eq!(
+        talk.client(&bind(&"s".repeat(62))),
+        "Parse pgtenant_refused \"pgtenant refused this statement\""
+    );
+}
+
+/// The server is not asked anything, so that no answer of its would come.
+#[test]
+fn more_answers_of_the_proxys_own_than_may_be_outstanding_are_given() {
+    let mut talk = Talk::attached();
+    for _ in 0..20_000 {
+        assert_eq!(talk.client(&close("nothing")).replace("<3>", ""), "");
+    }
+    assert_eq!(talk.client(SYNC), "S");
+    assert!(talk.backends("Z").ends_with("[Z]"));
+}
+
+/// PostgreSQL holds its answer back until it is asked for it.
+#[test]
+fn more_answers_of_the_proxys_own_wait_for_one_of_the_servers_that_is_asked_for() {
+    let mut talk = Talk::attached();
+    talk.client(&parse("s", "select 1"));
+    let sent: Vec<_> = (0..20_000).map(|_| talk.client(&close("nothing"))).collect();
+    assert_eq!(sent.iter().filter(|sent| *sent == "(ahead: H)").count(), 1);
+    assert!(talk.backends("1").starts_with("[1]<3><3>"));
+    assert_eq!(talk.client(&close("nothing")), "");
 }

@@ -392,11 +392,9 @@ fn in_a_block_that_has_failed_the_error_is_of_the_statement_and_not_of_what_woul
     talk.client(&query("commit and chain"));
     talk.backend(b'E', b"SERROR\0VERROR\0C40001\0Mno\0\0");
     talk.ready(b'E');
-    for frame in [query("select a from t"), query("rollback; select a from t")] {
-        assert_eq!(talk.client(&frame), trace(&frame));
-        talk.backend(b'E', b"SERROR\0VERROR\0C25P02\0Mno\0\0");
-        talk.ready(b'E');
-    }
+    assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
+    talk.backend(b'E', b"SERROR\0VERROR\0C25P02\0Mno\0\0");
+    talk.ready(b'E');
     talk.client(&close("s"));
     assert_eq!(talk.client(&parse("s", "select a from t")), "Parse pgtenant_1 \"select a from t\"");
     talk.backend(b'E', b"SERROR\0VERROR\0C25P02\0Mno\0\0");
@@ -414,7 +412,85 @@ fn text_that_ends_the_block_it_is_in_has_the_role_up_to_there() {
     talk.client(&query("begin"));
     talk.backend(b'C', b"");
     talk.ready(b'T');
-    assert_eq!(talk.client(&query("insert into t values (1); commit; select a from t")), TAKES);
+    assert_eq!(talk.client(&query("insert into t values (1); commit; begin")), TAKES);
+}
+
+/// It would run as the login of all tenants' connections, which may take the role of each of them.
+#[test]
+fn text_does_not_go_on_behind_the_end_of_the_block_it_is_in() {
+    for (status, text) in [
+        (b'T', "insert into t values (1); commit; select a from t"),
+        (b'T', "commit; select 1"),
+        (b'T', "rollback and chain; select 1"),
+        (b'E', "rollback; select 1"),
+        (b'E', "commit; begin; select 1; commit"),
+    ] {
+        let mut talk = Talk::shared();
+        talk.client(&query("begin"));
+        talk.backend(b'C', b"");
+        talk.ready(status);
+        assert_eq!(talk.client(&query(text)), "Query \"pgtenant refused this statement\"", "{text}");
+        assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C42601\0Mno\0\0"), "<E 0A000>", "{text}");
+    }
+    let mut talk = Talk::shared();
+    for frame in [parse("", "select a from t"), parse("", "select a from t"), bind(""), execute()] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&query("commit; select 1")), "Query \"pgtenant refused this statement\"");
+}
+
+/// By a portal that was bound before others, in the same batch or in one before, under any name that PostgreSQL takes for its own.
+#[test]
+fn end_of_a_transaction_is_seen_whichever_portal_it_is_and_the_role_taken_anew() {
+    let long = "q".repeat(70);
+    for (bound, executed) in [("p1", "p1"), (&*long, &long[..63]), (&*long, &*long)] {
+        let mut talk = Talk::shared();
+        talk.client(&query("begin"));
+        talk.backend(b'C', b"");
+        talk.ready(b'T');
+        for frame in [parse("c", "commit"), bind_portal(bound, "c"), SYNC.to_vec()] {
+            talk.client(&frame);
+        }
+        talk.backends("12");
+        talk.ready(b'T');
+        assert_eq!(talk.client(&parse("", "select 1")), TAKES);
+        for frame in [parse("", "select 1"), bind(""), execute_portal(executed)] {
+            talk.client(&frame);
+        }
+        assert_eq!(talk.client(&parse("", "select 1")), TAKES, "{executed}");
+    }
+}
+
+#[test]
+fn session_that_only_reads_is_made_to_again_behind_an_end_of_a_transaction_by_any_portal() {
+    let mut talk = Talk::detached();
+    let scope = Scope { access: crate::tenant::Access::ReadOnly, ..talk.session.scope().clone() };
+    talk.session = Session::new(scope, Arc::default(), commons());
+    talk.server = Some(ServerState::default());
+    for frame in [parse("c", "commit"), bind_portal("p1", "c"), parse("", "select 1")] {
+        talk.client(&frame);
+    }
+    for frame in [parse("", "select 1"), bind(""), execute_portal("p1")] {
+        talk.client(&frame);
+    }
+    assert_eq!(talk.client(&parse("", "select 1")), "(ahead: Bind pgtenant_role_31, E)");
+}
+
+/// Where it is skipped with the batch that it is in, what was sent behind that would have no role.
+#[test]
+fn batch_does_not_count_on_what_takes_the_role_before_the_server_has_prepared_that() {
+    let mut talk = Talk::shared_fresh();
+    talk.client(&execute_portal("nothing"));
+    for _ in 0..2 {
+        let takes = talk.client(&parse("", "select 1"));
+        assert!(takes.contains("Parse pgtenant_role_0"), "{takes}");
+        for frame in [parse("", "select 1"), bind(""), execute(), SYNC.to_vec()] {
+            talk.client(&frame);
+        }
+    }
+    talk.backend(b'E', b"SERROR\0VERROR\0C34000\0Mno\0\0");
+    talk.ready(b'I');
+    assert_eq!(talk.backends("312DC12DCZ"), "[1][2][D][C][Z]");
 }
 
 #[test]
