@@ -33,6 +33,26 @@ fn evaluate(expression: Message<'_>, depth: u32) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Whether the server takes it for the very string that stands there. A cast may change it (`'a\\047'::bytea::text`,
+/// `'pg_stat_activityx'::varchar(16)`), and so may an operator `||` of the tenant's, or its own type `text`.
+pub(super) fn is_plain(expression: Message<'_>) -> bool {
+    match expression.kind() {
+        Kind::AConst => expression.child(field::a_const::SVAL).is_some(),
+        Kind::NamedArgExpr => expression.child(field::named_arg_expr::ARG).is_some_and(is_plain),
+        Kind::TypeCast => {
+            let (argument, target) =
+                (expression.child(field::type_cast::ARG), expression.child(field::type_cast::TYPE_NAME));
+            let is_text = |target: Message<'_>| {
+                parts(target.children(field::type_name::NAMES)) == ["pg_catalog", "text"]
+                    && target.children(field::type_name::ARRAY_BOUNDS).next().is_none()
+            };
+            argument.is_some_and(|argument| argument.kind() == Kind::AConst && is_plain(argument))
+                && target.is_some_and(is_text)
+        }
+        _ => false,
+    }
+}
+
 fn is_concatenation(expression: Message<'_>) -> bool {
     last_part(expression.children(field::a_expr::NAME)) == "||"
 }

@@ -207,7 +207,7 @@ fn strings(name: &str, call: Message<'_>, findings: &mut Findings) {
     for (index, &argument) in arguments.iter().enumerate() {
         if named || Some(index) == at {
             let texts = constants::strings(argument, findings);
-            if texts.is_empty() && reads_by_name(name) {
+            if !constants::is_plain(argument) && reads_by_name(name) {
                 findings.refuse_unhardened(
                     &rules::OPAQUE_CODE,
                     format!("function {name} is given a text that is put together at run time"),

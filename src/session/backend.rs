@@ -4,7 +4,6 @@ use crate::error::SqlState;
 use crate::session::frontend::changed_columns;
 use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind, Turn, Undo};
-use crate::session::role::switch_undone;
 use crate::session::statements::{Statement, number_of};
 use crate::session::{Relay, ServerState, Session};
 use crate::wire::{view, write};
@@ -60,8 +59,11 @@ impl Session {
                     }
                     self.succeeded(on_success, server);
                     self.role_ready(server);
-                    if *status == b'I' && self.pipeline.is_idle() {
-                        self.portals.clear();
+                    if self.pipeline.is_idle() {
+                        self.reads_otherwise = false;
+                        if *status == b'I' {
+                            self.portals.clear();
+                        }
                     }
                     self.ready(server)
                 }
@@ -120,9 +122,6 @@ impl Session {
         // Also what the proxy sent of its own would go again, but for what takes the role, ahead of all that.
         self.answered |= !entry.switch;
         let becomes = if entry.hidden { Relay::Swallow } else { Relay::Forward };
-        if entry.switch && entry.kind == Kind::Parse {
-            server.role.confirmed();
-        }
         if entry.by_tag && body != b"DEALLOCATE\0" {
             // Another portal had that name.
             self.undo(entry, server);
@@ -204,7 +203,6 @@ impl Session {
     }
 
     pub(super) fn undo(&mut self, entry: Entry, server: &mut ServerState) {
-        switch_undone(&entry, server);
         if let Some(number) = entry.prepares {
             server.statements.forget(number);
         }

@@ -195,6 +195,11 @@ impl Session {
             self.judged = Some(allowed);
             return step;
         }
+        let sent = allowed.rewritten.as_deref().map_or(text, str::as_bytes);
+        if let Some(step) = self.reads_as_judged(sent, server) {
+            self.judged = Some(allowed);
+            return step;
+        }
         match parsed {
             Some(parse) if head.tag == b'P' => match &allowed.rewritten {
                 None => self.on_parse(head, parse, (allowed.cleared, allowed.effects), server),
@@ -263,7 +268,8 @@ impl Session {
         }
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
-        self.note_control(&effects, server);
+        self.note_control(&effects);
+        self.may_read_otherwise();
         self.note_end(effects.ends_transaction, false);
         self.portals.forget_statement();
         self.role_unit_ends();

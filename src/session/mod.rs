@@ -20,6 +20,7 @@ mod heard;
 mod naming;
 mod portals;
 mod prepared;
+mod reading;
 mod refusal;
 mod reuse;
 mod sequences;
@@ -203,6 +204,8 @@ pub struct Session {
     /// A verdict reached before there was a server connection to use it on.
     judged: Option<Allowed>,
     portals: Portals,
+    /// Something runs of which it is not known yet whether it changes how texts are read.
+    reads_otherwise: bool,
     /// Whether the transaction changed the tenant's schema.
     changes_schema: bool,
     /// Parses that servers were spared since this was asked for.
@@ -268,6 +271,7 @@ impl Session {
             wants_sequences: false,
             judged: None,
             portals: Portals::default(),
+            reads_otherwise: false,
             changes_schema: false,
             parses_spared: 0,
             answered: false,
@@ -468,6 +472,7 @@ impl Session {
         self.telling.server_lost();
         self.role.server_lost();
         self.portals.clear();
+        self.reads_otherwise = false;
         self.unnamed.is_there = false;
         self.pins.clear();
         for _ in 0..lost.ended {
@@ -530,7 +535,6 @@ impl Session {
     fn deallocated(&mut self, server: &mut ServerState) {
         self.names.clear();
         server.statements.clear();
-        server.role.deallocated();
     }
 
     fn succeeded(&mut self, what: OnSuccess, server: &mut ServerState) {

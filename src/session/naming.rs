@@ -42,7 +42,9 @@ impl Session {
             return self.refuse(refusal, head.tag, Some(server));
         }
         let Some(cleared) = Cleared::without_text(head.tag, &self.scope) else { return Step::Drop };
-        if let Some(step) = self.role_first(&effects, server) {
+        if let Some(step) =
+            self.role_first(&effects, server).or_else(|| self.read_anew(names.statement, server))
+        {
             return step;
         }
         self.front.clear();
@@ -91,6 +93,22 @@ impl Session {
         Step::Rewrite { cleared, consumed: HEAD_BYTES + names.len }
     }
 
+    /// The server may have to parse the statement for this: what comes first, so that it reads that as it was judged.
+    fn read_anew(&mut self, name: &[u8], server: &mut ServerState) -> Option<Step> {
+        if !self.is_shared() {
+            return None;
+        }
+        match self.statement_of(name).cloned() {
+            Some(statement) => self.reads_as_judged(text_of(statement.definition()), server),
+            None => {
+                let definition = std::mem::take(&mut self.unnamed.definition);
+                let step = self.reads_as_judged(text_of(&definition), server);
+                self.unnamed.definition = definition;
+                step
+            }
+        }
+    }
+
     /// What is in the way of binding a statement with these effects, for the hub or from it.
     fn hears_first(&mut self, effects: &Arc<Effects>, tag: u8, server: &mut ServerState) -> Option<Step> {
         match self.channels.ask_hub(effects) {
@@ -120,7 +138,7 @@ impl Session {
             self.run_first(DISCARD_SEQUENCES, false);
         }
         self.apply(effects, server);
-        self.note_control(effects, server);
+        self.note_control(effects);
     }
 
     /// Describe, Close and Execute: short, and whole before they are looked at.
@@ -150,6 +168,9 @@ impl Session {
             }
             self.pipeline.push(entry);
             self.note_end(deed.ends_transaction, deed.controls_transaction);
+            if !deed.controls_transaction {
+                self.may_read_otherwise();
+            }
             if on_success == OnSuccess::NOTHING {
                 return Step::Forward(cleared);
             }
@@ -203,7 +224,7 @@ impl Session {
         }
         let named = self.statement_of(name).map(|statement| statement.effects());
         let effects = Arc::clone(named.unwrap_or(&self.unnamed.effects));
-        if let Some(step) = self.role_first(&effects, server) {
+        if let Some(step) = self.role_first(&effects, server).or_else(|| self.read_anew(name, server)) {
             return step;
         }
         self.front.clear();
@@ -233,4 +254,9 @@ impl Session {
         }
         Step::NeedMore(head.total.min(MAX_NAMING_FRAME + HEAD_BYTES))
     }
+}
+
+/// The text of a definition.
+fn text_of(definition: &[u8]) -> &[u8] {
+    view::cstr(definition).map_or(definition, |(text, _)| text)
 }

@@ -9,21 +9,15 @@
 use std::sync::Arc;
 
 use crate::error::SqlState;
-use crate::guard::{Cleared, Deallocated, Effect, Effects, RoleNeed};
+use crate::guard::{Cleared, Effect, Effects, RoleNeed};
 use crate::session::params::Settings;
 use crate::session::pipeline::{Entry, Kind};
 use crate::session::{Refusal, Relay, ServerState, Session, Step};
 use crate::tenant::{Access, Level, TenantId};
 use crate::wire::{view, write};
 
-/// Begins the name of the statement that takes the role; the number of settings it brings stands behind it.
-const SWITCH: &str = "pgtenant_role_";
-
-/// The portal of these: the unnamed one is the client's. It ends with its transaction.
-const SWITCH_PORTAL: &[u8] = b"pgtenant_role";
-
-/// Its number where what is taken is no role, but the right to write.
-const READ_ONLY: usize = 31;
+/// Comes first where nothing else has to: the server warns of a SET LOCAL that does. It is so already, or the connection is closed.
+const FIRST: &str = "SET standard_conforming_strings TO on";
 
 /// Settings of the startup packet that are brought with the role. A client with more has them set for the session.
 const MAX_CARRIED: usize = 16;
@@ -44,18 +38,11 @@ pub struct SharedRole {
     wild: bool,
     /// What its `random()` is to be seeded with: the tenant before may know how it was.
     seed: Option<i32>,
-    /// Which of the statements that take the role are prepared, a bit for each number of settings.
-    prepared: u32,
-    /// Those of which that is not known: what ran since may have deallocated them, or what prepared them was skipped.
-    doubtful: u32,
-    /// Those whose Parse was sent, and may yet be skipped: another batch does not count on them.
-    unconfirmed: u32,
 }
 
 impl SharedRole {
     /// All prepared statements are gone, and a role taken for the session.
     pub(super) const fn discarded(&mut self) {
-        self.deallocated();
         self.taken = false;
         self.leftover = Leftover::Nothing;
     }
@@ -64,21 +51,6 @@ impl SharedRole {
     /// the statement behind that.
     pub(super) const fn ran_wild(&mut self) {
         self.wild = true;
-    }
-
-    /// All prepared statements are gone.
-    pub(super) const fn deallocated(&mut self) {
-        (self.prepared, self.doubtful, self.unconfirmed) = (0, 0, 0);
-    }
-
-    /// The server has prepared one of them.
-    pub(super) const fn confirmed(&mut self) {
-        self.unconfirmed = 0;
-    }
-
-    /// Of none it is known whether it is prepared.
-    const fn doubt(&mut self) {
-        self.doubtful |= self.prepared;
     }
 
     /// All that the tenant before left is gone, but for the seed of `random()`: this one comes with the role.
@@ -90,11 +62,6 @@ impl SharedRole {
     #[must_use]
     pub fn has_leftover(&self) -> bool {
         self.leftover == Leftover::There
-    }
-
-    /// How many statements of the proxy's own are prepared for this.
-    pub(super) const fn statements(self) -> usize {
-        self.prepared.count_ones() as usize
     }
 }
 
@@ -295,18 +262,15 @@ impl Session {
         Cleared::without_text(b'B', &self.scope).map(Step::Ahead)
     }
 
-    /// What takes the role by commands: PostgreSQL neither analyses nor plans them. On a connection that is handed over,
-    /// where the statement for it is not prepared, and would be gone with the next DISCARD ALL; and in a block
-    /// whose isolation level can still be set, as `without_snapshot`. `None` where they cannot say it, or the server would
-    /// warn of each.
+    /// What takes the role by commands: PostgreSQL neither analyses nor plans them. `None` where they cannot say it, or the server would
+    /// warn of each; in a block whose isolation level can still be set it does not, and they come as `without_snapshot`.
     fn commands_for_role(&self, without_snapshot: bool, server: &ServerState) -> Option<Vec<String>> {
         let in_block = without_snapshot && self.status == b'T';
-        let first = server.role.seed.map(|number| format!("SET seed TO {}", seed(number)));
-        // A SET LOCAL must not come first: nothing would be there yet that it is local to.
-        if !in_block && (first.is_none() || !knows_pipelines(server.version())) {
+        if !in_block && !knows_pipelines(server.version()) {
             return None;
         }
-        let mut commands = Vec::from_iter(first);
+        let seed = server.role.seed.map(|number| format!("SET seed TO {}", seed(number)));
+        let mut commands = vec![seed.unwrap_or_else(|| FIRST.to_owned())];
         if self.carries_settings() {
             commands.extend(self.settings().commands_for_transaction()?);
         }
@@ -340,72 +304,39 @@ impl Session {
         if self.is_read_only() {
             return self.make_read_only(server);
         }
+        // The client's, if it was that.
+        server.unnamed = 0;
         if let Some(commands) = self.commands_for_role(without_snapshot, server) {
             server.role.seed = None;
-            // The client's, if it was that.
-            server.unnamed = 0;
             return commands.iter().for_each(|command| self.command_first(command));
         }
         let carried = if self.carries_settings() { Arc::clone(self.settings()) } else { Arc::default() };
         let settings: Vec<_> = carried.iter().collect();
-        let (number, hardened) = (settings.len(), self.scope.hardened);
-        self.prepare_for_role(number, || definition(number, hardened), server);
-        let name = format!("{SWITCH}{number}");
         let seed = server.role.seed.take().map(|number| seed(number).to_string());
         let role = self.scope.role.as_str();
         let mut values = vec![seed.as_deref(), Some(role)];
         for (name, value) in &settings {
             values.extend([Some(*name), Some(*value)]);
         }
-        write::bind_text(&mut self.front, SWITCH_PORTAL, name.as_bytes(), &values);
-        write::execute(&mut self.front, SWITCH_PORTAL);
-        self.pipeline.push(Entry::switch(Kind::Bind));
-        self.pipeline.push(Entry::switch(Kind::Execute));
-    }
-
-    /// Has the statement with this number prepared, if it is not.
-    fn prepare_for_role(
-        &mut self,
-        number: usize,
-        definition: impl FnOnce() -> Vec<u8>,
-        server: &mut ServerState,
-    ) {
-        let (name, bit) = (format!("{SWITCH}{number}"), 1 << number);
-        let is_open = server.role.unconfirmed & bit != 0 && !self.pipeline.is_unsynced();
-        if is_open || server.role.doubtful & bit != 0 {
-            // It is no error where there is none.
-            write::close_statement(&mut self.front, name.as_bytes());
-            self.pipeline.push(Entry::switch(Kind::Close));
-        } else if server.role.prepared & bit != 0 {
-            return;
+        write::parse(&mut self.front, b"", &definition(settings.len(), self.scope.hardened));
+        write::bind_text(&mut self.front, b"", b"", &values);
+        write::execute(&mut self.front, b"");
+        for kind in [Kind::Parse, Kind::Bind, Kind::Execute] {
+            self.pipeline.push(Entry::switch(kind));
         }
-        server.role.doubtful &= !bit;
-        server.role.prepared |= bit;
-        server.role.unconfirmed |= bit;
-        write::parse(&mut self.front, name.as_bytes(), &definition());
-        self.pipeline.push(Entry::switch(Kind::Parse));
     }
 
     /// Puts the messages that make the transaction read-only into `front`. Nothing in it can undo that once it has
     /// looked at anything, and the guard refuses what could before. (Not SET LOCAL, of which the server would warn where
     /// it comes first: this setting ends with the transaction anyway.)
     fn make_read_only(&mut self, server: &mut ServerState) {
-        let definition = || [b"SET transaction_read_only TO on".as_slice(), &[0, 0, 0]].concat();
-        self.prepare_for_role(READ_ONLY, definition, server);
-        let name = format!("{SWITCH}{READ_ONLY}");
-        write::bind_without_parameters(&mut self.front, SWITCH_PORTAL, name.as_bytes());
-        write::execute(&mut self.front, SWITCH_PORTAL);
-        self.pipeline.push(Entry::switch(Kind::Bind));
-        self.pipeline.push(Entry::switch(Kind::Execute));
+        server.unnamed = 0;
+        self.command_first("SET transaction_read_only TO on");
     }
 
     /// A statement with these effects is to run.
-    pub(super) fn note_control(&mut self, effects: &Effects, server: &mut ServerState) {
+    pub(super) fn note_control(&mut self, effects: &Effects) {
         self.role.undecided |= effects.controls_transaction;
-        let deallocates = matches!(effects.deallocates, Some(Deallocated::All));
-        if deallocates || effects.has(Effect::DiscardAll) || effects.has(Effect::Opaque) {
-            server.role.doubt();
-        }
     }
 
     /// A statement was sent to run that `ends` the transaction, and the role with it, or begins or ends one.
@@ -454,7 +385,7 @@ impl Session {
     /// belongs to it.
     pub(super) fn switch_failed(
         &mut self,
-        (failed, skipped): (Entry, Vec<Entry>),
+        (_, skipped): (Entry, Vec<Entry>),
         body: &[u8],
         server: &mut ServerState,
     ) -> Relay {
@@ -475,7 +406,6 @@ impl Session {
         for entry in skipped.into_iter().rev() {
             self.undo(entry, server);
         }
-        switch_undone(&failed, server);
         let fields = view::error_fields(body).filter(|_| expected);
         match fields {
             Some(fields) => {
@@ -512,14 +442,6 @@ impl Session {
         server.role.taken = true;
         self.role.taken += 1;
         server.residue.role_taken();
-    }
-}
-
-/// A request ahead of a transaction has failed, or was skipped.
-pub(super) fn switch_undone(entry: &Entry, server: &mut ServerState) {
-    // The statement may be prepared, or not.
-    if entry.switch {
-        server.role.doubt();
     }
 }
 

@@ -398,7 +398,7 @@ impl Session {
             }
         }
         // Some that are counted on are gone: all are, rather than one error for each.
-        let counted = server.statements.len() + server.role.statements();
+        let counted = server.statements.len();
         let as_known = prepared.is_none_or(|count| count == counted);
         server.residue.state_known(!found.is_empty() || !as_known);
         self.pins.answered(&found);

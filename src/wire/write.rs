@@ -225,6 +225,14 @@ pub fn close_statement(out: &mut Vec<u8>, name: &[u8]) {
     statement_target(out, b'C', name);
 }
 
+/// Close of a portal.
+pub fn close_portal(out: &mut Vec<u8>, name: &[u8]) {
+    frame(out, b'C', |out| {
+        out.push(b'P');
+        put_cstr(out, name);
+    });
+}
+
 fn statement_target(out: &mut Vec<u8>, tag: u8, name: &[u8]) {
     frame(out, tag, |out| {
         out.push(b'S');

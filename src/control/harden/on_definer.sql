@@ -2,6 +2,11 @@
 DECLARE
     routine record;
 BEGIN
+    -- What a REFRESH MATERIALIZED VIEW runs is told to no event trigger.
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c WHERE c.classid = 'pg_proc'::regclass) THEN
+        RAISE EXCEPTION 'routines cannot be made or changed while a materialized view is refreshed'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Do it in a statement of its own.';
+    END IF;
     FOR routine IN
         SELECT p.oid::regprocedure AS signature, p.proconfig, p.prosecdef, l.lanname
         FROM pg_event_trigger_ddl_commands() c

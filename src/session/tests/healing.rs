@@ -1,5 +1,6 @@
 //! Prepared statements whose columns change under them.
 
+use super::role::TAKES;
 use super::*;
 
 /// What PostgreSQL says of a statement whose result has other columns than when it was prepared.
@@ -77,22 +78,21 @@ fn batch_that_goes_again_on_a_shared_connection_takes_the_role_again() {
     for frame in [parse("s1", "select * from t"), parse("s1", "select * from t"), SYNC.to_vec()] {
         talk.client(&frame);
     }
-    talk.backends("2DC1Z");
+    talk.backends("12C12C1Z");
     talk.session.note_kept(true);
-    assert_eq!(talk.client(&bind("s1")), "(ahead: Bind pgtenant_role_0, E)");
+    assert_eq!(talk.client(&bind("s1")), TAKES);
     for frame in [bind("s1"), describe_portal(), execute(), SYNC.to_vec()] {
         talk.client(&frame);
     }
-    assert_eq!(talk.backends("2DC"), "");
+    assert_eq!(talk.backends("12C12C"), "");
     assert_eq!(talk.backend(b'E', STALE), "");
     assert_eq!(talk.backend(b'Z', b"I"), "Replay");
-    assert_eq!(
-        trace(talk.session.front()),
-        "Bind pgtenant_role_0, E, C pgtenant_1, Parse pgtenant_1 \"select * from t\""
-    );
+    let front = trace(talk.session.front());
+    assert!(front.ends_with("Bind , E, C pgtenant_1, Parse pgtenant_1 \"select * from t\""), "{front}");
+    assert!(format!("(ahead: {front}").starts_with(TAKES.trim_end_matches(')')), "{front}");
     // What comes behind is in a transaction of its own.
-    assert_eq!(talk.client(&parse("", "select 1")), "(ahead: Bind pgtenant_role_0, E)");
-    assert_eq!(talk.backends("2DC312TDCZ"), "[2][T][D][C][Z]");
+    assert_eq!(talk.client(&parse("", "select 1")), TAKES);
+    assert_eq!(talk.backends("12C12C312TDCZ"), "[2][T][D][C][Z]");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// The messages that take the role on a connection that has taken it before.
-const TAKES: &str = "(ahead: Bind pgtenant_role_0, E)";
+/// The messages that take the role.
+pub(super) const TAKES: &str = r#"(ahead: Parse  "SET standard_conforming_strings TO on", Bind , E, Parse  "SET LOCAL ROLE \"tenant_a\"", Bind , E)"#;
 
 /// One that has the role for the session.
 pub(super) fn server() -> ServerState {
@@ -18,9 +18,10 @@ impl Talk {
         let mut talk = Self::shared_fresh();
         talk.client(&query("select 1"));
         talk.client(&query("select 1"));
-        talk.backends("12DC1DC");
+        talk.backends("12C12CDC");
         talk.session.pipeline = Default::default();
         talk.session.role = Default::default();
+        talk.session.reads_otherwise = false;
         talk
     }
 
@@ -29,12 +30,18 @@ impl Talk {
         let scope = Scope { level: Level::Shared, hardened: true, ..talk.session.scope().clone() };
         talk.session = Session::new(scope, Arc::default(), commons());
         talk.server = Some(ServerState::default());
+        talk.is_of("15.18");
         talk
+    }
+
+    /// Its server is of this version.
+    pub(super) fn is_of(&mut self, version: &str) {
+        self.server.as_mut().unwrap().parameters = vec![("server_version".into(), version.into())];
     }
 
     /// The server's answer to the messages that take the role.
     fn role_taken(&mut self) {
-        assert_eq!(self.backends("2DC"), "");
+        assert_eq!(self.backends("12C12C"), "");
     }
 
     fn ready(&mut self, status: u8) -> String {
@@ -46,13 +53,9 @@ impl Talk {
 fn role_is_taken_in_the_transaction_of_each_query_and_the_client_sees_nothing_of_it() {
     let mut talk = Talk::shared_fresh();
     let sent = talk.client(&query("select a from t"));
-    assert_eq!(
-        sent,
-        "(ahead: Parse pgtenant_role_0 \"SELECT pg_catalog.setseed($1::pg_catalog.float8),\
-         pgtenant_guard.set_config('role',$2::pg_catalog.text,true)\", Bind pgtenant_role_0, E)"
-    );
+    assert_eq!(sent, TAKES);
     assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
-    assert_eq!(talk.backends("12DC"), "");
+    talk.role_taken();
     assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
     assert_eq!(talk.client(&query("select a from t")), TAKES);
     assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
@@ -66,13 +69,11 @@ fn seed_that_the_tenant_before_may_know_goes_with_the_first_role_taken() {
     let mut talk = Talk::shared();
     talk.server.as_mut().unwrap().role.handed_over(TenantId(Uuid::from_u128(1)), 1);
     let seeds = |talk: &mut Talk| {
-        talk.client(&query("select a from t"));
-        let front = talk.session.front().to_vec();
+        let sent = talk.client(&query("select a from t"));
         talk.client(&query("select a from t"));
         talk.role_taken();
         talk.backends("TDCZ");
-        // A null has no bytes.
-        !front.windows(6).any(|window| window == [0, 2, 255, 255, 255, 255])
+        sent.contains("SET seed TO ")
     };
     assert!(seeds(&mut talk));
     assert!(!seeds(&mut talk));
@@ -95,9 +96,8 @@ impl Talk {
 
     fn hand_over(&mut self) -> bool {
         let tenant = self.session.scope().tenant;
-        let server = self.server.as_mut().unwrap();
-        server.parameters = vec![("server_version".into(), "15.18 (Debian 15.18-0+deb12u1)".into())];
-        server.hand_over(tenant, 1)
+        self.is_of("15.18 (Debian 15.18-0+deb12u1)");
+        self.server.as_mut().unwrap().hand_over(tenant, 1)
     }
 }
 
@@ -110,8 +110,7 @@ fn what_another_tenant_left_is_discarded_ahead_of_the_first_statement_in_its_own
     assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
     assert_eq!(talk.backends("12C12C12C"), "");
     assert_eq!(talk.backends("TDCZ"), "[T][D][C][Z]");
-    let sent = talk.client(&query("select a from t"));
-    assert!(sent.starts_with("(ahead: Parse pgtenant_role_0 "), "{sent}");
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn role_is_taken_by_a_statement_where_commands_would_be_warned_of_or_cannot_say_
     server.parameters = vec![("server_version".into(), "15.8".into())];
     assert!(server.hand_over(tenant, 1));
     let sent = talk.client(&query("select a from t"));
-    assert!(sent.contains("Bind , E, Parse pgtenant_role_0 \"SELECT"), "{sent}");
+    assert!(sent.contains("Bind , E, Parse  \"SELECT pg_catalog.setseed($1"), "{sent}");
 }
 
 #[test]
@@ -245,7 +244,7 @@ fn role_that_cannot_be_taken_fails_the_query_and_a_sync_ends_the_skipping() {
     let mut talk = Talk::shared();
     talk.client(&query("select a from t"));
     talk.client(&query("select a from t"));
-    assert_eq!(talk.backends("2"), "");
+    assert_eq!(talk.backends("12"), "");
     assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C42501\0Mno\0\0"), "Insert<E 55000>");
     assert_eq!(trace(talk.session.front()), "S");
     assert_eq!(talk.backends("Z"), "[Z]");
@@ -260,13 +259,11 @@ fn cancel_that_hits_the_taking_of_the_role_is_the_clients_error_and_spoils_nothi
         talk.client(&frame);
     }
     talk.client(SYNC);
-    assert_eq!(talk.backends("2"), "");
+    assert_eq!(talk.backends("12"), "");
     assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C57014\0Mcanceling\0\0"), "<E 57014>");
     assert_eq!(talk.backends("Z"), "[Z]");
     assert_eq!(talk.reset_plan(), ResetPlan::Clean);
-    // Whether it was prepared need not be known.
-    let again = talk.client(&parse("", "select a from t"));
-    assert!(again.starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "), "{again}");
+    assert_eq!(talk.client(&parse("", "select a from t")), TAKES);
 }
 
 #[test]
@@ -279,36 +276,7 @@ fn taking_of_the_role_that_was_skipped_is_not_counted_on() {
     assert_eq!(talk.backend(b'E', b"SERROR\0VERROR\0C34000\0Mno\0\0"), "[E]");
     talk.client(SYNC);
     assert_eq!(talk.backends("Z"), "[Z]");
-    let again = talk.client(&query("select a from t"));
-    assert!(again.starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "), "{again}");
-}
-
-/// The Close of one was skipped, and it was taken to be gone: to prepare it again failed (found by the model of the session).
-#[test]
-fn statement_that_takes_the_role_is_not_taken_to_be_gone_where_its_close_was_skipped() {
-    let mut talk = Talk::shared();
-    let mut start = Settings::default();
-    start.set("timezone", "Asia/Tokyo");
-    let (plain, scope) = (Settings::default(), talk.session.scope().clone());
-    let comes = |talk: &mut Talk, settings: &Settings| {
-        talk.session = Session::new(scope.clone(), Arc::new(settings.clone()), commons());
-        talk.client(&query("select a from t"))
-    };
-    // One for a client with a setting is prepared beside that for one without.
-    assert!(comes(&mut talk, &start).starts_with("(ahead: Parse pgtenant_role_1 "));
-    talk.client(&query("select a from t"));
-    talk.backends("12DCTDCZ");
-    talk.client(&query("deallocate all"));
-    // Not known to have succeeded.
-    talk.client(&query("deallocate all"));
-    talk.session.pipeline = Default::default();
-    assert!(comes(&mut talk, &plain).starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "));
-    talk.client(&query("select a from t"));
-    // All of it is skipped.
-    talk.backend(b'E', b"SERROR\0VERROR\0C57014\0Mno\0\0");
-    assert!(comes(&mut talk, &start).starts_with("(ahead: C pgtenant_role_1, Parse pgtenant_role_1 "));
-    talk.session.pipeline = Default::default();
-    assert!(comes(&mut talk, &plain).starts_with("(ahead: C pgtenant_role_0, Parse pgtenant_role_0 "));
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
 }
 
 #[test]
@@ -339,15 +307,13 @@ fn savepoint_takes_the_role_before_it_so_that_going_back_does_not_lose_it() {
     talk.client(&query("begin"));
     talk.backend(b'C', b"");
     talk.ready(b'T');
-    assert_eq!(talk.client(&query("savepoint s")), COMMANDED);
+    assert_eq!(talk.client(&query("savepoint s")), TAKES);
     assert_eq!(talk.client(&query("savepoint s")), "Query \"savepoint s\"");
-    talk.backends("12CC");
+    talk.role_taken();
+    talk.backends("C");
     talk.ready(b'T');
     assert_eq!(talk.client(&query("select a from t")), "Query \"select a from t\"");
 }
-
-/// What takes the role in a block without looking at anything.
-const COMMANDED: &str = r#"(ahead: Parse  "SET LOCAL ROLE \"tenant_a\"", Bind , E)"#;
 
 /// `BEGIN; SET LOCAL lock_timeout = '1s'; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`: the last one must come before
 /// anything that takes a snapshot.
@@ -363,7 +329,7 @@ fn isolation_level_can_be_set_behind_what_can_stand_before_it() {
             talk.session.hub_answered(Ok(()));
             sent = talk.client(&query(sql));
         }
-        assert_eq!(sent, COMMANDED, "{sql}");
+        assert_eq!(sent, TAKES, "{sql}");
     }
 }
 
@@ -373,13 +339,13 @@ fn unnamed_statement_of_a_client_is_not_taken_for_the_command_that_came_in_its_p
     for frame in [parse("", "show jit"), parse("", "show jit"), SYNC.to_vec()] {
         talk.client(&frame);
     }
-    talk.backends("2DC1Z");
+    talk.backends("12C12C1Z");
     for frame in [parse("b", "begin"), bind("b"), execute(), SYNC.to_vec()] {
         talk.client(&frame);
     }
     talk.backends("12C");
     talk.ready(b'T');
-    assert_eq!(talk.client(&bind("")), COMMANDED);
+    assert_eq!(talk.client(&bind("")), TAKES);
     assert_eq!(talk.client(&bind("")), "Parse  \"show jit\", Bind ");
 }
 
@@ -473,24 +439,63 @@ fn session_that_only_reads_is_made_to_again_behind_an_end_of_a_transaction_by_an
     for frame in [parse("", "select 1"), bind(""), execute_portal("p1")] {
         talk.client(&frame);
     }
-    assert_eq!(talk.client(&parse("", "select 1")), "(ahead: Bind pgtenant_role_31, E)");
+    assert_eq!(
+        talk.client(&parse("", "select 1")),
+        "(ahead: Parse  \"SET transaction_read_only TO on\", Bind , E)"
+    );
 }
 
-/// Where it is skipped with the batch that it is in, what was sent behind that would have no role.
+/// Code of a tenant's may deallocate what is prepared, and prepare something else under its name, in a trigger for example.
 #[test]
-fn batch_does_not_count_on_what_takes_the_role_before_the_server_has_prepared_that() {
-    let mut talk = Talk::shared_fresh();
-    talk.client(&execute_portal("nothing"));
-    for _ in 0..2 {
-        let takes = talk.client(&parse("", "select 1"));
-        assert!(takes.contains("Parse pgtenant_role_0"), "{takes}");
-        for frame in [parse("", "select 1"), bind(""), execute(), SYNC.to_vec()] {
-            talk.client(&frame);
+fn what_takes_the_role_counts_on_nothing_that_is_prepared() {
+    for version in ["15.18", "15.8", "14.4"] {
+        let mut talk = Talk::shared_fresh();
+        talk.is_of(version);
+        for _ in 0..2 {
+            let sent = talk.client(&query("select a from t"));
+            assert!(sent.starts_with("(ahead: Parse  ") && !sent.contains("pgtenant_role"), "{sent}");
+            talk.client(&query("select a from t"));
+            talk.backends(&"12C".repeat(sent.matches("Parse").count()));
+            talk.backends("TDCZ");
         }
     }
-    talk.backend(b'E', b"SERROR\0VERROR\0C34000\0Mno\0\0");
-    talk.ready(b'I');
-    assert_eq!(talk.backends("312DC12DCZ"), "[1][2][D][C][Z]");
+}
+
+/// What ran before in the batch may have set `standard_conforming_strings` or `client_encoding`, which the server tells at its end.
+#[test]
+fn text_that_could_be_read_otherwise_is_read_as_judged_whatever_ran_before_it_in_its_batch() {
+    let (plain, other) = ("select 'a'", r"select 'a\'");
+    let runs = [parse("", "select f()"), parse("", "select f()"), bind(""), execute()];
+    let reads = "(ahead: Parse  \"SET standard_conforming_strings TO on\", Bind , E, C, \
+                 Parse  \"SET client_encoding TO 'UTF8'\", Bind , E, C)";
+    for (text, is_alike) in [(plain, true), (other, false), ("select 'ä'", false)] {
+        let mut talk = Talk::shared();
+        runs.iter().for_each(|frame| drop(talk.client(frame)));
+        for frame in [parse("", text), query(text)] {
+            let sent = talk.client(&frame);
+            assert_eq!(sent == reads, !is_alike, "{sent}");
+            if is_alike {
+                break;
+            }
+            assert_eq!(talk.client(&frame), trace(&frame));
+            talk.client(&bind(""));
+            talk.client(&execute());
+        }
+    }
+    // A statement that is not on this server is parsed there.
+    let mut talk = Talk::shared();
+    talk.client(&parse("s", other));
+    talk.client(&parse("s", other));
+    talk.client(SYNC);
+    talk.backends("12C12C1Z");
+    talk.server.as_mut().unwrap().statements.clear();
+    runs.iter().for_each(|frame| drop(talk.client(frame)));
+    assert_eq!(talk.client(&bind("s")), reads);
+    assert_eq!(talk.client(&bind("s")), format!("Parse pgtenant_1 {other:?}, Bind pgtenant_1"));
+    // So is what comes behind its Sync, before the server has told it.
+    talk.client(SYNC);
+    talk.client(&parse("", other));
+    assert_eq!(talk.client(&parse("", other)), reads);
 }
 
 #[test]
@@ -564,17 +569,7 @@ fn discard_all_needs_no_role_and_leaves_nothing() {
     let mut talk = Talk::shared();
     assert_eq!(talk.client(&query("discard all")), "Query \"discard all\"");
     talk.backends("CZ");
-    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
-}
-
-#[test]
-fn statement_that_takes_the_role_is_prepared_again_when_the_client_deallocates_all() {
-    let mut talk = Talk::shared();
-    talk.client(&query("deallocate all"));
-    talk.client(&query("deallocate all"));
-    talk.role_taken();
-    talk.backends("CZ");
-    assert!(talk.client(&query("select a from t")).starts_with("(ahead: Parse pgtenant_role_0 "));
+    assert_eq!(talk.client(&query("select a from t")), TAKES);
 }
 
 #[test]
@@ -586,18 +581,18 @@ fn settings_of_the_startup_packet_come_with_the_role_and_none_stays() {
     assert_eq!(*talk.session.settings_of_connection(), Settings::default());
     let sent = talk.client(&query("select a from t"));
     assert!(
-        sent.contains("pgtenant_guard.set_config($3::pg_catalog.text,$4::pg_catalog.text,true)"),
+        sent.contains(r#"Bind , E, Parse  "SET LOCAL \"timezone\" TO 'Asia/Tokyo'", Bind , E"#),
         "{sent}"
     );
     talk.client(&query("select a from t"));
-    talk.backends("12DC");
+    talk.backends("12C12C12C");
     // The client has had it all the time.
     assert_eq!(talk.backend(b'S', b"TimeZone\0Asia/Tokyo\0"), "");
     assert_eq!(talk.backend(b'S', b"DateStyle\0ISO\0"), "[S]");
     talk.backends("CZ");
     talk.client(&query("set timezone = 'UTC'"));
     talk.client(&query("set timezone = 'UTC'"));
-    talk.role_taken();
+    talk.backends("12C12C12C");
     // It is told when it is known what is in force.
     assert_eq!(talk.backend(b'S', b"TimeZone\0UTC\0"), "");
     assert_eq!(talk.backends("CZ"), "[C]");

@@ -30,8 +30,7 @@ impl Talk {
         let ahead = self.client(&query(text));
         if ahead.starts_with("(ahead") {
             self.client(&query(text));
-            // By the statement for it, or by commands.
-            self.backends(if ahead.contains("pgtenant_role_") { "12DC" } else { "12C12C" });
+            self.backends(&"12C".repeat(ahead.matches("Parse").count()));
         }
         self.backends("C");
     }
