@@ -29,6 +29,7 @@ impl Session {
         server: Option<&mut ServerState>,
         guard: &Guard,
     ) -> Step {
+        self.settle();
         let have = &frame[..frame.len().min(head.total)];
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
@@ -56,7 +57,7 @@ impl Session {
         if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
-        if self.is_full() && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
+        if self.pipeline.is_full() && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return self.await_answers();
         }
         if self.is_shared() && self.pipeline.awaits_query() && !self.pipeline.in_copy() && head.tag != b'X' {
@@ -105,15 +106,6 @@ impl Session {
             ),
             tag => Step::Fail(Refusal::protocol(format!("invalid frontend message type {tag}"))),
         }
-    }
-
-    /// Whether so much is outstanding that nothing more is taken now, although all that the proxy answers itself and whose turn it
-    /// is was answered. No message of the server's may come that would have it answered.
-    fn is_full(&mut self) -> bool {
-        if self.pipeline.is_full() {
-            self.settle();
-        }
-        self.pipeline.is_full()
     }
 
     /// Answers the frame at the front with an error, because no server connection can be had for it.

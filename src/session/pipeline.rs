@@ -17,8 +17,8 @@ use crate::session::statements::Statement;
 
 pub use entry::{Entry, Kind, Replaced, Undo};
 
-/// Requests in flight at once.
-const MAX_OUTSTANDING: usize = 16 << 10;
+/// Requests in flight at once. Some rules look at all of them for each message.
+const MAX_OUTSTANDING: usize = 4 << 10;
 
 /// What a backend message means for the client.
 #[derive(Debug)]
@@ -144,8 +144,8 @@ impl Pipeline {
         self.probe.as_mut().is_some_and(|probe| !std::mem::replace(&mut probe.sent, true))
     }
 
-    /// Whether so much is outstanding that nothing more is taken before some of it is answered. PostgreSQL holds back
-    /// answers up to its next Sync or Flush, but far fewer than these.
+    /// Whether so much is outstanding that nothing more is taken before some of it is answered. PostgreSQL may hold back
+    /// answers up to its next Sync or Flush, and has to be asked for them.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.queue.len() >= MAX_OUTSTANDING

@@ -10,6 +10,7 @@ mod attack;
 mod audit;
 mod backup;
 mod bench;
+mod borrowed_role;
 mod cancel;
 mod certificates;
 mod clone;
