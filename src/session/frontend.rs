@@ -29,7 +29,6 @@ impl Session {
         server: Option<&mut ServerState>,
         guard: &Guard,
     ) -> Step {
-        self.settle();
         let have = &frame[..frame.len().min(head.total)];
         let body = have.get(HEAD_BYTES..).unwrap_or_default();
         if self.pipeline.is_skipping() && !matches!(head.tag, b'S' | b'X') {
@@ -57,7 +56,7 @@ impl Session {
         if barred && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return Step::Wait;
         }
-        if self.pipeline.is_full() && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
+        if self.is_full() && !matches!(head.tag, b'X' | b'd' | b'c' | b'f') {
             return self.await_answers();
         }
         if self.is_shared() && self.pipeline.awaits_query() && !self.pipeline.in_copy() && head.tag != b'X' {
@@ -106,6 +105,15 @@ impl Session {
             ),
             tag => Step::Fail(Refusal::protocol(format!("invalid frontend message type {tag}"))),
         }
+    }
+
+    /// Whether so much is outstanding that nothing more is taken now, although all that the proxy answers itself and whose turn it
+    /// is was answered. No message of the server's may come that would have it answered.
+    fn is_full(&mut self) -> bool {
+        if self.pipeline.is_full() {
+            self.settle();
+        }
+        self.pipeline.is_full()
     }
 
     /// Answers the frame at the front with an error, because no server connection can be had for it.
@@ -181,14 +189,9 @@ impl Session {
             self.judged = Some(allowed);
             return self.await_answers();
         }
-        if head.tag == b'P'
-            && let Some(step) = self.role_first(&allowed.effects, server)
-        {
-            self.judged = Some(allowed);
-            return step;
-        }
         let sent = allowed.rewritten.as_deref().map_or(text, str::as_bytes);
-        if let Some(step) = self.reads_as_judged(sent, server) {
+        let role = if head.tag == b'P' { self.role_first(&allowed.effects, server) } else { None };
+        if let Some(step) = role.or_else(|| self.reads_as_judged(sent, server)) {
             self.judged = Some(allowed);
             return step;
         }

@@ -141,7 +141,10 @@ fn key_of_a_client_that_has_left_does_nothing() {
 /// connections and must never notice. Every answer carries the token of its own question.
 #[test]
 fn flood_of_cancels_never_hits_a_client_it_was_not_meant_for() {
-    let proxy = Proxy::start(&["alpha", "beta"], |config| config.pool.max_server_connections = 3);
+    let proxy = Proxy::start(&["alpha", "beta"], |config| {
+        config.pool.max_server_connections = 3;
+        config.limits.wait_timeout = Duration::from_secs(60);
+    });
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         for n in 0..3 {
