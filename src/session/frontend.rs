@@ -264,7 +264,7 @@ impl Session {
         self.apply(&effects, server);
         self.pipeline.push(Entry { undo, on_success: OnSuccess::of(&effects), ..Entry::new(Kind::Query) });
         self.note_control(&effects);
-        self.may_read_otherwise();
+        self.may_read_otherwise(&effects);
         self.note_end(effects.ends_transaction, false);
         self.portals.forget_statement();
         self.role_unit_ends();
@@ -283,6 +283,7 @@ impl Session {
         if !parse.name.is_empty() && self.pipeline.is_undecided(parse.name) {
             return Step::Wait;
         }
+        self.may_read_otherwise(&effects);
         let own_statement = match &effects.deallocates {
             Some(Deallocated::Name(name)) if self.pipeline.is_undecided(name.as_bytes()) => {
                 return Step::Wait;

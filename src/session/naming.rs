@@ -95,11 +95,13 @@ impl Session {
 
     /// The server may have to parse the statement for this: what comes first, so that it reads that as it was judged.
     fn read_anew(&mut self, name: &[u8], server: &mut ServerState) -> Option<Step> {
-        if !self.is_shared() {
+        if !self.begins_with_something() {
             return None;
         }
         match self.statement_of(name).cloned() {
+            Some(statement) if server.statements.has(&statement) => None,
             Some(statement) => self.reads_as_judged(text_of(statement.definition()), server),
+            None if server.unnamed == self.unnamed.token => None,
             None => {
                 let definition = std::mem::take(&mut self.unnamed.definition);
                 let step = self.reads_as_judged(text_of(&definition), server);
@@ -138,6 +140,7 @@ impl Session {
             self.run_first(DISCARD_SEQUENCES, false);
         }
         self.apply(effects, server);
+        self.may_read_otherwise(effects);
         self.note_control(effects);
     }
 
@@ -168,9 +171,6 @@ impl Session {
             }
             self.pipeline.push(entry);
             self.note_end(deed.ends_transaction, deed.controls_transaction);
-            if !deed.controls_transaction {
-                self.may_read_otherwise();
-            }
             if on_success == OnSuccess::NOTHING {
                 return Step::Forward(cleared);
             }
@@ -227,6 +227,7 @@ impl Session {
         if let Some(step) = self.role_first(&effects, server).or_else(|| self.read_anew(name, server)) {
             return step;
         }
+        self.may_read_otherwise(&effects);
         self.front.clear();
         if name.is_empty() && !self.unnamed.is_reused() {
             if let Err(refusal) = self.ensure_unnamed(server) {

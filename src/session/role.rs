@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// Whether something goes ahead of each of its transactions: the role, or what makes it read-only.
-    const fn begins_with_something(&self) -> bool {
+    pub(super) const fn begins_with_something(&self) -> bool {
         matches!(self.scope.level, Level::Shared) || self.is_read_only()
     }
 

@@ -371,6 +371,12 @@ impl ServerStatements {
         old
     }
 
+    /// Whether nothing is missing for a use.
+    #[must_use]
+    pub fn has(&self, statement: &Statement) -> bool {
+        self.used.get(&statement.number()).is_some_and(|known| known.is_as_new_as(statement, self.round))
+    }
+
     /// Notes a use, and says what is missing for it. The caller sends the Parse.
     pub fn need(&mut self, statement: &Statement) -> Readiness {
         self.clock += 1;
