@@ -41,10 +41,12 @@ fn pgtenant_reading(dir: &Path, input: &[u8], args: &[&str]) -> Ran {
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// A directory with a configuration, without a key, and the command that checks a file of SQL with it.
+/// A directory with a configuration, without the files with secrets that it names, and the command that checks a file of SQL
+/// with it.
 fn without_key() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let text = "[server]\ndatabase = \"app\"\n[guard]\nextra_schemas = [\"prices\"]\n[secrets]\nmaster_key_file = \"gone.key\"\n";
+    let text = "[server]\ndatabase = \"app\"\n[guard]\nextra_schemas = [\"prices\"]\n[secrets]\nmaster_key_file = \"gone.key\"\n\
+                [console]\nadmin_users = [\"ops\"]\nstats_users = [\"looks\"]\npassword_file = \"gone.users\"\n";
     fs::write(dir.path().join("p.toml"), text).unwrap();
     dir
 }

@@ -103,6 +103,11 @@ impl ConfigArgs {
         environment.push((keys::MASTER_KEY_VARIABLE.into(), "0".repeat(64).into()));
         environment.push(("PGTENANT_SECRETS_PREVIOUS_MASTER_KEY_FILE".into(), "off".into()));
         environment.push(("PGTENANT_TENANTS_FILE".into(), "off".into()));
+        // Nobody of the console's logs in here, and their passwords are in a file.
+        for users in ["PGTENANT_CONSOLE_ADMIN_USERS", "PGTENANT_CONSOLE_STATS_USERS"] {
+            environment.retain(|(name, _)| name != users);
+            environment.push((users.into(), "".into()));
+        }
         let no_secret = |_: &Path| Err(io::ErrorKind::Unsupported.into());
         self.read(&environment, &no_secret)
     }
