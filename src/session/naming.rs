@@ -95,7 +95,7 @@ impl Session {
 
     /// The server may have to parse the statement for this: what comes first, so that it reads that as it was judged.
     fn read_anew(&mut self, name: &[u8], server: &mut ServerState) -> Option<Step> {
-        if !self.begins_with_something() {
+        if !self.begins_with_something() || !self.reads_otherwise {
             return None;
         }
         match self.statement_of(name).cloned() {
